@@ -1,6 +1,4 @@
-"""An update from several batches: its loss and gradient are those of one batch of all
-their rows.
-"""
+"""An update from several batches, equal to that of one batch of all their rows."""
 
 from __future__ import annotations
 
@@ -13,8 +11,10 @@ from rnnbp.support.ieee import ieee
 
 
 class Part(NamedTuple):
-    """The result of one batch: its loss and gradients, None for a batch without weight; the state
-    after it; the sequences whose state it lost.
+    """The result of one batch, within an update.
+
+    Its loss; its gradients, None for a batch without weight; the state after it; the sequences
+    whose state it lost.
     """
 
     loss: float
@@ -25,8 +25,10 @@ class Part(NamedTuple):
 
 @dataclass
 class WeightedSum:
-    """Σ w L and Σ w g over batches, with w in units of the first batch's, so that equal ones are
-    summed as they are."""
+    """Σ w L and Σ w g over batches.
+
+    w is in units of the first batch's, so that equal ones are summed as they are.
+    """
 
     loss: float = 0.0
     grads: dict[str, Array] = field(default_factory=dict)
@@ -35,9 +37,7 @@ class WeightedSum:
 
     @ieee
     def add(self, part: Part, weight: float) -> None:
-        """Add a batch. Its gradients, which no one else may need, become the sum or are scaled in
-        place.
-        """
+        """Add a batch, whose gradients become the sum or are scaled in place."""
         if part.grads is None:
             return
         if not self.grads:
@@ -53,9 +53,7 @@ class WeightedSum:
 
     @ieee
     def mean(self) -> tuple[float, dict[str, Array] | None]:
-        """The loss and the gradients, divided by the sum of weights; None if no batch had
-        weight.
-        """
+        """The mean loss and gradients; None for the gradients if no batch had weight."""
         if self.weights > 1:
             for total in self.grads.values():
                 total /= self.weights

@@ -1,6 +1,4 @@
-"""The note of a run that should resume but finds no snapshot: the name of its folder may be
-mistyped.
-"""
+"""The note of a run that resumes without a snapshot: its folder's name may be mistyped."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ MOST = 1000
 
 
 def begins_anew(file: Path) -> str:
-    """A line saying that snapshot ``file`` is missing, and which folder of a similar name
-    has one.
-    """
+    """The note that snapshot ``file`` is missing, with a folder of a similar name that has one."""
     folder = file.parent if file.name == SNAPSHOT else file
     near = _near(folder)
     also = f"; {near} has one, should that go on?" if near is not None else ""

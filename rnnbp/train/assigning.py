@@ -12,9 +12,7 @@ from rnnbp.train.misfits import check_shapes
 
 
 def converted(place: str, name: str, array: Array, dtype: Dtype) -> Array:
-    """An array of floats in a different dtype. Raises ValueError for other kinds, and for a number
-    beyond the dtype.
-    """
+    """An array of floats in a different dtype. Raises ValueError if that cannot hold it."""
     if array.dtype.kind != "f":
         raise ValueError(
             f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats"
@@ -37,8 +35,7 @@ def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array])
 
 
 def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
-    """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are
-    finite."""
+    """Raise ValueError unless arrays are finite, with names, shapes and dtypes of ``params``."""
     check_shapes(
         place,
         {name: p.shape for name, p in params.items()},

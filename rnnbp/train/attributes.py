@@ -9,11 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+MAKERS = [vars(copyreg).get(name) for name in ("__newobj__", "_reconstructor")]
+"""The functions by which pickle makes objects of any class."""
+
 
 def attributes_of(value: object) -> dict[object, object] | None:
-    """The attributes of an object, without caches of properties; None for an object of a
-    C library.
-    """
+    """The attributes of an object, without cached properties; None for one of a C library."""
     kind = type(value)
     slots = [s for base in kind.__mro__ for s in _slots(base) if hasattr(value, s)]
     own: Mapping[str, object] | None = getattr(value, "__dict__", None)
@@ -43,8 +44,7 @@ def reduced(value: object) -> list[object]:
         for part in rest[:3]
     ]
     parts += rest[3:]
-    known = maker in (copyreg.__newobj__, getattr(copyreg, "_reconstructor", None))  # type: ignore[attr-defined]  # no stub has it
-    return [None if known else maker, *args, *parts]
+    return [None if maker in MAKERS else maker, *args, *parts]
 
 
 def state_of(value: np.random.Generator | np.random.BitGenerator | np.random.RandomState) -> object:

@@ -15,8 +15,9 @@ from rnnbp.train.metric_values import Values
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A name, and the function whose values are averaged; ``kind`` is its name in this library, ""
-    for the user's.
+    """A name, and the function whose values are averaged.
+
+    ``kind`` is its name in this library, "" for a function of the user's.
     """
 
     name: str

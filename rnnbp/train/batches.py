@@ -19,8 +19,7 @@ END = object()
 
 @final
 class Batches(Named):
-    """An iterable of batches as a source; ``fit``, ``evaluate`` and ``predict`` wrap an iterable in
-    it.
+    """An iterable of batches as a source; ``fit``, ``evaluate`` and ``predict`` wrap one in it.
 
     Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what can
     become one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask

@@ -25,8 +25,9 @@ class Best:
     >>> x, labels = np.ones((4, 5, 1), np.float32), np.array([0, 1, 1, 1])
     >>> data = rb.Sequences(x, labels, last=True, batch_size=4)
     >>> model = rb.Sequential(rb.Dense(1, 2, rng=0))
-    >>> loss, options = rb.losses.CrossEntropy(), {"metrics": ["accuracy"], "monitor": "val_accuracy"}
-    >>> history = rb.fit(model, data, loss, epochs=3, validation=data, keep_best=True, **options)
+    >>> options = {"metrics": ["accuracy"], "monitor": "val_accuracy", "keep_best": True}
+    >>> loss = rb.losses.CrossEntropy()
+    >>> history = rb.fit(model, data, loss, epochs=3, validation=data, **options)
     >>> history.best.monitor, history.best.value == max(history.metrics["validation_accuracy"])
     ('val_accuracy', True)
     >>> sorted(history.best.metrics)

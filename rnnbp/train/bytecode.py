@@ -86,9 +86,7 @@ def _constant(value: object) -> str:
 
 
 def global_names(code: types.CodeType) -> set[str]:
-    """The global names that a function or one within it reads; ``co_names`` holds those of
-    attributes too.
-    """
+    """The global names that a function, or one within it, reads."""
     inner = (global_names(c) for c in code.co_consts if isinstance(c, types.CodeType))
     found = {
         str(i.argval)

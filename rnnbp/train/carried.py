@@ -15,9 +15,7 @@ from rnnbp.train.source import Batch, check_batch
 
 @contextlib.contextmanager
 def carrying(batch: Batch, state: States | None) -> Iterator[None]:
-    """Check the type of a batch, and add a note to ShapeErrors of one that continues from a batch
-    with a different number of sequences.
-    """
+    """Check the type of a batch, and add a note to ShapeErrors where the batch size has changed."""
     check_batch(batch)
     try:
         yield
@@ -31,9 +29,7 @@ def carrying(batch: Batch, state: States | None) -> Iterator[None]:
 
 
 def _differs(batch: Batch, state: States) -> bool:
-    """True if a batch has a different number of sequences than the state, or is a stream, whose
-    number is unknown.
-    """
+    """True if a batch has other rows than the state, or is a stream, whose rows are unknown."""
     rows = next((len(array) for arrays in state for array in arrays), None)
     shape = () if is_stream(batch.x) else np.shape(batch.x)
     return len(shape) <= 1 or shape[1] != rows

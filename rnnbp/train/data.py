@@ -168,8 +168,7 @@ class Sequences(Shuffled):
 
 @final
 class Examples(Shuffled):
-    """N examples for a feedforward network, in mini-batches, each a sequence of one step: x (1, B,
-    ...).
+    """N examples for a feedforward network, in batches of sequences of one step: x (1, B, ...).
 
     Args:
         x: (N, ...).

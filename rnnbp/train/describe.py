@@ -46,8 +46,7 @@ Container: TypeAlias = Sequence[object] | Set[object] | Mapping[object, object]
 
 
 class Description:
-    """Lines of text by path. An object that is met again is described by the path where it was met
-    first.
+    """Lines of text by path; an object that is met again is described by its first path.
 
     ``known`` are objects that have a name of their own, by which they are described: a model's
     parameters.
@@ -157,9 +156,7 @@ class Description:
                 self.add(f"{path} {name}", function.__globals__[name], depth)
 
     def _class(self, path: str, kind: type, depth: int) -> None:
-        """A library's class by its name; others by their methods and values too, including
-        inherited ones.
-        """
+        """A library's class by its name; others by their methods and values, inherited ones too."""
         if of_library(kind):
             self.lines[path] = f"class {library_name(kind)}"
             return

@@ -15,8 +15,7 @@ from rnnbp.train.rows import Rows, blocks
 WHOLE = 1 << 28
 """Bytes up to which a digest takes all of an array; of a larger one it takes a sample."""
 BLOCK, SAMPLES = 1 << 20, 64
-"""Bytes of a part of the sample, and the number of parts, evenly spaced from the first bytes to the
-last."""
+"""Bytes of a part of the sample, and the number of parts, spaced evenly over the array."""
 
 
 def digest(how: tuple[object, ...], *arrays: Rows | None) -> str:

@@ -101,7 +101,8 @@ def evaluate(
 
     >>> import numpy as np, rnnbp as rb
     >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2))
-    >>> data = rb.Sequences(np.zeros((8, 5, 3), "float32"), np.zeros(8, int), last=True, batch_size=4)
+    >>> x, labels = np.zeros((8, 5, 3), "float32"), np.zeros(8, int)
+    >>> data = rb.Sequences(x, labels, last=True, batch_size=4)
     >>> sorted(rb.evaluate(model, data, rb.losses.CrossEntropy(), metrics=["accuracy"]))
     ['accuracy', 'loss']
     """

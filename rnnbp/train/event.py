@@ -39,9 +39,10 @@ class Event:
 
     @property
     def grads(self) -> dict[str, Array] | None:
-        """The clipped gradients of the step, by parameter path: read-only arrays of the shapes and
-        dtypes of the parameters. None for kinds other than "step", and if a batch was skipped or
-        had no weight.
+        """The clipped gradients of the step, by parameter path: read-only arrays.
+
+        They have the shapes and dtypes of the parameters. None for kinds other than "step", and if
+        a batch was skipped or had no weight.
         """
         return (
             None if self._grads is None else {name: readonly(g) for name, g in self._grads.items()}

@@ -22,17 +22,13 @@ LOWER = (
 
 
 class DivergedError(FloatingPointError):
-    """A parameter is not finite after an update: the one numerical error that leaves something
-    changed.
-    """
+    """A parameter is not finite after an update: the one numerical error that changes something."""
 
 
 def loss_not_finite(
     place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]
 ) -> FloatingPointError:
-    """The error of a loss that is not finite: what is wrong with the target or the function, if
-    known.
-    """
+    """The error of a loss that is not finite, with what is wrong with the target or function."""
     what = f"{place} the loss is {value}"
     target, mask = (
         None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask)

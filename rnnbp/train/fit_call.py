@@ -16,8 +16,7 @@ from rnnbp.train.sources import SourceLike
 from rnnbp.train.training import Tell, Training
 
 said: list[str] = []
-"""The warning that a count means more than it did, once in a process: in a notebook it is a red
-box.
+"""The warning that a count means more than it did: once in a process, as it is large in notebooks.
 """
 RESUME = "fit with resume=True and the same folder goes on"
 
@@ -72,9 +71,7 @@ class FitCall:
         return reason
 
     def _leave(self) -> None:
-        """Restore everything once more, because an interrupt may have cut the first
-        attempt short.
-        """
+        """Restore everything again, because an interrupt may have cut the first attempt short."""
         run, stopped = self.training, None
         while run.busy:
             try:
@@ -103,7 +100,8 @@ class FitCall:
                 if path is None
                 else RESUME
             )
-            return f"{place}; {kept}: {cure}; the parameters are in the model, and the History is error.history"
+            there = "the parameters are in the model, and the History is error.history"
+            return f"{place}; {kept}: {cure}; {there}"
         kept = "no folder was given: call this Trainer's fit again in this process to go on"
         if path is not None:
             kept = f"all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"

@@ -66,7 +66,8 @@ def fit(
     >>> import numpy as np, rnnbp as rb
     >>> x = np.linspace(0, 1, 40, dtype=np.float32).reshape(8, 5, 1)
     >>> model, data = rb.Sequential(rb.RNN(1, 4), rb.Dense(4, 1)), rb.Sequences(x, x, batch_size=2)
-    >>> rb.fit(model, data, rb.losses.MeanSquaredError(), "adam", learning_rate=1e-2, epochs=2).steps
+    >>> loss = rb.losses.MeanSquaredError()
+    >>> rb.fit(model, data, loss, "adam", learning_rate=1e-2, epochs=2).steps
     8
     """
     if hasattr(loss, "shape") or isinstance(loss, list | tuple):

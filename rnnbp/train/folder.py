@@ -47,9 +47,7 @@ class RunFolder:
         self._lock, self._lent = lock, True
 
     def snapshot_file(self, path: PathLike | None) -> Path:
-        """The snapshot that a path means: that of a folder, by default of this one. Raises
-        TypeError, ValueError.
-        """
+        """The snapshot that a path means, for None this folder's. Raises TypeError, ValueError."""
         place = self.path if path is None else as_path("Trainer.resume: path", path)
         if place is None:
             raise ValueError(
@@ -58,8 +56,7 @@ class RunFolder:
         return place / SNAPSHOT if os.path.isdir(place) else place  # False for a name too long
 
     def adopt(self, snapshot: Path, step: int, found: Stamp, *, differs: bool) -> None:
-        """Continue from a snapshot, which may be in a different folder; ``found`` is its stamp
-        before it was read.
+        """Continue from a snapshot, maybe of another folder; ``found`` is its stamp before reading.
 
         If the run ``differs`` from it on purpose, ``open`` writes a snapshot of the run as it is
         now.
@@ -70,15 +67,11 @@ class RunFolder:
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
     def outdate(self) -> None:
-        """Mark the last snapshot as outdated: ``open``, or the next that is due, writes a
-        new one.
-        """
+        """Mark the last snapshot as outdated: ``open``, or the next one due, writes a new one."""
         self.saved = None
 
     def claim(self) -> None:
-        """Create and lock the folder. Raises StorageError if it holds a different run or
-        is in use.
-        """
+        """Create and lock the folder. Raises StorageError if it is in use, or another run's."""
         if self.path is None:
             return
         try:
@@ -96,8 +89,7 @@ class RunFolder:
         self.owned = True
 
     def open(self, at: Standing, extra: Mapping[str, JSON], *, pending: bool = False) -> None:
-        """Write a snapshot if there is none, and open the file of metrics. The folder has been
-        claimed.
+        """Write a snapshot if there is none, and open the file of metrics, after ``claim``.
 
         While a step is ``pending``, because its validation is still to be done, no snapshot relies
         on it, and its line will be written again. Raises StorageError if the folder cannot be
@@ -115,9 +107,7 @@ class RunFolder:
         )
 
     def _check(self, path: Path) -> None:
-        """Raise StorageError unless the files there are this run's, as it has written or
-        read them.
-        """
+        """Raise StorageError unless the files are this run's, as it has written or read them."""
         present = [name for name in (SNAPSHOT, METRICS, MODEL) if (path / name).exists()]
         if present and not self.owned:
             raise StorageError(

@@ -1,5 +1,4 @@
-"""The identity of a run: all that decides its numbers, so that one that resumes has the same bits
-or is refused.
+"""The identity of a run: all that decides its numbers, which must be equal on resuming.
 
 An identity is a dict of parts, as "model" and "learning_rate", each a dict of lines, text or other
 JSON, by name. It is stored in every snapshot and compared on resuming; a part can be changed on
@@ -38,8 +37,7 @@ VERSION = 4
 def described(
     name: str, value: object, known: Mapping[str, object] | None = None
 ) -> dict[str, JSON]:
-    """A setting as lines: the value if it is JSON, else a description, and the repr of our own
-    objects.
+    """A setting as lines: the value if it is JSON, else a description; of ours the repr too.
 
     The repr of other objects may hold a set, whose order changes from process to process, or
     counters.
@@ -73,9 +71,7 @@ def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str
 
 
 def _as_filed(lines: dict[str, JSON]) -> dict[str, JSON]:
-    """Lines of a schedule, with ``lr`` for ``learning_rate``, the name in files of earlier
-    versions.
-    """
+    """Lines of a schedule, with ``lr`` for ``learning_rate``, as in files of earlier versions."""
     rates = re.compile(r"\b(Constant|StepDecay|Cosine)\(learning_rate=")
     return {
         re.sub(r"(?<=.) learning_rate$", " lr", key): rates.sub(r"\1(lr=", line)
@@ -106,9 +102,7 @@ def of_settings(settings: Mapping[str, object]) -> Identity:
 
 
 def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
-    """The length of chunks, however it was chosen; and a schedule that decides bits because it
-    rebuilds.
-    """
+    """The length of chunks, however it was chosen; and a schedule that rebuilds, if it does."""
     if isinstance(checkpoint, Plan):
         return {"chunk": {"chunk": checkpoint.chunk}, "checkpoint": {"budget": checkpoint.budget}}
     if is_budget(checkpoint):
@@ -132,9 +126,7 @@ def _rebuilds(checkpoint: ScheduleLike) -> bool:
 
 
 def of_surroundings() -> Identity:
-    """What else decides bits: backend, libraries, processor; BLAS's threads if it computes the
-    products.
-    """
+    """What else decides bits: backend, libraries, processor, threads of BLAS where they count."""
     backend = as_backend(None).name
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}

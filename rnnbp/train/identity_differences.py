@@ -12,8 +12,7 @@ from rnnbp.train.identity import Identity
 from rnnbp.wording.synonyms import synonym
 
 EVERYTHING, DATA = "everything", "data"
-"""Names to override apart from the parts: all of them; the data, which are compared when ``fit`` is
-given some."""
+"""Names to override apart from the parts: all of them; the data, which ``fit`` compares."""
 LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor": "val_loss"}}
 """Parts that snapshots of earlier versions do not have, as those were."""
 
@@ -38,8 +37,7 @@ def check_override(override: Collection[str], now: Identity) -> None:
 def differences(
     now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()
 ) -> dict[str, list[str]]:
-    """What differs, line by line, by the name of its part, and what cannot be compared; without the
-    parts named in ``override``.
+    """What differs or cannot be compared, line by line, by part; without those in ``override``.
 
     Raises ValueError for a name that is not a part.
     """
@@ -64,8 +62,7 @@ def differences(
 
 
 def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
-    """Those lines first that both have; then those that only one has, without what stands below
-    another."""
+    """The lines that both have first; then those of one, unless a line above them differs."""
     both = [name for name in now if name in then]
     changed = [name for name in both if then[name] != now[name]]
     found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in changed]

@@ -17,8 +17,7 @@ Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | signal.Ha
 
 
 class Interrupts:
-    """While entered, ``signal`` is the number of the first of these signals that has arrived, else
-    None.
+    """While entered, ``signal`` is the number of the first such signal that arrived, else None.
 
     After it SIGINT raises KeyboardInterrupt; the others change nothing more, because schedulers
     repeat them. The previous handlers return on leaving. Nothing is changed outside the main
@@ -69,9 +68,7 @@ class Interrupts:
 
 
 def ending(number: int, text: str) -> BaseException:
-    """The exception that ends the program after a signal: KeyboardInterrupt for Ctrl-C, SystemExit
-    for the others.
-    """
+    """The exception that ends the program after a signal: KeyboardInterrupt or SystemExit."""
     if number == signal.SIGINT:
         return KeyboardInterrupt(text)
     error = SystemExit(128 + number)

@@ -117,7 +117,8 @@ def _no_item(item: object, *, targets: bool) -> str:
     elif hasattr(item, "shape"):
         cure = "x alone has nothing to be compared with, and is for predict"
     if isinstance(item, dict):
-        cure = f"its keys are {', '.join(map(repr, item))}: choose two, as ((b['x'], b['y']) for b in ...)"
+        keys = ", ".join(map(repr, item))
+        cure = f"its keys are {keys}: choose two, as ((b['x'], b['y']) for b in ...)"
     elif isinstance(item, (tuple, list)):
         cure = "no more, and no less"
     return f"a batch of an iterable must be {kinds}, found {shown(item)}; {cure}"

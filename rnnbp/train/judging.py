@@ -20,8 +20,7 @@ from rnnbp.train.validation import validation_loss
 
 
 def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[str, JSON]:
-    """Validate, if there is a source, and keep the parameters if they are the best; returns the
-    figures for the line.
+    """Validate, keep the parameters if they are the best, and return the figures for the line.
 
     Raises FloatingPointError for a validation loss that is not finite, ValueError if the direction
     of the monitored figure is unknown.

@@ -14,8 +14,7 @@ TURN = "time-first: say batch_first=False"
 
 
 def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array]:
-    """Targets (B, ...) as (B, T, ...), and their weights (B, T): 0 except at each sequence's last
-    step.
+    """Targets (B, ...) at the last steps of (B, T, ...), and weights (B, T), 0 elsewhere.
 
     Raises as ``last_steps`` does.
     """

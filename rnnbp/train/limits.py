@@ -12,8 +12,9 @@ from rnnbp.train.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a call of ``fit``: epochs and steps from its beginning or in all; seconds from
-    ``began``.
+    """The limits of a call of ``fit``.
+
+    Epochs and steps count from its beginning or in all, seconds from ``began``.
 
     Raises TypeError or ValueError.
     """
@@ -48,8 +49,9 @@ class Limits:
         return replace(self, epochs=None, steps=None, until_epochs=epochs, until_steps=steps)
 
     def total(self, at: Standing, batches_per_epoch: int, accumulate: int = 1) -> int | None:
-        """The last step of a run that nothing else ends; None if only time does. For limits that
-        are ``counted``.
+        """The last step, unless something else ends the run; None if only time does.
+
+        For limits that are ``counted``.
         """
         epoch = None if batches_per_epoch == UNKNOWN else self.until_epochs
         each, rest = (
@@ -68,9 +70,7 @@ class Limits:
         )
 
     def reached(self, at: Standing) -> str:
-        """A note that an earlier call has reached a limit in all, so that there is nothing to do;
-        or "".
-        """
+        """A note that there is nothing to do, because a limit in all is reached already; or ""."""
         given = {
             "until_epochs": (self.until_epochs, at.epoch),
             "until_steps": (self.until_steps, at.step),
@@ -84,9 +84,7 @@ class Limits:
         return ""
 
     def counted_otherwise(self, at: Standing) -> str | None:
-        """A note for ``epochs`` and ``steps`` that would train on if they counted from the run's
-        beginning.
-        """
+        """A note that ``epochs`` and ``steps`` count from now, and no more in all; or None."""
         given = {"epochs": (self.epochs, at.epoch), "steps": (self.steps, at.step)}
         both = {name: (value, done) for name, (value, done) in given.items() if value is not None}
         if not at.step or not both or any(value <= done for value, done in both.values()):

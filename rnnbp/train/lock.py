@@ -33,9 +33,7 @@ class FolderLock:
         self._file: FileIO | None = None
 
     def take(self) -> Self:
-        """Take the lock. It must be released afterwards, also if an interrupt came in the
-        middle.
-        """
+        """Take the lock. Release it afterwards, even if an interrupt came in the middle."""
         try:
             self._take()
         except KeyboardInterrupt:
@@ -67,8 +65,9 @@ class FolderLock:
         return self._file is not None
 
     def release(self) -> None:
-        """Release the lock; the file is removed first, while no other process can hold it. After an
-        interrupt, call it again.
+        """Release the lock. After an interrupt, call it again.
+
+        The file is removed first, while no other process can hold it.
         """
         if self._file is None:
             return

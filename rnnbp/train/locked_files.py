@@ -37,8 +37,9 @@ def opened_file(path: Path) -> FileIO:
 
 
 def locked(number: int, path: Path) -> bool:
-    """True if the file is locked now, or cannot be locked on this mount. Raises StorageError if a
-    different process has it.
+    """True if the file is locked now, or this mount knows no locks.
+
+    Raises StorageError if a different process has it.
     """
     try:
         if sys.platform == "win32":

@@ -1,6 +1,4 @@
-"""The training loop: batches, updates, validation, and snapshots from which a killed run continues
-bit for bit.
-"""
+"""The training loop, with snapshots from which a killed run continues bit for bit."""
 
 from __future__ import annotations
 
@@ -47,8 +45,7 @@ from rnnbp.wording.instead import TRAINER, Instead
 
 
 class Trainer(Attributes, Named, Instead):
-    """Trains a model; a run that is killed continues from its last snapshot, and ends with the same
-    bits.
+    """Trains a model; a run that is killed resumes from its last snapshot, with the same bits.
 
     Args:
         model, loss, checkpoint, chunk: as ``bptt`` takes them. A budget of bytes covers the
@@ -129,11 +126,11 @@ class Trainer(Attributes, Named, Instead):
         checkpoint: ScheduleLike | Plan = "all", chunk: int | None = None,
         clip_norm: float | None = None, clip_value: float | None = None,
         learning_rate: Rate = None, validation: SourceLike | None = None,
-        validate_every: int | None = None, patience: int | None = None, keep_best: bool | None = None,
-        monitor: str = "val_loss", mode: Mode = "auto",
-        seed: int = 0, folder: PathLike | None = None,
-        snapshot_every: int | None = None, snapshot_minutes: float | None = None,
-        callbacks: Callbacks = (), progress: bool | None = None, description: JSON = None,
+        validate_every: int | None = None, patience: int | None = None,
+        keep_best: bool | None = None, monitor: str = "val_loss", mode: Mode = "auto",
+        seed: int = 0, folder: PathLike | None = None, snapshot_every: int | None = None,
+        snapshot_minutes: float | None = None, callbacks: Callbacks = (),
+        progress: bool | None = None, description: JSON = None,
         on_nonfinite: OnNonFinite = "raise", on_interrupt: OnInterrupt = "raise",
         metrics: MetricsLike = (), accumulate: int = 1,
     ) -> None:  # fmt: skip
@@ -158,9 +155,7 @@ class Trainer(Attributes, Named, Instead):
     _instead = TRAINER
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Raise AttributeError for a name that is not a setting; a subclass may have other
-        attributes.
-        """
+        """Raise AttributeError for a name that is not a setting, unless this is a subclass."""
         if type(self) is Trainer and not name.startswith("_") and not hasattr(Trainer, name):
             raise unknown(name, [field.name for field in fields(Options)])
         super().__setattr__(name, value)
@@ -171,9 +166,7 @@ class Trainer(Attributes, Named, Instead):
 
     @property
     def history(self) -> History:
-        """A copy of the History so far, as ``fit`` returns it; also of a ``fit`` that was
-        interrupted.
-        """
+        """A copy of the History so far, as ``fit`` returns it; after an interrupt too."""
         return self._training.at.history.copy(*self._training.ended)
 
     @method_takes("Trainer.fit", {each.name: setting_way(each.name) for each in fields(Options)})
@@ -222,8 +215,7 @@ class Trainer(Attributes, Named, Instead):
         return FitCall(self._training, limits, self._tell).run(data, way)
 
     def stop(self, reason: str = "stopped") -> None:
-        """End the run after this step; may be called from a different thread. ``Event.stop`` calls
-        it.
+        """End the run after this step; may be called from a different thread.
 
         Args:
             reason: the ``reason`` of the History.
@@ -242,8 +234,7 @@ class Trainer(Attributes, Named, Instead):
         override: Sequence[str] = (),
         missing_ok: bool = False,
     ) -> Self:
-        """Restore a snapshot, that of the run's folder by default; ``fit`` then continues from
-        there.
+        """Restore a snapshot, by default that of the run's folder; ``fit`` continues from there.
 
         The Trainer must be set up, and ``fit`` be called with data, as when the snapshot was
         written, except for folder, keep_best, snapshot_every, snapshot_minutes, callbacks, metrics

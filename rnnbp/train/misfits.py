@@ -1,6 +1,4 @@
-"""Errors for a file whose names or shapes are not those of a model: what to do first, then what
-differs.
-"""
+"""Errors for a file whose names or shapes differ from a model's: the cure, then what differs."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ def check_names(
     arrays: Mapping[str, Array],
     origin: Mapping[str, str] | None = None,
 ) -> None:
-    """Raise ValueError unless the names and shapes are those of ``params``; the error proposes a
-    ``rename``.
+    """Raise ValueError, with a ``rename`` to try, unless names and shapes are those of ``params``.
 
     Args:
         origin: the names in the file of arrays that were renamed.
@@ -31,9 +28,7 @@ def check_names(
 
 
 def check_shapes(place: str, model: Shapes, file: Shapes) -> None:
-    """Raise ValueError, listing up to ``LISTED`` differences, unless a file of ours has the names
-    and shapes of a model.
-    """
+    """Raise ValueError unless a file of ours has the names and shapes of a model."""
     if found := differences(model, file):
         theirs = any(map(TORCHS.search, file))
         own = [

@@ -1,6 +1,4 @@
-"""The figure that decides which parameters are the best, followed by ``keep_best`` and
-``patience``.
-"""
+"""The figure by which ``keep_best`` and ``patience`` decide which parameters are the best."""
 
 from __future__ import annotations
 
@@ -38,9 +36,7 @@ class Monitor:
     asked: Mode = field(compare=False)
 
     def check(self) -> None:
-        """Raise ValueError if the direction is unknown, or the user's is the opposite of the
-        metric's.
-        """
+        """Raise ValueError if the direction is unknown, or the opposite of the metric's."""
         if self.mode == "auto":
             raise ValueError(
                 f"Trainer: monitor={self.name!r} is a function of yours: give mode='max' where "

@@ -28,8 +28,7 @@ def rule_named(what: str, name: str) -> type[Optimizer]:
 
 
 def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimizer:
-    """An optimiser as it is, or for a name one of all the model's parameters, with its default
-    options.
+    """An optimiser as it is; for a name, one of all parameters with its default options.
 
     Raises TypeError for a loss in its place.
     """
@@ -38,7 +37,9 @@ def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimiz
             f"{what}: optimizer is {given}, which is a loss; the order is Trainer(model, "
             "optimizer, loss)"
         )
-    return rule_named(what, given)(model) if isinstance(given, str) else given  # type: ignore[call-arg]
+    if not isinstance(given, str):
+        return given
+    return rule_named(what, given)(model)  # type: ignore[call-arg]  # its rate has a default
 
 
 def built_for_fit(

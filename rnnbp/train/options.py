@@ -1,6 +1,4 @@
-"""The arguments of a Trainer that may be changed between two steps, checked one by one and
-together.
-"""
+"""The arguments of a Trainer that may be changed between two steps, and their checks."""
 
 from __future__ import annotations
 
@@ -29,8 +27,7 @@ from rnnbp.train.sources import as_source
 
 Callbacks: TypeAlias = Sequence[Callable[[Event], object]]
 Rate: TypeAlias = OwnRate | None
-"""A learning rate: of all steps, a function of the step, one that follows validation; None for the
-optimiser's own.
+"""A number, a function of the step, or one that follows validation; None for the optimiser's own.
 """
 OnNonFinite: TypeAlias = Literal["raise", "skip"]
 OnInterrupt: TypeAlias = Literal["raise", "return"]
@@ -38,9 +35,7 @@ OnInterrupt: TypeAlias = Literal["raise", "return"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Those arguments, as ``Trainer`` describes them. Raises TypeError or ValueError for values
-    that do not fit.
-    """
+    """Those arguments, as ``Trainer`` describes them. Raises TypeError or ValueError."""
 
     loss: LossLike
     checkpoint: ScheduleLike | Plan = "all"

@@ -14,9 +14,7 @@ _START = re.compile(r"steps are counted from step (\d+) of the sequence")
 
 
 def note_origin(error: BaseException, source: Source, epoch: int, index: int) -> None:
-    """Add a note to an error about a step and a row of a batch: which data they are, if the source
-    knows it.
-    """
+    """Add a note to an error about a row of a batch: which data it is, if the source knows."""
     found = _PLACE.search(str(error))
     if found is None or not isinstance(source, (Sequences, Examples, Windows)):
         return

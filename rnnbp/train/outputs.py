@@ -62,9 +62,7 @@ class _Whole:
 def _joined(
     what: str, source: Source, groups: list[list[Array]], *, last: bool
 ) -> Array | list[Array]:
-    """Outputs (B, T, ...) or (B, ...) of groups of batches that continue from one to the next, as
-    one array.
-    """
+    """Outputs of groups of batches that continue, (B, T, ...) or (B, ...), as one array."""
     if last:
         of_sequences: Array = np.concatenate([y for group in groups for y in group])
         return of_sequences

@@ -11,8 +11,9 @@ from rnnbp.train.source import UNKNOWN, Source
 def progress_bar(
     shown: bool | None, done: int, total: int | None, unit: str = "step"
 ) -> contextlib.AbstractContextManager[bars.Bar | None]:
-    """A tqdm bar of ``total`` units; None if it is not ``shown``, which by default is on a terminal
-    and in a notebook only.
+    """A tqdm bar of ``total`` units; None if it is not ``shown``.
+
+    By default it is shown on a terminal and in a notebook only.
     """
     return (
         bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()
@@ -22,9 +23,7 @@ def progress_bar(
 def bar_of_batches(
     name: str, progress: bool | None, source: Source
 ) -> contextlib.AbstractContextManager[bars.LateBar | None]:
-    """A bar of the batches of an epoch: True shows it at once, None late and only where a user sees
-    it.
-    """
+    """A bar of an epoch's batches: True shows it at once, None late and only to a user."""
     count = source.batches_per_epoch
     return bars.late(
         progress,

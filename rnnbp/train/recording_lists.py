@@ -33,9 +33,10 @@ def listed(place: str, name: str, given: object, x: object) -> Sequence[object]:
 
 
 def are_recordings(place: str, x: object, horizon: int) -> bool:
-    """True if a list is one of recordings. Raises ValueError for vectors that may be either: for
-    integers, and for floats where they were a stream of a window at most, of more features than
-    steps.
+    """True if a list is one of recordings. Raises ValueError for an ambiguous list of vectors.
+
+    Those are vectors of integers, and of floats where they were a stream of a window at most, of
+    more features than steps.
     """
     if not isinstance(x, (list, tuple)) or not x:
         return False

@@ -84,8 +84,9 @@ def _recording(
     weights = rows(f"{place}: mask{at}", mask, numbers=True, axes="(S,)")
     if weights.shape != (len(first),):
         elements = weights.ndim > 1 and len(weights) == len(first)
+        cure = of_elements(weights.shape[1:]) if elements else "give one axis"
         raise ShapeError(
             f"{place}: mask{at} must have shape ({len(first)},), a weight for each step of x{at}, "
-            f"found shape {weights.shape}; {of_elements(weights.shape[1:]) if elements else 'give one axis'}"
+            f"found shape {weights.shape}; {cure}"
         )
     return Recording(first, second, weights)

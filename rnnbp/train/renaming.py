@@ -42,9 +42,7 @@ def renamed_arrays(
 
 
 def respelled(arrays: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
-    """Arrays that were saved when names of layers were suffixes, "weight_head", under their present
-    paths.
-    """
+    """Arrays under present paths; names of layers were suffixes in old files, "weight_head"."""
     old = {old_path(path): path for path in params if path not in arrays}
     return {
         name if name in params else old.get(name, name): array for name, array in arrays.items()
@@ -107,8 +105,7 @@ def _called(place: str, rename: Callable[[str], object], name: str) -> object:
 def _turned(
     place: str, arrays: Mapping[str, Array], rename: Mapping[str, object]
 ) -> Mapping[str, object]:
-    """A dict from the arrays' names; one whose values, and none of whose keys, are these is
-    inverted.
+    """A dict from the arrays' names; one that leads to them is inverted.
 
     Raises ValueError if one of them has two.
     """

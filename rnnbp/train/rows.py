@@ -24,8 +24,7 @@ Data: TypeAlias = ArrayLike | Sliceable
 def rows(
     name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", numbers: bool = False
 ) -> Rows:
-    """``given`` with its examples along axis 0: an array, or an object that reads slices from a
-    file.
+    """``given`` with its examples along axis 0: an array, or slices of a file.
 
     Args:
         axis: where the examples are now, 0 or 1.
@@ -56,8 +55,9 @@ def rows(
 
 
 def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Rows, Rows | None]:
-    """x and target, of equal length along axis 0. Raises ShapeError otherwise; ``at`` follows their
-    names.
+    """x and target, of equal length along axis 0. Raises ShapeError for others.
+
+    ``at`` follows their names in errors.
     """
     first = rows(f"{place}: x{at}", x, numbers=True)
     second = (

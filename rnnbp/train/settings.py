@@ -58,9 +58,7 @@ class Shown(ABC, Generic[T]):
 
 
 class Setting(Shown[T]):
-    """An argument that may be set afterwards: checked as in the constructor, and used from the next
-    step on.
-    """
+    """An argument that may be set afterwards: checked as before, used from the next step on."""
 
     def of(self, run: Training) -> T:
         found: T = getattr(run.options, self.name)
@@ -72,9 +70,7 @@ class Setting(Shown[T]):
 
 
 class RateSetting(Setting[Rate]):
-    """The learning rate. A number is stored in the optimiser, and read from it if there
-    is no rule.
-    """
+    """The learning rate: the rule, or without one the number in the optimiser."""
 
     def of(self, run: Training) -> Rate:
         return (

@@ -92,9 +92,7 @@ class Snapshot:
         return then.get("monitor", LATER["monitor"]) != identity["monitor"]
 
     def planned(self, checkpoint: ScheduleLike | Plan) -> ScheduleLike | Plan:
-        """A Plan recomputed with the costs that the run's was computed with, so that its chunks are
-        the same.
-        """
+        """A Plan, recomputed with the costs of the run's, so that chunks are the same."""
         for entry in self._costs() if isinstance(checkpoint, Plan) else ():
             if not entry.missing("plan") and isinstance(checkpoint, Plan):
                 costs = _read_costs(entry.fields("plan"))
@@ -103,9 +101,7 @@ class Snapshot:
         return checkpoint
 
     def measured(self, model: Graph) -> Callable[[], None]:
-        """A function that makes budgets be planned with the costs that the run has measured, not
-        with new ones.
-        """
+        """A function after which budgets are planned with the costs that the run has measured."""
         found = [entry for entry in self._costs() if entry.missing("plan")]
         known = [
             (

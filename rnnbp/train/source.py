@@ -30,7 +30,8 @@ class Batch:
     It unpacks as ``x, target = batch``, or ``x, target, mask = batch`` if there is a mask.
 
     >>> import numpy as np, rnnbp as rb
-    >>> x, target = rb.Sequences(np.zeros((8, 5, 3), "float32"), np.zeros((8, 5), int), batch_size=4).batch(0, 0)
+    >>> data = rb.Sequences(np.zeros((8, 5, 3), "float32"), np.zeros((8, 5), int), batch_size=4)
+    >>> x, target = data.batch(0, 0)
     >>> x.shape, target.shape
     ((5, 4, 3), (5, 4))
     """
@@ -128,7 +129,10 @@ def check_batch(batch: object) -> None:
 def check_source(what: str, source: object) -> Source:
     """A source of batches as it is. Raises TypeError or ValueError for anything else."""
     if not isinstance(source, Source):
-        cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples, or give an iterable of batches (x, target)"
+        cure = (
+            "wrap arrays in Sequences(x, y, ...), Windows or Examples, or give an iterable of "
+            "batches (x, target)"
+        )
         raise TypeError(
             f"{what} must be a source of batches, found {type(source).__name__}; {cure}"
         )
@@ -137,10 +141,9 @@ def check_source(what: str, source: object) -> Source:
 
 
 def fingerprint(source: Source) -> str:
-    """A text that distinguishes a source from others: its own ``fingerprint``, or else its class
-    and length.
-    """
+    """A text that distinguishes a source: its own ``fingerprint``, or else class and length."""
     own = getattr(source, "fingerprint", None)
     if own is None and (label := getattr(source, "label", None)) is not None:
         return str(label)
-    return f"{type(source).__name__} of {source.batches_per_epoch} batches{'' if own is None else f', {own}'}"
+    what = f"{type(source).__name__} of {source.batches_per_epoch} batches"
+    return what if own is None else f"{what}, {own}"

@@ -24,7 +24,10 @@ def as_source(what: str, data: object) -> Source:
         and (iterable(data) or is_function(data))
     ):
         if type(data).__module__.startswith("torch.utils.data"):
-            cure = "Batches(loader, batch_first=True); batch_first=False where collate_fn puts time first"
+            cure = (
+                "Batches(loader, batch_first=True); batch_first=False where collate_fn puts time "
+                "first"
+            )
             raise TypeError(
                 f"{what} is a DataLoader, which puts the batch first as a rule; say so: {cure}"
             )

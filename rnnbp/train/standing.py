@@ -17,8 +17,7 @@ from rnnbp.train.options import Options
 
 @dataclass(slots=True)
 class Standing:
-    """The place of a run: what changes as it proceeds, without parameters, optimiser and learning
-    rate.
+    """The place of a run: what changes, except parameters, optimiser and learning rate.
 
     The next batch is ``index`` of ``epoch``; ``state`` is what the last one left; ``waited`` counts
     validations, or other judgements, since the best one, whose parameters are ``best_weights``.
@@ -34,17 +33,12 @@ class Standing:
     lost: tuple[int, ...] = ()
     """The sequences whose state is not known, as ``Gradients`` has them."""
     began: tuple[int, int] = (0, 0)
-    """The step and the epoch from which ``fit`` counts: an epoch that was begun before is finished
-    first.
-    """
+    """The step and the epoch from which ``fit`` counts; an epoch in progress is finished first."""
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
-    """Of the loss and each metric, the sum over the batches since it was last judged, and how many
-    they are.
+    """Of the loss and each metric, the sum over batches since the last judgement, and their number.
     """
     anew: bool = False
-    """True if the best is by another figure than the one that is followed now: the next one
-    replaces it.
-    """
+    """True if the best is by a figure that is no longer followed: the next one replaces it."""
 
     @reprs.safe
     def __repr__(self) -> str:

@@ -53,9 +53,7 @@ class StandingFields:
         return Standing(step, epoch, index, states, waited, best, past, lost, began, sums, anew)
 
     def _began(self, numbers: Fields, step: int, epoch: int) -> tuple[int, int]:
-        """Where the fit that wrote it began; snapshots of earlier versions do not say, and count
-        all.
-        """
+        """Where the fit that wrote it began; (0, 0) in snapshots of earlier versions."""
         found = [0, 0] if numbers.missing("began") else numbers.wholes("began")
         if len(found) != 2 or found[0] > step or found[1] > epoch + 1:
             self.metadata.refuse(

@@ -23,9 +23,7 @@ from rnnbp.train.updates import Update, Updated
 
 
 class Step(NamedTuple):
-    """The line of metrics of an update, its gradients, if it has any, and the number of its
-    batches.
-    """
+    """The line of metrics of an update, its gradients if any, and the number of its batches."""
 
     metrics: dict[str, JSON]
     grads: Mapping[str, Array] | None
@@ -60,8 +58,9 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
 
 
 class Group:
-    """The batches of an update, one after the other. The run's place is not changed, so that an
-    update that fails can be repeated.
+    """The batches of an update, one after the other.
+
+    The run's place is not changed, so that an update that fails can be repeated.
     """
 
     def __init__(self, update: Update, data: Source, at: Standing, known: RunData) -> None:

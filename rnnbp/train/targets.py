@@ -38,8 +38,9 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
 
 
 def _features(model: ModelLike, shape: Shape) -> Shape | None:
-    """The features of outputs for x of this shape; None if it does not fit, for which the first
-    batch has a better error.
+    """The features of outputs for x of this shape; None if it does not fit.
+
+    The first batch has a better error then.
     """
     try:
         (features,) = as_model(model).output_shapes(shape)
@@ -58,7 +59,10 @@ def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axe
         )
     if not features or own == features[:-1] or isinstance(loss, Elementwise):
         return
-    text = f"{name} has shape {shape}; CrossEntropy takes class numbers {axes} for outputs of {features[-1]} classes"
+    text = (
+        f"{name} has shape {shape}; CrossEntropy takes class numbers {axes} for outputs of "
+        f"{features[-1]} classes"
+    )
     if own == features:
         raise ShapeError(f"{text}: of one-hot rows give target.argmax(axis=-1)")
     if own == (*features[:-1], 1):

@@ -15,8 +15,8 @@ def torch_names(paths: Iterable[str]) -> dict[str, str]:
     but recurrent layers, and layers without parameters, as Dropout, end in ``_l0``, ``_l1``, ...,
     as of one layer of PyTorch with ``num_layers``. All others keep their names.
 
-    >>> paths = ["rnn.0.weight_ih", "rnn.0.weight_hh", "rnn.2.weight_ih", "rnn.2.weight_hh", "fc.bias"]
-    >>> list(torch_names(paths).values())
+    >>> paths = ["rnn.0.weight_ih", "rnn.0.weight_hh", "rnn.2.weight_ih", "rnn.2.weight_hh"]
+    >>> list(torch_names([*paths, "fc.bias"]).values())
     ['rnn.weight_ih_l0', 'rnn.weight_hh_l0', 'rnn.weight_ih_l1', 'rnn.weight_hh_l1', 'fc.bias']
     """
     paths = list(paths)

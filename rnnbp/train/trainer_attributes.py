@@ -1,6 +1,4 @@
-"""Attributes of a Trainer: arguments that may be set afterwards, others to read, and what it
-measures.
-"""
+"""Attributes of a Trainer: its arguments, to set or to read, and what it measures."""
 
 from __future__ import annotations
 

@@ -46,8 +46,7 @@ Tell: TypeAlias = Callable[[str, Mapping[str, JSON], Mapping[str, Array] | None]
 
 @dataclass
 class Training:
-    """What a Trainer trains: the update of a step, what it changes, where the run stands, and its
-    files.
+    """What a Trainer trains: the update of a step, what it changes, its place and its files.
 
     pending: the metrics of a step whose line is not complete, for its validation is to be done; and
         grads, its gradients, for callbacks.
@@ -96,9 +95,7 @@ class Training:
         return self.update.options
 
     def change(self, options: Options, rate: float | None = None) -> None:
-        """Continue with other options from the next step, and with a different rate of the
-        optimiser.
-        """
+        """Continue from the next step with other options, and another rate of the optimiser."""
         update = replace(self.update, options=options)
         self.at.change(self.options, options)
         if rate is not None:
@@ -112,8 +109,9 @@ class Training:
     def train(
         self, given: SourceLike, limits: Limits, interrupts: Interrupts, tell: Tell
     ) -> str | None:
-        """Train until there is a reason to stop, which is returned; None for a signal. ``tell`` is
-        called with each event.
+        """Train until there is a reason to stop, and return it; None for a signal.
+
+        ``tell`` is called with each event.
         """
         data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
         self._begin(data)
@@ -208,9 +206,7 @@ class Training:
         return self.at.history.seconds
 
     def _write(self, metrics: dict[str, JSON], tell: Tell) -> None:
-        """Do all that follows a step: write its line and the model if it is the best, call
-        callbacks, and write a due snapshot.
-        """
+        """Write the line of a step and the best model, call callbacks, write a due snapshot."""
         self.folder.add(metrics)
         grads, self.grads, self.pending = self.grads, None, None
         if self.at.history.best_step == self.at.step:
@@ -261,9 +257,7 @@ class Training:
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
 
     def _count_from_here(self) -> None:
-        """Count epochs and steps from here, unless the run resumes a snapshot; restart the patience
-        if it is used up.
-        """
+        """Count epochs and steps from here, unless the run resumes; restart used-up patience."""
         if self.goes_on:
             return
         if self.options.patience is not None and self.at.waited >= self.options.patience:

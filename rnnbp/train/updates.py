@@ -63,9 +63,7 @@ class Updated(NamedTuple):
 
 @dataclass(frozen=True)
 class Update:
-    """Gradient, clipping, learning rate, optimiser. Its fields, and options, are arguments of
-    ``Trainer``.
-    """
+    """Gradient, clipping, learning rate, optimiser; its fields are arguments of ``Trainer``."""
 
     model: Graph
     optimizer: Optimizer
@@ -94,8 +92,10 @@ class Update:
 
     @cached_property
     def held(self) -> int:
-        """Bytes that training holds all the time within a budget: the optimiser's, the best
-        parameters, and the sum of gradients if an update has several batches.
+        """Bytes that training holds all the time within a budget.
+
+        Those of the optimiser, the best parameters, and the sum of gradients if an update has
+        several batches.
         """
         copies = self.options.judges + (self.options.accumulate > 1)
         return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
@@ -124,9 +124,7 @@ class Update:
     def part(
         self, batch: Batch, state: States, step: int, number: int, seen: Seen | None = None
     ) -> Part:
-        """Batch ``number``, from 0, of those that an update is made from. Raises as the update
-        does.
-        """
+        """Batch ``number``, from 0, of those of an update. Raises as the update does."""
         return self._part(batch, state, step, number, seen)[0]
 
     @ieee

@@ -100,9 +100,7 @@ def save_weights(
 def _positional(
     model: HasParams, old: tuple[Mapping[str, JSON], ...], metadata: Mapping[str, JSON] | None
 ) -> Mapping[str, JSON]:
-    """Metadata that were passed as the third argument. Raises TypeError for other arguments, or too
-    many.
-    """
+    """Metadata that were passed as the third argument. Raises TypeError for others."""
     cure = "give metadata=, or rename= for other names in the file"
     if len(old) > 1 or metadata is not None:
         raise TypeError(
@@ -196,9 +194,7 @@ def load_weights(
 
 
 def check_model(place: str, model: object) -> None:
-    """Raise TypeError unless ``model`` has parameters: it may be a path, in the wrong order, or
-    ``model.params``.
-    """
+    """Raise TypeError unless ``model`` has parameters: it may be a path, or ``model.params``."""
     if not isinstance(getattr(model, "params", None), Mapping):
         cure = (
             "it has the parameters, give the model itself"

@@ -130,7 +130,8 @@ class Windows(Named):
         if are_texts(symbols):
             texts = [_text(f"symbols[{k}]", text) for k, text in enumerate(symbols)]
             x, target = ([part(t, s, len(t) - 1 + s) for t in texts] for s in (0, 1))
-            return cut(x, target, recordings=True)  # type: ignore[arg-type]  # parts of files are rows already
+            # parts of files are rows already
+            return cut(x, target, recordings=True)  # type: ignore[arg-type]
         text = _text("symbols", symbols)
         return cut(part(text, 0, len(text) - 1), part(text, 1, len(text)))
 
@@ -141,7 +142,8 @@ class Windows(Named):
         if self.listed:
             of = f"{reprs.counted(len(self.recordings), 'recording')} of {steps:,} steps in all"
         lanes = reprs.counted(self.batch_size, "lane")
-        what = f"{of}, {reprs.counted(self.batches_per_epoch, 'window')} of {self.horizon:,} steps in {lanes}"
+        windows = reprs.counted(self.batches_per_epoch, "window")
+        what = f"{of}, {windows} of {self.horizon:,} steps in {lanes}"
         arrays = {"x": self.x, "target": self.target, "mask": self.mask}
         texts = {name: reprs.array_text(array) for name, array in arrays.items()}
         warm = f"{reprs.counted(self.warm_up, 'step')} of each lane" if self.warm_up else ""

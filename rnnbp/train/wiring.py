@@ -1,6 +1,4 @@
-"""A model as lines of text: its layers and their settings, their connections, and which parameters
-are shared.
-"""
+"""A model as lines of text: layers, settings, connections, and which parameters are shared."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ def looked_at(model: ModelLike, x: SeriesLike) -> SeriesLike:
 
 
 def is_source(x: object) -> bool:
-    """True if x is a source, or an iterable of batches that can be iterated again; others are
-    arrays or streams.
-    """
+    """True if x is a source, or batches that can be iterated again; not an array or a stream."""
     if isinstance(x, Source):
         return not isinstance(x, type)
     if isinstance(x, (list, tuple)):
@@ -59,9 +57,7 @@ def is_source(x: object) -> bool:
 
 
 def _is_item(item: object) -> bool:
-    """True if an item of a list is a batch: x with its axes for steps and sequences, maybe target
-    and mask.
-    """
+    """True if an item of a list is a batch: x with axes for steps and sequences, or a tuple."""
     if isinstance(item, (tuple, list)):
         return bool(item) and len(getattr(item[0], "shape", ())) >= AXES
     return True
