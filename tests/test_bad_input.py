@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,16 +117,12 @@ def test_one_clear_error(case: str) -> None:
 
 def test_no_message_is_used_twice() -> None:
     """Each sentence in the package is raised from one place."""
-    import ast
-    from collections import Counter
-    from pathlib import Path
-
-    found: Counter[str] = Counter()
-    for path in Path(rb.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                text = ast.unparse(node.exc.args[0])
-                if "'" in text:
-                    found[text] += 1
+    raised = [
+        ast.unparse(node.exc.args[0])
+        for path in Path(rb.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args
+    ]
+    found = Counter(text for text in raised if "'" in text)
     assert [text for text, count in found.items() if count > 1] == []
     assert len(found) > 80

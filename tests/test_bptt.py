@@ -155,6 +155,11 @@ def test_forms_of_state(form: str) -> None:
     assert_same_bits(rb.bptt(model, reals(5, 2, 3), reals(5, 2, 2), MSE, state=state), expected)
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
 @pytest.mark.parametrize(
     "kind", ["read-only", "strided", "Fortran", "reversed", "other float", "list", "mapped"]
 )
@@ -169,7 +174,7 @@ def test_kinds_of_input_arrays(kind: str, tmp_path: Path) -> None:
     wide = np.repeat(x, 2, axis=2)
     np.save(tmp_path / "x.npy", x)
     given: Any = {
-        "read-only": x.copy(),
+        "read-only": read_only(x.copy()),
         "strided": wide[..., ::2],
         "Fortran": np.asfortranarray(x),
         "reversed": x[::-1].copy()[::-1],
@@ -177,9 +182,9 @@ def test_kinds_of_input_arrays(kind: str, tmp_path: Path) -> None:
         "list": x.tolist(),
         "mapped": np.load(tmp_path / "x.npy", mmap_mode="r"),
     }[kind]
-    if kind == "read-only":
-        given.flags.writeable = target.flags.writeable = False
-    found = rb.bptt(model, given, target, MSE, chunk=3, dx=True)  # a mapped x has none by default
+    found = rb.bptt(
+        model, given, read_only(target), MSE, chunk=3, dx=True
+    )  # a mapped x has none by default
     assert found.dx.dtype == np.float32
     assert_same_bits(found, plain)
     assert np.array_equal(np.asarray(given, np.float32), x)

@@ -229,9 +229,10 @@ def test_held_out_bytes_are_each_predicted_once_after_those_before_them() -> Non
     assert batch.mask.sum() == split.held_out.data.size
     lanes = [batch.target[batch.mask[:, k], k] for k in range(batch.mask.shape[1])]
     assert np.array_equal(np.concatenate(lanes), split.held_out.data)
-    for k, start in enumerate(np.cumsum([0, *map(len, lanes[:-1])]) + split.train.data.size):
-        if len(lanes[k]):
-            assert np.array_equal(batch.x[: LEAD + 1, k], whole[start - LEAD - 1 : start])
+    starts = np.cumsum([0, *map(len, lanes[:-1])]) + split.train.data.size
+    for k in np.flatnonzero([len(lane) for lane in lanes]):
+        before = whole[starts[k] - LEAD - 1 : starts[k]]
+        assert np.array_equal(batch.x[: LEAD + 1, k], before)
 
 
 # Help
@@ -241,13 +242,13 @@ def test_held_out_bytes_are_each_predicted_once_after_those_before_them() -> Non
 def test_help_shows_every_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "--help") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    for name, value in vars(Settings()).items():
-        assert f"--{name}" in shown
-        if value is not None:
-            assert re.search(
-                rf"--{name} \S+ [^(]*(\([^)d][^)]*\))?[^(]*\(default: {re.escape(str(value))}\)",
-                shown,
-            ), name
+    options = vars(Settings())
+    assert [name for name in options if f"--{name}" not in shown] == []
+    for name, value in [option for option in options.items() if option[1] is not None]:
+        assert re.search(
+            rf"--{name} \S+ [^(]*(\([^)d][^)]*\))?[^(]*\(default: {re.escape(str(value))}\)",
+            shown,
+        ), name
     for name in ("--out", "--resume", "--minutes", "--quiet"):
         assert name in shown
     assert run("sample", "--help") == 0

@@ -18,31 +18,32 @@ pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("files", "expected"),
     [
-        (None, "rnnbp: --text bad.txt does not exist; check the path"),
-        (b"", "rnnbp: --text bad.txt is empty; name a file with some text in it"),
+        ({}, "rnnbp: --text bad.txt does not exist; check the path"),
+        ({"bad.txt": b""}, "rnnbp: --text bad.txt is empty; name a file with some text in it"),
         (
-            b"caf\xe9",
-            "rnnbp: --text bad.txt is not UTF-8: byte 3 is 0xe9; convert it, as with iconv -t utf-8, or name its encoding, as --encoding cp1252",
+            {"bad.txt": b"caf\xe9"},
+            "rnnbp: --text bad.txt is not UTF-8: byte 3 is 0xe9; "
+            "convert it, as with iconv -t utf-8, or name its encoding, as --encoding cp1252",
         ),
         (
-            b"abcdefghi",
+            {"bad.txt": b"abcdefghi"},
             "rnnbp: bad.txt has 9 characters, at least 10 are needed; give a longer text",
         ),
         (
-            b"ab" * 15,
-            "rnnbp: bad.txt is too short: it has 27 bytes to train on, and --batch 4 × --horizon 10 needs 41; "
-            "give a longer text, or lower one of the two",
+            {"bad.txt": b"ab" * 15},
+            "rnnbp: bad.txt is too short: it has 27 bytes to train on, "
+            "and --batch 4 × --horizon 10 needs 41; give a longer text, or lower one of the two",
         ),
     ],
     ids=["missing", "empty", "latin-1", "nine-characters", "shorter-than-a-batch"],
 )
 def test_a_text_that_cannot_be_used(
-    text: bytes | None, expected: str, capsys: pytest.CaptureFixture[str]
+    files: dict[str, bytes], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if text is not None:
-        Path("bad.txt").write_bytes(text)
+    for name, text in files.items():
+        Path(name).write_bytes(text)
     before = contents()
     assert error_of(capsys, "train", "--text", "bad.txt", *TINY) == (1, expected)
     assert contents() == before

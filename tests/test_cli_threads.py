@@ -17,11 +17,17 @@ from tests.commands import run, train
 pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
 
 
+@pytest.fixture
+def waking_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels, where there are any, wake their threads for one number each."""
+    if machine.chosen():
+        monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+
+
+@pytest.mark.usefixtures("waking_at_once")
 def test_all_threads_train_where_the_model_does_not_depend_on_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if machine.chosen():
-        monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
     assert train("a", "--steps", 3) == 0
     assert json.loads(Path("a/run.json").read_text())["settings"]["threads"] == (

@@ -71,24 +71,27 @@ def lengths() -> list[int]:
     return [1, 2, 4, 8, 16, 32, T]
 
 
+def seconds_of(length: int, k: int, budget: int) -> float:
+    """Predicted seconds of EveryK, infinite if it does not fit in the budget."""
+    schedule = rb.schedules.EveryK(math.ceil(T / length), k)
+    options: dict[str, Any] = {"checkpoint": schedule, "chunk": length, "costs": COSTS}
+    found = rb.forecast(problem()[0], MSE, steps=T, batch=B, x_shape=(3,), **options)
+    return (found.seconds or 0.0) if found.peak_bytes <= budget else math.inf
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("share", SHARES)
 def test_no_other_number_of_chunks_would_be_faster(found: Comparison, share: int) -> None:
     """EveryK by brute force: all lengths of chunks, all k."""
     budget = math.floor(found.reference.measured.stats.peak_bytes * share / 100)
-    seconds = [math.inf]
-    for length in lengths():
-        for k in range(1, math.ceil(T / length)):
-            schedule = rb.schedules.EveryK(math.ceil(T / length), k)
-            options: dict[str, Any] = {
-                "checkpoint": schedule,
-                "chunk": length,
-                "costs": COSTS,
-                "x_shape": (3,),
-            }
-            predicted = rb.forecast(problem()[0], MSE, steps=T, batch=B, **options)
-            if predicted.peak_bytes <= budget:
-                seconds.append(predicted.seconds or 0.0)
+    seconds = [
+        math.inf,
+        *(
+            seconds_of(length, k, budget)
+            for length in lengths()
+            for k in range(1, math.ceil(T / length))
+        ),
+    ]
     chosen = [
         r.choice.forecast.seconds
         for r in found.rows
@@ -165,8 +168,7 @@ def test_gradients_are_those_of_full_caching(found: Comparison) -> None:
     for row in found.rows:
         assert row.measured.relative_error < 1e-5
         assert row.measured.error_at_chunk < 1e-5
-        if not row.measured.stats.steps_rebuilt:
-            assert row.measured.same_bits
+        assert row.measured.same_bits or row.measured.stats.steps_rebuilt
 
 
 def test_gradients_that_differ_are_seen() -> None:

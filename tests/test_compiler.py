@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,8 @@ def test_gradients_of_random_cells_by_complex_steps(cell: rb.Recurrent) -> None:
     )
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
-def test_no_array_is_allocated_in_the_time_loop(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the second product of a block's loop to the last, traced memory never rises by as much as a state takes."""
-    model, steps, batch, units = cell(8, 64, rng=0), 8, 16, 64
-    x, dy = (reals(steps, batch, n).astype(np.float32) for n in (8, units))
-    risen: list[int] = []
+def traced_products(steps: int, risen: list[int]) -> Callable[..., None]:
+    """np.dot that traces, of each block of calls, from the second to the last."""
     calls, start = [0], [0]
 
     def product(*args: Any) -> None:
@@ -86,7 +82,17 @@ def test_no_array_is_allocated_in_the_time_loop(cell: Any, monkeypatch: pytest.M
         if calls[0] % steps == 0:
             risen.append(tracemalloc.get_traced_memory()[1] - start[0])
 
-    monkeypatch.setitem(CALLS, "dot", product)
+    return product
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
+def test_no_array_is_allocated_in_the_time_loop(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a block's second product to its last, memory never rises by as much as a state."""
+    model, steps, batch, units = cell(8, 64, rng=0), 8, 16, 64
+    x, dy = (reals(steps, batch, n).astype(np.float32) for n in (8, units))
+    risen: list[int] = []
+    monkeypatch.setitem(CALLS, "dot", traced_products(steps, risen))
     tracemalloc.start()
     try:
         rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), chunk=steps, backend="numpy")

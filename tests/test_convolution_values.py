@@ -59,8 +59,16 @@ def test_convolution_in_two_dimensions(setting: Any) -> None:
         x, layer.params["weight"], layer.params["bias"], stride, before, after, dilation
     )
     np.testing.assert_allclose(layer(x), expected, rtol=1e-12, atol=1e-13)
-    if padding == "same":
-        assert layer(x).shape[2:] == x.shape[2:]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    "setting", [setting for setting in CONVOLUTIONS if setting[2] == "same"], ids=str
+)
+def test_the_same_padding_keeps_the_size(setting: Any) -> None:
+    kernel, stride, padding, _, dilation = setting
+    layer = L.Conv2D(2, 3, kernel, stride=stride, padding=padding, dilation=dilation, rng=0)
+    assert layer(np.ones((2, 2, 6, 5), np.float32)).shape[2:] == (6, 5)
 
 
 @pytest.mark.quick

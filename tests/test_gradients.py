@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnbp as rb
 from rnnbp.layers.pointwise import Pointwise
-from rnnbp.runners.numpy.program import Program
+from rnnbp.runners.numpy.gradients import read_off
 from tests import models
 
 LENGTHS = {"seven chunks and a remainder": (15, 2), "one step": (1, 2), "one chunk": (3, 3)}
@@ -100,8 +101,7 @@ def test_graph_with_several_inputs_and_outputs() -> None:
 def test_tied_weights(tied: bool) -> None:
     """An embedding that is also the head's weight has one gradient, the sum of both."""
     embedding, head = rb.Embedding(5, 3, rng=0), rb.Dense(3, 5, rng=1)
-    if tied:
-        head.params["weight"] = embedding.params["weight"]
+    head.params["weight"] = {True: embedding, False: head}[tied].params["weight"]
     model = rb.Sequential(embedding, rb.RNN(3, 3, rng=2), head)
     x, target = np.random.default_rng(0).integers(0, 5, (2, 6, 2))
     found = rb.check_grads(model, x, target, rb.losses.CrossEntropy(), chunk=4)
@@ -157,14 +157,13 @@ def test_check_finds_a_wrong_gradient_at_one_step(monkeypatch: pytest.MonkeyPatc
     """The first step's contribution dropped, as where t = 0 is treated apart."""
     monkeypatch.setenv("RNNBP_BACKEND", "numpy")
     model = models.CELLS["lstm"](3, 2, "float64")
-    original = Program._read_off
 
-    def without_first(self: Program, tape: object, flat: dict, dx: object, grads: object) -> None:
+    def without_first(functions: Any, x: Any, flat: dict[str, Any], grads: Any) -> None:
         for deltas in flat.values():
             deltas[:, :2] = 0  # two sequences
-        original(self, tape, flat, dx, grads)
+        read_off(functions, x, flat, grads)
 
-    monkeypatch.setattr(Program, "_read_off", without_first)
+    monkeypatch.setattr("rnnbp.runners.numpy.program.read_off", without_first)
     with pytest.raises(rb.GradientError, match="gradient by weight_ih"):
         rb.check_grads(model, draw(5, 2, 3), chunk=5)
 

@@ -127,9 +127,8 @@ def test_a_recurrent_by_itself_is_the_graph_that_calls_it(initial: str) -> None:
     x = rb.Input()
     called, alone = rb.Graph(x, block(x)), as_model(block)
     assert vars(alone).keys() == vars(called).keys()
-    for name, value in vars(called).items():
-        if name not in ("slots", "_alone"):
-            assert getattr(alone, name) == value, name
+    for name in vars(called).keys() - {"slots", "_alone"}:
+        assert vars(alone)[name] == vars(called)[name], name
     assert alone.slots == name_params([("", block)])
     assert alone.value_shapes((2,)) == called.value_shapes((2,)) == [(2,), (3,)]
     assert repr(alone) == repr(called)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+from importlib.util import find_spec
 
 import pytest
+
+from tests.helpers import run_python
 
 pytestmark = pytest.mark.long
 
@@ -77,11 +78,19 @@ print(caught, lost, handled)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="timers of signals")
-@pytest.mark.parametrize("works", ["run fresh predict", "compile", "fit", "measure"])
+@pytest.mark.parametrize(
+    "works",
+    [
+        "run fresh predict",
+        pytest.param(
+            "compile",
+            marks=pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite"),
+        ),
+        "fit",
+        "measure",
+    ],
+)
 def test_an_interrupt_at_any_moment(works: str) -> None:
-    if works == "compile":
-        pytest.importorskip("llvmlite")
-    command = [sys.executable, "-c", PROGRAM, works, "60", "7"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    done = run_python("-c", PROGRAM, works, "60", "7", timeout=500)
     assert done.stderr == ""
     assert done.stdout == "60 0 60\n"

@@ -105,7 +105,8 @@ def test_updates_from_several_batches(name: str, accumulate: int) -> None:
     assert found.losses == pytest.approx(expected.losses, rel=1e-12)
 
 
-def test_a_batch_of_a_generator_can_be_asked_for_again_after_an_error() -> None:
+def failing_once() -> Callable[..., tuple[float, Any]]:
+    """A loss that raises at its second call."""
     calls: list[int] = []
 
     def flaky(y: Any, target: Any) -> tuple[float, Any]:
@@ -114,9 +115,13 @@ def test_a_batch_of_a_generator_can_be_asked_for_again_after_an_error() -> None:
             raise OSError("disk")
         return float(((y - target) ** 2).sum()), 2 * (y - target)
 
+    return flaky
+
+
+def test_a_batch_of_a_generator_can_be_asked_for_again_after_an_error() -> None:
     layers = rb.LSTM(F, 4, dtype="float64", rng=0), rb.Dense(4, 1, dtype="float64", rng=1)
     model = rb.Sequential(*layers)
-    one, given = rb.Trainer(model, rb.optim.Adam(model), flaky), iter(ITEMS)
+    one, given = rb.Trainer(model, rb.optim.Adam(model), failing_once()), iter(ITEMS)
     with pytest.raises(OSError, match="disk"):
         one.fit(given, epochs=1)
     assert one.fit(given, until_epochs=1).steps == N

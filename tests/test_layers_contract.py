@@ -149,6 +149,14 @@ def at(dy: Any, t: int) -> Any:
     return dy[t]
 
 
+def steps_are(steps: list[Array | None], chunk: Array | None) -> None:
+    """That the arrays of the steps make that of the chunk, or that all are None."""
+    if chunk is None:
+        assert steps == [None] * STEPS
+        return
+    close(np.stack([step for step in steps if step is not None]), chunk)
+
+
 @every_case
 def test_a_chunk_agrees_with_its_steps(case: Case) -> None:
     layer, xs = randomised(case), case.inputs(CHUNK)
@@ -160,10 +168,7 @@ def test_a_chunk_agrees_with_its_steps(case: Case) -> None:
         close(np.stack([outputs(one)[k] for one in ys]), part)
     results = [backward(layer, kept[t], at(dy, t)) for t in range(STEPS)]
     for k, dx in enumerate(dxs):
-        if dx is None:
-            assert [step_dxs[k] for step_dxs, _ in results] == [None] * STEPS
-        else:
-            close(np.stack([step_dxs[k] for step_dxs, _ in results]), dx)
+        steps_are([step_dxs[k] for step_dxs, _ in results], dx)
     for key, grad in grads.items():
         close(sum(step_grads[key] for _, step_grads in results), grad)
 

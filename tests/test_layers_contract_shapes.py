@@ -10,7 +10,7 @@ import pytest
 from rnnbp import layers
 from rnnbp.numerics import Array, ShapeError
 from tests.contract import BATCH, CHUNK, STEPS, close, every_case, randomised
-from tests.layer_case import Case, backward, freeze, outputs, present
+from tests.layer_case import Case, Wrong, backward, freeze, outputs, present
 from tests.layer_cases import CASES
 
 
@@ -75,14 +75,22 @@ def test_batch_axes_of_one(case: Case, batch: tuple[int, ...]) -> None:
 def test_no_batch_and_an_empty_batch(case: Case, batch: tuple[int, ...]) -> None:
     layer, xs = randomised(case), case.inputs(batch)
     y, saved = case.forward(layer, xs)
-    dxs, grads = backward(layer, saved, case.deltas(y))
+    dxs, _ = backward(layer, saved, case.deltas(y))
     for part, shape in zip(outputs(y), layer.output_shapes(*case.shapes), strict=True):
         assert part.shape == (*batch, *(shape or ()))
     assert [None if d is None else d.shape for d in dxs] == [
         None if case.symbols else x.shape for x in xs
     ]
-    if 0 in batch:
-        assert not any(grad.any() for grad in grads.values())
+
+
+@pytest.mark.one_in(4)
+@every_case
+@pytest.mark.parametrize("batch", [(0,), (STEPS, 0)], ids=str)
+def test_an_empty_batch_adds_nothing_to_gradients(case: Case, batch: tuple[int, ...]) -> None:
+    layer = randomised(case)
+    y, saved = case.forward(layer, case.inputs(batch))
+    _, grads = backward(layer, saved, case.deltas(y))
+    assert not any(grad.any() for grad in grads.values())
 
 
 @every_case
@@ -100,15 +108,10 @@ def test_output_shapes_are_those_of_the_output(case: Case) -> None:
 @every_case
 def test_inputs_that_do_not_fit(case: Case) -> None:
     layer = case.build("float64")
-    if case.wrong is None:
-        with pytest.raises(ShapeError) as raised:
-            layer.output_shapes(*case.shapes, *case.shapes)
-        assert str(layer) in str(raised.value)
-        assert "found 2" in str(raised.value)
-        return
+    wrong = case.wrong or Wrong((*case.shapes, *case.shapes), ("found 2",))
     with pytest.raises(ShapeError) as raised:
-        layer.output_shapes(*case.wrong.shapes)
-    assert [part for part in (str(layer), *case.wrong.says) if part not in str(raised.value)] == []
+        layer.output_shapes(*wrong.shapes)
+    assert [part for part in (str(layer), *wrong.says) if part not in str(raised.value)] == []
 
 
 FITTED = [case for case in CASES if case.wrong is not None and case.wrong.forward]
@@ -125,13 +128,21 @@ def test_arrays_that_do_not_fit(case: Case) -> None:
     assert [part for part in (str(layer), *said) if part not in str(raised.value)] == []
 
 
-@every_case
+MULTIPLY = [case for case in CASES if isinstance(case.build("float64"), layers.Multiply)]
+OTHERS = [case for case in CASES if case not in MULTIPLY]
+
+
+@pytest.mark.parametrize("case", MULTIPLY, ids=lambda case: case.id)
+def test_multiply_takes_any_number_of_inputs(case: Case) -> None:
+    layer = case.build("float64")
+    many = (*case.shapes, case.shapes[0])
+    assert layer.output_shapes(*many) == layer.output_shapes(*case.shapes)
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=lambda case: case.id)
 def test_the_wrong_number_of_inputs(case: Case) -> None:
     layer = case.build("float64")
     many = (*case.shapes, case.shapes[0])
-    if type(layer) is layers.Multiply:
-        assert layer.output_shapes(*many) == layer.output_shapes(*case.shapes)
-        return
     with pytest.raises(ShapeError) as raised:
         layer.output_shapes(*many)
     assert str(layer) in str(raised.value)
