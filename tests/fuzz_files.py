@@ -1,4 +1,5 @@
-"""Every loader under mutated files: the documented errors, memory within ten times the file, nothing changed.
+"""Every loader under mutated files: the documented errors, memory within ten times the file,
+nothing changed.
 
 ``python -m tests.fuzz_files --inputs 100000 --seed 0`` runs many.
 """
@@ -210,7 +211,9 @@ KINDS: dict[str, Callable[[Path], Loader]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an input: whether it was taken, and what is wrong with how it was read, if anything."""
+    """What came of an input: whether it was taken, and what is wrong with how it was read, if
+    anything.
+    """
 
     taken: bool
     fault: str | None
@@ -252,7 +255,9 @@ def tried(loader: Loader, data: bytes) -> Outcome:
 def run(
     kinds: list[str], count: int, seed: int, seconds: float | None = None
 ) -> tuple[list[str], Counter[str]]:
-    """(faults, figures) of ``count`` inputs, shared evenly by kinds; ``seconds``, if given, limits each."""
+    """(faults, figures) of ``count`` inputs, shared evenly by kinds; ``seconds``, if given, limits
+    each.
+    """
     faults: list[str] = []
     figures: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:

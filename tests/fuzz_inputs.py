@@ -1,4 +1,6 @@
-"""Mutations of files: bytes cut, flipped and exchanged, and JSON edited, with and without a checksum that fits."""
+"""Mutations of files: bytes cut, flipped and exchanged, and JSON edited, with and without a
+checksum that fits.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,41 @@ RAW = {
 }
 """Text that stands where JSON cannot be had from Python, by the str in its place."""
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, 10**30, -(2**63), 0.0, 1.5, -0.0, 1e308, "", "0", "F32", "BOOL",
-    "x" * 300, "\x1b[2J\n", "\u202e", [], [0], [1, 2], [-1, 2], [2**62, 2**62], [0, 2**63], [[]], {}, {"a": 1}, *RAW,
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2**31,
+    2**53,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**30,
+    -(2**63),
+    0.0,
+    1.5,
+    -0.0,
+    1e308,
+    "",
+    "0",
+    "F32",
+    "BOOL",
+    "x" * 300,
+    "\x1b[2J\n",
+    "\u202e",
+    [],
+    [0],
+    [1, 2],
+    [-1, 2],
+    [2**62, 2**62],
+    [0, 2**63],
+    [[]],
+    {},
+    {"a": 1},
+    *RAW,
+)
 KEYS = (
     "",
     "step",
@@ -88,7 +122,9 @@ def edit(tree: Any, rng: random.Random) -> None:
 
 
 def written(tree: Any, rng: random.Random) -> str:
-    """The tree as JSON, with what Python does not write, now and then with a name that occurs twice."""
+    """The tree as JSON, with what Python does not write, now and then with a name that occurs
+    twice.
+    """
     text = json.dumps(tree, separators=(",", ":"))
     for name, raw in RAW.items():
         text = text.replace(json.dumps(name), raw, 1).replace(json.dumps(name), "0")
@@ -109,7 +145,9 @@ def edited_json(data: bytes, rng: random.Random) -> bytes:
 
 
 def edited_header(data: bytes, rng: random.Random) -> bytes:
-    """A file of tensors after changes of its header, or of the metadata in it, with a checksum that fits."""
+    """A file of tensors after changes of its header, or of the metadata in it, with a checksum that
+    fits.
+    """
     length = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
     header["__metadata__"]["sha256"] = BLANK
@@ -128,7 +166,9 @@ def edited_header(data: bytes, rng: random.Random) -> bytes:
 
 
 def exchanged(data: bytes, rng: random.Random) -> bytes:
-    """A file of tensors of which two have exchanged what the header says of them, or one's dtype is another."""
+    """A file of tensors of which two have exchanged what the header says of them, or one's dtype is
+    another.
+    """
     length = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
     header["__metadata__"]["sha256"] = BLANK
@@ -182,8 +222,15 @@ def not_finite(data: bytes, rng: random.Random) -> bytes:
 
 PLAIN: tuple[Mutation, ...] = (cut, flipped, overwritten)
 TENSORS: tuple[Mutation, ...] = (
-    *PLAIN, mended(flipped), mended(overwritten), edited_header, edited_header, edited_header, exchanged, not_finite,
-)  # fmt: skip
+    *PLAIN,
+    mended(flipped),
+    mended(overwritten),
+    edited_header,
+    edited_header,
+    edited_header,
+    exchanged,
+    not_finite,
+)
 JSON: tuple[Mutation, ...] = (*PLAIN, edited_json, edited_json, edited_json)
 
 

@@ -1,5 +1,5 @@
-"""Interrupts at each place where Python lets one in: CPython looks for signals as a function begins, after a call and
-as a loop goes round, and nowhere else.
+"""Interrupts at each place where Python lets one in: CPython looks for signals as a function
+begins, after a call and as a loop goes round, and nowhere else.
 
 So what C does between two of these cannot be interrupted, nor the first call of a ``finally``.
 """
@@ -29,12 +29,17 @@ from rnnbp.support import stacks
 from rnnbp.support.bars import Bar
 
 LOOKS = {
-    code for name, code in dis.opmap.items()
-    if name == "RESUME" or name.startswith("CALL") or ("JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name)
-}  # fmt: skip
+    code
+    for name, code in dis.opmap.items()
+    if name == "RESUME"
+    or name.startswith("CALL")
+    or ("JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name)
+}
 """Operations after which CPython looks for signals."""
 SKIPPED = ("<frozen importlib", "threading.py", __file__)
-"""Files without places: modules that are half imported stay so, and the start of threads is Python's own."""
+"""Files without places: modules that are half imported stay so, and the start of threads is
+Python's own.
+"""
 
 
 @dataclass
@@ -49,7 +54,8 @@ def interrupted(work: Callable[[], object], number: int, again: int = 0) -> Plac
     """Raise KeyboardInterrupt at place ``number`` of ``work``, from 1; None if it has fewer.
 
     Args:
-        again: a second one is raised this many places after the first, while that is on its way; 0 for none.
+        again: a second one is raised this many places after the first, while that is on its way; 0
+            for none.
     """
     left, found = number, ""
 
@@ -109,7 +115,9 @@ def interrupted(work: Callable[[], object], number: int, again: int = 0) -> Plac
 
 @lru_cache
 def handlers_of(code: CodeType) -> dict[int, int]:
-    """Where an exception at each offset goes; an interrupt belongs to the operation before the one that it is seen at."""
+    """Where an exception at each offset goes; an interrupt belongs to the operation before the one
+    that it is seen at.
+    """
     found: dict[int, int] = defaultdict(lambda: -1)
     entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in typeshed
     for entry in entries:
@@ -167,7 +175,8 @@ def state() -> dict[str, object]:
 def faults(
     work: Callable[[], object], numbers: Iterator[int], again: Iterator[int] | None = None
 ) -> list[str]:
-    """What was wrong after interrupts of ``work`` at these of its places, up to the last one that it has.
+    """What was wrong after interrupts of ``work`` at these of its places, up to the last one that
+    it has.
 
     Args:
         again: for each, how many places later another one follows; None for none.

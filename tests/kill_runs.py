@@ -1,8 +1,8 @@
 """Stops runs by kill -9 and other signals, resumes them, and compares their files bit for bit.
 
 ``python -m tests.kill_runs --moments 200 --seed 0``: half of the runs are Trainers, half
-commands, each stopped at random moments. And pairs of processes that begin in one folder at once, of
-which one must be refused: ``--pairs 100``.
+commands, each stopped at random moments. And pairs of processes that begin in one folder at once,
+of which one must be refused: ``--pairs 100``.
 
 Runs are processes of their own, forked from a server that has imported everything, with one BLAS
 thread.

@@ -2,8 +2,9 @@
 
     python -m tests.saved_runs tests/data/saved
 
-makes the files anew; that is to be done for a run that is added, not for those that are there: what an old version
-has written is what the test reads. ``version`` in ``expected.json`` says which one that was.
+makes the files anew; that is to be done for a run that is added, not for those that are there: what
+an old version has written is what the test reads. ``version`` in ``expected.json`` says which one
+that was.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ LENGTHS = np.array([6, 2, 5, 1, 3, 6, 4, 6, 2, 1, 6])
 
 
 def text(**options: Any) -> tuple[rb.Trainer, Any]:
-    """Windows that carry the state, dropout, Adam with groups, a rate on plateau, validation, the best parameters."""
+    """Windows that carry the state, dropout, Adam with groups, a rate on plateau, validation, the
+    best parameters.
+    """
     cells = rb.Embedding(5, 3, rng=0), rb.LSTM(3, 4, initial="learned", name="lstm", rng=1)
     model = rb.Sequential(*cells, rb.Dropout(0.3), rb.LayerNorm(4), rb.Dense(4, 5, rng=2))
     optimizer = rb.optim.Adam(model, 0.03, groups={"*bias*": {"weight_decay": 0.01}})
@@ -49,7 +52,9 @@ def text(**options: Any) -> tuple[rb.Trainer, Any]:
 
 
 def sequences(**options: Any) -> tuple[rb.Trainer, Any]:
-    """Sequences of several lengths in random order, float64, momentum, a schedule of rates, accumulated batches."""
+    """Sequences of several lengths in random order, float64, momentum, a schedule of rates,
+    accumulated batches.
+    """
     cells = (
         rb.GRU(2, 3, reset_after=False, dtype="float64", rng=1),
         rb.RNN(3, 3, dtype="float64", rng=2),
@@ -98,7 +103,9 @@ def layers(**options: Any) -> tuple[rb.Trainer, Any]:
 
 
 def budget(**options: Any) -> tuple[rb.Trainer, Any]:
-    """A schedule within a budget, whose costs are measured and kept in the snapshot; Adagrad, several recordings."""
+    """A schedule within a budget, whose costs are measured and kept in the snapshot; Adagrad,
+    several recordings.
+    """
     model = rb.Sequential(rb.GRU(2, 6, rng=1), rb.Dense(6, 1, rng=2))
     optimizer = rb.optim.Adagrad(model, rb.optim.StepDecay(0.1, 3), initial_accumulator=0.1)
     settings: dict[str, Any] = {"checkpoint": "2 MB", "on_nonfinite": "skip", "seed": 3}

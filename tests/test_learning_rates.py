@@ -16,12 +16,18 @@ from rnnbp import optim
     [
         (optim.Constant(0.5), {0: 0.5, 10**6: 0.5}),
         (optim.StepDecay(1.0, 3, 0.5), {0: 1.0, 2: 1.0, 3: 0.5, 5: 0.5, 6: 0.25, 30: 2.0**-10}),
-        (optim.Cosine(1.0, 4), {0: 1.0, 1: 0.5 + math.sqrt(0.125), 2: 0.5, 3: 0.5 - math.sqrt(0.125), 4: 0.0, 9: 0.0}),
+        (
+            optim.Cosine(1.0, 4),
+            {0: 1.0, 1: 0.5 + math.sqrt(0.125), 2: 0.5, 3: 0.5 - math.sqrt(0.125), 4: 0.0, 9: 0.0},
+        ),
         (optim.Cosine(1.0, 6, floor=0.2), {0: 1.0, 2: 0.8, 3: 0.6, 4: 0.4, 6: 0.2, 7: 0.2}),
         (optim.WarmUp(optim.Constant(2.0), 4), {0: 0.5, 1: 1.0, 2: 1.5, 3: 2.0, 4: 2.0, 99: 2.0}),
-        (optim.WarmUp(optim.StepDecay(1.0, 2, 0.5), 4), {0: 0.25, 1: 0.5, 2: 0.375, 3: 0.5, 4: 0.25}),
+        (
+            optim.WarmUp(optim.StepDecay(1.0, 2, 0.5), 4),
+            {0: 0.25, 1: 0.5, 2: 0.375, 3: 0.5, 4: 0.25},
+        ),
     ],
-)  # fmt: skip
+)
 def test_schedules_are_pure_functions_with_these_values(schedule, wanted):
     for step in reversed(wanted):
         assert schedule(step) == pytest.approx(wanted[step], rel=1e-14, abs=1e-16)

@@ -1,4 +1,6 @@
-"""Bytes of runs of many chunks: advanced by one call they take what is estimated, and what comes and goes leaves none."""
+"""Bytes of runs of many chunks: advanced by one call they take what is estimated, and what comes
+and goes leaves none.
+"""
 
 from __future__ import annotations
 

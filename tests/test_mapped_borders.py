@@ -1,4 +1,6 @@
-"""A mapped file that was cut short is an error wherever its array comes in: reading it ends the process."""
+"""A mapped file that was cut short is an error wherever its array comes in: reading it ends the
+process.
+"""
 
 from __future__ import annotations
 

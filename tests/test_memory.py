@@ -1,4 +1,6 @@
-"""rb.memory against allocations of known sizes. What Python itself allocates on the way is a few hundred bytes."""
+"""rb.memory against allocations of known sizes. What Python itself allocates on the way is a few
+hundred bytes.
+"""
 
 from __future__ import annotations
 

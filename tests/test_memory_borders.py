@@ -1,4 +1,6 @@
-"""What reaches machine code is what it was compiled for, or an error that names it: nothing reads past an array."""
+"""What reaches machine code is what it was compiled for, or an error that names it: nothing reads
+past an array.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Names of layers: in the paths of parameters, in reprs and errors; and the spelling that they had before."""
+"""Names of layers: in the paths of parameters, in reprs and errors; and the spelling that they had
+before.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,17 @@ from rnnbp.train.wiring import of_model
 
 X = np.random.default_rng(0).normal(size=(4, 2, 3)).astype(np.float32)
 CHAIN = [
-    "drop_in.weight", "drop_in.bias", "enc.weight_ih", "enc.bias_ih", "enc.weight_hh", "enc.bias_hh",
-    "3.weight", "3.bias", "head.weight", "head.bias",
-]  # fmt: skip
+    "drop_in.weight",
+    "drop_in.bias",
+    "enc.weight_ih",
+    "enc.bias_ih",
+    "enc.weight_hh",
+    "enc.bias_hh",
+    "3.weight",
+    "3.bias",
+    "head.weight",
+    "head.bias",
+]
 
 
 def chain(**names):
@@ -56,14 +66,38 @@ def test_every_cell_takes_a_name(make):
 
 
 LAYERS = [
-    rb.Sigmoid, rb.Tanh, rb.ReLU, rb.GELU, rb.Softplus, rb.Identity, rb.Softmax, rb.LogSoftmax, rb.LeakyReLU, rb.ELU,
-    rb.Scale, rb.Add, rb.Subtract, rb.Multiply, rb.Dropout, rb.Flatten,
-    lambda name: rb.Concat(2, 3, name=name), lambda name: rb.Split(2, 3, name=name), lambda name: rb.Slice(5, 0, 2, name=name),
-    lambda name: rb.Reshape(6, (2, 3), name=name), lambda name: rb.OneHot(5, name=name), lambda name: rb.MaxPool(2, name=name),
-    lambda name: rb.AvgPool((2, 2), name=name), lambda name: rb.Embedding(5, 3, name=name), lambda name: rb.LayerNorm(3, name=name),
-    lambda name: rb.Conv1D(2, 3, 2, name=name), lambda name: rb.Conv2D(2, 3, (2, 2), name=name), lambda name: rb.Dense(2, 3, name=name),
-    lambda name: rb.Sequential(rb.Tanh(), name=name), lambda name: rb.Graph(i := rb.Input(3), rb.Tanh()(i), name=name), peephole,
-]  # fmt: skip
+    rb.Sigmoid,
+    rb.Tanh,
+    rb.ReLU,
+    rb.GELU,
+    rb.Softplus,
+    rb.Identity,
+    rb.Softmax,
+    rb.LogSoftmax,
+    rb.LeakyReLU,
+    rb.ELU,
+    rb.Scale,
+    rb.Add,
+    rb.Subtract,
+    rb.Multiply,
+    rb.Dropout,
+    rb.Flatten,
+    lambda name: rb.Concat(2, 3, name=name),
+    lambda name: rb.Split(2, 3, name=name),
+    lambda name: rb.Slice(5, 0, 2, name=name),
+    lambda name: rb.Reshape(6, (2, 3), name=name),
+    lambda name: rb.OneHot(5, name=name),
+    lambda name: rb.MaxPool(2, name=name),
+    lambda name: rb.AvgPool((2, 2), name=name),
+    lambda name: rb.Embedding(5, 3, name=name),
+    lambda name: rb.LayerNorm(3, name=name),
+    lambda name: rb.Conv1D(2, 3, 2, name=name),
+    lambda name: rb.Conv2D(2, 3, (2, 2), name=name),
+    lambda name: rb.Dense(2, 3, name=name),
+    lambda name: rb.Sequential(rb.Tanh(), name=name),
+    lambda name: rb.Graph(i := rb.Input(3), rb.Tanh()(i), name=name),
+    peephole,
+]
 
 
 @pytest.mark.parametrize("make", LAYERS)
@@ -148,14 +182,34 @@ def test_names_change_no_number_and_no_line_of_an_identity_but_of_parameters():
         (lambda: rb.Dense(3, 4, name=""), ValueError, "Dense: name '' is empty"),
         (lambda: rb.Tanh(name="a.b"), ValueError, "Tanh: name 'a.b' has a dot"),
         (lambda: rb.LSTM(3, 4, name="0"), ValueError, "LSTM: name '0' is a place"),
-        (lambda: rb.Sequential(rb.Tanh(), name=3), TypeError, "Sequential: name is a text, found 3"),
-        (lambda: rb.Recurrent(rb.GRU(2, 3).cell, name="x."), ValueError, "Recurrent: name 'x.' has a dot"),
-        (lambda: rb.Sequential(rb.LSTM(3, 4, name="a"), rb.Dense(4, 2, name="a")), ValueError,
-         r"Sequential: two layers are called 'a', LSTM\(3, 4, name='a'\) and Dense\(4, 2, name='a'\); rename one"),
-        (lambda: rb.Sequential(rb.Tanh(name="a"), rb.Dropout(0.1, name="a")), ValueError, "two layers are called 'a'"),
-        (lambda: rb.Sequential(rb.LSTM(3, 4), rb.Dense(3, 2, name="head")), rb.ShapeError, r"Dense\(3, 2, name='head'\): input"),
+        (
+            lambda: rb.Sequential(rb.Tanh(), name=3),
+            TypeError,
+            "Sequential: name is a text, found 3",
+        ),
+        (
+            lambda: rb.Recurrent(rb.GRU(2, 3).cell, name="x."),
+            ValueError,
+            "Recurrent: name 'x.' has a dot",
+        ),
+        (
+            lambda: rb.Sequential(rb.LSTM(3, 4, name="a"), rb.Dense(4, 2, name="a")),
+            ValueError,
+            r"Sequential: two layers are called 'a', LSTM\(3, 4, name='a'\) and Dense\(4, 2, "
+            r"name='a'\); rename one",
+        ),
+        (
+            lambda: rb.Sequential(rb.Tanh(name="a"), rb.Dropout(0.1, name="a")),
+            ValueError,
+            "two layers are called 'a'",
+        ),
+        (
+            lambda: rb.Sequential(rb.LSTM(3, 4), rb.Dense(3, 2, name="head")),
+            rb.ShapeError,
+            r"Dense\(3, 2, name='head'\): input",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_a_name_is_refused_and_errors_name_the_layer(make, error, text):
     with pytest.raises(error, match=text):
         make()

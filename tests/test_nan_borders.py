@@ -32,9 +32,13 @@ def through(layer: rb.layers.base.Layer, values: list[float], backend: str) -> t
     new = layer(a * b + c * d + h)
     model = rb.Recurrent(rb.Cell(x, {h: new}, output=new))
     found = rb.bptt(
-        model, factors(values), None, lambda y, _: (0.0, np.ones_like(y)), backend=backend,
+        model,
+        factors(values),
+        None,
+        lambda y, _: (0.0, np.ones_like(y)),
+        backend=backend,
         state=[(np.zeros((len(values), 1), np.float32),)],
-    )  # fmt: skip
+    )
     return found.state[0][0][:, 0], found.dstate[0][0][:, 0]
 
 

@@ -42,7 +42,8 @@ def slow_probability(text: bytes, context: bytes, symbol: int) -> float:
 
 
 def test_tiny_text_by_hand() -> None:
-    # In "abab": a and b twice each; after a always b, twice; after b an a, once (the last b has no successor).
+    # In "abab": a and b twice each; after a always b, twice; after b an a, once (the last b has no
+    # successor).
     unigram, bigram = NGrams(as_array(b"abab"), 1), NGrams(as_array(b"abab"), 2)
     p_a = (2 + 2 / 256) / (4 + 2)
     p_z = (0 + 2 / 256) / (4 + 2)

@@ -1,4 +1,6 @@
-"""Bytes of cells with several layers that run as Python: what waits for parameters is counted once it is there."""
+"""Bytes of cells with several layers that run as Python: what waits for parameters is counted once
+it is there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every operation has all its parts, whose names fail here if one is forgotten; every primitive's adjoint is right."""
+"""Every operation has all its parts, whose names fail here if one is forgotten; every primitive's
+adjoint is right.
+"""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ GRADIENTS = Gradients(0.0, P, None, (), (), None)
         (lambda: optim.Adam(P, learning_rate=True), TypeError, "Adam: learning_rate must be a number and lie in (0, inf), found True"),
         (lambda: optim.Adam(P, learning_rate=math.inf), ValueError, "Adam: learning_rate must lie in (0, inf), found inf"),
         (lambda: optim.SGD(P, learning_rate=optim.Cosine), TypeError,
-         "SGD: learning_rate must be a number and lie in (0, inf), found <class 'rnnbp.optim.learning_rates.Cosine'>; "
-         "or a schedule, made: Cosine(...)"),
+         "SGD: learning_rate must be a number and lie in (0, inf), found <class "
+         "'rnnbp.optim.learning_rates.Cosine'>; or a schedule, made: Cosine(...)"),
         (lambda: optim.SGD(P).step(P, lambda step: "x"), TypeError, "SGD.step: learning_rate(0) must be a number"),
         (lambda: optim.SGD(P, lambda step: -1).step(P), ValueError, "SGD: learning_rate(0) must lie in [0, inf), found -1"),
         (lambda: optim.SGD(P, nesterov="no"), TypeError, "SGD: nesterov must be True or False, found 'no'"),

@@ -12,14 +12,29 @@ from rnnbp.numerics import DtypeError, ShapeError
 from tests.optimizers import CASES, IDS, SHAPES, every_case, gradients, parameters
 
 BAD_GRADIENTS = [
-    (lambda g: g["1.scale"].fill(np.nan), FloatingPointError, "the gradient of '1.scale' has nan at []"),
-    (lambda g: g["0.weight"].put(7, -np.inf), FloatingPointError,
-     "the gradient of '0.weight' has -inf at [2, 1]"),
+    (
+        lambda g: g["1.scale"].fill(np.nan),
+        FloatingPointError,
+        "the gradient of '1.scale' has nan at []",
+    ),
+    (
+        lambda g: g["0.weight"].put(7, -np.inf),
+        FloatingPointError,
+        "the gradient of '0.weight' has -inf at [2, 1]",
+    ),
     (lambda g: g.pop("0.bias"), ValueError, "the gradient of '0.bias' is missing"),
     (lambda g: g.update(extra=np.ones(2)), ValueError, "no parameter is called 'extra'"),
-    (lambda g: g.update({"1.scale": np.ones(1)}), ShapeError, "gradient of '1.scale' must have shape (), found (1,)"),
-    (lambda g: g.update({"1.scale": np.ones((), int)}), DtypeError, "the gradient of '1.scale' must be floats, found"),
-]  # fmt: skip
+    (
+        lambda g: g.update({"1.scale": np.ones(1)}),
+        ShapeError,
+        "gradient of '1.scale' must have shape (), found (1,)",
+    ),
+    (
+        lambda g: g.update({"1.scale": np.ones((), int)}),
+        DtypeError,
+        "the gradient of '1.scale' must be floats, found",
+    ),
+]
 
 
 @pytest.mark.parametrize(("change", "error", "message"), BAD_GRADIENTS)

@@ -1,4 +1,6 @@
-"""Options of an optimiser that are set after it was built: they work from the next step on, or are refused."""
+"""Options of an optimiser that are set after it was built: they work from the next step on, or are
+refused.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,13 @@ from rnnbp import optim
 from tests.test_optim_groups import LOSS, TARGET, X, model, updated
 
 SETTINGS = [
-    (optim.Adam, {"betas": (0.5, 0.6)}), (optim.Adam, {"eps": 1e-2, "beta1": 0.3}), (optim.AdamW, {"weight_decay": 0.5}),
-    (optim.RMSProp, {"alpha": 0.5}), (optim.SGD, {"weight_decay": 0.25}), (optim.Adagrad, {"lr_decay": 0.5}),
-]  # fmt: skip
+    (optim.Adam, {"betas": (0.5, 0.6)}),
+    (optim.Adam, {"eps": 1e-2, "beta1": 0.3}),
+    (optim.AdamW, {"weight_decay": 0.5}),
+    (optim.RMSProp, {"alpha": 0.5}),
+    (optim.SGD, {"weight_decay": 0.25}),
+    (optim.Adagrad, {"lr_decay": 0.5}),
+]
 
 
 @pytest.mark.parametrize(("rule", "options"), SETTINGS)

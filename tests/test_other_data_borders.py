@@ -64,7 +64,8 @@ OTHER: dict[str, tuple[Any, Any, str]] = {
     "several": (
         sequences(),
         sequences(X[:8].astype("f8"), Y[:8], mask=MASK[:8], seed=1),
-        r"data: seed was 0, is 1; x was float32\(10, 4, 2\), is float64\(8, 4, 2\); target was .*; mask was .*; give",
+        r"data: seed was 0, is 1; x was float32\(10, 4, 2\), is float64\(8, 4, 2\); target was .*; "
+        r"mask was .*; give",
     ),
     "examples": (
         rb.Examples(FLAT, FLAT[:, :1], batch_size=4),
@@ -76,7 +77,8 @@ OTHER: dict[str, tuple[Any, Any, str]] = {
     "recordings": (
         recordings(20),
         recordings(20, 12),
-        r"other data: x was 2 arrays, the first float32\(20, 2\), is 3 arrays, the first .*; target was 2 arrays",
+        r"other data: x was 2 arrays, the first float32\(20, 2\), is 3 arrays, the first .*; "
+        r"target was 2 arrays",
     ),
     "another kind": (
         sequences(),

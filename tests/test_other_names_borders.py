@@ -1,4 +1,6 @@
-"""What users of PyTorch, Keras and scikit-learn type first: each error says in a line what to do here."""
+"""What users of PyTorch, Keras and scikit-learn type first: each error says in a line what to do
+here.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def model():
 
 
 def library(module, **members):
-    """A module of another library, which need not be installed: what it has says that it is from there."""
+    """A module of another library, which need not be installed: what it has says that it is from
+    there.
+    """
     found = types.ModuleType(module)
     for name, bases in members.items():
         made = type(name, bases, {}) if isinstance(bases, tuple) else bases
@@ -52,16 +56,31 @@ class OwnModule(nn.MSELoss):
 
 
 LOSSES = {
-    "an object": (nn.MSELoss(), "it is PyTorch's MSELoss, which takes tensors; give rnnbp.losses.MeanSquaredError"),
+    "an object": (
+        nn.MSELoss(),
+        "it is PyTorch's MSELoss, which takes tensors; give rnnbp.losses.MeanSquaredError",
+    ),
     "a class": (nn.CrossEntropyLoss, r"give rnnbp.losses.CrossEntropy\(\), which takes logits"),
-    "a function": (F.mse_loss, "it is PyTorch's mse_loss, which takes tensors; give rnnbp.losses.MeanSquaredError"),
-    "part of a function": (functools.partial(F.l1_loss, reduction="sum"), "give rnnbp.losses.MeanAbsoluteError"),
+    "a function": (
+        F.mse_loss,
+        "it is PyTorch's mse_loss, which takes tensors; give rnnbp.losses.MeanSquaredError",
+    ),
+    "part of a function": (
+        functools.partial(F.l1_loss, reduction="sum"),
+        "give rnnbp.losses.MeanAbsoluteError",
+    ),
     "one of one's own": (OwnModule(), "it is PyTorch's MSELoss"),
-    "what is not here": (nn.CTCLoss(), "PyTorch's CTCLoss.*it does not exist here: write rnnbp.losses.PerStep"),
-    "of Keras": (keras.BinaryCrossentropy(), r"Keras's .*; give rnnbp.losses.BinaryCrossEntropy\(\), which takes logits"),
+    "what is not here": (
+        nn.CTCLoss(),
+        "PyTorch's CTCLoss.*it does not exist here: write rnnbp.losses.PerStep",
+    ),
+    "of Keras": (
+        keras.BinaryCrossentropy(),
+        r"Keras's .*; give rnnbp.losses.BinaryCrossEntropy\(\), which takes logits",
+    ),
     "a function of Keras": (keras.huber, r"Keras's huber.*give rnnbp.losses.Huber\(\)"),
     "a name": ("mse", r"found 'mse'; build it first, as losses.MeanSquaredError\(\)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", LOSSES)
@@ -89,27 +108,52 @@ def test_a_loss_of_ours_is_taken_wherever_it_is_defined(loss):
 
 MODULES = {
     rb: {
-        "Linear": "it is called Dense here", "Module": "a network is a Sequential or a Graph", "Adam": "it is rnnbp.optim.Adam",
-        "MSELoss": "it is called rnnbp.losses.MeanSquaredError here", "save": "rnnbp.save_weights", "load": "rnnbp.load_weights",
-        "pad_sequence": "pad, and give a mask", "callbacks": "fit and Trainer take callbacks=", "Masking": "pad, and give a mask",
-        "Bidirectional": "both directions are not there yet", "TimeDistributed": "every layer acts on each step",
-        "Parameter": r"a layer of your own has its arrays in params: help\(rnnbp.Layer\)", "Sequental": "did you mean 'Sequential'?",
-        "nn": "layers are in rnnbp itself", "manual_seed": "take rng=", "metrics": "take metrics=", "load_model": "rnnbp.load_weights",
+        "Linear": "it is called Dense here",
+        "Module": "a network is a Sequential or a Graph",
+        "Adam": "it is rnnbp.optim.Adam",
+        "MSELoss": "it is called rnnbp.losses.MeanSquaredError here",
+        "save": "rnnbp.save_weights",
+        "load": "rnnbp.load_weights",
+        "pad_sequence": "pad, and give a mask",
+        "callbacks": "fit and Trainer take callbacks=",
+        "Masking": "pad, and give a mask",
+        "Bidirectional": "both directions are not there yet",
+        "TimeDistributed": "every layer acts on each step",
+        "Parameter": r"a layer of your own has its arrays in params: help\(rnnbp.Layer\)",
+        "Sequental": "did you mean 'Sequential'?",
+        "nn": "layers are in rnnbp itself",
+        "manual_seed": "take rng=",
+        "metrics": "take metrics=",
+        "load_model": "rnnbp.load_weights",
     },
     rb.losses: {
-        "MSELoss": "it is called MeanSquaredError here", "Quantile": "it does not exist here: write rnnbp.losses.PerStep",
-        "mse": "it is called MeanSquaredError here", "KLDivLoss": "it does not exist here", "StepLR": "it is called rnnbp.optim.StepDecay here", "Dense": "it is rnnbp.Dense", "MeanSquareError": "did you mean 'MeanSquaredError'?",
+        "MSELoss": "it is called MeanSquaredError here",
+        "Quantile": "it does not exist here: write rnnbp.losses.PerStep",
+        "mse": "it is called MeanSquaredError here",
+        "KLDivLoss": "it does not exist here",
+        "StepLR": "it is called rnnbp.optim.StepDecay here",
+        "Dense": "it is rnnbp.Dense",
+        "MeanSquareError": "did you mean 'MeanSquaredError'?",
     },
     rb.initializers: {
-        "xavier_uniform_": "it is called glorot here", "he_normal": "it is called he here",
-        "Zeros": r"it is called constant\(0\) here", "Linear": "it is called rnnbp.Dense here", "glorott": "did you mean 'glorot'?",
+        "xavier_uniform_": "it is called glorot here",
+        "he_normal": "it is called he here",
+        "Zeros": r"it is called constant\(0\) here",
+        "Linear": "it is called rnnbp.Dense here",
+        "glorott": "did you mean 'glorot'?",
     },
     rb.optim: {
-        "CosineAnnealingLR": "it is called Cosine here", "ReduceLROnPlateau": "it is called OnPlateau here",
-        "lr_scheduler": "StepDecay, Cosine, WarmUp, OnPlateau", "Momentum": r"it is SGD\(model, momentum=0.9\)", "Linear": "it is called rnnbp.Dense here", "LSTM": "it is rnnbp.LSTM",
-        "CrossEntropyLoss": "it is called rnnbp.losses.CrossEntropy here", "Sequences": "it is rnnbp.Sequences", "Admw": "did you mean 'AdamW'?",
+        "CosineAnnealingLR": "it is called Cosine here",
+        "ReduceLROnPlateau": "it is called OnPlateau here",
+        "lr_scheduler": "StepDecay, Cosine, WarmUp, OnPlateau",
+        "Momentum": r"it is SGD\(model, momentum=0.9\)",
+        "Linear": "it is called rnnbp.Dense here",
+        "LSTM": "it is rnnbp.LSTM",
+        "CrossEntropyLoss": "it is called rnnbp.losses.CrossEntropy here",
+        "Sequences": "it is rnnbp.Sequences",
+        "Admw": "did you mean 'AdamW'?",
     },
-}  # fmt: skip
+}
 NAMES = [(module, name, text) for module, names in MODULES.items() for name, text in names.items()]
 
 

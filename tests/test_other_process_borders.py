@@ -1,4 +1,6 @@
-"""A run that another process resumes: the order of sets, comments, docstrings and unrelated globals are no difference."""
+"""A run that another process resumes: the order of sets, comments, docstrings and unrelated globals
+are no difference.
+"""
 
 from __future__ import annotations
 

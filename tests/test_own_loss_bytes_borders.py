@@ -1,4 +1,6 @@
-"""Bytes of losses of one's own: what a function's first check takes is within the ledger too; models without time; training."""
+"""Bytes of losses of one's own: what a function's first check takes is within the ledger too;
+models without time; training.
+"""
 
 from __future__ import annotations
 

@@ -81,8 +81,11 @@ def test_evaluate_is_the_loss_of_a_run() -> None:
 @pytest.mark.parametrize("chunk", [1, 7, T])
 def test_evaluate_asks_for_no_derivative(chunk: int) -> None:
     """A function that is a figure alone may return None for it."""
-    for loss in (lambda y, t: (squares(y, t)[0], None), rb.losses.PerStep(lambda y, t: ((y - t) ** 2, None)),
-                 rb.losses.WholeSequence(lambda y, t: (squares(y, t)[0], None))):  # fmt: skip
+    for loss in (
+        lambda y, t: (squares(y, t)[0], None),
+        rb.losses.PerStep(lambda y, t: ((y - t) ** 2, None)),
+        rb.losses.WholeSequence(lambda y, t: (squares(y, t)[0], None)),
+    ):
         assert rb.evaluate(MODEL, X, TARGET, loss, chunk=chunk)[0] > 0
 
 
@@ -150,7 +153,9 @@ def test_a_missing_target_is_named_by_its_step() -> None:
 
 
 class Alignment(rb.losses.Loss):
-    """−Σ w y·t / Σ w, whose derivative it returns as the target itself, or as an array that it keeps."""
+    """−Σ w y·t / Σ w, whose derivative it returns as the target itself, or as an array that it
+    keeps.
+    """
 
     kept = -TARGET
 

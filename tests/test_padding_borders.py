@@ -1,4 +1,6 @@
-"""Padding that no loss looks at may hold anything: losses, gradients and states have the bits of zeros there."""
+"""Padding that no loss looks at may hold anything: losses, gradients and states have the bits of
+zeros there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Parameter arrays that are put in place of others, tied or untied, in networks, after optimisers and in training."""
+"""Parameter arrays that are put in place of others, tied or untied, in networks, after optimisers
+and in training.
+"""
 
 from __future__ import annotations
 

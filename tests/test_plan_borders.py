@@ -1,4 +1,6 @@
-"""Budgets and schedules of training: every window served, nothing kept that nobody reads, each shape planned once."""
+"""Budgets and schedules of training: every window served, nothing kept that nobody reads, each
+shape planned once.
+"""
 
 from __future__ import annotations
 

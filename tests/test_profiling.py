@@ -1,4 +1,6 @@
-"""The scripts under profiling/, at small sizes, through their command lines: the figures that they write."""
+"""The scripts under profiling/, at small sizes, through their command lines: the figures that they
+write.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,8 @@ def test_peak_memory(tmp_path: Path) -> None:
     for row in rows.values():
         assert row["forecast"] == row["ledger"]
         assert abs(row["arrays"] - row["ledger"]) <= max(0.01 * row["arrays"], 64 * 1024)
-        # 0 where the run fits into what the process had freed or, if the mark cannot be set back, had used before
+        # 0 where the run fits into what the process had freed or, if the mark cannot be set back,
+        # had used before
         assert row["high_water"] is None or 0 <= row["high_water"] <= row["traced"] + 8_000_000
     assert rows["sqrt"]["ledger"] < 0.7 * rows["all cached"]["ledger"]
     assert max(rows["budget 800 kB"][key] for key in ("ledger", "arrays")) <= 800_000

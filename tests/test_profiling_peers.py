@@ -1,4 +1,6 @@
-"""profiling/peers.py: what it compares, that all compute the same, what it says of a missing library."""
+"""profiling/peers.py: what it compares, that all compute the same, what it says of a missing
+library.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What must hold of a run apart from its gradients: work left out, memory given back, arguments untouched."""
+"""What must hold of a run apart from its gradients: work left out, memory given back, arguments
+untouched.
+"""
 
 from __future__ import annotations
 

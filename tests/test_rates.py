@@ -1,4 +1,6 @@
-"""Learning rates: one spelling in all places, a number, a schedule or a function; the old spellings warn."""
+"""Learning rates: one spelling in all places, a number, a schedule or a function; the old spellings
+warn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a notebook shows of a result: a few lines, without the elements of arrays, at once, and always."""
+"""What a notebook shows of a result: a few lines, without the elements of arrays, at once, and
+always.
+"""
 
 from __future__ import annotations
 
@@ -50,10 +52,12 @@ def test_gradients() -> None:
     stats = found.stats
     assert repr(found) == lines(
         f"Gradients: loss {found.loss:.4g}",
-        "  grads  0.weight_ih (20, 3), 0.bias_ih (20,), 0.weight_hh (20, 5), 3 more; 896 B of float32",
+        "  grads  0.weight_ih (20, 3), 0.bias_ih (20,), 0.weight_hh (20, 5), 3 more; 896 B of "
+        "float32",
         "  dx     (40, 2, 3) float32",
         "  state  (2, 5), (2, 5)",
-        f"  stats  peak {stats.peak_bytes / 1000:.3g} kB, {stats.seconds:.3g} s, 20 of 60 steps run again",
+        f"  stats  peak {stats.peak_bytes / 1000:.3g} kB, {stats.seconds:.3g} s, 20 of 60 steps "
+        "run again",
     )
 
 
@@ -209,8 +213,8 @@ def test_long_texts_are_cut() -> None:
     assert "Dense(1, 1), ...\n" in repr(trainer)
     grads = rb.bptt(model, X[..., :1], Y[..., :1], LOSS)
     assert (
-        "  grads  0.weight (1, 1), 0.bias (1,), 1.weight (1, 1), 1.bias (1,), 196 more; 800 B of float32"
-        in repr(grads)
+        "  grads  0.weight (1, 1), 0.bias (1,), 1.weight (1, 1), 1.bias (1,), 196 more; 800 B of "
+        "float32" in repr(grads)
     )
 
 

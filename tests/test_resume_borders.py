@@ -88,7 +88,8 @@ def test_other_data_on_purpose(tmp_path):
     [
         (
             ("learningrate",),
-            r"no such name: 'learningrate', did you mean 'learning_rate'\? they are 'model', 'loss'",
+            r"no such name: 'learningrate', did you mean 'learning_rate'\? they are 'model', "
+            r"'loss'",
         ),
         (("seed", "x"), r"no such name: 'x'.* they are 'model', 'loss'"),
         (("lr",), r"no such name: 'lr', did you mean 'learning_rate'\?"),

@@ -1,4 +1,6 @@
-"""Backends as values: rules left out, costs of each, names that do not exist; forecasts without a rule."""
+"""Backends as values: rules left out, costs of each, names that do not exist; forecasts without a
+rule.
+"""
 
 from __future__ import annotations
 

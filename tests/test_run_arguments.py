@@ -11,16 +11,44 @@ import rnnbp as rb
 from tests.plain_layers import rand, weighted
 
 LATE: dict[str, tuple[Any, type[Exception], str]] = {
-    "horizon 0 with a chunk": (lambda: run(chunk=2, horizon=0), ValueError, "horizon must be at least 1, found 0"),
-    "horizon of text": (lambda: run(chunk=2, horizon="4"), TypeError, "horizon must be an integer, found '4'"),
-    "horizon 2.0": (lambda: run(chunk=2, horizon=2.0), TypeError, "horizon must be an integer, found 2.0"),
-    "beyond float32": (lambda: run(x=np.full((100, 2, 3), 1e300)), ValueError, r"x is 1e\+300 at \[0, 0, 0\], beyond float32"),
-    "state beyond float32": (lambda: run(state=(np.full((2, 4), 1e300),)), ValueError, r"state 0, h is 1e\+300 at \[0, 0\], beyond"),
-    "no pair": (lambda: run(loss=lambda y, t: 0.0), TypeError, r"must return \(value, dy\), found float"),
-    "no value": (lambda: run(loss=lambda y, t: (None, y)), TypeError, "returned the value None; it must be a real number"),
+    "horizon 0 with a chunk": (
+        lambda: run(chunk=2, horizon=0),
+        ValueError,
+        "horizon must be at least 1, found 0",
+    ),
+    "horizon of text": (
+        lambda: run(chunk=2, horizon="4"),
+        TypeError,
+        "horizon must be an integer, found '4'",
+    ),
+    "horizon 2.0": (
+        lambda: run(chunk=2, horizon=2.0),
+        TypeError,
+        "horizon must be an integer, found 2.0",
+    ),
+    "beyond float32": (
+        lambda: run(x=np.full((100, 2, 3), 1e300)),
+        ValueError,
+        r"x is 1e\+300 at \[0, 0, 0\], beyond float32",
+    ),
+    "state beyond float32": (
+        lambda: run(state=(np.full((2, 4), 1e300),)),
+        ValueError,
+        r"state 0, h is 1e\+300 at \[0, 0\], beyond",
+    ),
+    "no pair": (
+        lambda: run(loss=lambda y, t: 0.0),
+        TypeError,
+        r"must return \(value, dy\), found float",
+    ),
+    "no value": (
+        lambda: run(loss=lambda y, t: (None, y)),
+        TypeError,
+        "returned the value None; it must be a real number",
+    ),
     "complex value": (lambda: run(loss=lambda y, t: (1j, y)), TypeError, "returned the value 1j"),
     "NaN late": (lambda: run(loss=nan_late), ValueError, r"returned dy = nan at \[70, 1, 2\]"),
-}  # fmt: skip
+}
 
 
 def run(x: Any = None, loss: Any = weighted, **options: Any) -> Any:

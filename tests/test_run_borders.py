@@ -1,4 +1,6 @@
-"""What commands read: models, settings, metrics and texts that cannot be; one line each, nothing built or changed."""
+"""What commands read: models, settings, metrics and texts that cannot be; one line each, nothing
+built or changed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How a run ends: by Ctrl-C, which ends the program around it; by a callback; by an error, which carries the History."""
+"""How a run ends: by Ctrl-C, which ends the program around it; by a callback; by an error, which
+carries the History.
+"""
 
 from __future__ import annotations
 

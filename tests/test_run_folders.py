@@ -131,7 +131,8 @@ def test_a_forked_child_neither_keeps_the_lock_nor_writes(tmp_path):
 
 def test_the_lock_of_a_process_that_was_killed_is_taken_over(tmp_path):
     code = (
-        "from rnnbp.train.lock import FolderLock; from pathlib import Path; lock = FolderLock(Path('.')).take(); "
+        "from rnnbp.train.lock import FolderLock; from pathlib import Path; lock = "
+        "FolderLock(Path('.')).take(); "
         + ("print('held', file=sys.stderr, flush=True); sys.stdin.read()")
     )
     process = subprocess.Popen(

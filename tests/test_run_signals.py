@@ -156,8 +156,8 @@ def test_a_signal_while_the_library_is_imported_leaves_no_traceback(tmp_path, na
     """Numpy's import is made to last until the signal has come."""
     code = (
         "import time, types; slow = types.ModuleType('slow'); slow.find_spec = lambda name, *_: "
-        "(name == 'numpy' and (print('importing', file=sys.stderr, flush=True), time.sleep(100)), None)[1]; "
-        "sys.meta_path.insert(0, slow); from rnnbp_command import main; sys.exit(main())"
+        "(name == 'numpy' and (print('importing', file=sys.stderr, flush=True), time.sleep(100)), "
+        "None)[1]; sys.meta_path.insert(0, slow); from rnnbp_command import main; sys.exit(main())"
     )
     process = start(tmp_path, "--version", code=code)
     assert process.stderr.readline() == "importing\n"

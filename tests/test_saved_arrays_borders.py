@@ -78,7 +78,8 @@ EXTRA = rb.Keeps(inputs=(0,), extras=(((4,), None),))
         (
             "weight",
             3,
-            r"Gain\(\): array 1 that forward saved is its parameter 'weight'; .*self\.params\['weight'\]",
+            r"Gain\(\): array 1 that forward saved is its parameter 'weight'; "
+            r".*self\.params\['weight'\]",
         ),
         (
             "weight",

@@ -82,10 +82,12 @@ def gradients(net: Any, x: Any, loss: Any, **options: Any) -> Any:
 
 
 RULES = [
-    lambda p: rb.optim.SGD(p, learning_rate=1e-30, momentum=0.9), lambda p: rb.optim.Adam(p, learning_rate=1e-30),
-    lambda p: rb.optim.AdamW(p, learning_rate=1e-30), lambda p: rb.optim.RMSProp(p, learning_rate=1e-30),
+    lambda p: rb.optim.SGD(p, learning_rate=1e-30, momentum=0.9),
+    lambda p: rb.optim.Adam(p, learning_rate=1e-30),
+    lambda p: rb.optim.AdamW(p, learning_rate=1e-30),
+    lambda p: rb.optim.RMSProp(p, learning_rate=1e-30),
     lambda p: rb.optim.Adagrad(p, learning_rate=1e-30),
-]  # fmt: skip
+]
 SOME = np.array([[-1e30, -90.0, -1e-40, 1e-20, 90.0, 1e30]], np.float32)
 LOSSES = [
     MSE,
@@ -104,9 +106,12 @@ LAYERS = [
     rb.LayerNorm(6),
 ]
 RATES: list[Any] = [
-    rb.optim.Constant(1e-300), rb.optim.Cosine(1e-300, 10**9), rb.optim.StepDecay(1e-3, 1, 1e-9),
-    rb.optim.WarmUp(rb.optim.Constant(1e-300), 10**9), rb.optim.StepDecay(np.float64(1e-3), 1, np.float64(1e-9)),
-]  # fmt: skip
+    rb.optim.Constant(1e-300),
+    rb.optim.Cosine(1e-300, 10**9),
+    rb.optim.StepDecay(1e-3, 1, 1e-9),
+    rb.optim.WarmUp(rb.optim.Constant(1e-300), 10**9),
+    rb.optim.StepDecay(np.float64(1e-3), 1, np.float64(1e-9)),
+]
 CALLS: dict[str, Callable[[], Any]] = {
     **{f"bptt {b}": (lambda b=b: gradients(model(), X, LOSS, backend=b)) for b in BACKENDS},
     **{f"overflow {b}": (lambda b=b: gradients(huge(), REALS, MSE, backend=b)) for b in BACKENDS},

@@ -49,7 +49,9 @@ def same(a, b):
 
 @lru_cache
 def unstarted(make):
-    """A run whose parameters no snapshot has. It serves many tests: each asserts that it has not changed."""
+    """A run whose parameters no snapshot has. It serves many tests: each asserts that it has not
+    changed.
+    """
     trainer, _ = make()
     for p in trainer.model.params.values():
         p += 1
@@ -133,19 +135,42 @@ ARRAYS = {
     "history/losses": [None, np.zeros(6), np.zeros(5, np.float32), np.zeros((5, 1)), np.array(1.0)],
     "history/validation_losses": [None, np.zeros(1), np.zeros(2, int)],
     "history/validation_steps": [None, np.array([2, 9]), np.array([-1, 2]), np.zeros(2)],
-    "model/1.bias_ih": [None, np.zeros(15, np.float32), np.zeros(16), np.full(16, np.nan, np.float32)],
+    "model/1.bias_ih": [
+        None,
+        np.zeros(15, np.float32),
+        np.zeros(16),
+        np.full(16, np.nan, np.float32),
+    ],
     "model/9.extra": [np.zeros(3, np.float32)],
-    "best/1.bias_ih": [None, np.zeros(15, np.float32), np.zeros(16), np.full(16, np.inf, np.float32)],
+    "best/1.bias_ih": [
+        None,
+        np.zeros(15, np.float32),
+        np.zeros(16),
+        np.full(16, np.inf, np.float32),
+    ],
     "best/9.extra": [np.zeros(3, np.float32)],
     "optimizer/step": [None, np.array(-1), np.array(5.0), np.array([5])],
-    "optimizer/adam.m/1.bias_ih": [None, np.zeros(15, np.float32), np.zeros(16), np.full(16, np.nan, np.float32)],
+    "optimizer/adam.m/1.bias_ih": [
+        None,
+        np.zeros(15, np.float32),
+        np.zeros(16),
+        np.full(16, np.nan, np.float32),
+    ],
     "optimizer/adam.v/1.bias_ih": [None, np.zeros(16, int), np.full(16, -1, np.float32)],
     "optimizer/sgd.momentum/1.bias_ih": [np.zeros(16, np.float32)],
-    "state/0/0": [None, np.zeros((4, 5), np.float32), np.zeros(4, np.float32), np.zeros((4, 4), int), np.full((4, 4), np.nan), np.zeros((0, 4)), np.zeros((3, 4))],
+    "state/0/0": [
+        None,
+        np.zeros((4, 5), np.float32),
+        np.zeros(4, np.float32),
+        np.zeros((4, 4), int),
+        np.full((4, 4), np.nan),
+        np.zeros((0, 4)),
+        np.zeros((3, 4)),
+    ],
     "state/0/2": [np.zeros((4, 4), np.float32)],
     "state/x": [np.zeros((4, 4), np.float32)],
     "extra": [np.zeros(1)],
-}  # fmt: skip
+}
 CASES = [(name, k) for name, values in ARRAYS.items() for k in range(len(values))]
 
 

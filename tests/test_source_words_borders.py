@@ -1,4 +1,6 @@
-"""Lengths of padded sequences, and what errors say to a first script that gets the shapes of its data wrong."""
+"""Lengths of padded sequences, and what errors say to a first script that gets the shapes of its
+data wrong.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Sums over many chunks: their error does not grow with the number of chunks, and no schedule changes their bits."""
+"""Sums over many chunks: their error does not grow with the number of chunks, and no schedule
+changes their bits.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ def test_thousands_of_chunks(backend: str) -> None:
     "backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]]
 )
 def test_an_lstm_of_symbols(backend: str) -> None:
-    """The rows of a table, which are summed by symbol for the whole run, among them; against float64."""
+    """The rows of a table, which are summed by symbol for the whole run, among them; against
+    float64.
+    """
     x = np.random.default_rng(0).integers(0, 4, (1200, 1))
     wide = [rb.Embedding(4, 8, rng=0, dtype="float64"), rb.LSTM(8, 16, rng=1, dtype="float64")]
     narrow = [rb.Embedding(4, 8, rng=0), rb.LSTM(8, 16, rng=1)]

@@ -1,4 +1,6 @@
-"""``model.summary()``: layers, shapes and parameters; bytes as forecast says, operations as explain says."""
+"""``model.summary()``: layers, shapes and parameters; bytes as forecast says, operations as explain
+says.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Symbols at the borders: cells that take them, floats that follow the model's dtype, rules left out behind them."""
+"""Symbols at the borders: cells that take them, floats that follow the model's dtype, rules left
+out behind them.
+"""
 
 from __future__ import annotations
 

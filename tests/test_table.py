@@ -111,7 +111,9 @@ def test_symbols_of_a_stream_may_come_later() -> None:
 
 
 def test_tied_weights_and_two_tables() -> None:
-    """A layer whose vectors two Recurrents take, each for itself, and that is also the head, adds up all gradients."""
+    """A layer whose vectors two Recurrents take, each for itself, and that is also the head, adds
+    up all gradients.
+    """
     layer = rb.Embedding(SYMBOLS, UNITS, rng=0, dtype="float64")
     head = rb.Dense(UNITS, SYMBOLS, rng=2, dtype="float64")
     head.params["weight"] = layer.params["weight"]

@@ -1,4 +1,6 @@
-"""What is looked up by symbol where some of it reaches no output: its rows have no deltas, and others are elsewhere."""
+"""What is looked up by symbol where some of it reaches no output: its rows have no deltas, and
+others are elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +68,14 @@ def live_state(x: Any, h: Any) -> tuple[Any, Any]:
 
 
 WIRINGS: list[Callable[[Any, Any], tuple[Any, Any]]] = [
-    dead_state, dead_sum, dead_after, dead_between, dead_recurrent, dead_part, live_state,
-]  # fmt: skip
+    dead_state,
+    dead_sum,
+    dead_after,
+    dead_between,
+    dead_recurrent,
+    dead_part,
+    live_state,
+]
 
 
 def model_of(wiring: Callable[[Any, Any], tuple[Any, Any]], layer: str) -> Any:

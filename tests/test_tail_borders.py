@@ -1,4 +1,6 @@
-"""The tails of sigmoids and what is made of them have relative accuracy in float32, under every backend."""
+"""The tails of sigmoids and what is made of them have relative accuracy in float32, under every
+backend.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +50,13 @@ def through(of: Callable[[Any], Any], z: Array, backend: Any) -> tuple[Array, Ar
     new = of(rb.Dense(1, 1, weight_init=1.0, bias_init=0.0)(x) + h)
     model, shape = rb.Recurrent(rb.Cell(x, {h: new}, output=new)), (1, len(z), 1)
     found = rb.bptt(
-        model, z.astype(np.float32).reshape(shape), None, lambda y, _: (0.0, np.ones_like(y)), backend=backend,
+        model,
+        z.astype(np.float32).reshape(shape),
+        None,
+        lambda y, _: (0.0, np.ones_like(y)),
+        backend=backend,
         state=[(np.zeros((len(z), 1), np.float32),)],
-    )  # fmt: skip
+    )
     return found.state[0][0][:, 0], found.dstate[0][0][:, 0]
 
 
@@ -138,7 +144,9 @@ def test_the_complex_step_through_the_ends(z: float) -> None:
 
 
 def test_losses() -> None:
-    """log(1 + eᶻ) and σ, of BinaryCrossEntropy; its derivative for a target of 0 is σ(z), of 1 is −σ(−z)."""
+    """log(1 + eᶻ) and σ, of BinaryCrossEntropy; its derivative for a target of 0 is σ(z), of 1 is
+    −σ(−z).
+    """
     z = Z.astype(np.float32)[:, None]
     loss = rb.losses.BinaryCrossEntropy()
     for target, sign in ((0.0, 1), (1.0, -1)):

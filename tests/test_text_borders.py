@@ -1,4 +1,6 @@
-"""Texts with any ends of lines and any encoding are sampled as they are; a sample consists of whole characters."""
+"""Texts with any ends of lines and any encoding are sampled as they are; a sample consists of whole
+characters.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,21 @@ def test_an_untrained_model_writes_characters(seed: int, options: dict[str, Any]
 
 RESTS = [b"", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\xa0\x80", b"\x90\x80\x80"]
 """One of them ends any character that can be ended."""
-BEGUN = [b"", b"\xc3", b"\xe0", b"\xe1", b"\xed", b"\xef", b"\xf0", b"\xf3", b"\xf4", b"\xe0\xa0", b"\xed\x9f", b"\xf0\x90", b"\xf4\x8f\x80"]  # fmt: skip
+BEGUN = [
+    b"",
+    b"\xc3",
+    b"\xe0",
+    b"\xe1",
+    b"\xed",
+    b"\xef",
+    b"\xf0",
+    b"\xf3",
+    b"\xf4",
+    b"\xe0\xa0",
+    b"\xed\x9f",
+    b"\xf0\x90",
+    b"\xf4\x8f\x80",
+]
 
 
 @pytest.mark.parametrize("begun", BEGUN)
@@ -116,7 +132,8 @@ def test_marks_of_both_orders(encoding: str) -> None:
 BAD = {
     "latin-1": (
         "naïve".encode("latin-1"),
-        r"is not UTF-8: byte 2 is 0xef; convert it, as with iconv -t utf-8, or .* --encoding cp1252$",
+        r"is not UTF-8: byte 2 is 0xef; convert it, as with iconv -t utf-8, or .* --encoding "
+        r"cp1252$",
     ),
     "cut short": (RUSSIAN.encode()[:-2], "is not UTF-8: byte 58 is 0xd1"),
     "UTF-16 without a mark": (

@@ -1,4 +1,6 @@
-"""Weights from PyTorch and back, by its names: layers with several layers, directions, GRUs, dicts both ways."""
+"""Weights from PyTorch and back, by its names: layers with several layers, directions, GRUs, dicts
+both ways.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,29 @@ def test_two_layers_of_pytorch_come_and_go_back(cell, tmp_path):
 
 
 MODELS = {
-    "one layer with a name": (lambda: rb.Sequential(rb.LSTM(3, 4, name="lstm"), rb.Dense(4, 2, name="head")), "lstm.weight_ih_l0"),
+    "one layer with a name": (
+        lambda: rb.Sequential(rb.LSTM(3, 4, name="lstm"), rb.Dense(4, 2, name="head")),
+        "lstm.weight_ih_l0",
+    ),
     "the layer itself": (lambda: rb.GRU(3, 4), "weight_ih_l0"),
     "nothing but layers": (lambda: rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4)), "weight_ih_l1"),
-    "no names": (lambda: rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2), rb.RNN(2, 2)), "2.weight_hh_l0"),
-    "a nested Sequential with others": (lambda: rb.Sequential(rb.Sequential(rb.RNN(3, 4), rb.Dense(4, 4), name="a"), rb.Dense(4, 2)), "a.0.weight_ih_l0"),
-    "twelve layers": (lambda: rb.Sequential(rb.Sequential(*(rb.RNN(2, 2) for _ in range(12)), name="rnn"), rb.Dense(2, 2)), "rnn.bias_hh_l11"),
-}  # fmt: skip
+    "no names": (
+        lambda: rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2), rb.RNN(2, 2)),
+        "2.weight_hh_l0",
+    ),
+    "a nested Sequential with others": (
+        lambda: rb.Sequential(
+            rb.Sequential(rb.RNN(3, 4), rb.Dense(4, 4), name="a"), rb.Dense(4, 2)
+        ),
+        "a.0.weight_ih_l0",
+    ),
+    "twelve layers": (
+        lambda: rb.Sequential(
+            rb.Sequential(*(rb.RNN(2, 2) for _ in range(12)), name="rnn"), rb.Dense(2, 2)
+        ),
+        "rnn.bias_hh_l11",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", MODELS)

@@ -1,4 +1,6 @@
-"""RNN, LSTM and GRU against live PyTorch, with random weights and states: outputs and every gradient."""
+"""RNN, LSTM and GRU against live PyTorch, with random weights and states: outputs and every
+gradient.
+"""
 
 from __future__ import annotations
 

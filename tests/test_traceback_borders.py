@@ -1,4 +1,6 @@
-"""Errors that the library raises show the caller's line and a few of its own; RNNBP_FULL_TRACEBACK=1 shows all."""
+"""Errors that the library raises show the caller's line and a few of its own;
+RNNBP_FULL_TRACEBACK=1 shows all.
+"""
 
 from __future__ import annotations
 

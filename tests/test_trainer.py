@@ -1,4 +1,6 @@
-"""The training loop: what it finds, against calls by hand and closed forms; clipping, rates, limits."""
+"""The training loop: what it finds, against calls by hand and closed forms; clipping, rates,
+limits.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Attributes of a Trainer that are set afterwards: they hold from the next step on, or are refused by name."""
+"""Attributes of a Trainer that are set afterwards: they hold from the next step on, or are refused
+by name.
+"""
 
 from __future__ import annotations
 
@@ -241,7 +243,8 @@ def test_a_copy_has_settings_of_its_own(copied: Any) -> None:
     [
         (
             {"learning_rate": 0.1},
-            r"Trainer\.fit: unknown option 'learning_rate'; it is a setting: trainer\.learning_rate =",
+            r"Trainer\.fit: unknown option 'learning_rate'; it is a setting: "
+            r"trainer\.learning_rate =",
         ),
         (
             {"validation": DATA},

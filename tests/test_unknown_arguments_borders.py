@@ -1,4 +1,6 @@
-"""Arguments that are not there: the error names the way around, what it is called here, or the nearest name."""
+"""Arguments that are not there: the error names the way around, what it is called here, or the
+nearest name.
+"""
 
 from __future__ import annotations
 
@@ -28,70 +30,172 @@ def bptt(**options: Any) -> Any:
 
 
 MISSING: dict[str, tuple[Callable[[], Any], str]] = {
-    "bidirectional": (lambda: rb.LSTM(3, 4, bidirectional=True), r"LSTM: unknown option 'bidirectional'.*one LSTM on x, one on x\[::-1\]"),
-    "bidirectional GRU": (lambda: rb.GRU(3, 4, bidirectional=True), r"one GRU on x, one on x\[::-1\].*help\('rnnbp.missing'\)"),
-    "Keras's direction": (lambda: rb.RNN(3, 4, go_backwards=True), r"give x\[::-1\], and turn y round"),
-    "reverse of a run": (lambda: rb.predict(model(), X, reverse=True), r"predict: .*give x\[::-1\]"),
-    "num_layers": (lambda: rb.LSTM(3, 4, num_layers=2), r"Sequential\(LSTM\(n_in, n\), LSTM\(n, n\)\)"),
-    "by position": (lambda: rb.GRU(3, 4, 2), r"takes n_in, n by position, found 3 arguments; for several layers write Sequential\(GRU"),
-    "dropout": (lambda: rb.LSTM(3, 4, dropout=0.1), r"Sequential\(LSTM\(n_in, n\), Dropout\(0.1\), LSTM\(n, n\)\)"),
-    "recurrent dropout": (lambda: rb.LSTM(3, 4, recurrent_dropout=0.1), "a Cell of your own can have it"),
-    "batch_first": (lambda: rb.LSTM(3, 4, batch_first=True), r"time comes first here.*x.swapaxes\(0, 1\)"),
-    "batch_first of a run": (lambda: bptt(batch_first=True), r"time comes first here.*x.swapaxes\(0, 1\)"),
-    "return_sequences": (lambda: rb.GRU(3, 4, return_sequences=True), r"predict\(model, x, last=True\)"),
-    "stateful": (lambda: rb.LSTM(3, 4, stateful=True), r"y, state = predict\(model, x, state=state\)"),
+    "bidirectional": (
+        lambda: rb.LSTM(3, 4, bidirectional=True),
+        r"LSTM: unknown option 'bidirectional'.*one LSTM on x, one on x\[::-1\]",
+    ),
+    "bidirectional GRU": (
+        lambda: rb.GRU(3, 4, bidirectional=True),
+        r"one GRU on x, one on x\[::-1\].*help\('rnnbp.missing'\)",
+    ),
+    "Keras's direction": (
+        lambda: rb.RNN(3, 4, go_backwards=True),
+        r"give x\[::-1\], and turn y round",
+    ),
+    "reverse of a run": (
+        lambda: rb.predict(model(), X, reverse=True),
+        r"predict: .*give x\[::-1\]",
+    ),
+    "num_layers": (
+        lambda: rb.LSTM(3, 4, num_layers=2),
+        r"Sequential\(LSTM\(n_in, n\), LSTM\(n, n\)\)",
+    ),
+    "by position": (
+        lambda: rb.GRU(3, 4, 2),
+        r"takes n_in, n by position, found 3 arguments; for several layers write Sequential\(GRU",
+    ),
+    "dropout": (
+        lambda: rb.LSTM(3, 4, dropout=0.1),
+        r"Sequential\(LSTM\(n_in, n\), Dropout\(0.1\), LSTM\(n, n\)\)",
+    ),
+    "recurrent dropout": (
+        lambda: rb.LSTM(3, 4, recurrent_dropout=0.1),
+        "a Cell of your own can have it",
+    ),
+    "batch_first": (
+        lambda: rb.LSTM(3, 4, batch_first=True),
+        r"time comes first here.*x.swapaxes\(0, 1\)",
+    ),
+    "batch_first of a run": (
+        lambda: bptt(batch_first=True),
+        r"time comes first here.*x.swapaxes\(0, 1\)",
+    ),
+    "return_sequences": (
+        lambda: rb.GRU(3, 4, return_sequences=True),
+        r"predict\(model, x, last=True\)",
+    ),
+    "stateful": (
+        lambda: rb.LSTM(3, 4, stateful=True),
+        r"y, state = predict\(model, x, state=state\)",
+    ),
     "proj_size": (lambda: rb.LSTM(3, 4, proj_size=2), r"Dense\(n, proj_size, bias=False\)"),
     "lengths": (lambda: bptt(lengths=[5, 3]), r"bptt: .*mask=np.arange\(T\)\[:, None\] < lengths"),
-    "lengths of predict": (lambda: rb.predict(model(), X, lengths=[5, 3]), r"predict: .*mask=mask, last=True"),
-    "lengths of evaluate": (lambda: rb.evaluate(model(), X, None, MSE, seq_lens=[5]), r"evaluate: .*mask=np.arange"),
+    "lengths of predict": (
+        lambda: rb.predict(model(), X, lengths=[5, 3]),
+        r"predict: .*mask=mask, last=True",
+    ),
+    "lengths of evaluate": (
+        lambda: rb.evaluate(model(), X, None, MSE, seq_lens=[5]),
+        r"evaluate: .*mask=np.arange",
+    ),
     "dstate": (lambda: bptt(dstate=None), "bptt: .*make the state the output of a Cell"),
     "grad_output": (lambda: bptt(grad_output=X), r"with target=dy"),
-    "activation": (lambda: rb.Dense(3, 4, activation="relu"), r"Sequential\(Dense\(...\), Tanh\(\)\)"),
+    "activation": (
+        lambda: rb.Dense(3, 4, activation="relu"),
+        r"Sequential\(Dense\(...\), Tanh\(\)\)",
+    ),
     "padding_idx": (lambda: rb.Embedding(3, 4, padding_idx=0), "mask=ids != 0"),
-    "batch_size": (lambda: rb.fit(model(), X, MSE, batch_size=2), r"Sequences\(x, target, batch_size=32\)"),
-    "weight_decay": (lambda: rb.Trainer(model(), None, MSE, weight_decay=0.1), r"optim.AdamW\(model, weight_decay=0.01\)"),
+    "batch_size": (
+        lambda: rb.fit(model(), X, MSE, batch_size=2),
+        r"Sequences\(x, target, batch_size=32\)",
+    ),
+    "weight_decay": (
+        lambda: rb.Trainer(model(), None, MSE, weight_decay=0.1),
+        r"optim.AdamW\(model, weight_decay=0.01\)",
+    ),
     "clipping": (lambda: rb.optim.Adam(model(), clipnorm=1.0), "give clip_norm to fit or Trainer"),
     "device": (lambda: rb.LSTM(3, 4, device="cpu"), "runs on the CPU; leave it out"),
-}  # fmt: skip
+}
 ELSEWHERE: dict[str, tuple[Callable[[], Any], str]] = {
-    "units": (lambda: rb.LSTM(3, units=4), "'units', it is called 'n' here; it takes n_in, n, forget_bias"),
-    "hidden_size": (lambda: rb.GRU(input_size=3, hidden_size=4), "'input_size', it is called 'n_in' here"),
-    "out_features": (lambda: rb.Dense(3, out_features=4), "'out_features', it is called 'n_out' here"),
-    "kernel_size": (lambda: rb.Conv1D(3, 4, kernel_size=2), "'kernel_size', it is called 'kernel' here"),
-    "num_embeddings": (lambda: rb.Embedding(num_embeddings=3, embedding_dim=4), "'num_embeddings', it is called 'n_symbols'"),
+    "units": (
+        lambda: rb.LSTM(3, units=4),
+        "'units', it is called 'n' here; it takes n_in, n, forget_bias",
+    ),
+    "hidden_size": (
+        lambda: rb.GRU(input_size=3, hidden_size=4),
+        "'input_size', it is called 'n_in' here",
+    ),
+    "out_features": (
+        lambda: rb.Dense(3, out_features=4),
+        "'out_features', it is called 'n_out' here",
+    ),
+    "kernel_size": (
+        lambda: rb.Conv1D(3, 4, kernel_size=2),
+        "'kernel_size', it is called 'kernel' here",
+    ),
+    "num_embeddings": (
+        lambda: rb.Embedding(num_embeddings=3, embedding_dim=4),
+        "'num_embeddings', it is called 'n_symbols'",
+    ),
     "use_bias": (lambda: rb.LSTM(3, 4, use_bias=False), "'use_bias', it is called 'bias' here"),
     "rate": (lambda: rb.Dropout(rate=0.1), "'rate', it is called 'p' here"),
     "betas": (lambda: rb.optim.Adam(model(), beta_1=0.9), "'beta_1', it is called 'betas' here"),
     "rho": (lambda: rb.optim.RMSProp(model(), rho=0.9), "'rho', it is called 'alpha' here"),
-    "epochs": (lambda: rb.fit(model(), X, MSE, n_epochs=3), "fit: .*'n_epochs', it is called 'epochs' here"),
-    "validation": (lambda: rb.fit(model(), X, MSE, validation_data=X), "'validation_data', it is called 'validation' here"),
+    "epochs": (
+        lambda: rb.fit(model(), X, MSE, n_epochs=3),
+        "fit: .*'n_epochs', it is called 'epochs' here",
+    ),
+    "validation": (
+        lambda: rb.fit(model(), X, MSE, validation_data=X),
+        "'validation_data', it is called 'validation' here",
+    ),
     "sample_weight": (lambda: bptt(sample_weight=X), "'sample_weight', it is called 'mask' here"),
-    "initial_state": (lambda: rb.predict(model(), X, initial_state=X), "'initial_state', it is called 'state' here"),
+    "initial_state": (
+        lambda: rb.predict(model(), X, initial_state=X),
+        "'initial_state', it is called 'state' here",
+    ),
     "budget": (lambda: bptt(budget="64 MB"), "'budget', it is called 'checkpoint' here"),
-    "batch": (lambda: rb.plan(model(), MSE, steps=9, batch_size=2, budget="1 MB"), "'batch_size', it is called 'batch' here"),
-    "summary": (lambda: model().summary(steps=9, batch_size=2), r"summary: unknown option 'batch_size', it is called 'batch' here"),
-    "criterion": (lambda: rb.bptt(model(), X, criterion=MSE), "'criterion', it is called 'loss' here"),
-}  # fmt: skip
+    "batch": (
+        lambda: rb.plan(model(), MSE, steps=9, batch_size=2, budget="1 MB"),
+        "'batch_size', it is called 'batch' here",
+    ),
+    "summary": (
+        lambda: model().summary(steps=9, batch_size=2),
+        r"summary: unknown option 'batch_size', it is called 'batch' here",
+    ),
+    "criterion": (
+        lambda: rb.bptt(model(), X, criterion=MSE),
+        "'criterion', it is called 'loss' here",
+    ),
+}
 NEAREST: dict[str, tuple[Callable[[], Any], str]] = {
     "cell": (lambda: rb.LSTM(3, 4, forgetbias=1.0), "did you mean 'forget_bias'"),
-    "layer": (lambda: rb.Dense(3, 4, biass=False), "Dense: unknown option 'biass', did you mean 'bias'.; it takes n_in, n_out, bias"),
+    "layer": (
+        lambda: rb.Dense(3, 4, biass=False),
+        "Dense: unknown option 'biass', did you mean 'bias'.; it takes n_in, n_out, bias",
+    ),
     "optimiser": (lambda: rb.optim.SGD(model(), momentun=0.9), "SGD: .*did you mean 'momentum'"),
     "loss": (lambda: rb.losses.CrossEntropy(label_smooting=0.1), "did you mean 'label_smoothing'"),
     "loss without any": (lambda: rb.losses.MeanSquaredError(power="sum"), "'power'; it takes none"),
     "schedule": (lambda: rb.schedules.Revolve(slot=4), "did you mean 'slots'"),
     "online": (lambda: rb.schedules.Online(slot=4), "did you mean 'slots'"),
     "rate": (lambda: rb.optim.StepDecay(0.1, evry=3), "did you mean 'every'"),
-    "trainer": (lambda: rb.Trainer(model(), None, MSE, checkpont="all"), "Trainer: .*did you mean 'checkpoint'"),
+    "trainer": (
+        lambda: rb.Trainer(model(), None, MSE, checkpont="all"),
+        "Trainer: .*did you mean 'checkpoint'",
+    ),
     "source": (lambda: rb.Sequences(X, None, batch_sise=2), "did you mean 'batch_size'"),
     "windows": (lambda: rb.Windows(X, None, horizn=2, batch_size=2), "did you mean 'horizon'"),
     "backend": (lambda: rb.Backend("numpy", witout=()), "did you mean 'without'"),
-    "plan": (lambda: rb.plan(model(), MSE, stepss=9, batch=2, budget=9), "plan: .*did you mean 'steps'"),
+    "plan": (
+        lambda: rb.plan(model(), MSE, stepss=9, batch=2, budget=9),
+        "plan: .*did you mean 'steps'",
+    ),
     "by capital letters": (lambda: bptt(Chunk=4), "did you mean 'chunk'"),
-    "backprop": (lambda: rb.backprop(model(), X, X, MSE, maske=X), "backprop: .*did you mean 'mask'"),
-    "by position": (lambda: rb.bptt(model(), X, X, MSE, "sqrt"), "takes model, x, target, loss by position, found 5 .*as checkpoint="),
+    "backprop": (
+        lambda: rb.backprop(model(), X, X, MSE, maske=X),
+        "backprop: .*did you mean 'mask'",
+    ),
+    "by position": (
+        lambda: rb.bptt(model(), X, X, MSE, "sqrt"),
+        "takes model, x, target, loss by position, found 5 .*as checkpoint=",
+    ),
     "missing": (lambda: rb.LSTM(64), r"LSTM: n missing; give LSTM\(n_in, n\)"),
-    "missing target": (lambda: rb.bptt(model(), X), r"target, loss missing; give bptt\(model, x, target, loss\)"),
-}  # fmt: skip
+    "missing target": (
+        lambda: rb.bptt(model(), X),
+        r"target, loss missing; give bptt\(model, x, target, loss\)",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", MISSING)

@@ -14,23 +14,53 @@ from rnnbp.support.nearest import hint, nearest
 X, Y = np.zeros((5, 2, 3), "float32"), np.zeros((5, 2, 4), "float32")
 MSE = rb.losses.MeanSquaredError()
 CHOICES: dict[str, tuple[Callable[[], Any], str]] = {
-    "optimizer": (lambda: rb.fit(rb.LSTM(3, 4), [(X, Y)], MSE, "Adam"), "'sgd', .*found 'Adam', did you mean 'adam'"),
-    "slip in it": (lambda: rb.fit(rb.LSTM(3, 4), [(X, Y)], MSE, "rmspop"), "did you mean 'rmsprop'"),
-    "backend": (lambda: rb.bptt(rb.LSTM(3, 4), X, Y, MSE, backend="lvm"), "'lvm' is unknown, did you mean 'llvm'.; use one of"),
+    "optimizer": (
+        lambda: rb.fit(rb.LSTM(3, 4), [(X, Y)], MSE, "Adam"),
+        "'sgd', .*found 'Adam', did you mean 'adam'",
+    ),
+    "slip in it": (
+        lambda: rb.fit(rb.LSTM(3, 4), [(X, Y)], MSE, "rmspop"),
+        "did you mean 'rmsprop'",
+    ),
+    "backend": (
+        lambda: rb.bptt(rb.LSTM(3, 4), X, Y, MSE, backend="lvm"),
+        "'lvm' is unknown, did you mean 'llvm'.; use one of",
+    ),
     "another case": (lambda: rb.Backend("NumPy"), "did you mean 'numpy'"),
-    "rule": (lambda: rb.Backend("numpy", without=["join"]), "rule 'join' is unknown, did you mean 'joined'"),
-    "checkpoint": (lambda: rb.bptt(rb.LSTM(3, 4), X, Y, MSE, checkpoint="squirt"), "did you mean 'sqrt'.; use 'all', 'sqrt'"),
+    "rule": (
+        lambda: rb.Backend("numpy", without=["join"]),
+        "rule 'join' is unknown, did you mean 'joined'",
+    ),
+    "checkpoint": (
+        lambda: rb.bptt(rb.LSTM(3, 4), X, Y, MSE, checkpoint="squirt"),
+        "did you mean 'sqrt'.; use 'all', 'sqrt'",
+    ),
     "simulate": (lambda: rb.simulate("al", 4), "checkpoint 'al' is unknown, did you mean 'all'"),
-    "schedule": (lambda: rb.compare.sweep(rb.LSTM(3, 4), X, Y, MSE, schedules=["Revolv"]), "did you mean 'revolve'"),
-    "initializer": (lambda: rb.Dense(3, 4, weight_init="orthogonl"), "did you mean 'orthogonal'.; use one of zeros"),
-    "xavier": (lambda: rb.Dense(3, 4, weight_init="xavier_uniform"), "it is called 'glorot' here; use one of zeros"),
-    "normal": (lambda: rb.LSTM(3, 4, recurrent_init="random_normal"), "lambda rng, shape: rng.normal"),
+    "schedule": (
+        lambda: rb.compare.sweep(rb.LSTM(3, 4), X, Y, MSE, schedules=["Revolv"]),
+        "did you mean 'revolve'",
+    ),
+    "initializer": (
+        lambda: rb.Dense(3, 4, weight_init="orthogonl"),
+        "did you mean 'orthogonal'.; use one of zeros",
+    ),
+    "xavier": (
+        lambda: rb.Dense(3, 4, weight_init="xavier_uniform"),
+        "it is called 'glorot' here; use one of zeros",
+    ),
+    "normal": (
+        lambda: rb.LSTM(3, 4, recurrent_init="random_normal"),
+        "lambda rng, shape: rng.normal",
+    ),
     "initial": (lambda: rb.LSTM(3, 4, initial="learn"), "did you mean 'learned'"),
-    "activation": (lambda: rb.RNN(3, 4, activation="gelu"), "is 'tanh' or 'relu', found 'gelu'; others are Cells"),
+    "activation": (
+        lambda: rb.RNN(3, 4, activation="gelu"),
+        "is 'tanh' or 'relu', found 'gelu'; others are Cells",
+    ),
     "padding": (lambda: rb.Conv1D(3, 4, 2, padding="Same"), "did you mean 'same'"),
     "mode": (lambda: rb.optim.OnPlateau(0.1, mode="maxi"), "did you mean 'max'"),
     "method": (lambda: rb.check_grads(rb.LSTM(3, 4), X, method="complx"), "did you mean 'complex'"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CHOICES)

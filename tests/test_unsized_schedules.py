@@ -95,16 +95,35 @@ def test_a_subclass_with_arguments_of_its_own_is_as_it_was():
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (lambda: s.Revolve(4), TypeError, r"Revolve: slots missing; the first argument is the number of chunks.*Revolve\(slots=...\) is for any"),
+        (
+            lambda: s.Revolve(4),
+            TypeError,
+            r"Revolve: slots missing; the first argument is the number of "
+            r"chunks.*Revolve\(slots=...\) is for any",
+        ),
         (lambda: s.Optimal(units=3), TypeError, "Optimal: chunks, alpha missing"),
-        (lambda: s.Revolve(slot=4), TypeError, "Revolve: unknown option 'slot', did you mean 'slots'"),
+        (
+            lambda: s.Revolve(slot=4),
+            TypeError,
+            "Revolve: unknown option 'slot', did you mean 'slots'",
+        ),
         (lambda: s.Revolve(slots=0), ValueError, "slots must be at least 1, found 0"),
         (lambda: s.EveryK(k=2, tier="tape"), ValueError, "tier is one of"),
-        (lambda: list(s.Revolve(slots=4)), TypeError, r"Revolve\(slots=4\) has no number of chunks yet.*Revolve\(slots=4\)\(chunks\)"),
+        (
+            lambda: list(s.Revolve(slots=4)),
+            TypeError,
+            r"Revolve\(slots=4\) has no number of chunks yet.*Revolve\(slots=4\)\(chunks\)",
+        ),
         (lambda: s.MSM(units=4, alpha=1).steps, TypeError, "no number of chunks yet"),
-        (lambda: rb.bptt(model(), iter([X]), iter([TARGET]), LOSS, checkpoint=s.Revolve(slots=4)), ValueError, "needs to know the number of chunks"),
+        (
+            lambda: rb.bptt(
+                model(), iter([X]), iter([TARGET]), LOSS, checkpoint=s.Revolve(slots=4)
+            ),
+            ValueError,
+            "needs to know the number of chunks",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_missing_or_wrong_is_named(make, error, text):
     with pytest.raises(error, match=text):
         make()

@@ -63,12 +63,14 @@ RAISED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "an initializer": (
         lambda: rb.Dense(2, 1, weight_init=without_rng),  # type: ignore[arg-type]
         TypeError,
-        "in Dense: weight: its initializer, the function without_rng, called as (rng, (1, 2)); it is to return an array",
+        "in Dense: weight: its initializer, the function without_rng, called as (rng, (1, 2)); it "
+        "is to return an array",
     ),
     "an initializer of a recurrent layer": (
         lambda: rb.GRU(2, 1, bias_init=without_rng),  # type: ignore[arg-type]
         TypeError,
-        "its initializer, the function without_rng, called as (rng, (3,)); it is to return an array of that shape",
+        "its initializer, the function without_rng, called as (rng, (3,)); it is to return an "
+        "array of that shape",
     ),
     "a rate of fit": (
         lambda: fit(learning_rate=no_argument),
@@ -93,27 +95,32 @@ RAISED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a function of the epoch": (
         lambda: rb.fit(model(), lambda epoch: [][epoch], MSE, epochs=1),
         IndexError,
-        "in Batches, the function <lambda>, called as (0); it is to return an iterator of the batches of an epoch",
+        "in Batches, the function <lambda>, called as (0); it is to return an iterator of the "
+        "batches of an epoch",
     ),
     "a function of the number of chunks": (
         lambda: rb.bptt(model(), X, Y, MSE, checkpoint=no_argument),  # type: ignore[arg-type]
         TypeError,
-        "in checkpoint, the function no_argument, called as (1); it is to return a schedule of chunks",
+        "in checkpoint, the function no_argument, called as (1); it is to return a schedule of "
+        "chunks",
     ),
     "a function of names": (
         lambda: rb.save_weights(model(), "unused", rename=no_argument),  # type: ignore[arg-type]
         TypeError,
-        "rename, the function no_argument, called as ('weight'); it is to return another name, or None to leave it out",
+        "rename, the function no_argument, called as ('weight'); it is to return another name, or "
+        "None to leave it out",
     ),
     "the weight of a loss": (
         lambda: rb.bptt(model(), X, Y, NoOutputs()),
         TypeError,
-        "in the loss NoOutputs(), the function NoOutputs.weight, called as (target, weights, outputs=(4, 3, 1))",
+        "in the loss NoOutputs(), the function NoOutputs.weight, called as (target, weights, "
+        "outputs=(4, 3, 1))",
     ),
     "the weight of a loss alone": (
         lambda: NoOutputs()(Y, Y),
         TypeError,
-        "in the loss NoOutputs(), the function NoOutputs.weight, called as (target, weights, outputs=(4, 3, 1))",
+        "in the loss NoOutputs(), the function NoOutputs.weight, called as (target, weights, "
+        "outputs=(4, 3, 1))",
     ),
 }
 
@@ -130,7 +137,8 @@ RETURNED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "an initializer's shape": (
         lambda: rb.Dense(2, 1, weight_init=returns(np.zeros(3))),
         ValueError,
-        r"Dense: weight: the initializer returned shape \(3,\) for a parameter of shape \(1, 2\); return an array of the",
+        r"Dense: weight: the initializer returned shape \(3,\) for a parameter of shape \(1, 2\); "
+        r"return an array of the",
     ),
     "an initializer's None": (
         lambda: rb.Dense(2, 1, weight_init=returns(None)),
@@ -145,7 +153,8 @@ RETURNED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a rate that is text": (
         lambda: adam(learning_rate=returns("a")),
         TypeError,
-        r"Adam: learning_rate\(0\) must be a number .*found 'a'; <lambda> is to return a number from 0",
+        r"Adam: learning_rate\(0\) must be a number .*found 'a'; <lambda> is to return a number "
+        r"from 0",
     ),
     "no weight": (
         lambda: rb.bptt(model(), X, Y, NoNumber()),

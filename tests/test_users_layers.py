@@ -1,4 +1,6 @@
-"""Layers of a person's own, next to kernels that read memory as it lies: what does not fit is an error."""
+"""Layers of a person's own, next to kernels that read memory as it lies: what does not fit is an
+error.
+"""
 
 from __future__ import annotations
 

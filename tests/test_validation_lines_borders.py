@@ -1,4 +1,6 @@
-"""A validation that raises: the line of its step is written without it, and the next ``fit`` completes that line."""
+"""A validation that raises: the line of its step is written without it, and the next ``fit``
+completes that line.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +64,16 @@ def test_the_line_of_the_step_is_there_and_is_completed(
     history = run.fit(DATA, until_steps=5)
     assert lines(tmp_path / "run") == lines(tmp_path / "whole")
     assert history.validation_losses == whole.validation_losses
-    assert seen == [("step", 1), ("step", 2), ("validation", 2), ("step", 3), ("step", 4), ("validation", 4),
-                    ("step", 5), ("epoch", 5)]  # fmt: skip
+    assert seen == [
+        ("step", 1),
+        ("step", 2),
+        ("validation", 2),
+        ("step", 3),
+        ("step", 4),
+        ("validation", 4),
+        ("step", 5),
+        ("epoch", 5),
+    ]
 
 
 def test_it_may_raise_again(tmp_path: Path) -> None:

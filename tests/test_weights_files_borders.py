@@ -76,13 +76,28 @@ def test_what_strict_false_leaves_out_is_said(tmp_path):
 
 
 WRONG = {
-    "the path first": (lambda m, p: rb.save_weights(p, m), r"save_weights takes \(model, path\), found .*; the model comes first"),
-    "the parameters": (lambda m, p: rb.save_weights(m.params, p), "it has the parameters, give the model itself"),
-    "the path first, to load": (lambda m, p: rb.load_weights(p, m), r"load_weights takes \(model, path\), found .*; the model comes first"),
-    "a dict of arrays": (lambda m, p: rb.load_weights(m, m.params.copy()), r"are written by model.params.update\(arrays\)"),
+    "the path first": (
+        lambda m, p: rb.save_weights(p, m),
+        r"save_weights takes \(model, path\), found .*; the model comes first",
+    ),
+    "the parameters": (
+        lambda m, p: rb.save_weights(m.params, p),
+        "it has the parameters, give the model itself",
+    ),
+    "the path first, to load": (
+        lambda m, p: rb.load_weights(p, m),
+        r"load_weights takes \(model, path\), found .*; the model comes first",
+    ),
+    "a dict of arrays": (
+        lambda m, p: rb.load_weights(m, m.params.copy()),
+        r"are written by model.params.update\(arrays\)",
+    ),
     "nearly torch": (lambda m, p: rb.save_weights(m, p, rename="pytorch"), "did you mean 'torch'?"),
-    "a device": (lambda m, p: rb.load_weights(m, p, map_location="cpu"), "everything is on the CPU; leave it out"),
-}  # fmt: skip
+    "a device": (
+        lambda m, p: rb.load_weights(m, p, map_location="cpu"),
+        "everything is on the CPU; leave it out",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", WRONG)

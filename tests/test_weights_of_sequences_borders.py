@@ -42,12 +42,15 @@ GIVEN: dict[str, tuple[dict[str, Any], np.ndarray]] = {
     "(N, 1)": ({"mask": WEIGHTS[:, None]}, WEIGHTS[:, None] * np.ones(T)),
     "a list": ({"mask": [*map(float, WEIGHTS)]}, WEIGHTS[:, None] * np.ones(T)),
     "(N,) and lengths": ({"mask": WEIGHTS, "lengths": LENGTHS}, WEIGHTS[:, None] * KNOWN),
-    "(N, T) and lengths": ({"mask": np.arange(60.0).reshape(N, T), "lengths": LENGTHS}, np.arange(60.0).reshape(N, T) * KNOWN),
+    "(N, T) and lengths": (
+        {"mask": np.arange(60.0).reshape(N, T), "lengths": LENGTHS},
+        np.arange(60.0).reshape(N, T) * KNOWN,
+    ),
     "bools and lengths": ({"mask": STEPS > 0, "lengths": LENGTHS}, (STEPS > 0) * KNOWN * 1.0),
     "bools (N,)": ({"mask": WEIGHTS > 0.6}, (WEIGHTS > 0.6)[:, None] * np.ones(T)),
     "0 and 1": ({"mask": (WEIGHTS > 0.6).astype(int)}, (WEIGHTS > 0.6)[:, None] * np.ones(T)),
     "NaN in the padding": ({"mask": np.where(KNOWN, 2.0, np.nan), "lengths": LENGTHS}, 2.0 * KNOWN),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", GIVEN)
@@ -108,13 +111,26 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"a weight for each step, or \(6,\), one for each sequence, found \(4,\)",
     ),
     "of steps": (lambda: sequences(mask=np.ones(T)), rb.ShapeError, r"found \(10,\)"),
-    "a mask as lengths": (lambda: sequences(lengths=KNOWN), rb.DtypeError, r"is bool of shape \(6, 10\).*give it as mask="),
-    "weights as lengths": (lambda: sequences(lengths=KNOWN * 1.0), rb.DtypeError, r"a mask; give it as mask="),
-    "bools as lengths": (lambda: sequences(lengths=WEIGHTS > 1), rb.DtypeError, r"give it as mask="),
+    "a mask as lengths": (
+        lambda: sequences(lengths=KNOWN),
+        rb.DtypeError,
+        r"is bool of shape \(6, 10\).*give it as mask=",
+    ),
+    "weights as lengths": (
+        lambda: sequences(lengths=KNOWN * 1.0),
+        rb.DtypeError,
+        r"a mask; give it as mask=",
+    ),
+    "bools as lengths": (
+        lambda: sequences(lengths=WEIGHTS > 1),
+        rb.DtypeError,
+        r"give it as mask=",
+    ),
     "a mask as lengths of batches": (
         lambda: sequences(x=X.swapaxes(0, 1), target=LABELS, last=True, lengths=LENGTHS),
         rb.ShapeError,
-        r"lengths must have shape \(10,\), .* found \(6,\); if x is time-first: say batch_first=False",
+        r"lengths must have shape \(10,\), .* found \(6,\); if x is time-first: say "
+        r"batch_first=False",
     ),
     "batch-first after all": (
         lambda: sequences(batch_first=False, lengths=LENGTHS),
@@ -126,9 +142,21 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         rb.ShapeError,
         "if x is batch-first: say batch_first=True",
     ),
-    "below 0": (lambda: sequences(mask=-WEIGHTS), ValueError, r"mask\[0\] is -1.0; weights must be finite and at least"),
-    "NaN": (lambda: sequences(mask=WEIGHTS * np.nan), ValueError, r"mask\[0\] is nan; weights must be finite"),
-    "a column of lengths": (lambda: sequences(lengths=LENGTHS[:, None]), rb.ShapeError, r"; give lengths\[:, 0\]"),
+    "below 0": (
+        lambda: sequences(mask=-WEIGHTS),
+        ValueError,
+        r"mask\[0\] is -1.0; weights must be finite and at least",
+    ),
+    "NaN": (
+        lambda: sequences(mask=WEIGHTS * np.nan),
+        ValueError,
+        r"mask\[0\] is nan; weights must be finite",
+    ),
+    "a column of lengths": (
+        lambda: sequences(lengths=LENGTHS[:, None]),
+        rb.ShapeError,
+        r"; give lengths\[:, 0\]",
+    ),
     "as the name elsewhere": (
         lambda: sequences(sample_weight=WEIGHTS),
         TypeError,
@@ -139,7 +167,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         TypeError,
         r"Sequences\(x, target, mask=weights, ...\), \(N,\) of sequences",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD)

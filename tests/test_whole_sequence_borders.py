@@ -1,4 +1,6 @@
-"""Bytes of losses of all steps at once: forecast, plan, budget and tracemalloc agree; streams; masks that come late."""
+"""Bytes of losses of all steps at once: forecast, plan, budget and tracemalloc agree; streams;
+masks that come late.
+"""
 
 from __future__ import annotations
 
@@ -127,8 +129,8 @@ def test_a_plan_counts_them_and_says_so(loss: Any) -> None:
     }
     plan = rb.plan(model(), loss, **how)
     assert (
-        "loss       y and dy of all steps are held, 144 kB, under any schedule: checkpoints save less"
-        in str(plan)
+        "loss       y and dy of all steps are held, 144 kB, under any schedule: checkpoints save "
+        "less" in str(plan)
     )
     assert "y and dy of all steps" not in str(rb.plan(model(), squares, **how))
     stats = rb.bptt(model(), *data(60, 60), loss, checkpoint=plan, backend="numpy").stats

@@ -76,7 +76,9 @@ def members(name: str, owner: object) -> Iterator[tuple[str, str]]:
 
 
 def literals(path: Path) -> Iterator[tuple[str, str]]:
-    """(place, text) of the string literals of a module that are not docstrings: errors, warnings, reprs."""
+    """(place, text) of the string literals of a module that are not docstrings: errors, warnings,
+    reprs.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -1,4 +1,6 @@
-"""Wrong arguments of public functions: each is refused with an error that names it; nothing is silent."""
+"""Wrong arguments of public functions: each is refused with an error that names it; nothing is
+silent.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Wrong command lines: each ends with status 1 or 2 and one line that says what, where and what to do."""
+"""Wrong command lines: each ends with status 1 or 2 and one line that says what, where and what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -49,24 +51,58 @@ LINES += [
 ]
 LINES += [["sample", "run", "--temperature", value] for value in ("-1", "hot", "nan", "inf", "")]
 LINES += [
-    [], ["tarin"], ["train", "extra"], ["train", "--resum", "x"], ["sample"], ["plan", "x"], ["--verison"],
-    ["train", "--text", "missing.txt"], ["train", "--text", "."], ["train", "--text", "empty.txt"],
-    ["train", "--text", "latin.txt"], ["train", "--text", "short.txt"], ["train", "--text", "pipe"],
-    ["train", "--text", "/dev/zero"], ["train", "--text", "a\0b"], ["train", "--text", "-"], ["train", "--text", "loop"],
-    ["train", "--resume", "loop"], ["train", "--out", "loop"], ["sample", "loop"],
-    ["train", "--encoding", "latin-1"], ["train", "--text", "latin.txt", "--encoding", "klingon"],
-    ["train", "--text", "latin.txt", "--encoding", "base64"], ["train", "--text", "latin.txt", "--encoding", "ascii"],
-    ["train", "--text", "latin.txt", "--encoding", ""], ["train", "--text", "latin.txt", "--encoding", "a\0b"],
-
-    ["train", "--resume", "missing"], ["train", "--resume", "short.txt"], ["train", "--resume", "."],
-    ["train", "--resume", "full"], ["train", "--resume", "full", "--units", "3"], ["train", "--resume", "a\0b"],
-    ["train", "--out", "full"], ["train", "--out", "short.txt"], ["train", "--out", "short.txt/below"],
-    ["train", "--out", "a\0b"], ["train", "--epochs", "2", "--steps", "3"], ["train", "--horizon", "100000"],
-    ["train", "--units", "10000000"], ["train", "--batch", "100000000"],
-    ["sample", "missing"], ["sample", "full"], ["sample", "short.txt"], ["sample", "pipe"], ["sample", "/dev/zero"],
-    ["sample", "a\0b"], ["sample", "empty.txt"], ["compare", "--out", "full"], ["compare", "--out", "short.txt/below"],
-    ["plan", "--budget", "1"], ["plan", "--units", "10000000"],
-]  # fmt: skip
+    [],
+    ["tarin"],
+    ["train", "extra"],
+    ["train", "--resum", "x"],
+    ["sample"],
+    ["plan", "x"],
+    ["--verison"],
+    ["train", "--text", "missing.txt"],
+    ["train", "--text", "."],
+    ["train", "--text", "empty.txt"],
+    ["train", "--text", "latin.txt"],
+    ["train", "--text", "short.txt"],
+    ["train", "--text", "pipe"],
+    ["train", "--text", "/dev/zero"],
+    ["train", "--text", "a\0b"],
+    ["train", "--text", "-"],
+    ["train", "--text", "loop"],
+    ["train", "--resume", "loop"],
+    ["train", "--out", "loop"],
+    ["sample", "loop"],
+    ["train", "--encoding", "latin-1"],
+    ["train", "--text", "latin.txt", "--encoding", "klingon"],
+    ["train", "--text", "latin.txt", "--encoding", "base64"],
+    ["train", "--text", "latin.txt", "--encoding", "ascii"],
+    ["train", "--text", "latin.txt", "--encoding", ""],
+    ["train", "--text", "latin.txt", "--encoding", "a\0b"],
+    ["train", "--resume", "missing"],
+    ["train", "--resume", "short.txt"],
+    ["train", "--resume", "."],
+    ["train", "--resume", "full"],
+    ["train", "--resume", "full", "--units", "3"],
+    ["train", "--resume", "a\0b"],
+    ["train", "--out", "full"],
+    ["train", "--out", "short.txt"],
+    ["train", "--out", "short.txt/below"],
+    ["train", "--out", "a\0b"],
+    ["train", "--epochs", "2", "--steps", "3"],
+    ["train", "--horizon", "100000"],
+    ["train", "--units", "10000000"],
+    ["train", "--batch", "100000000"],
+    ["sample", "missing"],
+    ["sample", "full"],
+    ["sample", "short.txt"],
+    ["sample", "pipe"],
+    ["sample", "/dev/zero"],
+    ["sample", "a\0b"],
+    ["sample", "empty.txt"],
+    ["compare", "--out", "full"],
+    ["compare", "--out", "short.txt/below"],
+    ["plan", "--budget", "1"],
+    ["plan", "--units", "10000000"],
+]
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,9 @@ X = np.random.default_rng(1).normal(size=(11, 6, 2))
 
 
 def text_run(**options: Any) -> tuple[Trainer, Windows]:
-    """(Trainer, data): windows with a carried state, dropout, Adam, OnPlateau, clipping, early stopping."""
+    """(Trainer, data): windows with a carried state, dropout, Adam, OnPlateau, clipping, early
+    stopping.
+    """
     model = rb.Sequential(
         rb.Embedding(5, 3, rng=0), rb.LSTM(3, 4, rng=1), rb.Dropout(0.3), rb.Dense(4, 5, rng=2)
     )
