@@ -1,5 +1,4 @@
-"""Every loader under mutated files: the documented errors, memory within ten times the file,
-nothing changed.
+"""Every loader under mutated files: the documented errors, bounded memory, nothing changed.
 
 ``python -m tests.fuzz_files --inputs 100000 --seed 0`` runs many.
 """
@@ -153,9 +152,10 @@ class Settings(Loader):
         arrays = {f"model/{name}": p for name, p in architecture.build().params.items()}
         save_tensors(self.folder / "snapshot.safetensors", arrays, {"snapshot": {}})
         self.good = (
-            b'{"settings": {"text": null, "cell": "gru", "layers": 2, "units": 3, "embedding": 2, "dropout": 0.0, "horizon": 8, '
-            b'"batch": 2, "epochs": null, "steps": 3, "lr": 0.01, "clip": 1.0, "checkpoint": "sqrt", "chunk": 4, "seed": 1, '
-            b'"threads": 1}, "text": {"source": "a", "sha256": "00", "characters": 9}, "backend": "numpy"}\n'
+            b'{"settings": {"text": null, "cell": "gru", "layers": 2, "units": 3, "embedding": 2, '
+            b'"dropout": 0.0, "horizon": 8, "batch": 2, "epochs": null, "steps": 3, "lr": 0.01, '
+            b'"clip": 1.0, "checkpoint": "sqrt", "chunk": 4, "seed": 1, "threads": 1}, '
+            b'"text": {"source": "a", "sha256": "00", "characters": 9}, "backend": "numpy"}\n'
         )
 
     def load(self) -> None:
@@ -211,9 +211,7 @@ KINDS: dict[str, Callable[[Path], Loader]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an input: whether it was taken, and what is wrong with how it was read, if
-    anything.
-    """
+    """What came of an input: whether it was taken, and what is wrong with how it was read."""
 
     taken: bool
     fault: str | None
@@ -239,7 +237,8 @@ def tried(loader: Loader, data: bytes) -> Outcome:
     except loader.errors as error:
         message = str(error)
         if len(message) > 5000 or not message.isprintable():
-            fault = f"a message that a terminal cannot show, or of {len(message)} characters: {message[:200]!r}"
+            what = f"a message that a terminal cannot show, or of {len(message)} characters"
+            fault = f"{what}: {message[:200]!r}"
     except BaseException as error:
         fault = f"{type(error).__name__}: {str(error)[:300]}"
     seconds, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1] - held
@@ -255,9 +254,7 @@ def tried(loader: Loader, data: bytes) -> Outcome:
 def run(
     kinds: list[str], count: int, seed: int, seconds: float | None = None
 ) -> tuple[list[str], Counter[str]]:
-    """(faults, figures) of ``count`` inputs, shared evenly by kinds; ``seconds``, if given, limits
-    each.
-    """
+    """(faults, figures) of ``count`` inputs, shared evenly by kinds, each within ``seconds``."""
     faults: list[str] = []
     figures: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,4 @@
-"""Mutations of files: bytes cut, flipped and exchanged, and JSON edited, with and without a
-checksum that fits.
-"""
+"""Mutations of files: bytes cut, flipped and exchanged, JSON edited; checksums may fit."""
 
 from __future__ import annotations
 
@@ -122,9 +120,7 @@ def edit(tree: Any, rng: random.Random) -> None:
 
 
 def written(tree: Any, rng: random.Random) -> str:
-    """The tree as JSON, with what Python does not write, now and then with a name that occurs
-    twice.
-    """
+    """The tree as JSON, with what Python does not write; now and then a name occurs twice."""
     text = json.dumps(tree, separators=(",", ":"))
     for name, raw in RAW.items():
         text = text.replace(json.dumps(name), raw, 1).replace(json.dumps(name), "0")
@@ -145,9 +141,7 @@ def edited_json(data: bytes, rng: random.Random) -> bytes:
 
 
 def edited_header(data: bytes, rng: random.Random) -> bytes:
-    """A file of tensors after changes of its header, or of the metadata in it, with a checksum that
-    fits.
-    """
+    """A file of tensors after changes of its header or its metadata, with a fitting checksum."""
     length = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
     header["__metadata__"]["sha256"] = BLANK
@@ -166,9 +160,7 @@ def edited_header(data: bytes, rng: random.Random) -> bytes:
 
 
 def exchanged(data: bytes, rng: random.Random) -> bytes:
-    """A file of tensors of which two have exchanged what the header says of them, or one's dtype is
-    another.
-    """
+    """A file of tensors of which two have exchanged their headers, or one has another dtype."""
     length = int.from_bytes(data[:8], "little")
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
     header["__metadata__"]["sha256"] = BLANK

@@ -37,9 +37,7 @@ LOOKS = {
 }
 """Operations after which CPython looks for signals."""
 SKIPPED = ("<frozen importlib", "threading.py", __file__)
-"""Files without places: modules that are half imported stay so, and the start of threads is
-Python's own.
-"""
+"""Files without places: modules half imported stay so, and Python itself starts threads."""
 
 
 @dataclass
@@ -115,9 +113,7 @@ def interrupted(work: Callable[[], object], number: int, again: int = 0) -> Plac
 
 @lru_cache
 def handlers_of(code: CodeType) -> dict[int, int]:
-    """Where an exception at each offset goes; an interrupt belongs to the operation before the one
-    that it is seen at.
-    """
+    """Where an exception at each offset goes; an interrupt belongs to the operation before."""
     found: dict[int, int] = defaultdict(lambda: -1)
     entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in typeshed
     for entry in entries:
@@ -175,8 +171,7 @@ def state() -> dict[str, object]:
 def faults(
     work: Callable[[], object], numbers: Iterator[int], again: Iterator[int] | None = None
 ) -> list[str]:
-    """What was wrong after interrupts of ``work`` at these of its places, up to the last one that
-    it has.
+    """What was wrong after interrupts of ``work`` at these of its places, as far as it has them.
 
     Args:
         again: for each, how many places later another one follows; None for none.

@@ -1,4 +1,4 @@
-"""Models that take symbols: of every kind of cell, and whether they look up what is made of them."""
+"""Models that take symbols, of every kind of cell, and whether they look up what is made."""
 
 from __future__ import annotations
 

@@ -49,9 +49,7 @@ def compiled(layout: Layout, without: frozenset[str]) -> Program:
 def agree(
     model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make: Any = compiled
 ) -> None:
-    """The program without some rules gives what the interpreter gives: outputs, states, rebuilt
-    tapes, gradients.
-    """
+    """The program without some rules has the interpreter's outputs, states, tapes, gradients."""
     batch, rng = x.shape[1], np.random.default_rng(1)
     layout = Layout(model.cell, x.shape[2:], batch, np.dtype("float64"))
     plain, program = Interpreter(layout), make(layout, frozenset(without))
@@ -93,7 +91,5 @@ def _backward(
 
 @st.composite
 def cells(draw: Any, sizes: Sequence[int] = (2, 3, 4)) -> rb.Recurrent:
-    """A random graph of layers over x and one to three states, every value of the same number of
-    features.
-    """
+    """A random graph of layers over x and one to three states, all values of as many features."""
     return rb.Recurrent(CellMaker(Searched(draw), sizes).cell())

@@ -46,9 +46,7 @@ def one_by_one(*activations: Callable[[], rb.Layer]) -> rb.Recurrent:
 
 
 def numbers() -> rb.Recurrent:
-    """3 (¼ (4 z)) is 3z; ½w is in the weights, though not doubled, as w is used twice; a − b; 6h +
-    2½.
-    """
+    """3 (¼ (4 z)) is 3z; ½w is in the weights, not doubled, as w is used twice; a − b; 6h + 2½."""
     x, h = rb.Input(N_IN), rb.State(N, "h")
     z, half, plus = dense(N_IN, N)(x, h), 0.5 * dense(N_IN, rng=1)(x), 1 + dense(N_IN, rng=2)(x)
     h_new = rb.Tanh()(3 * (0.25 * (4 * z))) * plus + -1 * (rb.Tanh()(2 * half) * half)

@@ -28,9 +28,7 @@ LENGTHS = np.array([6, 2, 5, 1, 3, 6, 4, 6, 2, 1, 6])
 
 
 def text(**options: Any) -> tuple[rb.Trainer, Any]:
-    """Windows that carry the state, dropout, Adam with groups, a rate on plateau, validation, the
-    best parameters.
-    """
+    """Windows that carry the state, dropout, Adam with groups, OnPlateau, validation, the best."""
     cells = rb.Embedding(5, 3, rng=0), rb.LSTM(3, 4, initial="learned", name="lstm", rng=1)
     model = rb.Sequential(*cells, rb.Dropout(0.3), rb.LayerNorm(4), rb.Dense(4, 5, rng=2))
     optimizer = rb.optim.Adam(model, 0.03, groups={"*bias*": {"weight_decay": 0.01}})
@@ -52,9 +50,7 @@ def text(**options: Any) -> tuple[rb.Trainer, Any]:
 
 
 def sequences(**options: Any) -> tuple[rb.Trainer, Any]:
-    """Sequences of several lengths in random order, float64, momentum, a schedule of rates,
-    accumulated batches.
-    """
+    """Sequences of several lengths, shuffled; float64, momentum, scheduled rates, accumulation."""
     cells = (
         rb.GRU(2, 3, reset_after=False, dtype="float64", rng=1),
         rb.RNN(3, 3, dtype="float64", rng=2),
@@ -103,9 +99,7 @@ def layers(**options: Any) -> tuple[rb.Trainer, Any]:
 
 
 def budget(**options: Any) -> tuple[rb.Trainer, Any]:
-    """A schedule within a budget, whose costs are measured and kept in the snapshot; Adagrad,
-    several recordings.
-    """
+    """A schedule within a budget, with measured costs in the snapshot; Adagrad, recordings."""
     model = rb.Sequential(rb.GRU(2, 6, rng=1), rb.Dense(6, 1, rng=2))
     optimizer = rb.optim.Adagrad(model, rb.optim.StepDecay(0.1, 3), initial_accumulator=0.1)
     settings: dict[str, Any] = {"checkpoint": "2 MB", "on_nonfinite": "skip", "seed": 3}

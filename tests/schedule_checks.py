@@ -1,4 +1,4 @@
-"""What the tests of schedules share: what a schedule holds at most, in units, counted on its own."""
+"""What tests of schedules share: what a schedule holds at most, in units, counted on its own."""
 
 from __future__ import annotations
 

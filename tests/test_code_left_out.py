@@ -62,9 +62,7 @@ def test_slices_are_views(without: tuple[str, ...]) -> None:
 
 
 def test_affine_and_sigmoid_as_one_unit_or_as_two_have_the_same_gradients() -> None:
-    """σ(z) as 1 / (1 + eᵘ), the sign of u = −z in the weights; or Wx + b, then σ(z) with the chain
-    rule through both.
-    """
+    """σ(z) as 1 / (1 + eᵘ), with the sign of u = −z in the weights; or Wx + b, then σ(z)."""
     rng = np.random.default_rng(3)
     model, x, y = (
         one_by_one(rb.Sigmoid, rb.Sigmoid),

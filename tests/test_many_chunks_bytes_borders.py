@@ -1,6 +1,4 @@
-"""Bytes of runs of many chunks: advanced by one call they take what is estimated, and what comes
-and goes leaves none.
-"""
+"""Bytes of runs of many chunks: those advanced by one call take what is estimated."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A mapped file that was cut short is an error wherever its array comes in: reading it ends the
-process.
-"""
+"""A mapped file that was cut short is an error wherever it comes in: reading it would crash."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""rb.memory against allocations of known sizes. What Python itself allocates on the way is a few
-hundred bytes.
-"""
+"""rb.memory against allocations of known sizes; Python itself takes a few hundred bytes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What reaches machine code is what it was compiled for, or an error that names it: nothing reads
-past an array.
-"""
+"""Machine code gets what it was compiled for, or an error names it: nothing is read past an end."""
 
 from __future__ import annotations
 
@@ -37,7 +35,8 @@ def network() -> rb.Sequential:
 
 def data(features: int = SIZE) -> tuple[Array, Array]:
     rng = np.random.default_rng(0)
-    return tuple(rng.normal(size=(STEPS, BATCH, n)).astype(np.float32) for n in (features, 2))  # type: ignore[return-value]
+    x, y = (rng.normal(size=(STEPS, BATCH, n)).astype(np.float32) for n in (features, 2))
+    return x, y
 
 
 def gradients(model: Any, backend: str, **given: Any) -> rb.Gradients:
@@ -174,8 +173,10 @@ import sys, threading, time, numpy as np, rnnbp as rb
 kind, backend = sys.argv[1:]
 n, rng = 30, np.random.default_rng(0)
 x = rng.integers(0, n, (32, 8)); y = x.copy()
-first = {"Embedding": rb.Embedding(n, 6, rng=0), "OneHot": rb.OneHot(n)}.get(kind, rb.Embedding(n, 6, rng=0))
-model = rb.Sequential(first, rb.Dense(first.n_out, 6, rng=1), rb.RNN(6, 8, rng=2), rb.Dense(8, n, rng=3))
+embedding = rb.Embedding(n, 6, rng=0)
+first = {"Embedding": embedding, "OneHot": rb.OneHot(n)}.get(kind, embedding)
+rest = rb.Dense(first.n_out, 6, rng=1), rb.RNN(6, 8, rng=2), rb.Dense(8, n, rng=3)
+model = rb.Sequential(first, *rest)
 changed, stop = y if kind == "target" else x, threading.Event()
 def write():
     k = 0
@@ -227,14 +228,16 @@ def test_machine_code_looks_at_what_it_gets() -> None:
 
 SMALL = """
 import sys, threading, numpy as np, rnnbp as rb
-x, y, loss = np.ones((20, 4, 8), np.float32), np.zeros((20, 4, 2), np.float32), rb.losses.MeanSquaredError()
+x, y = np.ones((20, 4, 8), np.float32), np.zeros((20, 4, 2), np.float32)
+loss = rb.losses.MeanSquaredError()
 def run():
     model = rb.Sequential(rb.LSTM(8, 40, rng=0), rb.Dense(40, 2, rng=1))
     found = rb.bptt(model, x, y, loss, chunk=4, checkpoint="sqrt")
     rb.optim.Adam(model).step(found.grads)
     y2, _ = rb.predict(model, x)
     data = rb.Sequences(x.swapaxes(0, 1), y.swapaxes(0, 1), batch_size=2)
-    trained = rb.fit(model, data, loss, "adam", learning_rate=rb.optim.Constant(1e-3), steps=2, progress=False)
+    rate = rb.optim.Constant(1e-3)
+    trained = rb.fit(model, data, loss, "adam", learning_rate=rate, steps=2, progress=False)
     planned = rb.plan(model, loss, steps=200, batch=4, budget="5 MB").chosen.schedule is not None
     right = rb.check_grads(model, x[:3], y[:3], loss).worst < 1e-6
     results.append((found.loss, y2.sum(), trained.losses, planned, right))

@@ -1,5 +1,4 @@
-"""The figure that keep_best and patience follow: in a run whose weight and figures are known to the
-bit.
+"""The figure that keep_best and patience follow, in a run whose figures are known to the bit.
 
 The one weight goes 2, 3, 3.5, 3.75, ... after each epoch. The validation loss is least after the
 first, the accuracy is largest after the third, the training loss falls all the time.

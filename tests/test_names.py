@@ -1,6 +1,4 @@
-"""Names of layers: in the paths of parameters, in reprs and errors; and the spelling that they had
-before.
-"""
+"""Names of layers: in paths of parameters, reprs and errors; and their old spelling."""
 
 from __future__ import annotations
 

@@ -20,9 +20,7 @@ from rnnbp.optim.parameters import extents
 
 
 def nans(bits: int, n: int = 4000) -> Array:
-    """NaNs of all kinds: quiet, signalling, of both signs, every single bit of the payload, random
-    payloads.
-    """
+    """NaNs: quiet, signalling, of both signs, every bit of the payload, random payloads."""
     fraction, rng = {32: 23, 64: 52}[bits], np.random.default_rng(0)
     kind = np.dtype(f"u{bits // 8}")
     payload = np.concatenate(
@@ -76,9 +74,7 @@ def test_extents(bits: int) -> None:
     "layer", [rb.Sigmoid(), rb.Tanh(), rb.ReLU(), rb.Softmax(), rb.LayerNorm(2)], ids=str
 )
 def test_layers_of_a_cell(layer: rb.layers.base.Layer, backend: str) -> None:
-    """The payload of a gain, which a product hands on; the parameter itself is let pass by nobody
-    who looks.
-    """
+    """The payload of a gain, which a product hands on; whoever looks refuses the parameter."""
     x, h = rb.Input(2), rb.State(2, "h")
     dense = rb.Dense(2, 2, rng=0)
     new = layer(dense(x) + h)

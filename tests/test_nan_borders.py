@@ -1,4 +1,4 @@
-"""NaN and infinity pass through every function that compares, forward and backward, as in PyTorch."""
+"""NaN and infinity pass through every function that compares, in both directions."""
 
 from __future__ import annotations
 

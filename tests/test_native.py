@@ -1,6 +1,4 @@
-"""Machine code for what lies outside cells: equal to NumPy's, by any number of threads and any
-width of vectors.
-"""
+"""Machine code outside cells: equal to NumPy's, by any number of threads and width of vectors."""
 
 from __future__ import annotations
 
@@ -126,9 +124,7 @@ def test_arrays_that_may_share_memory() -> None:
 
 
 def test_addresses_are_those_that_numpy_tells(tmp_path: Path) -> None:
-    """Of arrays that can be written, read alone, with strides, without elements or axes, and
-    mapped.
-    """
+    """Of arrays that are writable, read-only, strided, empty, without axes, and mapped."""
     whole = np.arange(60, dtype=np.float32).reshape(5, 12)
     frozen = whole.view()
     frozen.flags.writeable = False

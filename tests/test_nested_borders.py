@@ -1,4 +1,4 @@
-"""Sequentials nested hundreds deep are pickled: in one another, shared, and with parts of a model."""
+"""Sequentials nested hundreds deep are pickled: in one another, shared, with parts of models."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Bytes as they are forecast against tracemalloc's: horizons, given states, losses of a person's
-own, NumPy's buffers.
-"""
+"""Forecast bytes against tracemalloc's: horizons, states, losses of one's own, NumPy's buffers."""
 
 from __future__ import annotations
 
@@ -79,9 +77,7 @@ MODELS = {f.__name__: f for f in (stack, opaque, without_states)}
 def test_arrays_and_objects_are_what_tracemalloc_finds(
     backend: str, model: str, schedule: str, batch: int
 ) -> None:
-    """Of all sizes: objects are most of the bytes of a small batch, NumPy's buffers many of a large
-    one's.
-    """
+    """Of all sizes: a small batch takes objects above all, a large one NumPy's buffers."""
     x, target = real(29, batch, 8, dtype="float64"), real(29, batch, 5, dtype="float64")
     run = {"checkpoint": SCHEDULES[schedule], "chunk": 8, "backend": backend}
     peak, stats = traced(MODELS[model]("float64"), x, target, **run)

@@ -1,6 +1,4 @@
-"""Sequences of unknown length: cost against binomial checkpointing of a known length, and the
-actions.
-"""
+"""Sequences of unknown length: their cost against that of a known length, and the actions."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ LONGEST = 10_000
 
 @lru_cache
 def ratios(slots: int) -> list[float]:
-    """Of the cost if the sequence ends after 1, 2, … chunks to that of the best schedule for that
-    number.
-    """
+    """Of the cost, if the sequence ends after 1, 2, … chunks, to that of the best schedule."""
     sweep, found = Online(slots).sweep(), []
     for chunks in range(1, LONGEST + 1):
         found.append(sweep.steps / cost(chunks, slots))

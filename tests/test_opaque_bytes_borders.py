@@ -1,6 +1,4 @@
-"""Bytes of cells with several layers that run as Python: what waits for parameters is counted once
-it is there.
-"""
+"""Bytes of cells of several layers in Python: what waits for parameters is counted."""
 
 from __future__ import annotations
 

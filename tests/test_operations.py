@@ -1,6 +1,4 @@
-"""Every operation has all its parts, whose names fail here if one is forgotten; every primitive's
-adjoint is right.
-"""
+"""Every operation has all its parts: a forgotten one fails by name; all adjoints are right."""
 
 from __future__ import annotations
 

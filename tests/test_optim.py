@@ -15,9 +15,7 @@ from tests.optimizers import SHAPES, Model, every_case, freeze, gradients, param
 
 
 def oracle(cls, p, grads, lr, o):
-    """The element p after the gradients ``grads``, by the formulas of the papers in PyTorch's form,
-    in floats.
-    """
+    """The element p after the gradients, by the formulas of the papers in PyTorch's form."""
     b = m = v = 0.0
     s = o.get("initial_accumulator", 0.0)
     decay = o.get("weight_decay", 0.01 if cls is optim.AdamW else 0.0)

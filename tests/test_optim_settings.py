@@ -1,6 +1,4 @@
-"""Options of an optimiser that are set after it was built: they work from the next step on, or are
-refused.
-"""
+"""Options of an optimiser set later: they hold from the next step on, or are refused."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The two-table optimum: against every plan there is, against the plain recurrences, and as
-actions.
-"""
+"""The two-table optimum: against every plan there is, the plain recurrences, and as actions."""
 
 from __future__ import annotations
 
@@ -17,15 +15,11 @@ from rnnbp.schedules.optimal import cost
 from tests.schedule_checks import peak_units
 
 Machine = tuple[int, int, int, int]
-"""The chunk that the present state enters; the chunks not yet reversed; the slots held, and the
-tapes, as bits.
-"""
+"""The chunk that the present state enters; the chunks not yet reversed; slots, tapes, as bits."""
 
 
 def cheapest_plan(chunks: int, units: int, alpha: int) -> int:
-    """The fewest runs of any sequence of actions, by breadth-first search over all states of the
-    machine.
-    """
+    """The fewest runs of any sequence of actions, by breadth-first search over all states."""
     start = (0, chunks, 0, 0)
     best = {start: 0}
     queue = deque([(0, start)])
@@ -45,9 +39,7 @@ def cheapest_plan(chunks: int, units: int, alpha: int) -> int:
 def moves(
     present: int, left: int, slots: int, tapes: int, *, units: int, alpha: int
 ) -> Iterator[tuple[int, Machine]]:
-    """What can be done next, and the chunks it runs; a slot is one unit, a tape alpha, one reversed
-    at once none.
-    """
+    """Next actions and the chunks they run; a slot is one unit, a tape alpha unless brief."""
     room = units - slots.bit_count() - alpha * tapes.bit_count()
     for n in range(left):
         if (slots | tapes | tapes << 1) >> n & 1:
@@ -136,9 +128,7 @@ def test_never_dearer_than_the_policies_that_it_contains(units: int) -> None:
 
 @pytest.mark.quick
 def test_figures() -> None:
-    """MSM at 50 units of one unit a tape takes 1950; with the initial state's unit released, one
-    less.
-    """
+    """MSM at 50 units of one unit a tape takes 1950; with the initial state released, 1949."""
     assert Optimal(1000, 50, 1).steps == MSM(1000, 50, 1).steps - 1 == 1949
     assert Optimal(1000, 1000, 1).steps == 1000
 

@@ -1,6 +1,4 @@
-"""What users of PyTorch, Keras and scikit-learn type first: each error says in a line what to do
-here.
-"""
+"""What users of PyTorch, Keras, scikit-learn type first: a line says what to do here."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ def model():
 
 
 def library(module, **members):
-    """A module of another library, which need not be installed: what it has says that it is from
-    there.
-    """
+    """A module of another library, perhaps not installed: its objects say where they are from."""
     found = types.ModuleType(module)
     for name, bases in members.items():
         made = type(name, bases, {}) if isinstance(bases, tuple) else bases

@@ -1,6 +1,4 @@
-"""A run that another process resumes: the order of sets, comments, docstrings and unrelated globals
-are no difference.
-"""
+"""A run that another process resumes: orders of sets, comments, docstrings, globals may differ."""
 
 from __future__ import annotations
 
@@ -33,7 +31,8 @@ class Conf:
 class Counted:
     def __init__(self):
         self.calls, self.t, self.model = 0, 1, 2  # names of attributes, and of globals below
-        self.pattern, self.kind, self.map = re.compile("a+", re.I), list[int], types.MappingProxyType({"a": 1})
+        self.pattern, self.kind = re.compile("a+", re.I), list[int]
+        self.map = types.MappingProxyType({"a": 1})
 
     def __repr__(self):
         return f"called {os.getpid()} times"
@@ -47,7 +46,12 @@ def plain(y, target):
     known = "alpha" in {"alpha", "beta", "gamma"}  # a frozenset among the constants
     return float((y - target).sum() * known * SCALE), np.full_like(y, known * SCALE)
 
-losses = {"object": Conf, "counted": Counted, "function": lambda: plain, "partial": lambda: functools.partial(Conf())}
+losses = {
+    "object": Conf,
+    "counted": Counted,
+    "function": lambda: plain,
+    "partial": lambda: functools.partial(Conf()),
+}
 x = np.random.default_rng(0).standard_normal((4, 3, 2)).astype(np.float32)
 model = rb.Sequential(rb.RNN(2, 3, rng=0), rb.Dense(3, 1, rng=1))
 t = None

@@ -1,6 +1,4 @@
-"""Outputs on request: y of a training step, the last valid step of a prediction, dropout that stays
-on.
-"""
+"""Outputs on request: y of a training step, the last valid step, dropout that stays on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums over many chunks that overflow, or have summands that are not finite: what the plain sum is."""
+"""Sums over many chunks that overflow, or have infinite or NaN summands, are the plain sum."""
 
 from __future__ import annotations
 

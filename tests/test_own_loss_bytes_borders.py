@@ -1,6 +1,4 @@
-"""Bytes of losses of one's own: what a function's first check takes is within the ledger too;
-models without time; training.
-"""
+"""Bytes of losses of one's own: the first check of a function is within the ledger."""
 
 from __future__ import annotations
 

@@ -156,7 +156,10 @@ def test_one_axis_too_many():
 def test_nan_in_the_target_is_named_before_the_function_is_blamed(wrap):
     x, target, _ = data()
     target[4, 1] = np.nan
-    cure = r"the target is nan at \[4, 1, 0\]; give that step weight 0 by a mask, or leave it out in your loss"
+    cure = (
+        r"the target is nan at \[4, 1, 0\]; "
+        "give that step weight 0 by a mask, or leave it out in your loss"
+    )
     with pytest.raises(ValueError, match=cure):
         rb.bptt(model(), x, target, wrap(subtracting), chunk=3)
 

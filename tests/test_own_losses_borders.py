@@ -153,9 +153,7 @@ def test_a_missing_target_is_named_by_its_step() -> None:
 
 
 class Alignment(rb.losses.Loss):
-    """−Σ w y·t / Σ w, whose derivative it returns as the target itself, or as an array that it
-    keeps.
-    """
+    """−Σ w y·t / Σ w; returns the target itself as its derivative, or an array that it keeps."""
 
     kept = -TARGET
 

@@ -1,4 +1,4 @@
-"""Sources of a person's own, without a fingerprint: a resumed run compares some of their batches."""
+"""Sources of a person's own, without a fingerprint: a resumed run compares some batches."""
 
 from __future__ import annotations
 

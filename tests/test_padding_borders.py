@@ -1,6 +1,4 @@
-"""Padding that no loss looks at may hold anything: losses, gradients and states have the bits of
-zeros there.
-"""
+"""Padding that no loss looks at may hold anything: the bits are those of zeros there."""
 
 from __future__ import annotations
 

@@ -110,7 +110,10 @@ def test_symbols_before_a_step_with_weight_are_refused(how: str) -> None:
 
 def test_padding_at_the_beginning_says_what_to_do() -> None:
     mask = MASK[::-1]
-    match = r"x is nan at \[0, 1, 0\].*that sequence, which the state would carry.*put 0 .* at the beginning"
+    match = (
+        r"x is nan at \[0, 1, 0\].*that sequence, which the state would carry.*"
+        "put 0 .* at the beginning"
+    )
     with pytest.raises(ValueError, match=match):
         rb.bptt(net(), padded(X, np.nan, mask), Y, MSE, mask=mask)
     zeros = rb.bptt(net(), padded(X, 0, mask), Y, MSE, mask=mask)

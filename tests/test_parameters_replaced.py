@@ -1,6 +1,4 @@
-"""Parameter arrays that are put in place of others, tied or untied, in networks, after optimisers
-and in training.
-"""
+"""Parameter arrays put in place of others, tied or not, in networks, optimisers, training."""
 
 from __future__ import annotations
 

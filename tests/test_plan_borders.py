@@ -1,6 +1,4 @@
-"""Budgets and schedules of training: every window served, nothing kept that nobody reads, each
-shape planned once.
-"""
+"""Budgets of training: every window served, nothing useless kept, each shape planned once."""
 
 from __future__ import annotations
 

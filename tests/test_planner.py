@@ -19,9 +19,7 @@ known_plans = import_module("rnnbp.bptt.known_plans")
 @pytest.mark.long
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_thirty_budgets_are_kept_and_predicted(build: Any) -> None:
-    """From the least that works to all cached: bytes within the budget, equal to the forecast;
-    seconds never grow.
-    """
+    """From the least that works to all cached: within the budget, as forecast, never slower."""
     case = build()
     model, x, target, loss = case
     least, most = least_of(case), planned(case, "1 GB").forecast.peak_bytes
@@ -83,9 +81,7 @@ def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
 
 @pytest.mark.parametrize("make", [lstm, pytest.param(stack, marks=pytest.mark.long)])
 def test_a_budget_is_planned_for_once(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a model that is a layer by itself too; another budget, and another length, are planned for
-    anew.
-    """
+    """Also of a model that is one layer; another budget or length is planned for anew."""
     model, x, target, loss = make()
     seen, choose = list[tuple[int, int]](), known_plans.choose
 
@@ -132,9 +128,7 @@ def test_a_plan_needs_no_loss() -> None:
 
 
 def test_an_output_that_feeds_the_body_is_predicted() -> None:
-    """The output of a cell that is no state of it, and that another Recurrent takes, is in the
-    tape.
-    """
+    """The output of a cell that is no state, and that another Recurrent takes, is in the tape."""
     x, h = rb.Input(4), rb.State(4)
     new = rb.Tanh()(rb.Dense((4, 4), 4, rng=0)(x, h))
     wide = rb.Recurrent(rb.Cell(x, {h: new}, output=rb.Dense(4, 400, rng=1)(new)))

@@ -42,7 +42,7 @@ def test_costs_can_be_measured_in_any_room(room: int) -> None:
 
 
 def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a clock that only the actions move, each by a line of its own, the costs are these lines."""
+    """On a clock that only the actions move, each by its own line, these lines are the costs."""
     module, clock = import_module("rnnbp.bptt.measuring"), [0.0]
     lines = {kind: (1e-4 * k, 1e-5 * step) for k, (kind, step) in enumerate(STEP.items(), 1)}
 

@@ -1,4 +1,4 @@
-"""Plans with checkpoints on disk: never slower, within both budgets; folders that cannot be used."""
+"""Plans with checkpoints on disk: never slower, within both budgets; unusable folders."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""``predict`` of batches looks at no target: items may be x alone, and a target may be of any
-shape.
-"""
+"""``predict`` of batches looks at no target: items may be x alone, targets of any shape."""
 
 from __future__ import annotations
 

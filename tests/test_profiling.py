@@ -1,6 +1,4 @@
-"""The scripts under profiling/, at small sizes, through their command lines: the figures that they
-write.
-"""
+"""The scripts under profiling/, at small sizes, through their command lines."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""profiling/peers.py: what it compares, that all compute the same, what it says of a missing
-library.
-"""
+"""profiling/peers.py: what it compares, that all compute the same, a missing library."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What must hold of a run apart from its gradients: work left out, memory given back, arguments
-untouched.
-"""
+"""What must hold of a run apart from its gradients: no needless work, no memory left."""
 
 from __future__ import annotations
 

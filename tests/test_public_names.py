@@ -11,18 +11,22 @@ import pytest
 import rnnbp as rb
 
 FUNCTIONS = """
-    backprop bptt calibrate check_grads evaluate explain fit forecast load_weights plan predict release_memory
+    backprop bptt calibrate check_grads evaluate explain fit forecast load_weights plan predict
+    release_memory
     save_weights simulate
 """
 CLASSES = """
-    Backend Batches Cell Context Costs Examples Explanation Forecast GRU Gradients Graph History Input LSTM Options
+    Backend Batches Cell Context Costs Examples Explanation Forecast GRU Gradients Graph History
+    Input LSTM Options
     Plan RNN Recurrent Sequences Sequential Source State Stats Trainer Value Windows
 """
 ERRORS = "BudgetError DtypeError GradientError ScheduleError ShapeError StorageError"
 MODULES = "actions compare initializers layers losses memory optim schedules train"
 LAYERS = """
-    Add AvgPool Concat Conv1D Conv2D Dense Dropout ELU Embedding Flatten GELU Identity Keeps Layer LayerNorm LeakyReLU
-    LogSoftmax MaxPool Multiply OneHot ReLU Reshape Scale Sigmoid Slice Softmax Softplus Split Subtract Tanh
+    Add AvgPool Concat Conv1D Conv2D Dense Dropout ELU Embedding Flatten GELU Identity Keeps Layer
+    LayerNorm LeakyReLU
+    LogSoftmax MaxPool Multiply OneHot ReLU Reshape Scale Sigmoid Slice Softmax Softplus Split
+    Subtract Tanh
 """
 SURFACE = {
     rb: f"{FUNCTIONS} {CLASSES} {ERRORS} {MODULES} {LAYERS}",
@@ -31,19 +35,23 @@ SURFACE = {
     rb.initializers: "NAMED constant glorot he orthogonal uniform",
     rb.layers: LAYERS,
     rb.losses: """
-        BinaryCrossEntropy CrossEntropy Elementwise Huber Loss MeanAbsoluteError MeanSquaredError PerStep WholeSequence
+        BinaryCrossEntropy CrossEntropy Elementwise Huber Loss MeanAbsoluteError MeanSquaredError
+        PerStep WholeSequence
     """,
     rb.memory: "HighWater Used high_water measure",
     rb.optim: """
-        Adagrad Adam AdamW Constant Cosine LBFGSResult OnPlateau Optimizer RMSProp SGD Schedule StepDecay WarmUp
+        Adagrad Adam AdamW Constant Cosine LBFGSResult OnPlateau Optimizer RMSProp SGD Schedule
+        StepDecay WarmUp
         clip_norm clip_value lbfgs
     """,
     rb.schedules: """
-        All DiskRevolve EveryK Foreign HSM ISM MSM Multistage NAMED Online Optimal Revolve ScheduleLike Sqrt Streamed
+        All DiskRevolve EveryK Foreign HSM ISM MSM Multistage NAMED Online Optimal Revolve
+        ScheduleLike Sqrt Streamed
         Sweep ThinTapes Unsized check_counts resized resolve sweep thin
     """,
     rb.train: """
-        Batch Batches Event Examples History Sequences Source Trainer Windows evaluate fit load_weights predict
+        Batch Batches Event Examples History Sequences Source Trainer Windows evaluate fit
+        load_weights predict
         save_weights
     """,
 }

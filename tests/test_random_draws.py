@@ -13,9 +13,7 @@ from tests.plain_layers import MSE, rand, weighted
 
 
 def test_no_two_uses_of_dropout_share_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two layers, two uses of one layer, two cells, one cell twice, all steps: every mask is
-    another.
-    """
+    """Two layers, two uses of one, two cells, one cell twice, all steps: each mask is its own."""
     seen: dict[tuple[int, int], bytes] = {}
     forward = rb.Dropout.forward
 

@@ -1,6 +1,4 @@
-"""A few dozen random models: every backend and schedule, broken off in the middle;
-``random_models`` runs more.
-"""
+"""A few dozen random models, every backend and schedule; ``random_models`` runs more."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Learning rates: one spelling in all places, a number, a schedule or a function; the old spellings
-warn.
-"""
+"""Learning rates: a number, a schedule or a function, spelled alike; old spellings warn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells whose kernels LLVM refuses, or whose code cannot be loaded, after it has compiled others."""
+"""Cells whose kernels LLVM refuses, or whose code cannot be loaded, after others compiled."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def own() -> rb.Recurrent:
 
 @pytest.fixture(autouse=True)
 def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No backend is named, and there is no kernel on disk; what is refused here is so in this test
-    alone.
-    """
+    """No backend is named, no kernel is on disk; what is refused is so in this test alone."""
     monkeypatch.delenv("RNNBP_BACKEND", raising=False)
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "off")
     monkeypatch.setattr(availability, "_refused", [])
@@ -157,9 +155,7 @@ def test_forward_alone(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stream_is_not_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has been read in part when the refusal comes: an error that says so, and NumPy from then
-    on.
-    """
+    """Part of it was read when the refusal comes: an error says so, then NumPy runs."""
     refuse(cells, monkeypatch)
     model = own()
     with (
@@ -172,9 +168,7 @@ def test_a_stream_is_not_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_all_cells_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Products for a dtype that comes later: NumPy runs all from then on, with the warning of a
-    broken llvmlite.
-    """
+    """Products for a dtype that comes later: NumPy runs all from then on, with a warning."""
     shared.cache_clear()
     refuse(lambda text: "@product(" in text and "define" in text, monkeypatch)
     with pytest.warns(

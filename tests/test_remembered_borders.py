@@ -1,4 +1,4 @@
-"""What is remembered from run to run follows what was changed in between, and keeps no model alive."""
+"""What is remembered from run to run follows what has changed, and keeps no model alive."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a notebook shows of a result: a few lines, without the elements of arrays, at once, and
-always.
-"""
+"""What a notebook shows of a result: a few lines, at once, without elements of arrays."""
 
 from __future__ import annotations
 

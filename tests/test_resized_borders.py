@@ -124,9 +124,7 @@ print(done > 0, tries.count(0) > 0, tries.count(1) > 0)
 
 @every_backend
 def test_a_thread_resizes_whatever_it_reaches(backend: str) -> None:
-    """In a process of its own, which died in every second try when arrays were only looked at
-    before.
-    """
+    """In a process of its own, which died in every second try when arrays were only viewed."""
     given: Any = {"capture_output": True, "text": True, "timeout": 120}
     done = subprocess.run([sys.executable, "-c", RACE, backend], **given)
     assert done.stdout == "True True True\n", (done.returncode, done.stderr[-2000:])

@@ -1,6 +1,4 @@
-"""Sources evaluated and predicted in one call, against loops by hand: a batch at a time, argmax,
-means.
-"""
+"""Sources evaluated and predicted in one call, against loops by hand: argmax, means."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Memory left from run to run: the same bits, nothing overwritten that is still held, never more
-than the peak.
-"""
+"""Memory left from run to run: the same bits, nothing overwritten, never above the peak."""
 
 from __future__ import annotations
 
@@ -182,9 +180,7 @@ def address(array: np.ndarray) -> int:
 
 
 def test_blocks() -> None:
-    """A block is used again when the last view of its array is gone, and given back when the ledger
-    says so.
-    """
+    """A block is reused when the last view is gone, and given back when the ledger says so."""
     memory, kind, shape = Reuse("kind"), np.dtype(np.float64), (100, 100)
     memory.begin(ledger := Ledger())
     with ledger.reserve("tape", 500_000):

@@ -56,9 +56,7 @@ def test_predict_again_has_the_weights_of_now(
 
 
 def whole(seed: int = 0) -> rb.Sequential:
-    """A model whose parts are all left to the next run: a head, a cell with biases, and one with
-    its own parameters.
-    """
+    """A model of which all is left to the next run: a head, cells, their biases, parameters."""
     rng = np.random.default_rng(seed)
     return rb.Sequential(
         rb.GRU(32, 48, rng=rng), rb.LSTM(48, 40, rng=rng), rb.Dense(40, N, rng=rng)

@@ -1,6 +1,4 @@
-"""Backends as values: rules left out, costs of each, names that do not exist; forecasts without a
-rule.
-"""
+"""Backends as values: rules left out, costs, names that do not exist; forecasts."""
 
 from __future__ import annotations
 
@@ -85,7 +83,8 @@ def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(import_module("rnnbp.runners.backend"), "installed", lambda: False)
     with pytest.raises(
         ImportError,
-        match=r"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'",
+        match="backend 'llvm' needs llvmlite; run python -m pip install llvmlite, "
+        "or use backend='numpy'",
     ):
         rb.Backend("numba")
     monkeypatch.delenv("RNNBP_BACKEND")

@@ -1,6 +1,4 @@
-"""Each rewrite rule by itself: what it does to the code, that it changes no result, and that it can
-be left out.
-"""
+"""Each rewrite rule alone: what it does to the code, no changed result, and leaving it out."""
 
 from __future__ import annotations
 
@@ -83,9 +81,7 @@ def test_a_number_that_changes_nothing_is_dropped() -> None:
 
 
 def test_a_difference_written_in_two_ways_is_one() -> None:
-    """Backward takes the difference that is left, where a − b and a + (−1) b are one after the
-    rule.
-    """
+    """Backward takes the difference that is left after a − b and a + (−1) b have become one."""
     x, h = rb.Input(N_IN), rb.State(N, "h")
     a, b = rb.Tanh()(dense(N_IN)(x)), rb.Tanh()(dense(N, rng=1)(h))
     h_new = (a - b) * rb.Tanh()(a + -1 * b) * (a + -1 * b)

@@ -1,6 +1,4 @@
-"""What commands read: models, settings, metrics and texts that cannot be; one line each, nothing
-built or changed.
-"""
+"""What commands read: models, settings, metrics, texts that cannot be; one line each."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How a run ends: by Ctrl-C, which ends the program around it; by a callback; by an error, which
-carries the History.
-"""
+"""How a run ends: by Ctrl-C, by a callback, or by an error, which carries the History."""
 
 from __future__ import annotations
 
@@ -59,8 +57,8 @@ def test_ctrl_c_ends_the_loop_around_fit(tmp_path: Path) -> None:
         for seed in range(3):
             print("seed", seed, flush=True)
             model = rb.Sequential(rb.Dense(1, 1, rng=seed))
-            rb.fit(model, rb.Sequences(x, x, batch_size=2), rb.losses.MeanSquaredError(), max_seconds=100,
-                   folder=f"{seed}", callbacks=[show])
+            data, loss = rb.Sequences(x, x, batch_size=2), rb.losses.MeanSquaredError()
+            rb.fit(model, data, loss, max_seconds=100, folder=f"{seed}", callbacks=[show])
         print("the end")
     """
     process = subprocess.Popen(

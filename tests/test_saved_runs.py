@@ -1,5 +1,4 @@
-"""Snapshots, weights and lines of metrics of an earlier version are read, and go on as they did
-then.
+"""Snapshots, weights and metrics of an earlier version are read, and go on as they did then.
 
 The files in tests/data/saved were written by version 0.1.0 on Linux with kernels, by ``python -m
 tests.saved_runs``.

@@ -1,6 +1,4 @@
-"""A second call of ``fit`` goes on: epochs and steps count from now, ``until_`` in all, and a
-resumed run as before.
-"""
+"""A second call of ``fit`` goes on: epochs and steps count from now, ``until_`` in all."""
 
 from __future__ import annotations
 

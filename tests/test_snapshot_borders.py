@@ -15,7 +15,7 @@ from tests.training import sequence_run, text_run
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """(arrays, metadata) of a snapshot with all that one can hold, and those of a run of momentum."""
+    """(arrays, metadata) of a snapshot with all that one can hold, and of a run of momentum."""
     found = {}
     for name, make in (("text", text_run), ("sequences", sequence_run)):
         folder = tmp_path_factory.mktemp("whole") / name
@@ -49,9 +49,7 @@ def same(a, b):
 
 @lru_cache
 def unstarted(make):
-    """A run whose parameters no snapshot has. It serves many tests: each asserts that it has not
-    changed.
-    """
+    """A run whose parameters no snapshot has; each test asserts that it has not changed."""
     trainer, _ = make()
     for p in trainer.model.params.values():
         p += 1

@@ -1,6 +1,4 @@
-"""Lengths of padded sequences, and what errors say to a first script that gets the shapes of its
-data wrong.
-"""
+"""Lengths of padded sequences, and errors for a first script with wrong shapes of data."""
 
 from __future__ import annotations
 

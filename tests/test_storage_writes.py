@@ -35,7 +35,7 @@ def test_missing_file_and_folder_in_its_place(tmp_path):
 
 @pytest.fixture
 def without_rights(tmp_path):
-    """A folder that this process may not enter; root gives up its rights for the time of the test."""
+    """A folder that this process may not enter; root gives up its rights during the test."""
     folder = tmp_path / "locked"
     folder.mkdir()
     small(folder / "a")

@@ -1,6 +1,4 @@
-"""Long inputs: streams and memory maps give the bits of arrays, and hold nothing of the sequence's
-length.
-"""
+"""Long inputs: streams and maps give the bits of arrays, and hold nothing as long as they."""
 
 from __future__ import annotations
 
@@ -146,9 +144,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.nda
 
 
 def test_nothing_is_as_long_as_a_mapped_sequence(mapped: Any) -> None:
-    """200,000 steps, x and target mapped: traced memory stays below a fixed budget, the ledger is
-    the forecast.
-    """
+    """200,000 steps, mapped: traced memory stays below a budget, the ledger is the forecast."""
     model = rb.Sequential(rb.Embedding(50, 2, rng=0), rb.RNN(2, 2, rng=1), rb.Dense(2, 50, rng=2))
     x, target = (a[:20_000] for a in mapped)
     plan = rb.plan(

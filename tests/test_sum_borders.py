@@ -1,6 +1,4 @@
-"""Sums over many chunks: their error does not grow with the number of chunks, and no schedule
-changes their bits.
-"""
+"""Sums over many chunks: their error does not grow, and no schedule changes their bits."""
 
 from __future__ import annotations
 
@@ -59,7 +57,7 @@ def test_a_total_of_numbers() -> None:
 
 
 def constant(steps: int, backend: str, chunk: int = 1) -> float:
-    """The gradient by the head's bias, which is 1: one over the number of steps, that many times."""
+    """The gradient by the head's bias, which is 1: the sum of 1 / steps over all steps."""
     model = rb.Sequential(rb.RNN(1, 1, rng=1), rb.Dense(1, 1, rng=0))
     y = np.full((steps, 1, 1), 0.5, np.float32)
     found = rb.bptt(
@@ -87,9 +85,7 @@ def test_thousands_of_chunks(backend: str) -> None:
     "backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]]
 )
 def test_an_lstm_of_symbols(backend: str) -> None:
-    """The rows of a table, which are summed by symbol for the whole run, among them; against
-    float64.
-    """
+    """The rows of a table, summed by symbol for the whole run, among them; against float64."""
     x = np.random.default_rng(0).integers(0, 4, (1200, 1))
     wide = [rb.Embedding(4, 8, rng=0, dtype="float64"), rb.LSTM(8, 16, rng=1, dtype="float64")]
     narrow = [rb.Embedding(4, 8, rng=0), rb.LSTM(8, 16, rng=1)]

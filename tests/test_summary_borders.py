@@ -1,6 +1,4 @@
-"""``model.summary()``: layers, shapes and parameters; bytes as forecast says, operations as explain
-says.
-"""
+"""``model.summary()``: layers, shapes, parameters; bytes of forecast, operations of explain."""
 
 from __future__ import annotations
 
@@ -44,7 +42,10 @@ def test_the_table_with_steps_and_batch() -> None:
     assert second.flops == 10 * 2 * (2 * 4 * 2 + 2)
     assert second.kept_bytes == 0  # it runs again when its chunk goes backward
     assert found.flops == first.flops + second.flops
-    end = f"kept for backward of 10 steps and 2 sequences: {found.kept_bytes} B with all cached\nforward: 1.56 kFLOPs"
+    end = (
+        f"kept for backward of 10 steps and 2 sequences: {found.kept_bytes} B with all cached\n"
+        "forward: 1.56 kFLOPs"
+    )
     assert str(found).endswith(end)
     assert "1     Dense(4, 2)" in str(found)
     assert "(10, 2, 2)" in str(found)

@@ -1,6 +1,4 @@
-"""Symbols at the borders: cells that take them, floats that follow the model's dtype, rules left
-out behind them.
-"""
+"""Symbols at the borders: cells that take them, the dtype of floats, rules left out."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ def one_hot_in_cell(dtype: str) -> Any:
 
 
 def two_in_cell(dtype: str) -> Any:
-    """Two layers take the symbols, one of them is used twice; the output depends on symbols alone."""
+    """Two layers take the symbols, one of them twice; the output depends on symbols alone."""
     x, h = rb.Input(), rb.State(3, "h")
     shared, other = embedding(3, dtype), rb.OneHot(SYMBOLS)
     new = rb.Tanh()(

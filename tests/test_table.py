@@ -1,4 +1,4 @@
-"""Symbols that a cell takes alone: what it makes of their vectors is looked up, summed by symbol."""
+"""Symbols that a cell takes alone: what it makes of them is looked up, summed by symbol."""
 
 from __future__ import annotations
 
@@ -111,9 +111,7 @@ def test_symbols_of_a_stream_may_come_later() -> None:
 
 
 def test_tied_weights_and_two_tables() -> None:
-    """A layer whose vectors two Recurrents take, each for itself, and that is also the head, adds
-    up all gradients.
-    """
+    """A layer that two Recurrents take, each alone, and that is the head, adds all gradients."""
     layer = rb.Embedding(SYMBOLS, UNITS, rng=0, dtype="float64")
     head = rb.Dense(UNITS, SYMBOLS, rng=2, dtype="float64")
     head.params["weight"] = layer.params["weight"]
@@ -131,7 +129,7 @@ def test_tied_weights_and_two_tables() -> None:
 
 @pytest.mark.parametrize("bad", [SYMBOLS, -1, 10**12])
 def test_symbols_that_change_while_it_runs(bad: int) -> None:
-    """x is the caller's own memory: what is out of range is an error, never a row of other memory."""
+    """x is the caller's own memory: out of range is an error, never a row of other memory."""
     model, (x, target) = model_of(layer_of("embedding", "float64"), "rnn"), symbols()
     loss = rb.losses.CrossEntropy()
 

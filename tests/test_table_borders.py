@@ -1,6 +1,4 @@
-"""What is looked up by symbol where some of it reaches no output: its rows have no deltas, and
-others are elsewhere.
-"""
+"""Lookups of which some reach no output: these rows have no deltas, others lie elsewhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The tails of sigmoids and what is made of them have relative accuracy in float32, under every
-backend.
-"""
+"""The tails of sigmoids have relative accuracy in float32, under every backend."""
 
 from __future__ import annotations
 
@@ -144,9 +142,7 @@ def test_the_complex_step_through_the_ends(z: float) -> None:
 
 
 def test_losses() -> None:
-    """log(1 + eᶻ) and σ, of BinaryCrossEntropy; its derivative for a target of 0 is σ(z), of 1 is
-    −σ(−z).
-    """
+    """log(1 + eᶻ) and σ, of BinaryCrossEntropy; its derivative: σ(z) for target 0, −σ(−z) for 1."""
     z = Z.astype(np.float32)[:, None]
     loss = rb.losses.BinaryCrossEntropy()
     for target, sign in ((0.0, 1), (1.0, -1)):

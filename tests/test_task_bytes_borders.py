@@ -1,6 +1,4 @@
-"""Tables of kernels' tasks are counted from the first Backward that makes them, not from the start
-of a run.
-"""
+"""Tables of kernels' tasks are counted from the first Backward, not from the start of a run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Texts with any ends of lines and any encoding are sampled as they are; a sample consists of whole
-characters.
-"""
+"""Texts with any ends of lines and encoding are sampled as they are, in whole characters."""
 
 from __future__ import annotations
 

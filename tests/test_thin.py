@@ -109,7 +109,7 @@ def test_illegal_schedules_name_the_action(case: str) -> None:
 @pytest.mark.parametrize("held", [Keep, Record])
 @pytest.mark.parametrize("n", [1, 2])
 def test_states_are_read_from_tapes_of_both_sides(held: type, n: int) -> None:
-    """The state entering chunk 1 or 2 is read where chunk 1 was kept; entering chunk 0, it is not."""
+    """The state entering chunk 1 or 2 is read where chunk 1 was kept; that of chunk 0 is not."""
     rest = [Record(0), Backward(0)]
     before = [rb.actions.Store(0), rb.actions.Advance(0), held(1), Record(2), Load(n)]
     back = [

@@ -190,7 +190,10 @@ def test_a_run_while_python_shuts_down(end: str, expected: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_yield"), reason="needs sched_yield")
 def test_threads_that_wait_offer_their_core_whatever_was_compiled_before() -> None:
     """In a new process: once LLVM has loaded a library it finds the function by itself."""
-    code = "from rnnbp.machine.team import handoff; text, given = handoff.text(); print('call i32 @sched_yield()' in text, *given)"
+    code = (
+        "from rnnbp.machine.team import handoff; text, given = handoff.text(); "
+        "print('call i32 @sched_yield()' in text, *given)"
+    )
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout

@@ -14,15 +14,11 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.schedules import DiskRevolve, Multistage, Revolve
 
 Machine = tuple[int, int, int, int]
-"""The chunk that the present state enters; the chunks not yet reversed; what is held in RAM, and on
-disk, as bits.
-"""
+"""The chunk that the present state enters; the chunks not yet reversed; RAM and disk, as bits."""
 
 
 def cheapest_plan(chunks: int, ram: int, write: float, read: float) -> float:
-    """The least time of any sequence of actions, by Dijkstra's search over all states of the
-    machine.
-    """
+    """The least time of any sequence of actions, by Dijkstra's search over all states."""
     start = (0, chunks, 0, 0)
     best, queue = {start: 0.0}, [(0.0, start)]
     while queue:

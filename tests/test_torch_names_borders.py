@@ -1,6 +1,4 @@
-"""Weights from PyTorch and back, by its names: layers with several layers, directions, GRUs, dicts
-both ways.
-"""
+"""Weights from PyTorch and back, by its names: stacks, directions, GRUs, dicts both ways."""
 
 from __future__ import annotations
 
@@ -122,7 +120,10 @@ def test_what_rename_did_is_in_the_proposal(tmp_path):
 def test_a_file_of_both_directions_says_that_they_are_not_there_yet(cell, tmp_path):
     path = saved(tmp_path / "bi", state_dict(cell, layers=1, endings=("", "_reverse")))
     model = rb.Sequential(getattr(rb, cell)(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
-    text = rf"bidirectional; both directions are not there yet: run one {cell} on x, one on x\[::-1\].*_reverse is unexp"
+    text = (
+        f"bidirectional; both directions are not there yet: run one {cell} on x, one on "
+        r"x\[::-1\].*_reverse is unexp"
+    )
     for rename in (None, "torch", lambda name: name.removesuffix("_l0")):
         with pytest.raises(ValueError, match=text):
             rb.load_weights(model, path, rename=rename)
@@ -174,7 +175,10 @@ def test_more_layers_than_the_model_has_are_named_with_what_they_are_here(tmp_pa
         rb.LSTM(3, 4, name="rnn0"), rb.LSTM(4, 4, name="rnn1"), rb.Dense(4, 2, name="head")
     )
     one = rb.Sequential(rb.LSTM(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
-    text = r"several layers of PyTorch's in one are rnnbp.Sequential\(LSTM\(...\), LSTM\(...\), name='rnn'\)"
+    text = (
+        "several layers of PyTorch's in one are "
+        r"rnnbp.Sequential\(LSTM\(...\), LSTM\(...\), name='rnn'\)"
+    )
     for model in (apart, one):
         with pytest.raises(ValueError, match=text):
             rb.load_weights(model, saved(tmp_path / "a", state_dict()), rename="torch")

@@ -15,9 +15,7 @@ torch = pytest.importorskip("torch")
 
 
 def peer_of(block: Any, weights: dict[int, Any]) -> Any:
-    """What does in PyTorch what a layer does, a function of a tensor; ``weights``: tensors, by the
-    id of parameters.
-    """
+    """What does in PyTorch what a layer does; ``weights``: tensors, by the id of parameters."""
     named = {key: weights[id(array)] for key, array in block.params.items()}
     if isinstance(block, rb.Dense):
         return lambda x: torch.nn.functional.linear(x, named["weight"], named.get("bias"))

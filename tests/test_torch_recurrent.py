@@ -1,6 +1,4 @@
-"""RNN, LSTM and GRU against live PyTorch, with random weights and states: outputs and every
-gradient.
-"""
+"""RNN, LSTM and GRU against live PyTorch, with random weights and states."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Errors that the library raises show the caller's line and a few of its own;
-RNNBP_FULL_TRACEBACK=1 shows all.
-"""
+"""Errors show the caller's line and a few of the library's; RNNBP_FULL_TRACEBACK=1 shows all."""
 
 from __future__ import annotations
 

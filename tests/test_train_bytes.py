@@ -1,6 +1,4 @@
-"""A budget of training bounds all that training holds: gradients, tapes, the optimiser, the best
-parameters, files.
-"""
+"""A budget of training bounds gradients, tapes, the optimiser, the best parameters, files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The training loop: what it finds, against calls by hand and closed forms; clipping, rates,
-limits.
-"""
+"""The training loop: against calls by hand and closed forms; clipping, rates, limits."""
 
 from __future__ import annotations
 
@@ -61,7 +59,7 @@ def test_one_step_of_gradient_descent_by_hand():
 
 
 def test_a_table_of_logits_reaches_the_conditional_entropy():
-    """Of all functions of the symbol alone, the best tells the next one at H(next | symbol) nats."""
+    """Of all functions of the symbol alone, the best reaches H(next | symbol) nats."""
     model = rb.Sequential(rb.Embedding(5, 5, dtype="float64", rng=0))
     data = Windows.next_symbol(TEXT, horizon=200, batch_size=1)
     history = fit(model, data, LOSS, "adam", learning_rate=0.1, steps=600)
@@ -73,7 +71,7 @@ def test_a_table_of_logits_reaches_the_conditional_entropy():
 
 
 def test_memory_that_only_a_carried_state_gives():
-    """x_t-3 is told at t, with windows of 2 steps: each window knows of it only through the state."""
+    """x at t−3 is the target at t, in windows of 2 steps: only the state carries it."""
     bits = np.random.default_rng(0).integers(0, 2, 803)
     model = rb.Sequential(rb.OneHot(2), rb.GRU(2, 12, rng=0), rb.Dense(12, 2, rng=1))
     options = {"epochs": 12, "learning_rate": 0.01}

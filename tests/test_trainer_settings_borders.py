@@ -1,6 +1,4 @@
-"""Attributes of a Trainer that are set afterwards: they hold from the next step on, or are refused
-by name.
-"""
+"""Attributes of a Trainer set afterwards: they hold from the next step on, or are refused."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Arguments that are not there: the error names the way around, what it is called here, or the
-nearest name.
-"""
+"""Arguments that do not exist: the error names a way around, the name here, or the nearest."""
 
 from __future__ import annotations
 

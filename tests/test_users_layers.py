@@ -1,6 +1,4 @@
-"""Layers of a person's own, next to kernels that read memory as it lies: what does not fit is an
-error.
-"""
+"""Layers of a person's own, next to kernels that read raw memory: a misfit is an error."""
 
 from __future__ import annotations
 

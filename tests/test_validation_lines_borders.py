@@ -1,6 +1,4 @@
-"""A validation that raises: the line of its step is written without it, and the next ``fit``
-completes that line.
-"""
+"""A validation that raises: its step's line lacks it, and the next ``fit`` completes the line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights of other libraries: the recipes in the help run, and give what those libraries compute."""
+"""Weights of other libraries: the recipes in the help run, and give what those compute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights of whole sequences, as ``sample_weight`` elsewhere, next to lengths and masks of steps."""
+"""Weights of whole sequences, ``sample_weight`` elsewhere, next to lengths and masks of steps."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Bytes of losses of all steps at once: forecast, plan, budget and tracemalloc agree; streams;
-masks that come late.
-"""
+"""Bytes of losses of all steps at once: forecast, plan, budget and tracemalloc agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No text that a user reads has a word that this project's style rejects, as archaic or ambiguous."""
+"""No text that a user reads has a word that this project's style rejects."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def rejected(text: str) -> list[str]:
 
 
 def documented(module: ModuleType) -> Iterator[tuple[str, str]]:
-    """(name, docstring) of a public module, of its public names, and of the members of its classes."""
+    """(name, docstring) of a public module, its public names, and its classes' members."""
     yield module.__name__, inspect.getdoc(module) or ""
     for name in getattr(module, "__all__", vars(module)):
         value = getattr(module, name)
@@ -76,9 +76,7 @@ def members(name: str, owner: object) -> Iterator[tuple[str, str]]:
 
 
 def literals(path: Path) -> Iterator[tuple[str, str]]:
-    """(place, text) of the string literals of a module that are not docstrings: errors, warnings,
-    reprs.
-    """
+    """(place, text) of a module's string literals but docstrings: errors, warnings, reprs."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

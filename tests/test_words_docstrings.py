@@ -31,9 +31,7 @@ RESULTS |= {f"rb.actions.{name}" for name in rb.actions.__all__} | {
     "rb.optim.LBFGSResult",
 }
 RESULTS |= {"rb.Explanation", "rb.Forecast", "rb.Plan", "rb.Stats", "rb.schedules.Foreign"}
-"""What is returned, not built; what needs a package of others; and actions, whose example is that
-of their module.
-"""
+"""What is returned, not built; what needs others' packages; actions, shown by their module."""
 
 
 def public() -> Iterator[tuple[str, object]]:

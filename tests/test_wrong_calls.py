@@ -1,6 +1,4 @@
-"""Wrong arguments of public functions: each is refused with an error that names it; nothing is
-silent.
-"""
+"""Wrong arguments of public functions: an error names each; nothing is silent."""
 
 from __future__ import annotations
 
@@ -27,23 +25,32 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "dtype": ("float16", "int32", "complex64", "text", 3, OBJECT),
     "init": ("gloriot", 3 + 1j, OBJECT, [1, "a"], NAN),
     "shape": (0, (0,), (-1, 2), 1.5, "3", (1.5,), True),
-    "x": (None, 3.0, "text", OBJECT, np.zeros((0, 2, 3), "f"), np.zeros(3, "f"), np.zeros((4, 3), "f"),
-          np.zeros((4, 2, 5), "f"), np.zeros((4, 2, 3), complex), np.zeros((4, 2, 3), "f2"), np.ma.zeros((4, 2, 3)),
-          np.full((4, 2, 3), NAN, "f"), np.zeros((4, 2, 3), int), np.zeros((4, 2, 3), bool), np.zeros((4, 2, 3), object),
+    "x": (None, 3.0, "text", OBJECT, np.zeros((0, 2, 3), "f"), np.zeros(3, "f"),
+          np.zeros((4, 3), "f"),
+          np.zeros((4, 2, 5), "f"), np.zeros((4, 2, 3), complex), np.zeros((4, 2, 3), "f2"),
+          np.ma.zeros((4, 2, 3)),
+          np.full((4, 2, 3), NAN, "f"), np.zeros((4, 2, 3), int), np.zeros((4, 2, 3), bool),
+          np.zeros((4, 2, 3), object),
           [[1.0], [2.0, 3.0]], {"x": 1}, {1, 2}),
-    "target": (None, 3.0, "text", np.zeros((4, 2), "f"), np.zeros((4, 3, 5), "f"), np.zeros((3, 2, 5), "f"),
-               np.zeros((4, 2, 1), "f"), np.ma.zeros((4, 2, 5)), np.full((4, 2, 5), NAN), np.zeros((4, 2, 5), complex)),
-    "labels": (np.full((4, 2), 5), np.full((4, 2), -1), np.full((4, 2), 0.5), np.zeros((4, 2, 1), int), np.zeros((4, 2, 5)),
+    "target": (None, 3.0, "text", np.zeros((4, 2), "f"), np.zeros((4, 3, 5), "f"),
+               np.zeros((3, 2, 5), "f"),
+               np.zeros((4, 2, 1), "f"), np.ma.zeros((4, 2, 5)), np.full((4, 2, 5), NAN),
+               np.zeros((4, 2, 5), complex)),
+    "labels": (np.full((4, 2), 5), np.full((4, 2), -1), np.full((4, 2), 0.5),
+               np.zeros((4, 2, 1), int), np.zeros((4, 2, 5)),
                np.zeros(4, int), np.zeros((2, 4), int)),
-    "mask": (3.0, "text", np.zeros((4, 2)), np.full((4, 2), -1.0), np.full((4, 2), NAN), np.ones((2, 4)), np.ones(4),
+    "mask": (3.0, "text", np.zeros((4, 2)), np.full((4, 2), -1.0), np.full((4, 2), NAN),
+             np.ones((2, 4)), np.ones(4),
              np.ones((4, 2, 1)), np.ones((4, 2), complex), np.ma.ones((4, 2))),
-    "state": (3.0, "text", (1, 2, 3), np.zeros((2, 4), "f"), ((np.zeros((2, 5), "f"),),), ((np.full((2, 5), NAN, "f"),) * 2,),
+    "state": (3.0, "text", (1, 2, 3), np.zeros((2, 4), "f"), ((np.zeros((2, 5), "f"),),),
+              ((np.full((2, 5), NAN, "f"),) * 2,),
               ((np.zeros((3, 5), "f"),) * 2,), ((np.zeros((2, 5), int),) * 2,)),
     "backend": ("cuda", 3, OBJECT, ["llvm"]),
     "checkpoint": ("squirt", OBJECT, 1.5, True, None, [1, 2], "-3 MB", "3 parsecs"),
     "model": (None, 3, "lstm", rb.LSTM, [rb.LSTM(3, 5)], OBJECT),
     "loss": (None, 3, "mse", rb.losses.MeanSquaredError, OBJECT),
-    "params": (None, 3, [np.zeros(2)], {}, {"a": [1.0]}, {"a": np.zeros(2, int)}, {"a": np.zeros(2, "f2")}),
+    "params": (None, 3, [np.zeros(2)], {}, {"a": [1.0]}, {"a": np.zeros(2, int)},
+               {"a": np.zeros(2, "f2")}),
     "source": (None, 3, np.zeros((2, 3)), [1, 2], OBJECT),
     "budget": (0, -1, "3 parsecs", "", NAN, 1.5, None, True, "MB 3", OBJECT),
     "folder": (3.5, OBJECT, "a\0b"),
@@ -252,7 +259,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
     "save_weights": (call(rb.save_weights, lstm()), {"path": "folder"}),
     "load_weights": (call(rb.load_weights, lstm()), {"path": "folder"}),
 }
-CASES = [(name, argument, k) for name, (_, kinds) in CALLS.items() for argument, kind in kinds.items() for k in range(len(WRONG[kind]))]  # fmt: skip
+CASES = [(name, argument, k) for name, (_, kinds) in CALLS.items() for argument, kind in kinds.items() for k in range(len(WRONG[kind]))]
 
 
 ALSO = {

@@ -1,6 +1,4 @@
-"""Wrong command lines: each ends with status 1 or 2 and one line that says what, where and what to
-do.
-"""
+"""Wrong command lines: status 1 or 2, and one line that says what, where and what to do."""
 
 from __future__ import annotations
 

@@ -18,9 +18,7 @@ X = np.random.default_rng(1).normal(size=(11, 6, 2))
 
 
 def text_run(**options: Any) -> tuple[Trainer, Windows]:
-    """(Trainer, data): windows with a carried state, dropout, Adam, OnPlateau, clipping, early
-    stopping.
-    """
+    """(Trainer, data): windows, a carried state, dropout, Adam, OnPlateau, early stopping."""
     model = rb.Sequential(
         rb.Embedding(5, 3, rng=0), rb.LSTM(3, 4, rng=1), rb.Dropout(0.3), rb.Dense(4, 5, rng=2)
     )
@@ -38,7 +36,7 @@ def text_run(**options: Any) -> tuple[Trainer, Windows]:
 
 
 def sequence_run(**options: Any) -> tuple[Trainer, Sequences]:
-    """(Trainer, data): shuffled sequences, a learned initial state, momentum, a schedule, float64."""
+    """(Trainer, data): shuffled sequences, a learned state, momentum, a schedule, float64."""
     model = rb.Sequential(
         rb.GRU(2, 3, initial="learned", dtype="float64", rng=1),
         rb.Dense(3, 1, dtype="float64", rng=2),

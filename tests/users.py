@@ -1,4 +1,4 @@
-"""Layers of a person's own, where they stand in a model, and what may be wrong with their arrays."""
+"""Layers of a person's own, their place in a model, and wrong arrays that they return."""
 
 from __future__ import annotations
 
