@@ -12,7 +12,7 @@ import rnnbp as rb
 from rnnbp.planning.budget import SPARE
 from rnnbp.planning.costs import Costs
 from tests.byte_models import own_cell
-from tests.test_object_bytes_borders import real, traced
+from tests.traced_runs import real, traced
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}

@@ -10,7 +10,7 @@ import pytest
 import rnnbp as rb
 from tests.byte_models import own_cell
 from tests.schedule_checks import figures
-from tests.test_object_bytes_borders import BACKENDS, MSE, real, traced, traced_of
+from tests.traced_runs import BACKENDS, MSE, real, traced, traced_of
 
 MADE: dict[str, Any] = {"dtype": "float64", "rng": 0}
 

@@ -14,7 +14,7 @@ from rnnbp.actions import Action, Backward, Keep, Rebuild
 from rnnbp.support.prepared import forget_all
 from tests import helpers, models
 from tests.schedule_checks import figures
-from tests.test_object_bytes_borders import traced
+from tests.traced_runs import traced
 
 real = partial(helpers.reals, dtype="float32")
 

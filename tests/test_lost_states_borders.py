@@ -11,7 +11,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.train import Batch
 from rnnbp.train.validation import validation_loss
-from tests.test_padding_borders import MSE, net
+from tests.padded import MSE, net
 
 T, B = 6, 3
 

@@ -17,7 +17,7 @@ from rnnbp.bptt.fused_advances import FusedAdvances
 from rnnbp.bptt.slots import Slots
 from rnnbp.ledger import Ledger
 from rnnbp.machine.team.job import Job
-from tests.test_object_bytes_borders import real, traced
+from tests.traced_runs import real, traced
 
 MSE = rb.losses.MeanSquaredError()
 KERNELS = pytest.mark.skipif(find_spec("llvmlite") is None, reason="no kernels without llvmlite")

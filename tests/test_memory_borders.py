@@ -14,29 +14,16 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.machine import installed
+from tests.misfits import BATCH, SIZE, STEPS, UNITS, Array, data, every_backend, network
 
 pytestmark = pytest.mark.long
-
-Array = np.ndarray
-STEPS, BATCH, SIZE, UNITS = 6, 3, 8, 40
 MSE = rb.losses.MeanSquaredError()
-every_backend = pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
 
 
 class Lies(np.ndarray):
     """A small array that says that it is of the weight's shape."""
 
     shape = property(lambda _: (4 * UNITS, UNITS))  # type: ignore[assignment]  # on purpose
-
-
-def network() -> rb.Sequential:
-    return rb.Sequential(rb.LSTM(SIZE, UNITS, rng=0), rb.Dense(UNITS, 2, rng=1))
-
-
-def data(features: int = SIZE) -> tuple[Array, Array]:
-    rng = np.random.default_rng(0)
-    x, y = (rng.normal(size=(STEPS, BATCH, n)).astype(np.float32) for n in (features, 2))
-    return x, y
 
 
 def gradients(model: Any, backend: str, **given: Any) -> rb.Gradients:

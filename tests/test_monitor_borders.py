@@ -16,41 +16,16 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.storage import StorageError, load_tensors, save_tensors
+from tests.monitored import DATA, HELD_OUT, trainer, upwards, weight
 from tests.training import outcome
 
-MSE = rb.losses.MeanSquaredError()
-ONE = np.ones((1, 1, 1), np.float32)
-DATA = rb.Sequences(ONE, 4 * ONE, batch_size=1)  # an epoch is a step
 HALVES = rb.Sequences(
     np.ones((2, 1, 1), np.float32), np.full((2, 1, 1), 4.0, np.float32), batch_size=1
-)
-HELD_OUT = rb.Sequences(
-    np.array([0.15, 1, 0.135], np.float32).reshape(3, 1, 1),
-    np.array([1, 2, 0], np.float32).reshape(3, 1, 1),
-    batch_size=3,
 )
 
 
 def near_three(y: Any, target: Any) -> Any:
     return (y > 2.9) & (y < 3.2)
-
-
-def upwards(y: Any, target: Any) -> Any:
-    return y - target
-
-
-def trainer(folder: Path | None = None, **options: Any) -> rb.Trainer:
-    model = rb.Sequential(rb.Dense(1, 1, bias=False, weight_init=0.0))
-    given: dict[str, Any] = {
-        "validation": HELD_OUT,
-        "metrics": ["accuracy", "mae"],
-        "keep_best": True,
-    } | options
-    return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.25), MSE, folder=folder, **given)
-
-
-def weight(one: rb.Trainer) -> float:
-    return float(one.model.params["0.weight"][0, 0])
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.test_monitor_borders import DATA, HELD_OUT, MSE, trainer, upwards, weight
+from tests.monitored import DATA, HELD_OUT, MSE, trainer, upwards, weight
 
 OWN: dict[str, Any] = {"metrics": [upwards], "monitor": "val_upwards"}
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {

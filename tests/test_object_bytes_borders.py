@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import tracemalloc
-from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,38 +12,7 @@ import pytest
 import rnnbp as rb
 from tests.byte_models import own_cell
 from tests.schedule_checks import figures
-
-MSE = rb.losses.MeanSquaredError()
-BACKENDS = ["numpy", *(["llvm"] if find_spec("llvmlite") else [])]
-SCHEDULES: dict[str, Any] = {
-    "all": "all",
-    "sqrt": "sqrt",
-    "revolve": lambda n: rb.schedules.Revolve(n, 2),
-    "thin": lambda n: rb.schedules.ThinTapes(n, 3),
-    "disk": lambda n: rb.schedules.EveryK(n, 2, "disk"),
-}
-
-
-def real(*shape: int, dtype: str = "float32") -> np.ndarray:
-    return np.random.default_rng(0).normal(size=shape).astype(dtype)
-
-
-def traced(model: Any, x: Any, target: Any, loss: Any = MSE, **run: Any) -> tuple[int, Any]:
-    """(tracemalloc's peak, the figures) of a run that has been made before."""
-    return traced_of(lambda: rb.bptt(model, x, target, loss, **run).stats)
-
-
-def traced_of(run: Callable[[], Any]) -> tuple[int, Any]:
-    """The same of what gives a run's figures."""
-    run()
-    rb.release_memory()
-    gc.collect()
-    tracemalloc.start()
-    try:
-        stats = run()
-        return tracemalloc.get_traced_memory()[1], stats
-    finally:
-        tracemalloc.stop()
+from tests.traced_runs import BACKENDS, MSE, SCHEDULES, real, traced
 
 
 def stack(dtype: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 import rnnbp as rb
 from tests.byte_models import Gained
-from tests.test_object_bytes_borders import real, traced
+from tests.traced_runs import real, traced
 
 MSE = rb.losses.MeanSquaredError()
 WIDTH, STEPS, BATCH = 64, 64, 16

@@ -12,25 +12,7 @@ import rnnbp as rb
 from rnnbp import optim
 from rnnbp.optim.clipping import norm_of
 from rnnbp.optim.parameters import extents
-
-LOSS = rb.losses.MeanSquaredError()
-X = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
-TARGET = np.random.default_rng(1).normal(size=(5, 2, 2)).astype(np.float32)
-
-
-def model():
-    return rb.Sequential(rb.LSTM(3, 4, rng=0), rb.Dense(4, 2, rng=1))
-
-
-def gradients(net):
-    return rb.bptt(net, X, TARGET, LOSS).grads
-
-
-def updated(net, rule, steps=4, rates=(None,) * 4):
-    for _, rate in zip(range(steps), rates, strict=False):
-        rule.step(gradients(net), rate)
-    return net.params.copy()
-
+from tests.grouped import LOSS, TARGET, X, gradients, model, updated
 
 RULES = [
     (
@@ -258,52 +240,3 @@ def test_a_run_with_other_groups_is_not_gone_on_with(options, text, tmp_path):
     trainer(**same).resume()
     with pytest.raises(ValueError, match=re.escape(text)):
         trainer(**options).resume()
-
-
-PARAMS = model().params
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "text"),
-    [
-        (lambda: optim.AdamW([{"params": [1]}], 1e-3), TypeError,
-         'AdamW(model, groups={"*bias*": {"weight_decay": 0.0}})'),
-        (lambda: optim.Adam(PARAMS, groups=[{"params": "*"}]), TypeError,
-         'as groups={"*bias*": {"weight_decay": 0.0}, '),
-        (lambda: optim.Adam(PARAMS, groups={"*": 0.1}), TypeError,
-         "groups['*'] is a dict of options, found 0.1"),
-        (lambda: optim.Adam(PARAMS, groups={"1.weigth": {}}), ValueError,
-         "'1.weigth' fits no parameter, did you mean '1.weight'?"),
-        (lambda: optim.Adam(PARAMS, groups={"*": {"momentum": 0.9}}), ValueError,
-         "unknown option 'momentum'; it takes learning_rate, betas"),
-        (lambda: optim.SGD(PARAMS, groups={"*": {"wieght_decay": 0}}), ValueError,
-         "did you mean 'weight_decay'?"),
-        (lambda: optim.SGD(PARAMS, groups={"*": {"lr": 0.1}}), ValueError,
-         "unknown option 'lr', it is called 'learning_rate' here"),
-        (lambda: optim.Adam(PARAMS, groups={"*": {"eps": 0}}), ValueError,
-         "Adam: groups['*']: eps must lie in (0, inf), found 0"),
-        (lambda: optim.Adam(PARAMS, groups={"*": {"betas": 0.9}}), TypeError,
-         "groups['*']: betas must be two numbers"),
-        (lambda: optim.SGD(PARAMS, groups={"*": {"nesterov": True}}), ValueError,
-         "SGD: nesterov needs momentum above 0"),
-        (lambda: optim.SGD(PARAMS, groups={"*": {"learning_rate": -1}}), ValueError,
-         "groups['*']: learning_rate must lie in [0, inf)"),
-        (lambda: optim.SGD(PARAMS, lambda step: 0.1, groups={"*": {"learning_rate": 0.1}}),
-         ValueError,
-         "has no ratio to the optimiser's"),
-        (lambda: optim.Adam(PARAMS, frozen="1"), ValueError,
-         "'1' fits no parameter, did you mean '1.*'?"),
-        (lambda: optim.clip_norm(gradients(model()), 1.0, frozen="head"), ValueError,
-         "clip_norm: frozen: 'head' fits no"),
-        (lambda: optim.Adam(PARAMS, frozen="embedding.*"), ValueError,
-         "Adam: frozen: 'embedding.*' fits no parameter"),
-        (lambda: optim.Adam(PARAMS, frozen=("0.*", 1)), TypeError,
-         "Adam: frozen are patterns of names"),
-        (lambda: optim.Adam(PARAMS, frozen="*"), ValueError, "leaves no parameter to update"),
-        (lambda: optim.SGD({"1.bias": PARAMS["1.bias"]}).step(gradients(model())), ValueError,
-         "and frozen=, patterns of their names"),
-    ],
-)  # fmt: skip
-def test_what_does_not_fit_is_named_with_the_way(make, error, text):
-    with pytest.raises(error, match=re.escape(text)):
-        make()

@@ -9,7 +9,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import optim
-from tests.test_optim_groups import LOSS, TARGET, X, model, updated
+from tests.grouped import LOSS, TARGET, X, model, updated
 
 SETTINGS = [
     (optim.Adam, {"betas": (0.5, 0.6)}),

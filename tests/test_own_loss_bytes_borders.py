@@ -13,7 +13,7 @@ import pytest
 
 import rnnbp as rb
 from tests.own_losses import elements, esr, mean, squares, steps
-from tests.test_object_bytes_borders import real
+from tests.traced_runs import real
 
 LONG = pytest.mark.long
 STEPS, BATCH, UNITS = 16, 100, 64

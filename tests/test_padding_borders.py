@@ -10,39 +10,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.train.validation import validation_loss
-
-MSE = rb.losses.MeanSquaredError()
-T, B = 11, 4
-LENGTHS = np.array([11, 3, 0, 7])
-MASK = np.arange(T)[:, None] < LENGTHS
-
-
-def reals(*shape: int, dtype: Any = np.float32) -> np.ndarray:
-    return np.random.default_rng(len(shape)).normal(size=shape).astype(dtype)
-
-
-def padded(array: np.ndarray, value: Any, mask: np.ndarray = MASK) -> np.ndarray:
-    found = array.copy()
-    found[~mask] = value
-    return found
-
-
-def net(last: int = 1) -> rb.Sequential:
-    return rb.Sequential(
-        rb.Dense(3, 4, rng=3), rb.LSTM(4, 5, rng=0), rb.GRU(5, 4, rng=1), rb.Dense(4, last, rng=2)
-    )
-
-
-def same(a: rb.Gradients, b: rb.Gradients) -> None:
-    assert a.loss == b.loss
-    for name, grad in b.grads.items():
-        np.testing.assert_array_equal(a.grads[name], grad)
-    if b.dx is not None:
-        np.testing.assert_array_equal(a.dx, b.dx)
-    for one, other in zip(a.state + a.dstate, b.state + b.dstate, strict=True):
-        for p, q in zip(one, other, strict=True):
-            np.testing.assert_array_equal(p, q)
-
+from tests.padded import LENGTHS, MASK, MSE, B, T, net, padded, reals, same
 
 HOW: dict[str, Callable[[np.ndarray], Any]] = {
     "in memory": lambda x: x,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.test_padding_borders import LENGTHS, MASK, MSE, B, T, net, padded, reals, same
+from tests.padded import LENGTHS, MASK, MSE, B, T, net, padded, reals, same
 
 X, Y = reals(T, B, 3), reals(T, B, 1)
 CE = rb.losses.CrossEntropy()

@@ -12,7 +12,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.losses.elementwise import Elementwise
 from rnnbp.machine import installed
-from tests.test_memory_borders import BATCH, SIZE, UNITS, data, every_backend, network
+from tests.misfits import BATCH, SIZE, UNITS, data, every_backend, network
 
 pytestmark = pytest.mark.long
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.test_object_bytes_borders import traced
+from tests.traced_runs import traced
 
 pytestmark = pytest.mark.skipif(not find_spec("llvmlite"), reason="kernels need llvmlite")
 

@@ -11,7 +11,7 @@ import pytest
 import rnnbp as rb
 from tests.own_losses import ErrorToSignal, esr, squares
 from tests.schedule_checks import figures
-from tests.test_object_bytes_borders import BACKENDS, SCHEDULES, real, traced
+from tests.traced_runs import BACKENDS, SCHEDULES, real, traced
 
 OUTPUTS = "outputs of all steps"
 LONG = [

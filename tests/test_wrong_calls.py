@@ -259,7 +259,12 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
     "save_weights": (call(rb.save_weights, lstm()), {"path": "folder"}),
     "load_weights": (call(rb.load_weights, lstm()), {"path": "folder"}),
 }
-CASES = [(name, argument, k) for name, (_, kinds) in CALLS.items() for argument, kind in kinds.items() for k in range(len(WRONG[kind]))]
+CASES = [
+    (name, argument, k)
+    for name, (_, kinds) in CALLS.items()
+    for argument, kind in kinds.items()
+    for k in range(len(WRONG[kind]))
+]
 
 
 ALSO = {
