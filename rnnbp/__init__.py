@@ -79,6 +79,7 @@ from rnnbp.rng import Context
 from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.storage import StorageError
 from rnnbp.support import helping
+from rnnbp.support.version import VERSION
 from rnnbp.train import (
     Batches,
     Examples,
@@ -95,7 +96,7 @@ from rnnbp.train import (
 )
 from rnnbp.wording.attributes import refusing
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "GRU",

@@ -20,7 +20,8 @@ import rnnbp as rb
 from rnnbp.compare import Comparison, files
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import relative_error
-from rnnbp.compare.table import SLOWEST, row_cells, shown
+from rnnbp.compare.row_texts import row_cells, shown
+from rnnbp.compare.rows import SLOWEST
 from rnnbp.inputs.problem import as_model
 from rnnbp.planning.budget import with_margin
 from rnnbp.planning.objects import always

@@ -12,7 +12,7 @@ from rnnbp.compare import Comparison
 
 pytest.importorskip("matplotlib")
 
-from rnnbp.compare import draw  # imports Matplotlib
+from rnnbp.compare import draw, draw_frontier, draw_schedules  # imports Matplotlib
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_every_schedule_has_a_mark_and_is_drawn_once(found: Comparison) -> None:
     markers = draw.markers()
     assert [name for name in markers if name in rb.compare.SCHEDULES] == list(rb.compare.SCHEDULES)
     assert len(set(markers.values())) == len(markers)
-    groups = draw.drawn_rows(found)
+    groups = draw_schedules.drawn_rows(found)
     names = [row.choice.name for rows in groups for row in rows]
     assert sorted(names) == sorted({row.choice.name for row in found.rows})
     assert all(len({row.choice.key for row in rows}) == 1 for rows in groups)
@@ -47,7 +47,7 @@ def test_every_schedule_has_a_mark_and_is_drawn_once(found: Comparison) -> None:
 
 
 def test_the_best_are_those_that_no_run_beats(found: Comparison) -> None:
-    best = draw.best_measured(list(found.rows))
+    best = draw_frontier.best_measured(list(found.rows))
     runs = [(row.measured.stats.peak_bytes, row.measured.ratio) for row in found.rows]
     for n, ratio in best:
         assert not any((m <= n and r < ratio) or (m < n and r <= ratio) for m, r in runs)
@@ -59,7 +59,7 @@ def test_the_best_are_those_that_no_run_beats(found: Comparison) -> None:
     ("low", "high"), [(1e5, 1.7e5), (3.1e6, 5.3e6), (2e6, 3e7), (1e5, 5e7), (1e5, 5e9)]
 )
 def test_axes_of_bytes_have_a_few_round_numbers(low: float, high: float) -> None:
-    ticks = draw.byte_ticks(low, high)
+    ticks = draw_frontier.byte_ticks(low, high)
     assert 2 <= len(ticks) <= 9
     assert all(low <= tick <= high for tick in ticks)
 
@@ -71,5 +71,5 @@ def test_one_schedule_of_few_steps_can_be_drawn() -> None:
     found = rb.compare.sweep(
         model, x, x[:, :, :1].repeat(3, axis=2), loss, shares=[100], schedules=["all"], repeats=1
     )
-    assert draw.frontier(found).startswith(b"\x89PNG")
-    assert draw.schedules(found).startswith(b"\x89PNG")
+    assert draw_frontier.frontier(found).startswith(b"\x89PNG")
+    assert draw_schedules.schedules(found).startswith(b"\x89PNG")

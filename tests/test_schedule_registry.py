@@ -11,7 +11,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
-from rnnbp.compare import draw, timeline
+from rnnbp.compare import draw, draw_frontier, draw_schedules, timeline
 from rnnbp.compare.choices import Chooser
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.search import Search
@@ -147,8 +147,8 @@ def test_a_new_kind_is_compared_and_drawn() -> None:
     assert [row.choice.name for row in found.rows] == ["all", "first-only"]
     assert found.rows[1].measured.same_bits
     assert draw.markers()["first-only"] == FirstOnly.marker
-    assert draw.frontier(found).startswith(b"\x89PNG")
-    assert draw.schedules(found).startswith(b"\x89PNG")
+    assert draw_frontier.frontier(found).startswith(b"\x89PNG")
+    assert draw_schedules.schedules(found).startswith(b"\x89PNG")
 
 
 @pytest.mark.usefixtures("_registered")

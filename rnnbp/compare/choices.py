@@ -1,4 +1,4 @@
-"""For each kind of schedule, the parameters and the chunk length that are fastest within a budget."""
+"""The fastest parameters and chunk length of each kind of schedule within a budget."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from rnnbp.support.reprs import counted, cut, safe
 Key: TypeAlias = tuple[int, tuple[Action, ...]]
 
 TABLES = 20_000
-"""Chunks times units up to which the schedules of mixed memory are worked out: milliseconds each.
-"""
+"""Chunks times units up to which schedules of mixed memory are worked out: some ms each."""
 MOST = 4096
 """Chunks of a sequence, unless their length is given: each costs some microseconds to work out."""
 PLAN = "plan"
@@ -36,9 +35,7 @@ PLAN = "plan"
 @final
 @dataclass(frozen=True)
 class Choice:
-    """A schedule as it is run: its actions, worked out, over chunks of ``chunk`` steps, and what
-    they will take.
-    """
+    """A schedule as it is run: its actions, its chunks, and what they are predicted to take."""
 
     name: str
     parameters: str
@@ -71,9 +68,7 @@ SCHEDULES = tuple(compared())
 
 @final
 class Chooser:
-    """Chooses for one model, loss, T = ``steps`` and B = ``batch``; all schedules in chunks of
-    ``chunk`` if given.
-    """
+    """Chooses for one model, loss, T and B; all schedules in chunks of ``chunk`` unless None."""
 
     def __init__(
         self,
@@ -148,9 +143,7 @@ class Chooser:
         return self.choice(PLAN, found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:
-        """Lengths of chunks: powers of 2 up to 1024, not so short that there are many, and T if it
-        is as short.
-        """
+        """Lengths of chunks: powers of 2 up to 1024 that make few enough chunks, and a short T."""
         if self.chunk is not None:
             return [self.chunk]
         powers = [

@@ -17,8 +17,7 @@ CURE = "pictures need Matplotlib: python -m pip install 'rnnbp[plot]'"
 def save(
     comparison: Comparison, folder: str | os.PathLike[str], *, html: bool = False
 ) -> list[Path]:
-    """Write compare.csv, compare.json, frontier.png, schedules.png and, with ``html``,
-    compare.html.
+    """Write compare.csv and .json, frontier.png, schedules.png and, with ``html``, compare.html.
 
     Args:
         comparison: as ``sweep`` returns it.
@@ -65,9 +64,10 @@ def pictures(comparison: Comparison) -> dict[str, bytes]:
     """PNG files by name; none without Matplotlib."""
     if not can_draw():
         return {}
-    from rnnbp.compare import draw
+    from rnnbp.compare.draw_frontier import frontier  # imports Matplotlib, which is optional
+    from rnnbp.compare.draw_schedules import schedules
 
-    return {"frontier.png": draw.frontier(comparison), "schedules.png": draw.schedules(comparison)}
+    return {"frontier.png": frontier(comparison), "schedules.png": schedules(comparison)}
 
 
 def can_draw() -> bool:

@@ -1,6 +1,4 @@
-"""One schedule measured: bytes by ledger and by tracemalloc, seconds alternated with those of full
-caching, gradients.
-"""
+"""One schedule measured: its bytes, its seconds against full caching, its gradients."""
 
 from __future__ import annotations
 
@@ -8,12 +6,14 @@ import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.bptt import Gradients, Stats, bptt
 from rnnbp.compare.choices import Choice
+from rnnbp.inputs.given import ModelLike, SeriesLike
+from rnnbp.inputs.objective import LossLike
 from rnnbp.memory import Used, allocated
 from rnnbp.numerics import Array
 from rnnbp.schedules import All
@@ -36,10 +36,14 @@ class Measured:
     """The same, from those of full caching in its own chunks."""
 
 
+Arguments: TypeAlias = tuple[ModelLike, SeriesLike, SeriesLike, LossLike]
+"""(model, x, target, loss), as ``bptt`` takes them."""
+
+
 class Bench:
     """Runs schedules on one model, input and loss. ``reference`` is full caching."""
 
-    def __init__(self, problem: tuple[Any, ...], seed: int, reference: Choice) -> None:
+    def __init__(self, problem: Arguments, seed: int, reference: Choice) -> None:
         self.problem, self.seed, self.reference = problem, seed, reference
         self._cached: dict[int, dict[str, Array]] = {}
 
@@ -62,9 +66,7 @@ class Bench:
         del result
         yield None
         seconds, ratios = [], []
-        for _ in range(
-            repeats
-        ):  # In alternation, so that what else the machine does falls on both.
+        for _ in range(repeats):  # alternated, so that what else the machine does falls on both
             cached = self.run(self.reference).stats.seconds
             seconds.append(self.run(choice).stats.seconds)
             ratios.append(seconds[-1] / cached)

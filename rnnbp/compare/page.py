@@ -6,44 +6,61 @@ import base64
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from rnnbp.compare.table import HEADER, LEFT, Comparison, left_out_lines, row_cells, shown
+from rnnbp.compare.row_texts import HEADER, LEFT, left_out_lines, row_cells, shown
+from rnnbp.compare.table import Comparison
 
 STYLE = """
 :root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 70rem; margin: 2rem auto;
-  padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
+  max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 img { max-width: 100%; height: auto; }
 .wide { overflow-x: auto; }
 .picture img { min-width: 38rem; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
+th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #ddd; }
 th { border-bottom: 2px solid #555; }
 .words { text-align: left; }
 .first td { border-top: 2px solid #999; }
-.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; } .facts dt { font-weight: 400; }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; }
+.facts dt { font-weight: 400; }
 .facts dd { margin: 0; }
 dt { font-weight: 600; } dd { margin: 0 0 0.4rem 1.2rem; overflow-wrap: anywhere; }
 """
 
 WORDS = {
-    "step, chunk": "a step is one application of the cell; a chunk is several steps, run, kept and recomputed as one.",
-    "tape": "what the backward pass needs of a chunk. A thin tape has only its states; the rest is rebuilt from "
-    "them, all steps at once.",
+    "step, chunk": (
+        "a step is one application of the cell; a chunk is several steps, run, kept and "
+        "recomputed as one."
+    ),
+    "tape": "what the backward pass needs of a chunk. A thin tape has only its states; the rest "
+    "is rebuilt from them, all steps at once.",
     "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
-    "full caching": "every chunk is run once, and its tape kept until its deltas are done. Times are ratios to its.",
-    "budget": "percent of the bytes of full caching. Each schedule has the parameters and, unless they were given, "
-    "the chunks that are fastest within it, by forecast. It is of arrays alone: Python's objects "
-    "come on top, for which a budget of plan leaves room.",
-    "bytes, traced": "the most held at once: by the engine's ledger, which is also what was forecast; and by "
-    "tracemalloc, in a run of its own, with Python's own objects.",
+    "full caching": (
+        "every chunk is run once, and its tape kept until its deltas are done. Times are "
+        "ratios to its."
+    ),
+    "budget": (
+        "percent of the bytes of full caching. Each schedule has the parameters and, unless "
+        "they were given, the chunks that are fastest within it, by forecast. It is of arrays "
+        "alone: Python's objects come on top, for which a budget of plan leaves room."
+    ),
+    "bytes, traced": (
+        "the most held at once: by the engine's ledger, which is also what was forecast; and "
+        "by tracemalloc, in a run of its own, with Python's own objects."
+    ),
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
-    "forecast, time": "seconds over those of full caching: predicted from the measured costs of actions; and measured, "
-    "the median of runs in alternation with full caching, which against itself shows how far the "
-    "machine wavers. Schedules are worked out before the clock starts; those that come to the same "
-    "actions are run once for all.",
-    "gradients": "compared with those of full caching in chunks of the same length: the same bits, or the largest "
-    "difference over the largest value in its array.",
+    "forecast, time": (
+        "seconds over those of full caching: predicted from the measured costs of actions; "
+        "and measured, the median of runs in alternation with full caching, which against "
+        "itself shows how far the machine wavers. Schedules are worked out before the clock "
+        "starts; those that come to the same actions are run once for all."
+    ),
+    "gradients": (
+        "compared with those of full caching in chunks of the same length: the same bits, or "
+        "the largest difference over the largest value in its array."
+    ),
 }
 
 PICTURES = {
@@ -60,7 +77,8 @@ PICTURES = {
 def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     """The whole page; ``pictures`` are PNG files by name."""
     reference = comparison.reference.measured
-    found = f"Full caching holds {shown(reference.stats.peak_bytes)} and takes {reference.seconds:.3g} s."
+    held = shown(reference.stats.peak_bytes)
+    found = f"Full caching holds {held} and takes {reference.seconds:.3g} s."
     sections = [
         f"<h1>Recompute against cache</h1>\n<p>{escape(found)}</p>",
         f"<h2>Model and run</h2>\n{_terms(_facts(comparison), 'facts')}",
@@ -72,10 +90,12 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
         ),
         f"<h2>Words</h2>\n{_terms(WORDS)}",
     ]
-    head = '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    head = '<meta charset="utf-8">\n'
+    head += '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     head += f"<title>Recompute against cache</title>\n<style>{STYLE}</style>"
     body = "\n".join(sections)
-    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+    whole = f"<head>\n{head}\n</head>\n<body>\n{body}\n</body>"
+    return f'<!doctype html>\n<html lang="en">\n{whole}\n</html>\n'
 
 
 def _facts(comparison: Comparison) -> dict[str, str]:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.bptt import BudgetError, calibrate
-from rnnbp.checks.arrays import plain
-from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key, compared
+from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
 from rnnbp.compare.measure import Bench, Measured
-from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
+from rnnbp.compare.row_texts import shown
+from rnnbp.compare.rows import SLOWEST, LeftOut, Row
+from rnnbp.compare.sweep_arguments import SHARES, checked, chunk_length, plain_x
+from rnnbp.compare.table import Comparison
 from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model
-from rnnbp.numerics import Array, ShapeError, flag, positive_int
+from rnnbp.inputs.problem import as_model
+from rnnbp.numerics import Array, optional_flag, positive_int
 from rnnbp.schedules import All
+from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
-from rnnbp.support.nearest import hint
+from rnnbp.support.version import VERSION
 from rnnbp.train.progress import progress_bar
 from rnnbp.wording.arguments import takes
-
-SHARES = (8, 12, 20, 35, 60, 100)
-"""Budgets in percent of the bytes of full caching."""
 
 
 @takes()
@@ -45,8 +43,7 @@ def sweep(
     seed: int = 0,
     progress: bool | None = False,
 ) -> Comparison:
-    """Run every schedule under every budget, each with the parameters and chunks predicted to be
-    fastest.
+    """Run every schedule under every budget, with the parameters predicted to be fastest.
 
     Args:
         model, x, target, loss, seed: as ``bptt`` takes them; x is copied to C order and the model's
@@ -73,43 +70,45 @@ def sweep(
     >>> [row.choice.name for row in rb.compare.sweep(model, x, target, loss, **how).rows]
     ['all']
     """
-    shares, schedules = _checked(shares, schedules)
+    shares, schedules = checked(shares, schedules)
     repeats = positive_int("sweep: repeats", repeats)
-    if progress is not None:
-        flag("sweep: progress", progress)
-    x = _plain(x, as_model(model).dtype)
-    length = min(
-        DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), x.shape[0]
-    )
+    optional_flag("sweep: progress", progress)
+    x = plain_x(x, as_model(model).dtype)
+    length = chunk_length(chunk, x.shape[0])
     chooser = _chooser(model, loss, x, None if chunk is None else length)
     cached = chooser.choice("all", "", All(math.ceil(x.shape[0] / length)), length)
-    budgets = {share: math.floor(cached.forecast.peak_bytes * share / 100) for share in shares}
+    found = _within(chooser, cached, shares, schedules)
+    bench = Bench((model, x, target, loss), seed, cached)
+    measured = _measured(bench, [cached, *(c for *_, c in found if c)], repeats, progress)
+    return Comparison(
+        _about(model, x, loss, length, repeats),
+        x.shape[0],
+        _row(cached, 100, cached.forecast.peak_bytes, cached, measured),
+        tuple(_row(choice, share, n, cached, measured) for share, _, n, choice in found if choice),
+        tuple(LeftOut(name, share, n) for share, name, n, choice in found if not choice),
+    )
+
+
+def _within(
+    chooser: Chooser, cached: Choice, shares: Sequence[float], schedules: Sequence[str]
+) -> list[tuple[float, str, int, Choice | None]]:
+    """(share, name, bytes, choice) of each; None for a schedule that does not fit.
+
+    Raises BudgetError if none does.
+    """
     slowest = SLOWEST * (cached.forecast.seconds or math.inf)
-    chosen = {
-        (share, name): chooser.best(name, n, slowest)
+    budgets = {share: math.floor(cached.forecast.peak_bytes * share / 100) for share in shares}
+    found = [
+        (share, name, n, chooser.best(name, n, slowest))
         for share, n in budgets.items()
         for name in schedules
-    }
-    choices = {key: choice for key, choice in chosen.items() if choice}
-    if not choices:
+    ]
+    if not any(choice for *_, choice in found):
         most = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
         raise BudgetError(
             f"sweep: no schedule fits in {most}; give a larger share or a longer sequence"
         )
-    bench = Bench((model, x, target, loss), seed, cached)
-    measured = _measured(bench, [cached, *choices.values()], repeats, progress)
-    rows = [
-        _row(choice, share, budgets[share], cached, measured)
-        for (share, _), choice in choices.items()
-    ]
-    left_out = [
-        LeftOut(name, share, budgets[share])
-        for share, name in chosen
-        if (share, name) not in choices
-    ]
-    reference = _row(cached, 100, cached.forecast.peak_bytes, cached, measured)
-    about = _about(model, x, loss, length, repeats)
-    return Comparison(about, x.shape[0], reference, tuple(rows), tuple(left_out))
+    return found
 
 
 def _chooser(model: ModelLike, loss: LossLike, x: Array, chunk: int | None) -> Chooser:
@@ -124,44 +123,6 @@ def _row(
 ) -> Row:
     predicted, reference = choice.forecast.seconds or 0.0, cached.forecast.seconds or 1.0
     return Row(choice, share, budget, predicted / reference, measured[choice.key])
-
-
-def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[float], list[str]]:
-    """Without repetitions, budgets ascending. Raises ValueError, or TypeError for what is
-    no list.
-    """
-    for name, given in (("shares", shares), ("schedules", schedules)):
-        if not isinstance(given, Iterable) or isinstance(given, str):
-            raise TypeError(f"sweep: {name} is a list, found {given!r}; give [{given!r}]")
-    shares, schedules = list(shares), list(schedules)
-    if not shares or not schedules:
-        raise ValueError(
-            "sweep: there is nothing to compare; give at least one of shares and of schedules"
-        )
-    for share in shares:
-        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < math.inf:
-            raise ValueError(
-                f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28"
-            )
-    known = compared()
-    for name in schedules:
-        if name not in known:
-            raise ValueError(
-                f"sweep: there is no schedule {name!r}{hint(name, known)}; use some of "
-                f"{', '.join(known)}"
-            )
-    return sorted(set(shares)), [name for name in known if name in schedules]
-
-
-def _plain(x: SeriesLike, dtype: Any) -> Array:
-    """x as forecasts take it to be."""
-    x = plain("sweep: x", x)
-    if x.ndim < 2 or 0 in x.shape[:2]:
-        raise ShapeError(
-            f"sweep: x must be (T, B, ...) with T and B at least 1, found shape {x.shape}; reshape "
-            "it"
-        )
-    return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
 
 
 def _measured(
@@ -181,10 +142,8 @@ def _measured(
     return found
 
 
-def _about(model: ModelLike, x: Array, loss: LossLike, chunk: int, repeats: int) -> dict[str, Any]:
+def _about(model: ModelLike, x: Array, loss: LossLike, chunk: int, repeats: int) -> dict[str, JSON]:
     """What the figures depend on, as far as it can be named."""
-    import rnnbp  # which imports this package
-
     threads = {int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"}
     graph = as_model(model)
     return {
@@ -197,5 +156,5 @@ def _about(model: ModelLike, x: Array, loss: LossLike, chunk: int, repeats: int)
         "chunk of full caching": chunk,
         "repeats": repeats,
         "threads of matrix products": max(threads, default=1),
-        "versions": f"rnnbp {rnnbp.__version__}, NumPy {np.__version__}, Python {platform.python_version()}",
+        "versions": f"rnnbp {VERSION}, NumPy {np.__version__}, Python {platform.python_version()}",
     }

@@ -1,6 +1,4 @@
-"""A schedule as a drawing: which chunk is run when, and what is held meanwhile. Numbers only, no
-pictures.
-"""
+"""A schedule as numbers of a drawing: which chunk is run when, and what is held meanwhile."""
 
 from __future__ import annotations
 
@@ -13,8 +11,7 @@ from rnnbp.support.reprs import counted, safe
 
 @dataclass(frozen=True)
 class Line:
-    """Steps run one after the other: at ``begin`` the state is the one after step ``low``, at
-    ``end`` after ``high``.
+    """Steps run in a row, from the state after step ``low`` to that after ``high``.
 
     begin, end count all steps run so far, forward or back. A line of kind "backward" goes from high
     to low. kind: "advance", "record", "keep", "rebuild" or "backward", by the actions.
@@ -29,8 +26,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Held:
-    """What is held from ``begin`` to ``end``: steps ``low`` to ``high``, which for a checkpoint are
-    the same.
+    """What is held from ``begin`` to ``end``: steps ``low`` to ``high``, of a checkpoint the same.
 
     kind: "checkpoint", "disk", "tape" or "thin tape".
     """

@@ -1,0 +1,53 @@
+"""The rows of a comparison as text, in the columns of its table."""
+
+from __future__ import annotations
+
+from rnnbp.compare.rows import SLOWEST, LeftOut, Row
+
+UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+
+HEADER = (
+    *("budget", "schedule", "parameters", "chunk", "bytes", "traced"),
+    *("rerun", "rebuilt", "forecast", "time", "gradients"),
+)
+
+LEFT = (1, 2, 10)
+"""Of those, the columns of words."""
+
+
+def row_cells(row: Row) -> tuple[str, ...]:
+    """A row as text, one for each of ``HEADER``; forecast and time are ratios to full caching."""
+    found = row.measured
+    return (
+        f"{row.share:g} %",
+        row.choice.name,
+        row.choice.parameters,
+        f"{row.choice.chunk}",
+        shown(found.stats.peak_bytes),
+        shown(found.traced_bytes),
+        f"{found.stats.steps_rerun:,}",
+        f"{found.stats.steps_rebuilt:,}",
+        f"{row.forecast_ratio:.2f}",
+        f"{found.ratio:.2f}",
+        "same bits" if found.same_bits else f"within {found.error_at_chunk:.0e}",
+    )
+
+
+def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:
+    """What does not fit or is too slow, a line for each budget."""
+    names: dict[tuple[float, int], list[str]] = {}
+    for out in left_out:
+        names.setdefault((out.share, out.budget), []).append(out.schedule)
+    why = f"they need more, or over {SLOWEST} times as long as full caching"
+    return [
+        f"left out of {share:g} % ({shown(n)} of arrays): {', '.join(names[share, n])}; {why}"
+        for share, n in names
+    ]
+
+
+def shown(n: float) -> str:
+    """Bytes with a unit of 1000s: 1234567 is 1.23 MB."""
+    for unit, size in UNITS:
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n:.3g} B"
