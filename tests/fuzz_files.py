@@ -25,7 +25,7 @@ from rnnbp.cli.architecture import Architecture
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import load_model
 from rnnbp.cli.runs import Run
-from rnnbp.machine import cache
+from rnnbp.machine import cache, cache_folder
 from rnnbp.storage import StorageError, save_tensors
 from rnnbp.train.metrics_log import MetricsLog
 from tests import fuzz_inputs as inputs
@@ -185,7 +185,7 @@ class Kernels(Loader):
     code: ClassVar[bytes] = bytes(range(256)) * 8
 
     def __init__(self, folder: Path) -> None:
-        place = cache.folder()
+        place = cache_folder.folder()
         assert place is not None
         cache.write(self.key, self.code)
         (self.path,) = place.glob(f"{self.key}*")

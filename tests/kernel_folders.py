@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbp.machine import cache
+from rnnbp.machine import cache, signed
 
 KEY, CODE = "0123", b"machine code" * 9
 
@@ -43,4 +43,4 @@ def refused(why: str) -> None:
 
 def forged(secret: bytes) -> bytes:
     """A file as somebody makes it who knows the format."""
-    return cache.MAGIC + cache._digest(KEY, CODE) + cache._digest(KEY, CODE, secret) + CODE
+    return signed.signed(KEY, CODE, secret)

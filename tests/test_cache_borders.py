@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rnnbp.machine import cache
+from rnnbp.machine import cache, signed
 from tests.kernel_folders import CODE, KEY, NOBODY, as_root, forged, kept, refused
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -117,7 +117,7 @@ def test_a_digest_without_the_secret_is_not_right(secret: bytes, kernels: Path) 
     assert cache.read(KEY) == CODE
 
 
-@pytest.mark.parametrize("size", [0, 1, len(cache.MAGIC), cache.HEAD - 1, cache.HEAD])
+@pytest.mark.parametrize("size", [0, 1, len(signed.MAGIC), signed.HEAD - 1, signed.HEAD])
 def test_a_short_file_is_damaged(size: int, kernels: Path) -> None:
     file = kept(kernels)
     file.write_bytes(file.read_bytes()[:size])
@@ -135,7 +135,7 @@ def test_the_secret_is_the_users_alone(damage: str, kernels: Path, tmp_path: Pat
     {"short": lambda: secret.write_bytes(first[:5]), "readable": lambda: secret.chmod(0o644)}[
         damage
     ]()
-    cache._secrets.clear()  # as another process begins
+    signed._secrets.clear()  # as another process begins
     refused("damaged")
     assert (len(secret.read_bytes()), mode(secret)) == (32, 0o600)
     assert secret.read_bytes() != first

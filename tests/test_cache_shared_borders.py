@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.machine import cache, private
+from rnnbp.machine import cache, cache_folder, private
 from tests.kernel_folders import CODE, KEY, NOBODY, as_root, forged, kept, refused
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -79,12 +79,12 @@ def test_a_home_and_a_relative_path_are_resolved_once(
     start = Path.cwd()
     cache._resolved.cache_clear()
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "~/k")
-    assert cache.folder() == tmp_path / "home" / "k"
+    assert cache_folder.folder() == tmp_path / "home" / "k"
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "some/k")
     monkeypatch.chdir(tmp_path)
-    assert cache.folder() == start / "some" / "k"
+    assert cache_folder.folder() == start / "some" / "k"
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "~nobody-of-this-name/k")
-    assert cache.folder() is None
+    assert cache_folder.folder() is None
     cache._resolved.cache_clear()
 
 

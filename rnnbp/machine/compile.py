@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias, final
 from weakref import ref
 
 from rnnbp.machine import cache
+from rnnbp.machine.cache_folder import folder
 from rnnbp.machine.errors import CompileError
 from rnnbp.machine.target import binding, generator, machine
 from rnnbp.support.aside import aside
@@ -53,7 +54,7 @@ class Library:
             # Only where somebody waits: at a prompt (Python has sys.ps1 nowhere else), or a
             # terminal.
             if hasattr(sys, "ps1") or (sys.stderr is not None and sys.stderr.isatty()):
-                _announce(cache.folder())
+                _announce(folder())
             code = aside(lambda: _compiled(text))
             cache.write(key, code)
         try:
