@@ -51,8 +51,7 @@ class Library:
         key = hashlib.sha256("\n".join([*machine(), text]).encode()).hexdigest()
         code = cache.read(key)
         if code is None:
-            # Only where somebody waits: at a prompt (Python has sys.ps1 nowhere else), or a
-            # terminal.
+            # Only where somebody waits: at a prompt (sys.ps1 is nowhere else), or a terminal.
             if hasattr(sys, "ps1") or (sys.stderr is not None and sys.stderr.isatty()):
                 _announce(folder())
             code = aside(lambda: _compiled(text))
@@ -120,9 +119,6 @@ def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) ->
 @lru_cache
 def _announce(place: Path | None) -> None:
     """Say that compiling takes a moment, once for each folder where code is kept."""
-    kept = (
-        "for this process alone"
-        if place is None
-        else f"once for each cell of other sizes; they are kept in {place}"
-    )
+    kept = f"once for each cell of other sizes; they are kept in {place}"
+    kept = "for this process alone" if place is None else kept
     note(None, f"rnnbp: compiling kernels for this processor, {kept}")

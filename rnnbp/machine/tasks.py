@@ -20,8 +20,7 @@ FUNCTION = 0
 FIRST = 1
 """The column of the first argument."""
 ARGUMENTS = 10
-"""Arguments that a row has room for: those of ``softmax`` and ``product``, the most that any takes.
-"""
+"""Arguments that a row has room for: the most that any function takes, as ``softmax``."""
 FOLLOWS = FIRST + ARGUMENTS
 """The column that is 1 if the thread that does the task before must do this one too, after it."""
 ROW = FOLLOWS + 1
@@ -82,11 +81,9 @@ class Signature:
         """
         pointers = [n for kind, n in zip(self.kinds, self.names, strict=True) if kind == "ptr"]
         numbers = [f"{n}.place" if n in pointers else n for n in self.names]
-        body = [
-            loads("arguments.of.task", numbers, ["i64"] * len(numbers)),
-            *map(address_of, pointers),
-            f"  call void @{name}({', '.join(self.arguments)})",
-        ]
+        body = [loads("arguments.of.task", numbers, ["i64"] * len(numbers))]
+        body += map(address_of, pointers)
+        body.append(f"  call void @{name}({', '.join(self.arguments)})")
         head = f"define void @{name}.task(ptr %arguments.of.task, ptr %bases) {{"
         return "\n".join([head, *body, "  ret void", "}\n"])
 

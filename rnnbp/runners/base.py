@@ -116,6 +116,5 @@ class Runner(ABC):
                 after the chunk.
             grads: takes the parameter gradients. into: (L, B, ...), where dx may be written.
 
-        Returns dx (L, B, ...), None if x has no gradient, and the deltas of the state before the
-        chunk.
+        Returns dx (L, B, ...), None if x has no gradient, and the deltas of the state before.
         """

@@ -109,14 +109,7 @@ def text(begin: str = "", end: str = "") -> str:
     Args:
         begin, end: what each thread does before and after its part; both see the job's fields.
     """
-    return _DRIVE.format(
-        job=JOB.loads("job"),
-        kernel_arguments=", ".join(KERNEL),
-        gathered=COUNTERS.offset["gathered"],
-        counters=COUNTERS.size,
-        first=tasks.FIRST,
-        follows=tasks.FOLLOWS,
-        row=tasks.ROW,
-        begin=begin,
-        end=end,
-    )
+    job, kernel = JOB.loads("job"), ", ".join(KERNEL)
+    row = {"first": tasks.FIRST, "follows": tasks.FOLLOWS, "row": tasks.ROW}
+    counters = {"gathered": COUNTERS.offset["gathered"], "counters": COUNTERS.size}
+    return _DRIVE.format(job=job, kernel_arguments=kernel, begin=begin, end=end, **row, **counters)

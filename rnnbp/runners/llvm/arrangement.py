@@ -42,8 +42,7 @@ class _Arranger:
     ) -> None:
         self.code, self.storage, self.operands, self.sums = code, storage, operands, sums
         self.items: list[Item] = []
-        self.users = code.users()
-        self.ends = {v for v in code.outputs if v is not None}
+        self.users, self.ends = code.users(), {v for v in code.outputs if v is not None}
 
     def run(self, ops: Sequence[Op], moves: Sequence[Move]) -> list[Item]:
         skipped: set[int] = set()

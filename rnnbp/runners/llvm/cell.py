@@ -24,8 +24,8 @@ from rnnbp.runners.llvm.cell_items import (
 )
 from rnnbp.runners.llvm.gradients import Gradient, gradients_of
 from rnnbp.runners.llvm.groups import Item, Lookup, Product
-from rnnbp.runners.llvm.item_text import ItemText
 from rnnbp.runners.llvm.kernel import Kernel
+from rnnbp.runners.llvm.operand_text import OperandText
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
 from rnnbp.runners.llvm.source import Source
@@ -92,8 +92,8 @@ class KernelCell:
                 for phase, items in parts.items()
             }
         rolled = [(buffer.name, buffer.rows) for buffer in half.states] if kind.rolling else []
-        items = ItemText(self.lanes, operands, self.constants)
-        return self._kernel(items, Source(items).text(**parts, rolled=rolled), parts)
+        at = OperandText(self.lanes, operands, self.constants)
+        return self._kernel(at, Source(at).text(**parts, rolled=rolled), parts)
 
     @cached_property
     def _sums(self) -> dict[int, Op]:
@@ -113,8 +113,8 @@ class KernelCell:
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
         parts = backward_items(self.step, self.operands, self._dx, products=not self.symbols)
-        items = ItemText(self.lanes, self.operands, self.constants, back=True)
-        return self._kernel(items, Source(items).text(**parts, rolled=[]), parts)
+        at = OperandText(self.lanes, self.operands, self.constants, back=True)
+        return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property
     def operands(self) -> Operands:
@@ -135,8 +135,8 @@ class KernelCell:
         """Floating-point operations of that, for a step of one sequence."""
         return sum(2 * g.rows * max(1, g.depth) for g in self.gradients)
 
-    def _kernel(self, written: ItemText, text: str, parts: Parts) -> Kernel:
-        """A kernel of a text whose items ``written`` has noted the arrays of."""
+    def _kernel(self, written: OperandText, text: str, parts: Parts) -> Kernel:
+        """A kernel of a text whose arrays ``written`` has noted."""
         named, names = self.constants.named, tuple(written.names)
         constants = {name: named[name] for name in names if name in named}
         made = [item for items in parts.values() for item in items if isinstance(item, Product)]

@@ -10,7 +10,8 @@ from rnnbp.machine.elementwise import DELTA_SUM
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.tasks import Signature
 from rnnbp.runners.llvm import panel_code
-from rnnbp.runners.llvm.blocks import ARGUMENTS, block, moved, name_of, over_panels, over_rows
+from rnnbp.runners.llvm.block_loops import moved, over_panels, over_rows
+from rnnbp.runners.llvm.blocks import ARGUMENTS, block, name_of
 
 DEPTH = 256
 """Rows of deltas that are summed in one go, before they are added to the gradient."""
@@ -63,6 +64,7 @@ def _product(t: Text, rows: int, vectors: int) -> Text:
     """product(a, lda, w, M, K, o, ldo, from, ldf, n): o (n, M) = from + a (n, K) Wᵀ, W packed."""
     n = t.lanes.n
     given = {"ra": "%lda", "ka": "1", "K": "%K", "ldo": "%ldo", "ldf": "%ldf", "bits": "-1"}
+    moving = [("a", "%lda"), ("o", "%ldo"), ("from", "%ldf")]
 
     # Panels outside, rows inside: a panel is read from the cache for each block of rows, and from
     # memory once. The rows of a batch are few, and stay in the first level.
@@ -71,9 +73,7 @@ def _product(t: Text, rows: int, vectors: int) -> Text:
         start = moved(t, "%from", at)
         here = given | {"a": "%a", "w": weights, "kw": str(many * n), "o": out, "from": start}
         here |= {"bits": bits}
-        over_rows(
-            t, "%n", rows, many, False, here, [("a", "%lda"), ("o", "%ldo"), ("from", "%ldf")]
-        )
+        over_rows(t, "%n", rows, many, False, here, moving)
 
     over_panels(t, "%M", vectors, work)
     return t

@@ -19,7 +19,8 @@ from rnnbp.compiler.storage import Location
 from rnnbp.runners.llvm import blocks
 from rnnbp.runners.llvm.frame import ARGUMENTS
 from rnnbp.runners.llvm.groups import Group, Item, Product
-from rnnbp.runners.llvm.item_text import ItemText, RowItem, Rows
+from rnnbp.runners.llvm.item_text import ItemText, RowItem
+from rnnbp.runners.llvm.operand_text import OperandText, Rows
 
 MOST = 128
 """Items of a step, or of a block, that one function does."""
@@ -36,11 +37,11 @@ class Source:
     """The text of a kernel while it is written.
 
     Args:
-        items: writes its items; it is used for one kernel.
+        at: writes addresses, and notes the kernel's arrays; it is used for one kernel.
     """
 
-    def __init__(self, items: ItemText) -> None:
-        self.items = items
+    def __init__(self, at: OperandText) -> None:
+        self.at, self.items = at, ItemText(at)
         self._parts: list[str] = []
         """Functions that the body calls."""
 
@@ -56,24 +57,24 @@ class Source:
         Args:
             rolled: states, with their features, whose value after a block goes before the next.
         """
-        t = self.items.t
+        t = self.at.t
         with t.loop(0, "%L", "%S") as blocks:
             start = blocks.index
             left = t.put(f"sub i64 %L, {start}")
             n = t.put(f"select i1 {t.put(f'icmp slt i64 {left}, %S')}, i64 {left}, i64 %S")
             self._block(before, start, n)
             if loop:
-                with t.loop(0, n, down=self.items.back) as step:
+                with t.loop(0, n, down=self.at.back) as step:
                     self._step(loop, t.plus(start, step.index), step.index)
             self._block(after, start, n)
             for name, width in rolled:
                 self.items.roll(name, width, n)
-        body = self.items.frame.text("run", self.items.names)
+        body = self.at.frame.text("run", self.at.names)
         return "\n".join([*sorted(t.needs), *self.items.called.texts.values(), *self._parts, body])
 
     def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:
         """Items on one step of a loop."""
-        ahead = self.items.ahead([item for item in items if isinstance(item, Group)])
+        ahead = self.at.ahead([item for item in items if isinstance(item, Group)])
         work: list[_Work] = []
         for item, following in zip(items, [*items[1:], None], strict=True):
             if isinstance(item, Product):
@@ -91,7 +92,7 @@ class Source:
         # Before: another thread may not have written all of this product's argument. After: others
         # read its result. Between two products one barrier is both.
         self.items.gather()
-        rows, share = Rows(chunk, block, "%r0", "%all"), self.items.frame.share(item.rows)
+        rows, share = Rows(chunk, block, "%r0", "%all"), self.at.frame.share(item.rows)
         self.items.product(item, rows, *share)
         self.items.gather(later=more)
 
@@ -122,20 +123,20 @@ class Source:
 
     def _in_a_function(self, work: Sequence[_Work], one: str, two: str) -> None:
         name = f"part{len(self._parts)}"
-        with self.items.part() as inner:
+        with self.at.part() as inner:
             for do in work:
                 do("%one", "%two")
-        self._parts.append(inner.text(name, self.items.names, ["i64 %one", "i64 %two"]))
-        self.items.t.needs |= inner.t.needs
-        self.items.t.do(f"call void @{name}({', '.join(ARGUMENTS)}, i64 {one}, i64 {two})")
+        self._parts.append(inner.text(name, self.at.names, ["i64 %one", "i64 %two"]))
+        self.at.t.needs |= inner.t.needs
+        self.at.t.do(f"call void @{name}({', '.join(ARGUMENTS)}, i64 {one}, i64 {two})")
 
     def _by_panels(self, item: Product, start: str, n: str) -> None:
         """A product on all steps of a block."""
         # Panels outside, steps inside: a panel of weights is read from memory once for the block,
         # and from the cache for each step. The other way round all weights would come at every
         # step.
-        t, width = self.items.t, blocks.panel(self.items.lanes)
-        first, count = self.items.frame.share(item.rows)
+        t, width = self.at.t, blocks.panel(self.at.lanes)
+        first, count = self.at.frame.share(item.rows)
         self.items.gather()
         with t.loop(0, count, width) as loop:
             left = t.put(f"sub i64 {count}, {loop.index}")
@@ -149,7 +150,7 @@ class Source:
         """The steps of a block: all rows at once if they are the whole batch, else step by step."""
         # A thread's share of the batch lies apart from step to step; the whole batch does not, and
         # is then one product of S · B rows. Both sum each element in the same order.
-        t = self.items.t
+        t = self.at.t
         whole = t.put(f"icmp eq i64 {count}, %B")
         times = t.put(f"select i1 {whole}, i64 1, i64 {n}")
         many = t.put(f"select i1 {whole}, i64 {t.times(n, '%B')}, i64 {count}")

@@ -57,12 +57,9 @@ class Table(SymbolTable):
         self.rows, self.deltas = self._new((n, rows)), self._new((n, self.back.shape[0]))
         self.vectors, self.dvectors = self._new((n, depth)), self._new((n, depth))
         library, item = self.kernels.library, self.dtype.itemsize
-        self.map, self.back_map = (
-            Map(library, m.lanes, depth, item) for m in (self.weights, self.back)
-        )
-        self.panels = Panels(
-            [self.weights, turned], self._new, self.kernels.lanes, self.kernels.library
-        )
+        self.map = Map(library, self.weights.lanes, depth, item)
+        self.back_map = Map(library, self.back.lanes, depth, item)
+        self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, library)
 
     def numbers(self, x: Array) -> Array:
         if self.rows is None:
@@ -86,11 +83,8 @@ class Table(SymbolTable):
         d, x, dx = self.deltas, self.vectors, self.dvectors
         self.back_map.backward(d, x, turned, dx, grads, count, self.workspace.threads)
         if self.layer.params:
-            symbols.scatter(
-                self.dvectors[:count],
-                self._found[1 : count + 1],
-                grads.at(self.layer.params, "weight"),
-            )
+            found, total = self._found[1 : count + 1], grads.at(self.layer.params, "weight")
+            symbols.scatter(dx[:count], found, total)
         self.deltas[:count] = 0
 
     def _add(self, new: slice) -> None:
@@ -120,8 +114,6 @@ class WithTable(Accumulator):
         return self.grads.begins((key, self.table), find)
 
     def at(self, owner: dict[str, Array], key: str) -> Array:
-        return (
-            self.table.deltas
-            if self.table is not None and owner is TABLE
-            else self.grads.at(owner, key)
-        )
+        if self.table is not None and owner is TABLE:
+            return self.table.deltas
+        return self.grads.at(owner, key)

@@ -10,7 +10,7 @@ import numpy as np
 from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.numerics import Array, Shape
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.numpy.functions import Function
+from rnnbp.runners.numpy.function import Function
 from rnnbp.runners.numpy.sizes import ProgramSizes
 from rnnbp.runners.weights import vector_of, weights_of
 from rnnbp.runners.workspace import Workspace

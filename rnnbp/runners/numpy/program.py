@@ -18,7 +18,8 @@ from rnnbp.rng import Context
 from rnnbp.runners.base import Runner
 from rnnbp.runners.numpy.buffers import Buffers
 from rnnbp.runners.numpy.emit import opaque_name
-from rnnbp.runners.numpy.functions import Function, Functions
+from rnnbp.runners.numpy.function import Function
+from rnnbp.runners.numpy.functions import Functions
 from rnnbp.runners.numpy.gradients import read_off
 from rnnbp.runners.numpy.opaque import OpaqueRun
 from rnnbp.runners.numpy.operations import CALLS, exp

@@ -16,7 +16,8 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.runners.apart import buffered_elements
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.numpy.functions import Function, Functions
+from rnnbp.runners.numpy.function import Function
+from rnnbp.runners.numpy.functions import Functions
 from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.support.lazy import cached_property

@@ -1,0 +1,58 @@
+"""A function over a chunk: its source, from the lines of a block of steps, and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import CodeType
+
+from rnnbp.compiler.op import Op
+from rnnbp.runners.apart import apart
+from rnnbp.runners.constants import Constant
+from rnnbp.runners.numpy.emit import Emitter, opaque_name
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function over a chunk, and what it takes: constants, arrays by kind and their rows."""
+
+    source: str
+    constants: dict[str, Constant]
+    tape: dict[str, int]
+    """Buffers (L, rows, B)."""
+    block: dict[str, int]
+    """Buffers (S, rows, B), S the steps of a block."""
+    step: dict[str, int]
+    """Buffers (rows, B)."""
+    opaque: tuple[Op, ...]
+    apart: frozenset[tuple[int, int]]
+    """Its operands that are not contiguous, as ``runners.apart.apart`` returns them."""
+    compiled: CodeType
+
+
+def function_of(
+    lines: Sequence[str], emitter: Emitter, taken: Iterable[str], ops: Sequence[Op]
+) -> Function:
+    """A function that goes over a chunk in blocks of S steps, from the lines of a block."""
+    opaque = tuple(op for op in ops if op.name in ("opaque", "opaque_back"))
+    arrays_of: dict[str, dict[str, int]] = {"T": {}, "B": {}, "S": {}}
+    for buffer, held in emitter.arrays.items():
+        if held.array[0] in arrays_of and held.array in emitter.used:
+            arrays_of[held.array[0]][held.array] = buffer.rows
+    tape, block, step = arrays_of.values()
+    named = emitter.constants.named
+    constants = {name: value for name, value in named.items() if name in emitter.used}
+    names = [*taken, *tape, *block, *step, *constants, *map(opaque_name, opaque)]
+    source = [
+        "def run(a, L, S):",
+        *(f"    {name} = a[{name!r}]" for name in dict.fromkeys(names)),
+        *(f"    {name} = {expression}" for expression, name in emitter.still.items()),
+        f"    for t0 in {'reversed(range(0, L, S))' if emitter.backward else 'range(0, L, S)'}:",
+        "        t1 = min(t0 + S, L)",
+        "        n = t1 - t0",
+        *(f"        {line}" for line in lines),
+    ]
+    whole = "\n".join(source) + "\n"
+    code = compile(whole, "<rnnbp program>", "exec")
+    operands = apart(emitter.storage, ops, emitter.phases)
+    return Function(whole, constants, tape, block, step, opaque, operands, code)
