@@ -77,7 +77,7 @@ def test_a_home_and_a_relative_path_are_resolved_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     start = Path.cwd()
-    cache._resolved.cache_clear()
+    cache_folder._resolved.cache_clear()
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "~/k")
     assert cache_folder.folder() == tmp_path / "home" / "k"
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "some/k")
@@ -85,7 +85,7 @@ def test_a_home_and_a_relative_path_are_resolved_once(
     assert cache_folder.folder() == start / "some" / "k"
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "~nobody-of-this-name/k")
     assert cache_folder.folder() is None
-    cache._resolved.cache_clear()
+    cache_folder._resolved.cache_clear()
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 3), ("MOST_BYTES", 700)])
