@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 
 import numpy as np
@@ -15,6 +15,9 @@ import pytest
 import rnnbp as rb
 
 Array = npt.NDArray[np.generic]
+
+UseThreads = Callable[[int | str], None]
+"""The fixture ``use_threads``: sets how many threads runs have from there on."""
 
 
 def reals(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ import pytest
 from tqdm import std
 
 from rnnbp.support.bars import Bar
+from tests.helpers import run_python
 
 PROGRAM = """
 import os, signal
@@ -44,12 +43,9 @@ for work in bptt, fit:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_a_process_that_was_killed_while_it_drew_locks_nobody_out() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=250
-    )
-    assert (done.returncode, done.stdout) == (0, "bptt drawn\nfit drawn\n"), done.stderr[
-        -500:
-    ]  # ended by SIGALRM
+    done = run_python("-c", PROGRAM, timeout=250)
+    said = done.stderr[-500:]
+    assert (done.returncode, done.stdout) == (0, "bptt drawn\nfit drawn\n"), said  # or SIGALRM
 
 
 class Terminal(io.StringIO):

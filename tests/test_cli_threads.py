@@ -13,6 +13,7 @@ from rnnbp import machine
 from rnnbp.cli import session as command
 from rnnbp.cli.threads import usual
 from tests.commands import run, train
+from tests.helpers import UseThreads
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
 
@@ -26,23 +27,24 @@ def waking_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("waking_at_once")
 def test_all_threads_train_where_the_model_does_not_depend_on_them(
-    monkeypatch: pytest.MonkeyPatch,
+    use_threads: UseThreads,
 ) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+    use_threads(3)
     assert train("a", "--steps", 3) == 0
     assert json.loads(Path("a/run.json").read_text())["settings"]["threads"] == (
         3 if machine.chosen() else 1
     )
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "1")
+    use_threads(1)
     assert train("b", "--steps", 3) == 0
     assert Path("a/model.safetensors").read_bytes() == Path("b/model.safetensors").read_bytes()
 
 
 def test_the_option_says_how_many_threads_whatever_the_environment_says(
     monkeypatch: pytest.MonkeyPatch,
+    use_threads: UseThreads,
 ) -> None:
     found, fit = set(), command.Trainer.fit
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+    use_threads(3)
     monkeypatch.setattr(
         command.Trainer, "fit", lambda *args, **how: found.add(usual()) or fit(*args, **how)
     )

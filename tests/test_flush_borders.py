@@ -16,6 +16,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.machine.team import threads
 from rnnbp.numerics import Array
+from tests.helpers import UseThreads
 
 if not (sys.platform.startswith("linux") and platform.machine() == "x86_64"):
     pytest.skip("sets the flags of x86-64 through Linux's C library", allow_module_level=True)
@@ -65,8 +66,8 @@ def gradients(backend: str) -> Array:
 @pytest.mark.parametrize("flags", [FLUSH, DENORMALS_ARE_ZERO, FLUSH | DENORMALS_ARE_ZERO], ids=hex)
 @pytest.mark.parametrize("count", ["1", "2"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_gradients(backend: str, count: str, flags: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", count)
+def test_gradients(backend: str, count: str, flags: int, use_threads: UseThreads) -> None:
+    use_threads(count)
     expected = gradients(backend)
     exact = gradients("interpreter")  # kernels flush deltas themselves
     assert ((exact != 0) & (np.abs(exact) < np.finfo(np.float32).tiny)).any()
@@ -94,11 +95,13 @@ def test_updates() -> None:
 
 
 @pytest.mark.skipif(not HAS_LLVM, reason="needs llvmlite")
-def test_threads_that_begin_while_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_begin_while_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
     """A thread inherits the mode of the one that begins it; here nobody has set it back before."""
     from rnnbp.machine import arrays
 
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "4")
+    use_threads(4)
     monkeypatch.setattr(threads, "_team", threads._Team())
     x = np.full(2**19, 1e-40, np.float32)
     expected = float(np.square(x.astype(np.float64)).sum())

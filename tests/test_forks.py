@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,6 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from rnnbp.support import forks
+from tests.helpers import run_python
 
 pytestmark = pytest.mark.long
 
@@ -74,9 +73,7 @@ os._exit(0)
     ],
 )
 def test_children_of_a_busy_process(work: str, forks: int) -> None:
-    environment = {**os.environ, "RNNBP_NUM_THREADS": "2"}
-    command = [sys.executable, "-c", PROGRAM, work, str(forks)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
+    done = run_python("-c", PROGRAM, work, str(forks), env={"RNNBP_NUM_THREADS": "2"}, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

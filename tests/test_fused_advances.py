@@ -17,6 +17,7 @@ from rnnbp.machine import chosen
 from rnnbp.runners.base import FusedRunner
 from rnnbp.schedules import EveryK, Multistage, Revolve, ThinTapes
 from tests import helpers
+from tests.helpers import UseThreads
 
 reals = partial(helpers.reals, dtype="float32")
 
@@ -119,11 +120,11 @@ def test_chunks_are_advanced_in_one_go(
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
-def test_threads_make_no_difference(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_make_no_difference(threads: str, use_threads: UseThreads) -> None:
     model, x, target = rb.LSTM(5, N, rng=0), reals(T, 16, 5), reals(T, 16, N, seed=1)
     results = []
     for count in ("2", threads):
-        monkeypatch.setenv("RNNBP_NUM_THREADS", count)
+        use_threads(count)
         results.append(
             rb.bptt(model, x, target, MSE, chunk=20, checkpoint=SCHEDULES["every chunk"])
         )

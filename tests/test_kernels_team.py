@@ -23,7 +23,7 @@ from rnnbp.machine.tasks import FOLLOWS, ROW, Signature
 from rnnbp.machine.team import handoff, threads
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes
 from rnnbp.runners.workspace import Workspace
-from tests.helpers import assert_same_bits, reals
+from tests.helpers import UseThreads, assert_same_bits, reals
 from tests.kernel_runs import address, gradients
 
 
@@ -33,9 +33,10 @@ def lstm(seed: int = 0) -> Any:
 
 def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(
     monkeypatch: pytest.MonkeyPatch,
+    use_threads: UseThreads,
 ) -> None:
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+    use_threads(3)
     expected = [lstm(seed) for seed in range(4)]
     found: dict[int, Any] = {}
 
@@ -53,9 +54,11 @@ def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(
         assert_same_bits(found[seed], one)
 
 
-def test_after_an_interrupt_other_threads_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_interrupt_other_threads_do_the_work(
+    monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    use_threads(2)
     expected, team = lstm(), threads._team
 
     def interrupted(_: int) -> int:
@@ -69,9 +72,11 @@ def test_after_an_interrupt_other_threads_do_the_work(monkeypatch: pytest.Monkey
     assert len(threads._team.members) == 1
 
 
-def test_after_an_interrupt_threads_that_waited_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_interrupt_threads_that_waited_end(
+    monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "4")
+    use_threads(4)
     monkeypatch.setattr(threads, "_team", threads._Team())
     others = set(threading.enumerate())  # some of which may be about to end
 
@@ -98,14 +103,16 @@ def test_after_an_interrupt_threads_that_waited_end(monkeypatch: pytest.MonkeyPa
     assert own() == 3
 
 
-def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_more_threads_one_does_it_all(
+    monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
     expected = lstm()
 
     def none(*_: Any) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "5")
+    use_threads(5)
     monkeypatch.setattr(threads, "_team", threads._Team())
     monkeypatch.setattr(threading.Thread, "start", none)
     assert_same_bits(lstm(), expected)
@@ -240,7 +247,7 @@ def test_threads_that_share_units_meet(
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("size", [(1, 1, 1), (7, 13, 5), (64, 50, 200), (33, 130, 97)])
 def test_dense_outside_cells(
-    size: tuple[int, int, int], bias: bool, monkeypatch: pytest.MonkeyPatch
+    size: tuple[int, int, int], bias: bool, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     """As the layer itself, and the same bits by any number of threads."""
     n_in, n_out, n = size
@@ -253,7 +260,7 @@ def test_dense_outside_cells(
     expected = [y, *layer.backward_inputs(saved, dy), *layer.backward_params(saved, dy).values()]
     found = []
     for threads_ in ("1", "2", "5"):
-        monkeypatch.setenv("RNNBP_NUM_THREADS", threads_)
+        use_threads(threads_)
         workspace = Workspace(threads=threads.count())
         kernel, grads = (
             DenseKernel(layer, np.dtype("float64"), workspace, []),

@@ -19,18 +19,20 @@ import rnnbp as rb
 from rnnbp.machine.tasks import together
 from rnnbp.machine.team import threads
 from tests import models
-from tests.helpers import assert_same_bits, reals
+from tests.helpers import UseThreads, assert_same_bits, reals
 from tests.kernel_runs import COMPILED, gradients
 from tests.programs import half_square
 
 
 @pytest.mark.quick
 @pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
-def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bits_do_not_depend_on_threads(
+    cell: Any, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
     model, found = cell(3, 20, rng=0), []
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     for n in ("1", "2", "3", "11"):
-        monkeypatch.setenv("RNNBP_NUM_THREADS", n)
+        use_threads(n)
         found.append(gradients(model))
     for other in found[1:]:
         assert_same_bits(found[0], other)
@@ -38,7 +40,7 @@ def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("symbols", [False, True])
 def test_gradients_of_a_layer_that_is_used_twice_are_added_one_after_the_other(
-    symbols: bool, monkeypatch: pytest.MonkeyPatch
+    symbols: bool, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     """Two threads that add to the same numbers lose some of them."""
     recurrent, rng = models.one_layer_twice(96, 96, "float32"), np.random.default_rng(0)
@@ -47,16 +49,16 @@ def test_gradients_of_a_layer_that_is_used_twice_are_added_one_after_the_other(
     dy = reals(200, 32, 96).astype("float32")
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "1")
+    use_threads(1)
     expected = rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend="llvm")
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    use_threads(2)
     for _ in range(10):
         assert_same_bits(rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend="llvm"), expected)
 
 
 @pytest.mark.parametrize("runs_before", [0, 1], ids=[False, True])
 def test_gradients_of_tied_parameters_are_added_one_after_the_other(
-    runs_before: int, monkeypatch: pytest.MonkeyPatch
+    runs_before: int, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     """Of two layers of a cell; they may be tied after a run, too."""
     rng, (x, h) = np.random.default_rng(0), (rb.Input(128), rb.State(128))
@@ -67,7 +69,7 @@ def test_gradients_of_tied_parameters_are_added_one_after_the_other(
         rng.normal(size=(2, 64, 32, 128)),
     )
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    use_threads(2)
     for _ in range(runs_before):
         rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm")
     b.params["weight"] = a.params["weight"]
@@ -103,7 +105,7 @@ def test_what_one_thread_must_do() -> None:
 @pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("cell", COMPILED)
 def test_bits_do_not_depend_on_threads_that_share_units(
-    cell: str, batch: int, monkeypatch: pytest.MonkeyPatch
+    cell: str, batch: int, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     """Of more panels of weights than one; chunks by themselves, in a stretch, and with their tapes."""
     model, x, found = (
@@ -114,7 +116,7 @@ def test_bits_do_not_depend_on_threads_that_share_units(
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setattr("rnnbp.runners.llvm.program.READING", 0)
     for n in ("1", "2", "3"):
-        monkeypatch.setenv("RNNBP_NUM_THREADS", n)
+        use_threads(n)
         found.append(rb.bptt(model, x, x, half_square, backend="llvm", chunk=8, checkpoint="sqrt"))
     for other in found[1:]:
         assert_same_bits(found[0], other)
@@ -125,9 +127,9 @@ def test_bits_do_not_depend_on_threads_that_share_units(
     [(64, 1, False), (128, 8, False), (256, 1, True), (512, 8, True), (512, 64, False)],
 )
 def test_units_are_shared_where_rows_are_few(
-    units: int, batch: int, shared_: bool, monkeypatch: pytest.MonkeyPatch
+    units: int, batch: int, shared_: bool, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    use_threads(2)
     found, do = set(), threads.do
     monkeypatch.setattr(
         threads, "do", lambda *args, **how: (found.add(how.get("units")), do(*args, **how))
@@ -148,8 +150,10 @@ def status_of_a_fork(run: Callable[[], bool]) -> int:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_fork_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+def test_a_fork_has_threads_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
+    use_threads(2)
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     model = rb.LSTM(3, 20, rng=0)
     expected = gradients(model)
@@ -162,8 +166,8 @@ def test_a_fork_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
-def test_a_number_of_threads_that_is_none(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", given)
+def test_a_number_of_threads_that_is_none(given: str, use_threads: UseThreads) -> None:
+    use_threads(given)
     with pytest.raises(
         ValueError,
         match=f"RNNBP_NUM_THREADS is a number of threads from 1 to 1024, found '{given}'",

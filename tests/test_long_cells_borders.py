@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.helpers import UseThreads
 
 pytest.importorskip("llvmlite")
 source = pytest.importorskip("rnnbp.runners.llvm.source")
@@ -67,9 +68,15 @@ HOW = [
 @pytest.mark.parametrize(("n", "dtype", "threads", "checkpoint"), HOW, ids=str)
 @pytest.mark.parametrize("name", MODELS)
 def test_the_bits_of_one_piece(
-    name: str, n: int, dtype: str, threads: str, checkpoint: Any, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    n: int,
+    dtype: str,
+    threads: str,
+    checkpoint: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    use_threads: UseThreads,
 ) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
+    use_threads(threads)
     whole = run(MODELS[name], n, dtype, checkpoint)
     monkeypatch.setattr(source, "MOST", 1)
     monkeypatch.setattr(source, "PART", 2)
