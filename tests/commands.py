@@ -39,3 +39,10 @@ def error_of(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, st
 
 def contents(folder: Path = Path()) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def flip(path: Path, at: int) -> None:
+    """Flip a bit of the byte at this place of a file."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 4
+    path.write_bytes(data)

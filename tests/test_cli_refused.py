@@ -1,4 +1,4 @@
-"""The command line: texts, folders and models that cannot be used; one line says so."""
+"""The command line: texts, folders and runs that cannot be used; one line says so."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import rnnbp as rb
-from rnnbp.cli.architecture import Architecture
-from tests.commands import TINY, contents, error_of, train
+from tests.commands import TINY, contents, error_of, flip, train
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
-
-# Bad input: one line, the right status, nothing changed
 
 
 @pytest.mark.parametrize(
@@ -137,80 +133,6 @@ def test_a_run_whose_files_do_not_fit_each_other(capsys: pytest.CaptureFixture[s
     status, line = error_of(capsys, "train", "--resume", "a", "--quiet")
     assert status == 1
     assert line.startswith(f"rnnbp: {expected}")
-
-
-def flip(path: Path, at: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[at] ^= 4
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize(
-    "damage", ["cut", "flipped", "empty", "not-a-model", "no-model", "missing"]
-)
-def test_a_model_that_cannot_be_used(damage: str, capsys: pytest.CaptureFixture[str]) -> None:
-    file = Path("m/model.safetensors")
-    file.parent.mkdir()
-    description = {"architecture": Architecture(units=4, embedding=2).to_dict()}
-    model = Architecture(units=4, embedding=2).build()
-    rb.save_weights(model, file, metadata={"description": description})
-    match damage:
-        case "cut":
-            file.write_bytes(file.read_bytes()[:-100])
-            expected = r"m/model.safetensors is cut short or damaged, it has \d+ bytes of \d+; restore it from a copy"
-        case "flipped":
-            flip(file, 3000)
-            expected = "m/model.safetensors is damaged, its contents do not fit their checksum; restore it from a copy"
-        case "empty":
-            file.write_bytes(b"")
-            expected = "m/model.safetensors is empty; restore it from a copy"
-        case "not-a-model":
-            file.write_text("text " * 100)
-            expected = r"m/model.safetensors is not a file of rnnbp tensors; .*"
-        case "no-model":
-            file.unlink()
-            expected = r"m has no model.safetensors; name a folder that rnnbp train has finished or stopped in"
-        case "missing":
-            file.unlink()
-            file.parent.rmdir()
-            expected = "m does not exist; check the path"
-    status, line = error_of(capsys, "sample", "m")
-    assert status == 1
-    assert re.fullmatch(f"rnnbp: {expected}", line), line
-
-
-@pytest.mark.quick
-@pytest.mark.parametrize("which", ["kind", "architecture", "nonsense", "size", "snapshot"])
-def test_a_model_of_another_kind(which: str, capsys: pytest.CaptureFixture[str]) -> None:
-    architecture = Architecture(units=4, embedding=2)
-    model, description = architecture.build(), {"architecture": architecture.to_dict()}
-    path = "m.safetensors"
-    match which:
-        case "kind":
-            rb.save_weights(rb.Sequential(rb.Dense(2, 2)), path)
-            expected = "expected the weights of a rnnbp character model, found kind None"
-        case "architecture":
-            rb.save_weights(
-                Architecture(units=5, embedding=2).build(),
-                path,
-                metadata={"description": description},
-            )
-            expected = "load_weights from m.safetensors: the file does not match the model, .* has shape .*"
-        case "nonsense":
-            description["architecture"]["heads"] = 8
-            rb.save_weights(model, path, metadata={"description": description})
-            expected = ".*unexpected keyword argument 'heads'"
-        case "size":
-            description["architecture"]["units"] = 0
-            rb.save_weights(model, path, metadata={"description": description})
-            expected = "a character model's units must be at least 1, found 0"
-        case "snapshot":
-            assert train("a", "--steps", 1) == 0
-            path = "a/snapshot.safetensors"
-            expected = ".*is a snapshot of a training run; .*"
-    status, line = error_of(capsys, "sample", path)
-    assert status == 1
-    assert re.fullmatch(f"rnnbp: {path} is not a model for this command: {expected}", line), line
 
 
 def test_training_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
