@@ -9,7 +9,7 @@ import numpy as np
 
 import rnnbp as rb
 from rnnbp.bptt.chunk import Chunks
-from rnnbp.inputs.problem import pose
+from rnnbp.inputs.pose import pose
 from tests.models import minimal_gated_unit
 
 SYMBOLS, UNITS = 20, 24

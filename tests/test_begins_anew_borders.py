@@ -77,7 +77,7 @@ def test_a_notebook_shows_it_as_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its stderr is a red box."""
-    monkeypatch.setattr("rnnbp.support.bars.in_notebook", lambda: True)
+    monkeypatch.setattr("rnnbp.support.late_bars.in_notebook", lambda: True)
     with_trainer(tmp_path)
     found = capsys.readouterr()
     assert (found.err, found.out) == (

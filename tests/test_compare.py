@@ -22,7 +22,7 @@ from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import relative_error
 from rnnbp.compare.row_texts import row_cells, shown
 from rnnbp.compare.rows import SLOWEST
-from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.models import as_model
 from rnnbp.planning.budget import with_margin
 from rnnbp.planning.objects import always
 from rnnbp.planning.run_sizes import sizes_of

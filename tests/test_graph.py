@@ -10,7 +10,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.graph.network import name_params
-from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.models import as_model
 from tests import helpers, models
 
 real = partial(helpers.reals, seed=1)

@@ -101,7 +101,7 @@ def test_a_notebook_shows_it_as_no_error(
     fresh_cache: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
-    monkeypatch.setattr("rnnbp.support.bars.in_notebook", lambda: True)
+    monkeypatch.setattr("rnnbp.support.late_bars.in_notebook", lambda: True)
     compile._announce.cache_clear()
     compiled_again(fresh_cache)
     said = capsys.readouterr()

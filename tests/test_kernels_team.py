@@ -16,7 +16,7 @@ if not find_spec("llvmlite"):
 
 import rnnbp as rb
 from rnnbp.bptt.accumulators import Accumulators
-from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.models import as_model
 from rnnbp.machine.compile import Library
 from rnnbp.machine.records import located, place
 from rnnbp.machine.tasks import FOLLOWS, ROW, Signature

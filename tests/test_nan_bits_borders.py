@@ -16,7 +16,7 @@ if not find_spec("llvmlite"):
 from rnnbp.machine import arrays, mathematics
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
-from rnnbp.optim.parameters import extents
+from rnnbp.optim.extents import extents
 
 
 def nans(bits: int, n: int = 4000) -> Array:

@@ -9,7 +9,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.numerics import address
-from rnnbp.optim.parameters import extents
+from rnnbp.optim.extents import extents
 
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.support import bars
-from rnnbp.support.bars import LateBar, wanted
+from rnnbp.support import late_bars
+from rnnbp.support.late_bars import LateBar, wanted
 from rnnbp.support.notebook import in_notebook
 
 X, Y = np.ones((40, 2, 3), np.float32), np.zeros((40, 2, 4), np.float32)
@@ -93,7 +93,7 @@ def test_a_long_bptt_shows_a_bar_by_itself_and_removes_it(
         time.sleep(0.05)
         return 0.0, y
 
-    monkeypatch.setattr(bars, "LATE", 0.11)
+    monkeypatch.setattr(late_bars, "LATE", 0.11)
     rb.bptt(rb.LSTM(3, 4), X, Y, slow, chunk=8)
     (texts,) = cell.texts
     assert "/80.0 " in texts[0]
@@ -133,7 +133,7 @@ def test_predict_and_evaluate_show_none_when_they_are_short(cell: Outputs) -> No
 def test_validation_within_fit_shows_no_bar_of_its_own(
     cell: Outputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bars, "LATE", 0)
+    monkeypatch.setattr(late_bars, "LATE", 0)
     rb.fit(rb.LSTM(3, 4), DATA, LOSS, steps=2, validation=DATA, validate_every=1)
     assert len(cell.texts) == 1
 

@@ -11,7 +11,7 @@ import pytest
 import rnnbp as rb
 from rnnbp import optim
 from rnnbp.optim.clipping import norm_of
-from rnnbp.optim.parameters import extents
+from rnnbp.optim.extents import extents
 from tests.grouped import LOSS, TARGET, X, gradients, model, updated
 
 RULES = [

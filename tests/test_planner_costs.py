@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rnnbp as rb
-from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.models import as_model
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.support.memo import Recent

@@ -12,7 +12,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.graph.model_split import Parts, parts_of
-from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.models import as_model
 from rnnbp.machine import availability
 from rnnbp.numerics import fix_sizes
 from rnnbp.runners.backend import as_backend

@@ -14,7 +14,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.compiler.passes import RULES
-from rnnbp.inputs.problem import pose
+from rnnbp.inputs.pose import pose
 from tests.programs import half_square
 
 pytest.importorskip("llvmlite")

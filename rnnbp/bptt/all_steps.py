@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.problem import Problem
-from rnnbp.losses.base import Scalar
+from rnnbp.losses.outputs import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
 

@@ -11,7 +11,7 @@ from rnnbp.bptt.measuring import measured
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.problem import as_model, feature_shape
+from rnnbp.inputs.models import as_model, feature_shape
 from rnnbp.numerics import Dtype, Shape, positive_int
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.run_sizes import sizes_of

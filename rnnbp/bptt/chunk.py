@@ -17,11 +17,11 @@ from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.node_calls import backward_node, forward_node, learn, read_off
 from rnnbp.graph.node_checks import Values, check_outputs
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.held import Held
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
-from rnnbp.inputs.streams import Held
 from rnnbp.layers.base import Layer
-from rnnbp.losses.base import Scalar
+from rnnbp.losses.outputs import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Saved, fix_sizes, lies
 from rnnbp.rng import Context

@@ -17,9 +17,11 @@ from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.horizon import check_horizon
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.padding import lost_rows
-from rnnbp.inputs.problem import Problem, as_model, pose
+from rnnbp.inputs.pose import pose
+from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import Reuse, reuse
 from rnnbp.numerics import flag
 from rnnbp.planning.plan import Plan

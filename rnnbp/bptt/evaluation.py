@@ -12,14 +12,15 @@ from rnnbp.compensated import Total
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike, Objective, Seen
 from rnnbp.inputs.padding import lost_rows
-from rnnbp.inputs.problem import as_model, pose
+from rnnbp.inputs.pose import pose
 from rnnbp.inputs.states import States
 from rnnbp.numerics import optional_flag
 from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.storage import PathLike
-from rnnbp.support import bars
+from rnnbp.support import late_bars
 from rnnbp.support.ieee import ieee
 from rnnbp.support.prepared import prepared
 from rnnbp.wording.arguments import takes
@@ -88,7 +89,7 @@ def evaluated(
 
 
 def _evaluate(
-    chunks: Chunks, losses: ChunkLosses, seen: Seen | None, bar: bars.LateBar | None
+    chunks: Chunks, losses: ChunkLosses, seen: Seen | None, bar: late_bars.LateBar | None
 ) -> tuple[float, States]:
     """(loss, state) of a problem whose targets have been checked."""
     problem, value, present = losses.problem, Total(), losses.problem.state

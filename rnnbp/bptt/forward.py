@@ -8,7 +8,7 @@ from rnnbp.bptt.chunk import Chunks
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import Reuse, reuse
-from rnnbp.support import bars
+from rnnbp.support import late_bars
 from rnnbp.support.prepared import prepared
 from rnnbp.wording.arguments import takes
 
@@ -16,9 +16,11 @@ from rnnbp.wording.arguments import takes
 @takes()
 def bar_of(
     name: str, progress: bool | None, total: int | None
-) -> AbstractContextManager[bars.LateBar | None]:
+) -> AbstractContextManager[late_bars.LateBar | None]:
     """A bar of steps."""
-    return bars.late(progress, total, desc=name, unit=" steps", unit_scale=True, dynamic_ncols=True)
+    return late_bars.late(
+        progress, total, desc=name, unit=" steps", unit_scale=True, dynamic_ncols=True
+    )
 
 
 def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:

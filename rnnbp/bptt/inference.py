@@ -10,15 +10,17 @@ from rnnbp.bptt.forward import bar_of, prepared_chunks
 from rnnbp.checks.arrays import as_array
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import Objective
-from rnnbp.inputs.problem import Problem, as_model, pose
+from rnnbp.inputs.pose import pose
+from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
-from rnnbp.losses.base import NoLoss
+from rnnbp.losses.no_loss import NoLoss
 from rnnbp.numerics import Array, flag, optional_flag
 from rnnbp.planning.possible import check_outputs_possible
 from rnnbp.rng import check_seed
 from rnnbp.runners.refused import by_numpy_where_refused
-from rnnbp.support import bars
+from rnnbp.support import late_bars
 from rnnbp.support.ieee import ieee
 from rnnbp.support.prepared import prepared
 
@@ -84,7 +86,7 @@ def _check_mask(problem: Problem, mask: Array) -> None:
 
 
 def _outputs(
-    problem: Problem, seed: int, mask: Array | None, *, last: bool, bar: bars.LateBar | None
+    problem: Problem, seed: int, mask: Array | None, *, last: bool, bar: late_bars.LateBar | None
 ) -> tuple[Array, States]:
     """(y, state) of a model, or of each sequence its ``last`` output."""
     memory, chunks = prepared_chunks(problem, seed)

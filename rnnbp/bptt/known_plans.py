@@ -9,7 +9,7 @@ from rnnbp.bptt.planner import measured_for
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.inputs.problem import DEFAULT_CHUNK
+from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.planning.budget import is_budget
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan, choose

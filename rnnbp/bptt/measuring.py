@@ -15,7 +15,8 @@ from rnnbp.bptt.chunk import Chunks, DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkTape
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import parts_of
-from rnnbp.inputs.problem import Problem, pose
+from rnnbp.inputs.pose import pose
+from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Shape
 from rnnbp.planning.costs import KINDS, Costs

@@ -6,8 +6,8 @@ from rnnbp.bptt.calibration import remembered
 from rnnbp.bptt.disk_costs import with_disk
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.models import as_model, feature_shape
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import as_model, feature_shape
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.numerics import shown as a_value
 from rnnbp.optim import Optimizer

@@ -8,10 +8,10 @@ from rnnbp.bptt.resolve import Resolved
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import optional_flag
 from rnnbp.planning.budget import shown
-from rnnbp.support import bars
+from rnnbp.support import late_bars
 
 
-class Progress(bars.LateBar):
+class Progress(late_bars.LateBar):
     """A bar of steps run forward, rebuilt and run backward; called after each action."""
 
     def __init__(
@@ -48,6 +48,6 @@ def progress_of(
     TypeError for what is no bool.
     """
     asked = optional_flag("progress", asked)
-    if not bars.wanted(asked):
+    if not late_bars.wanted(asked):
         return nullcontext()
-    return Progress(resolved, whole=whole, after=0 if asked else bars.LATE)
+    return Progress(resolved, whole=whole, after=0 if asked else late_bars.LATE)

@@ -18,8 +18,8 @@ from rnnbp.bptt.resolve import Resolved
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run_sums import RunSums
 from rnnbp.inputs.chunk_losses import ChunkLosses
+from rnnbp.inputs.held import Held
 from rnnbp.inputs.states import States
-from rnnbp.inputs.streams import Held
 from rnnbp.ledger import Ledger
 from rnnbp.planning.live_states import LiveStates
 from rnnbp.planning.predicted_ledger import OUTPUTS

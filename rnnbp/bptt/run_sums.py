@@ -18,7 +18,7 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.horizon import cuts
 from rnnbp.inputs.states import States
-from rnnbp.losses.base import Scalar
+from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Nest
 
 

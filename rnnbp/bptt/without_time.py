@@ -12,8 +12,8 @@ from rnnbp.checks.arrays import REAL, as_array, plain
 from rnnbp.graph.model_split import recurrents
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike, SeriesLike
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import as_model
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.numerics import Array, ShapeError

@@ -18,8 +18,8 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import symbol_layers
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.models import as_model, feature_shape
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import as_model, feature_shape
 from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from rnnbp.losses.named import NAMED
 from rnnbp.numerics import Array, Shape

@@ -11,8 +11,8 @@ from typing import TypeAlias, final
 from rnnbp.actions import Action
 from rnnbp.bptt import BudgetError, Costs, Forecast, plan
 from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Shape
 from rnnbp.planning.budget import with_margin
 from rnnbp.planning.forecast import forecast_of

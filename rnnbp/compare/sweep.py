@@ -17,8 +17,8 @@ from rnnbp.compare.rows import SLOWEST, LeftOut, Row
 from rnnbp.compare.sweep_arguments import SHARES, checked, chunk_length, plain_x
 from rnnbp.compare.table import Comparison
 from rnnbp.inputs.given import ModelLike, SeriesLike
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Array, optional_flag, positive_int
 from rnnbp.schedules import All
 from rnnbp.storage import JSON

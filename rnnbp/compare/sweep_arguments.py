@@ -11,7 +11,7 @@ import numpy as np
 from rnnbp.checks.arrays import plain
 from rnnbp.compare.choices import compared
 from rnnbp.inputs.given import SeriesLike
-from rnnbp.inputs.problem import DEFAULT_CHUNK
+from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.numerics import Array, Dtype, ShapeError, positive_int
 from rnnbp.support.nearest import hint
 

@@ -15,7 +15,7 @@ from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import Problem
 from rnnbp.losses import Loss
-from rnnbp.losses.function import as_loss
+from rnnbp.losses.as_loss import as_loss
 from rnnbp.numerics import flag, real_number, shown
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike

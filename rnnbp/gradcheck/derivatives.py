@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnbp.gradcheck.result import GradientCheck, GradientError
-from rnnbp.losses.base import Scalar
+from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Dtype, DtypeError, positive_int
 
 COMPLEX_STEP = 1e-30

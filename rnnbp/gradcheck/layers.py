@@ -17,7 +17,7 @@ from rnnbp.graph.node_checks import Values
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
 from rnnbp.layers.base import Layer
-from rnnbp.losses.base import Scalar
+from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Dtype, Saved, Shape, shown
 from rnnbp.rng import Context
 

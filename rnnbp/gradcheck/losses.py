@@ -15,7 +15,7 @@ from rnnbp.inputs.given import SeriesLike, TargetLike
 from rnnbp.inputs.problem import Problem
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
-from rnnbp.losses.base import Scalar
+from rnnbp.losses.outputs import Scalar
 from rnnbp.losses.own import Own
 from rnnbp.numerics import Array
 

@@ -14,11 +14,13 @@ from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.gradcheck.derivatives import Case
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.held import Held
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.objective import Objective as TakenObjective
-from rnnbp.inputs.problem import Problem, as_model, pose
-from rnnbp.inputs.streams import Held
-from rnnbp.losses.base import Scalar
+from rnnbp.inputs.pose import pose
+from rnnbp.inputs.problem import Problem
+from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Dtype
 from rnnbp.rng import Context
 from rnnbp.runners.backend import Backend

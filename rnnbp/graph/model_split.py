@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.layers.embedding import Embedding, OneHot, Symbols
+from rnnbp.layers.embedding import Embedding
+from rnnbp.layers.one_hot import OneHot
+from rnnbp.layers.symbols import Symbols
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.prepared import Remembered
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rnnbp.layers.base import Given, Layer
-from rnnbp.layers.merge import Add, Multiply, Subtract
-from rnnbp.layers.pointwise import Scale
+from rnnbp.layers.linear import Scale
+from rnnbp.layers.merge import Multiply
+from rnnbp.layers.sums import Add, Subtract
 from rnnbp.layers.symbolic import Symbolic
 from rnnbp.numerics import Shape, positive_int, shown
 from rnnbp.wording.arguments import takes

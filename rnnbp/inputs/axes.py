@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.inputs.streams import Held, Series
+from rnnbp.inputs.held import Held
+from rnnbp.inputs.series import Series
 from rnnbp.layers.dense import Dense
-from rnnbp.layers.embedding import Symbols
+from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Shape, ShapeError
 
 WITHOUT_BATCH = "axis 1, the batch, is missing; give x[:, None] if it is one sequence"

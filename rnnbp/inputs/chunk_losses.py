@@ -9,13 +9,14 @@ import numpy as np
 
 from rnnbp.inputs.given import TargetLike
 from rnnbp.inputs.objective import Objective
-from rnnbp.inputs.padding import weighted_span
 from rnnbp.inputs.problem import Problem
-from rnnbp.inputs.streams import counted_from
+from rnnbp.inputs.series import counted_from
+from rnnbp.inputs.weighted import weighted_span
 from rnnbp.ledger import alone
-from rnnbp.losses.base import Scalar
 from rnnbp.losses.function import FunctionLoss
-from rnnbp.losses.own import Own, fitting, not_finite, read_only
+from rnnbp.losses.outputs import Scalar
+from rnnbp.losses.own import Own, read_only
+from rnnbp.losses.returned import fitting, not_finite
 from rnnbp.machine.finite import first_bad
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, lies

@@ -12,12 +12,15 @@ import numpy as np
 from rnnbp.checks.batch_first import warn_if_known, warn_if_prefixes
 from rnnbp.inputs import cures
 from rnnbp.inputs.given import SeriesLike, TargetLike
+from rnnbp.inputs.held import AT_ONCE, BLOCK, Held
 from rnnbp.inputs.logits import warn_of_probabilities
 from rnnbp.inputs.padding import check_weights, end_of
 from rnnbp.inputs.problem import Problem
-from rnnbp.inputs.streams import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
+from rnnbp.inputs.series import Series, counted_from, series
+from rnnbp.inputs.streams import Stream
 from rnnbp.losses import Loss
-from rnnbp.losses.function import FunctionLoss, as_loss, check_loss
+from rnnbp.losses.as_loss import as_loss, check_loss
+from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.own import LossFunction, Own
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.storage import PathLike

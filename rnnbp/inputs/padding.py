@@ -7,96 +7,21 @@ Without Recurrents a step sees itself alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Literal, NoReturn, TypeAlias, final
+from typing import Literal
 
 import numpy as np
 
 from rnnbp.checks.arrays import is_stream
 from rnnbp.inputs.given import SeriesLike
-from rnnbp.inputs.streams import BLOCK, Check, Held, Series, Stream, series
+from rnnbp.inputs.held import BLOCK, Check, Held
+from rnnbp.inputs.padded import NEVER, Cleaned, Masked, Padded, Unusable, refuse
+from rnnbp.inputs.series import Series, series
+from rnnbp.inputs.streams import Stream
+from rnnbp.inputs.weighted import last_weighted
 from rnnbp.numerics import Array, Dtype, NonFiniteError
 
-Unusable: TypeAlias = Callable[[Array], Array]
-"""Steps of x, (L, B, ...) -> (L, B), True where there is what cannot be used."""
-NEVER = np.iinfo(np.int64).max
 AT_ONE_LOOK = 2**26
 """Elements of an array that are checked by one call, which Ctrl-C does not interrupt."""
-
-
-@final
-class Padded(Held):
-    """x that is read as 0 from a step of each row on: NaN times a delta of 0 would be NaN.
-
-    Args:
-        end: (B,) the number of that step.
-    """
-
-    def __init__(self, x: Held, end: Array) -> None:
-        super().__init__(x.given, fresh=True)
-        self.end = end
-
-    def read(self, span: slice) -> Array:
-        found = super().read(span)
-        found[np.arange(span.start, span.stop)[:, None] >= self.end] = 0
-        return found
-
-    again = read
-
-
-@final
-class Masked(Held):
-    """x that is read as 0 at steps without weight that cannot be used: for a model without
-    Recurrents."""
-
-    def __init__(self, x: Held, weights: Held, unusable: Unusable) -> None:
-        super().__init__(x.given, fresh=True)
-        self.weights, self.unusable = weights, unusable
-
-    def read(self, span: slice) -> Array:
-        found = super().read(span)
-        found[self.unusable(found) & ~(self.weights.read(span) > 0)] = 0
-        return found
-
-    again = read
-
-
-@final
-class Cleaned:
-    """Checks the pieces of a stream; what cannot be used, and all that follows in its row, becomes
-    0.
-
-    Args:
-        last: (B,) the last step of each row that has weight; None where that is not known yet.
-    """
-
-    def __init__(self, check: Check, unusable: Unusable, batch: int, last: Array | None) -> None:
-        self.check, self.unusable, self.last = check, unusable, last
-        self.end = np.full(batch, NEVER)
-        self.any = False
-
-    def __call__(self, piece: Array, start: int) -> Array:
-        try:
-            self.check(piece, start)
-        except (ValueError, IndexError):
-            bad, self.any = self.unusable(piece), True
-            first = np.where(bad.any(axis=0), start + bad.argmax(axis=0), NEVER)
-            if self.last is not None:
-                first[first <= self.last] = NEVER
-            self.end = np.minimum(self.end, first)
-            piece = self._zeroed(piece, start)
-            try:
-                self.check(piece, start)
-            except (ValueError, IndexError) as error:
-                _refuse(error)
-            return piece
-        return self._zeroed(piece, start) if self.any else piece
-
-    def _zeroed(self, piece: Array, start: int) -> Array:
-        steps = np.arange(start, start + len(piece))[:, None]
-        return np.where(
-            (steps >= self.end).reshape(*piece.shape[:2], *[1] * (piece.ndim - 2)), 0, piece
-        )
 
 
 def checked(
@@ -111,7 +36,7 @@ def checked(
     """
     if isinstance(x, Stream):
         weights = _weights(x, mask)
-        last = _last_weighted(weights) if isinstance(weights, Held) else None
+        last = last_weighted(weights) if isinstance(weights, Held) else None
         x.check(check, Cleaned(check, unusable, x.shape[0], last) if weights is not None else None)
         return x
     try:
@@ -126,7 +51,7 @@ def checked(
         except (ValueError, IndexError) as error:
             if not time:
                 raise
-            _refuse(error)
+            refuse(error)
         return padded
     return x
 
@@ -144,7 +69,7 @@ def _padded(x: Held, unusable: Unusable, weights: Held | str, *, time: bool) -> 
         return Masked(x, weights, unusable)
     end = _first(x, unusable)
     if isinstance(weights, Held):
-        end[end <= _last_weighted(weights)] = NEVER
+        end[end <= last_weighted(weights)] = NEVER
     return Padded(x, end)
 
 
@@ -185,13 +110,6 @@ def _look(x: Held, check: Check, dtype: Dtype) -> None:
         x.check(check)
 
 
-def _refuse(error: Exception) -> NoReturn:
-    raise type(error)(
-        f"{error}; the mask has weight there or at a later step of that sequence, which the state "
-        f"would carry it to: put 0 in the place of padding at the beginning, or move it to the end"
-    ) from None
-
-
 def _first(x: Held, unusable: Unusable) -> Array:
     """(B,) the first step of each row that cannot be used."""
     rows, first = max(1, BLOCK // max(1, int(np.prod(x.shape)))), np.full(x.shape[0], NEVER)
@@ -200,29 +118,3 @@ def _first(x: Held, unusable: Unusable) -> Array:
         found = np.where(bad.any(axis=0), start + bad.argmax(axis=0), NEVER)
         first = np.minimum(first, found)
     return first
-
-
-def _last_weighted(mask: Held) -> Array:
-    """For each row of a mask (T, B) its last step of weight above 0, or −1."""
-    rows, last = max(1, BLOCK // max(1, mask.shape[0])), np.full(mask.shape[0], -1)
-    for start in range(0, mask.steps, rows):
-        some = mask.read(slice(start, min(start + rows, mask.steps))) > 0
-        at = start + len(some) - 1 - np.argmax(some[::-1], axis=0)
-        last = np.where(some.any(axis=0), at, last)
-    return last
-
-
-def weighted_span(mask: Series | None, blocks: Iterable[slice], steps: int) -> tuple[int, int]:
-    """The first and the last of ``steps`` steps that have weight, of any row; (0, 0) for none.
-
-    Args:
-        mask: (T, B), of which all has come. blocks: parts of it, in order.
-    """
-    if mask is None:
-        return 0, steps - 1
-    first, last = steps, 0
-    for span in blocks:
-        some = np.flatnonzero((mask.again(span) > 0).any(axis=1))
-        if some.size:
-            first, last = min(first, span.start + int(some[0])), span.start + int(some[-1])
-    return min(first, last), last

@@ -13,7 +13,7 @@ from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.given import StateLike
 from rnnbp.machine.finite import first_bad
-from rnnbp.numerics import Array, Dtype, DtypeError, NonFiniteError, ShapeError
+from rnnbp.numerics import Array, Dtype, DtypeError, NonFiniteError, Shape, ShapeError
 
 States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
@@ -66,28 +66,31 @@ def _checked_state(
             f"state {k} has {len(given)} arrays; its cell has {len(shapes)} states: "
             f"{', '.join(names)}; give all"
         )
-    found = []
-    for name, each, shape in zip(names, given, shapes, strict=True):
-        where = f"state {k}, {name}"
-        array = plain(where, each)
-        if not _is_array(each) or array.dtype not in (np.float32, np.float64):
-            kind = array.dtype if _is_array(each) else type(each).__name__
-            raise DtypeError(
-                f"{where}: expected an array of {dtype}, found {kind}; use np.asarray(..., "
-                f"'{dtype}')"
-            )
-        if array.shape != (batch, *shape):
-            raise ShapeError(
-                f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; "
-                f"{_cure(array, (batch, *shape))}"
-            )
-        if (at := first_bad(array)) is not None:
-            raise ValueError(
-                f"{where}: the value at {list(at)} is {array[at]}; states must be finite"
-            )
-        check_range(where, array, dtype)
-        found.append(array)
-    return tuple(found)
+    return tuple(
+        [
+            _checked(f"state {k}, {name}", each, (batch, *shape), dtype)
+            for name, each, shape in zip(names, given, shapes, strict=True)
+        ]
+    )
+
+
+def _checked(where: str, given: object, shape: Shape, dtype: Dtype) -> Array:
+    """One array of a state. Raises unless it has this shape and finite values."""
+    array = plain(where, given)
+    if not _is_array(given) or array.dtype not in (np.float32, np.float64):
+        kind = array.dtype if _is_array(given) else type(given).__name__
+        raise DtypeError(
+            f"{where}: expected an array of {dtype}, found {kind}; use np.asarray(..., '{dtype}')"
+        )
+    if array.shape != shape:
+        raise ShapeError(
+            f"{where}: expected shape (B, ...) = {shape}, found {array.shape}; "
+            f"{_cure(array, shape)}"
+        )
+    if (at := first_bad(array)) is not None:
+        raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
+    check_range(where, array, dtype)
+    return array
 
 
 def _is_array(given: object) -> bool:

@@ -1,6 +1,4 @@
-"""What has a time axis, read a chunk at a time: arrays, memory maps, and streams of pieces that
-come once.
-"""
+"""Streams of pieces that come once, kept in a file to be read again."""
 
 from __future__ import annotations
 
@@ -14,97 +12,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.checks.arrays import REAL, Sliceable, as_array, as_read, is_stream, sliceable
-from rnnbp.checks.mapped import mapped_file
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, fix_sizes
+from rnnbp.checks.arrays import REAL, as_array
+from rnnbp.inputs.held import BLOCK, Check
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 from rnnbp.storage import PathLike, StorageError
 from rnnbp.storage.scratch import ScratchFile
 
-BLOCK = 2**14
-"""Elements that are checked, cast or written at once."""
-AT_ONCE = 2**17
-"""Elements of an array in memory that are checked at once."""
-Check: TypeAlias = Callable[[Array, int], None]
-"""(steps, number of the first) -> None; raises for values that cannot be used."""
 Clean: TypeAlias = Callable[[Array, int], Array]
 """The same, and returns the steps with 0 for values that have no effect; raises for others."""
-
-
-class Held:
-    """An array (T, ...), in memory, memory-mapped, or of a library that reads slices from a file."""
-
-    known = True
-    """Whether the number of steps is known before all have come."""
-
-    def __init__(self, given: Sliceable, *, fresh: bool = False) -> None:
-        # slices of a view are plain arrays, and sooner made than those of a memory map
-        array = np.asarray(given).view() if isinstance(given, np.ndarray) else None
-        self.given: Sliceable = given if array is None else array
-        self._fixed = [] if array is None else fix_sizes([array])
-        self.steps: int = given.shape[0]
-        self.shape: Shape = tuple(given.shape[1:])
-        self.dtype = np.dtype(given.dtype)
-        self.array = None if fresh else array
-        """The whole, of which ``read`` returns views; None if each read makes a new array."""
-        self.fresh = self.array is None
-        """True if each read makes a new array."""
-        plain = type(given) is np.ndarray and given.base is None
-        self.mapped = not plain and (array is None or _by_map(array))
-        """True if it is, or may be, larger than memory."""
-        self._file = None if plain else mapped_file(array)
-        self.check_there()
-
-    def has(self, step: int) -> bool:
-        return step < self.steps
-
-    def read(self, span: slice) -> Array:
-        self.check_there()
-        if span.stop > self.steps:
-            raise ShapeError(
-                f"target and mask must be as long as x, found one of {self.steps} steps; end them "
-                "alike"
-            )
-        found: Array = self.given[span]
-        if type(found) is not np.ndarray:  # of a file, or a memory map
-            found = as_read("what was read from a file", found)
-        if self.fresh:
-            self._check(found, span)
-            found = (
-                found if found.base is None else found.copy()
-            )  # it may be a part of something larger
-        return found
-
-    def check_there(self) -> None:
-        """Raise StorageError where its file was cut short.
-
-        Memory that is gone would be read otherwise, which ends the process. What another process
-        does between this look and the reading is not seen.
-        """
-        if self._file is not None:
-            self._file.check()
-
-    def _check(self, found: Array, span: slice) -> None:
-        """Raise for slices that are not what the whole was said to be."""
-        expected = (span.stop - span.start, *self.shape)
-        if found.shape != expected or found.dtype != self.dtype:
-            raise ShapeError(
-                f"steps {span.start} to {span.stop} were read as {found.dtype} of shape "
-                f"{found.shape}, expected {self.dtype} of shape {expected}; give an array, or "
-                "repair what reads the slices"
-            )
-
-    again = read
-
-    def check(self, check: Check) -> None:
-        """Check all steps, a block at a time: nothing of the length of the sequence is made."""
-        block = BLOCK if self.mapped else AT_ONCE
-        rows = max(1, block // max(1, math.prod(self.shape)))
-        for start in range(0, self.steps, rows):
-            check(self.read(slice(start, min(start + rows, self.steps))), start)
-
-    def close(self) -> None:
-        """The array may be resized again."""
-        self._fixed.clear()
 
 
 class Stream:
@@ -129,7 +44,7 @@ class Stream:
         self, name: str, pieces: Iterator[object], steps: int | None, folder: PathLike | None
     ) -> None:
         self.name, self.declared, self._file = name, steps, ScratchFile(folder)
-        first = next((_array(name, piece) for piece in pieces), None)
+        first = next((array_of(name, piece) for piece in pieces), None)
         if first is None:
             raise ShapeError(
                 f"{name} is a stream that ends before its first piece; give an iterator not used "
@@ -207,7 +122,7 @@ class Stream:
                     f"{self.name} is a stream whose pieces have no steps; give arrays (steps, ...)"
                 )
             return
-        piece = _array(self.name, piece)
+        piece = array_of(self.name, piece)
         where = f"{self.name}: the piece from step {self.arrived}"
         if piece.dtype != self.given:
             raise DtypeError(
@@ -271,41 +186,5 @@ class Stream:
             ) from error
 
 
-@contextlib.contextmanager
-def counted_from(start: int) -> Iterator[None]:
-    """Errors of what is checked in parts say from which step they count."""
-    try:
-        yield
-    except (ValueError, TypeError, IndexError) as error:
-        if start:
-            error.add_note(f"steps are counted from step {start} of the sequence")
-        raise
-
-
-Series: TypeAlias = Held | Stream
-
-
-def series(
-    name: str, given: object, steps: int | None = None, folder: PathLike | None = None
-) -> Series:
-    """``given`` as one of the two. What has an ``__iter__`` but no length is a stream."""
-    if is_stream(given):
-        return Stream(name, iter(given), steps, folder)
-    found = Held(given if sliceable(given) else _array(name, given))
-    if steps is not None and found.steps != steps:
-        raise ShapeError(
-            f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for "
-            "streams"
-        )
-    return found
-
-
-def _by_map(array: object) -> bool:
-    """Whether it is a memory map, or a view of one."""
-    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
-        array = array.base
-    return isinstance(array, np.memmap)
-
-
-def _array(name: str, given: object) -> Array:
+def array_of(name: str, given: object) -> Array:
     return as_array(name, given, kinds=REAL + "c", axes="(T, B, ...)")

@@ -69,10 +69,8 @@ class Convolution(Layer):
         name: str | None = None,
     ) -> None:
         kind = type(self).__name__
-        self.n_in, self.n_out = (
-            positive_int(f"{kind}: n_in", n_in),
-            positive_int(f"{kind}: n_out", n_out),
-        )
+        self.n_in = positive_int(f"{kind}: n_in", n_in)
+        self.n_out = positive_int(f"{kind}: n_out", n_out)
         super().__init__(name=name)
         self.windows = _windows(kind, self.axes, kernel, stride, padding, dilation)
         numbers, dtype = generator_of(kind, rng), float_dtype(dtype)

@@ -10,68 +10,12 @@ from scipy import sparse
 
 from rnnbp import machine
 from rnnbp.initializers import InitializerLike, generator_of, initialize
-from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
+from rnnbp.layers.symbols import NUMBER, Symbols
 from rnnbp.machine import arrays as compiled
 from rnnbp.machine import symbols as by_symbol
-from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, positive_int
 from rnnbp.rng import RngLike
-
-NUMBER = 8
-"""Bytes of a symbol, or of its place, in a copy."""
-
-
-class Symbols(Layer):
-    """A layer whose input (...) is integers in [0, ``n_symbols``), so that no delta goes further
-    back.
-
-    Raises DtypeError for an input that is not of integers, IndexError for one outside the range.
-    """
-
-    symbols = True
-    n_symbols: int
-    n_out: int
-
-    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array | None, ...]:
-        return (None,)
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) != 1:
-            raise ShapeError(
-                f"{self}: takes one input of symbols, found {len(shapes)}; give each its own layer"
-            )
-        if shapes[0] not in (None, ()):
-            raise ShapeError(
-                f"{self}: input must have no feature axes, its elements are symbols; found feature "
-                f"shape {shapes[0]}; give it shape (T, B); among floats, give one-hot columns to a "
-                "Dense instead"
-            )
-        return ((self.n_out,),)
-
-    def check(self, x: Array) -> None:
-        """Raise unless ``x`` holds integers in range."""
-        if x.dtype.kind not in "iu":
-            raise DtypeError(
-                f"{self}: input must hold integers, found dtype {x.dtype}; convert it with "
-                "x.astype(int)"
-            )
-        if x.size == 0 or ((x.dtype.kind == "u" or x.min() >= 0) and x.max() < self.n_symbols):
-            return
-        at = tuple(int(i) for i in np.argwhere((x < 0) | (x >= self.n_symbols))[0])
-        cure = (
-            "count symbols from 0"
-            if x[at] < 0
-            else f"build the layer for {int(x.max()) + 1} symbols"
-        )
-        if x.max() == self.n_symbols and x.min() == 1:
-            cure = f"count symbols from 0, as x - 1, or {cure}"
-        raise IndexError(
-            f"{self}: input must lie in [0, {self.n_symbols}), found {x[at]} at {list(at)} of "
-            f"shape {x.shape}; {cure}"
-        )
-
-    def describe(self) -> str:
-        return f"{self.n_symbols}"
 
 
 @final
@@ -147,49 +91,6 @@ class Embedding(Symbols):
 
     def describe(self) -> str:
         return f"{self.n_symbols}, {self.n_out}"
-
-
-@final
-class OneHot(Symbols):
-    """y = 1 at x, 0 elsewhere. Keeps nothing.
-
-    Args:
-        n_symbols: number of symbols, the size of y.
-        dtype: of y if the layer is called alone, or if the model has no parameters.
-        name: its name in ``repr`` and errors.
-
-    Shapes: x (...) of integers → y (..., n_symbols), in the dtype of the model that the layer is
-    in.
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.OneHot(3)(np.array([2, 0])).tolist()
-    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
-    """
-
-    typed = True
-
-    def __init__(
-        self, n_symbols: int, dtype: npt.DTypeLike = "float32", *, name: str | None = None
-    ) -> None:
-        super().__init__(name=name)
-        self.params = {}
-        self.n_symbols = self.n_out = positive_int("OneHot: n_symbols", n_symbols)
-        self.dtype = float_dtype(dtype)
-
-    def forward(self, x: Array, *, dtype: npt.DTypeLike | None = None) -> tuple[Array, Saved]:
-        x = np.array(x)  # what is looked at must not change before it is used
-        self.check(x)
-        y = np.zeros((*x.shape, self.n_symbols), self.dtype if dtype is None else dtype)
-        places = x.astype(np.intp, copy=False).reshape(-1)
-        places += np.arange(0, y.size, self.n_symbols)
-        y.reshape(-1)[places] = 1
-        return y, ()
-
-    def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps()
-
-    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        return Scratch(flags=(2 * NUMBER * rows, 0, 0))
 
 
 def _normal(rng: np.random.Generator, shape: Shape) -> Array:

@@ -1,13 +1,10 @@
-"""Layers with several inputs, or several outputs."""
+"""Layers of two or more inputs of one size, and their products."""
 
 from __future__ import annotations
 
 import math
 from functools import reduce
-from itertools import accumulate
 from typing import final
-
-import numpy as np
 
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
@@ -17,10 +14,6 @@ from rnnbp.numerics import (
     Saved,
     Shape,
     ShapeError,
-    mismatch,
-    positive_int,
-    require_features,
-    whole_number,
 )
 
 
@@ -69,93 +62,6 @@ def _repeated(a: Shape, b: Shape) -> str:
 
 
 @final
-class Add(Merge):
-    """y = x_1 + … + x_n. Keeps nothing.
-
-    Args:
-        n_inputs: n ≥ 2.
-        name: its name in ``repr`` and errors.
-
-    Shapes: every x_k (...) → y (...), one shape.
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.Add()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
-    [4.0, 6.0]
-    """
-
-    spare = (0, 0, 0)
-    passes = True
-
-    def __init__(self, n_inputs: int = 2, *, name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.n_inputs = whole_number("Add: n_inputs", n_inputs, least=2)
-
-    def forward(self, *xs: Array) -> tuple[Array, Saved]:
-        self.check(xs)
-        y = xs[0] + xs[1]
-        for x in xs[2:]:
-            y += x
-        return y, ()
-
-    def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps()
-
-    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
-        return (reduce(ops.add, xs),)
-
-    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return (dy,) * self.n_inputs
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) not in (1, self.n_inputs):
-            raise ShapeError(
-                f"{self}: adds {self.n_inputs} inputs, found {len(shapes)}; build "
-                f"Add({len(shapes)})"
-            )
-        return super().output_shapes(*shapes)
-
-    def describe(self) -> str:
-        return "" if self.n_inputs == 2 else f"{self.n_inputs}"
-
-
-@final
-class Subtract(Merge):
-    """y = a − b. Keeps nothing.
-
-    Args:
-        name: its name in ``repr`` and errors.
-
-    Shapes: a (...), b (...) → y (...), one shape.
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.Subtract()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
-    [-2.0, -2.0]
-    """
-
-    spare = (0, 0, 0)
-
-    def forward(self, a: Array, b: Array) -> tuple[Array, Saved]:
-        self.check((a, b))
-        return a - b, ()
-
-    def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps()
-
-    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
-        return (ops.sub(*xs),)
-
-    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return dy, -dy
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) != 2:
-            raise ShapeError(
-                f"{self}: takes 2 inputs, found {len(shapes)}; nest differences of more"
-            )
-        return super().output_shapes(*shapes)
-
-
-@final
 class Multiply(Merge):
     """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs.
 
@@ -193,61 +99,3 @@ class Multiply(Merge):
         for x in saved[:k] + saved[k + 1 :]:
             dy = dy * x
         return dy
-
-
-@final
-class Concat(Layer):
-    """The inputs side by side along the last axis. Keeps nothing: the sizes are the layer's own.
-
-    Args:
-        sizes: the size of each input.
-        name: its name in ``repr`` and errors.
-
-    Shapes: x_k (..., sizes[k]) → y (..., Σ sizes).
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.Concat(2, 1)(np.zeros((5, 2)), np.ones((5, 1))).shape
-    (5, 3)
-    """
-
-    spare = (0, 0, 0)
-    passes = True
-
-    def __init__(self, *sizes: int, name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.params = {}
-        if len(sizes) < 2:
-            raise ValueError(f"Concat: give the size of each input, at least 2; found {sizes}")
-        self.sizes = tuple([positive_int("Concat: size", n) for n in sizes])
-
-    def forward(self, *xs: Array) -> tuple[Array, Saved]:
-        self._check_count(len(xs))
-        for k, (x, n) in enumerate(zip(xs, self.sizes, strict=True)):
-            require_features(self, x, (n,), f"input {k}")
-        return np.concatenate(xs, axis=-1), ()
-
-    def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps()
-
-    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
-        return (ops.concat(*xs),)
-
-    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return tuple(np.split(dy, list(accumulate(self.sizes[:-1])), axis=-1))
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        self._check_count(len(shapes))
-        for k, (shape, n) in enumerate(zip(shapes, self.sizes, strict=True)):
-            if shape is not None and shape != (n,):
-                raise ShapeError(mismatch(self, (n,), shape, f"input {k}"))
-        return ((sum(self.sizes),),)
-
-    def _check_count(self, found: int) -> None:
-        if found != len(self.sizes):
-            raise ShapeError(
-                f"{self}: joins {len(self.sizes)} inputs, found {found}; name as many sizes as "
-                "inputs"
-            )
-
-    def describe(self) -> str:
-        return ", ".join(map(str, self.sizes))

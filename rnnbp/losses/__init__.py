@@ -53,15 +53,11 @@ Masks are of steps. Where only some elements of a target are known, the others a
 from typing import TYPE_CHECKING
 
 from rnnbp.losses.base import Loss
+from rnnbp.losses.binary_cross_entropy import BinaryCrossEntropy
 from rnnbp.losses.cross_entropy import CrossEntropy
-from rnnbp.losses.elementwise import (
-    BinaryCrossEntropy,
-    Elementwise,
-    Huber,
-    MeanAbsoluteError,
-    MeanSquaredError,
-)
+from rnnbp.losses.elementwise import Elementwise
 from rnnbp.losses.per_step import PerStep
+from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 from rnnbp.losses.whole_sequence import WholeSequence
 from rnnbp.wording.attributes import refusing
 

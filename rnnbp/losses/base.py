@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, SupportsFloat, TypeAlias, final
+from typing import ClassVar, SupportsFloat, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -16,12 +16,11 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.functions import note_call
 from rnnbp.checks.mapped import check_there
 from rnnbp.losses.calls import called_with, other_axes
+from rnnbp.losses.outputs import Scalar, check_outputs, check_weightless, first_true
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, shown
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
 
-Scalar: TypeAlias = Any  # float, but for gradcheck, and callers compare it as one
-"""A float; a complex number for complex outputs, which gradcheck uses."""
 New: TypeAlias = Callable[[Shape, Dtype], Array]
 
 
@@ -254,57 +253,3 @@ class Loss(Named, ABC):
                 f"give a mask with a True, or leave out what is padding alone"
             )
         return total
-
-
-@final
-class NoLoss(Loss):
-    """The loss of a window without weight: 0, whatever its targets, so that its state is carried
-    on.
-    """
-
-    spare = 0.0
-
-    def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
-        self._weights(weights, outputs[:2])
-        return 1.0
-
-    def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
-        return 0.0, np.zeros_like(y)
-
-
-def check_outputs(loss: Loss, y: Like) -> Array:
-    y = plain("outputs", y, loss)
-    if y.dtype not in (np.float32, np.float64, np.complex128):
-        raise DtypeError(
-            f"{loss}: outputs are float32 or float64, found dtype {y.dtype}; use "
-            "y.astype(np.float32)"
-        )
-    return y
-
-
-def check_weightless(who: object, dy: object, weights: Like | None) -> None:
-    """Raise ValueError unless dy (T, B, ...) is 0 at steps of weight 0, weights (T, B)."""
-    if weights is None or not isinstance(dy, np.ndarray):
-        return
-    left_out = np.asarray(weights) == 0
-    if (
-        left_out.shape != dy.shape[: left_out.ndim]
-        or not left_out.any()
-        or not (rows := dy[left_out]).any()
-    ):
-        return
-    if (at := first_true((rows != 0) & np.isfinite(rows))) is not None:
-        place = [*np.argwhere(left_out)[at[0]].tolist(), *at[1:]]
-        raise ValueError(
-            f"{who}: dy is not 0 at steps of weight 0: {rows[at]} at {place}; multiply by "
-            f"mask[..., None], and count only what the mask counts"
-        )
-
-
-def first_true(bad: Array) -> tuple[int, ...] | None:
-    """The index of the first True."""
-    return tuple(np.argwhere(bad)[0].tolist()) if bad.any() else None
-
-
-def sum_of(losses: Array) -> Scalar:
-    return losses.sum(dtype=np.complex128 if losses.dtype.kind == "c" else np.float64).item()

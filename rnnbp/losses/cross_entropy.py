@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp import machine
 from rnnbp.checks.arrays import plain
-from rnnbp.losses.base import Loss, New, Scalar, check_outputs, first_true, sum_of
+from rnnbp.losses.base import Loss, New
 from rnnbp.losses.class_weights import ClassWeight, vector_of
+from rnnbp.losses.outputs import Scalar, check_outputs, first_true, sum_of
 from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number
 
@@ -101,6 +102,23 @@ class CrossEntropy(Loss):
     ) -> tuple[Array, Array | None]:
         """(a copy of the targets with 0 where the weight is 0, weights), each flat: (N,)."""
         t = plain("target", target, self)
+        self._check_classes(t, outputs)
+        self._same_shape("target", t.shape, outputs[:-1])
+        k = outputs[-1]
+        w = self._weights(weights, outputs[:-1])
+        if w is not None:
+            w = np.broadcast_to(w, t.shape)
+            t = np.where(w > 0, t, t.dtype.type(0))
+        found = t.astype(np.int64).reshape(-1)
+        if found.size and found.view(np.uint64).max() >= k:  # what is below 0 is far above, seen so
+            at = first_true((t < 0) | (t >= k)) or ()
+            raise ValueError(
+                f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); {_cure(t, w, k)}"
+            )
+        return found, None if w is None else w.reshape(-1)
+
+    def _check_classes(self, t: Array, outputs: Shape) -> None:
+        """Raise unless targets can be classes of outputs (..., K), whatever their values."""
         if outputs and t.shape == outputs:
             raise ShapeError(
                 f"{self}: target has the outputs' own shape {t.shape}, as if one-hot; "
@@ -123,18 +141,6 @@ class CrossEntropy(Loss):
                 f"{self}: class_weight has {len(self.class_weight)} numbers for {k} classes; give "
                 f"{k}"
             )
-        self._same_shape("target", t.shape, outputs[:-1])
-        w = self._weights(weights, outputs[:-1])
-        if w is not None:
-            w = np.broadcast_to(w, t.shape)
-            t = np.where(w > 0, t, t.dtype.type(0))
-        found = t.astype(np.int64).reshape(-1)
-        if found.size and found.view(np.uint64).max() >= k:  # what is below 0 is far above, seen so
-            at = first_true((t < 0) | (t >= k)) or ()
-            raise ValueError(
-                f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); {_cure(t, w, k)}"
-            )
-        return found, None if w is None else w.reshape(-1)
 
     def describe(self) -> str:
         weight = "" if self.class_weight is None else f"class_weight of {len(self.class_weight)}"

@@ -4,59 +4,23 @@ calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MethodType
 from typing import TypeAlias
 
 import numpy as np
 
+from rnnbp.losses.differences import Given, check_alike, differ, difference, size_of, sums_differ
 from rnnbp.numerics import Array
-from rnnbp.support.prepared import Remembered
 
 Call: TypeAlias = Callable[..., tuple[object, object]]
 """(y, target or None, ...) -> (value or values, dy), of any number of steps."""
-Given: TypeAlias = tuple[Array | None, ...]
-"""What a function is called with; all have the steps as their first axis."""
 LARGE = 2**12
 """Bytes of a step of y, above which not all of its rows are doubled."""
 ASIDE = 4
 """Arrays of a step's size that the comparison takes."""
 CHANGED = 0.75
 """What the second of two equal steps is multiplied by, so that a difference of steps shows."""
-TOLERANCE = 3e-4
-"""The share by which numbers may differ: √eps of float32, in which a function may compute whatever
-y is.
-"""
-NOISE = 1e-5
-"""The same of a sum, as a share of what is summed, for terms that cancel: 100 eps."""
-
-_passed = Remembered[object, set[object]](lambda function: set())
-"""Functions that need no check any more, and as what; of a method its object, with the function."""
-
-
-def has_passed(function: object, kind: type) -> bool:
-    """True if a function has passed the check, as a loss of this kind."""
-    owner, key = _key(function, kind)
-    try:
-        return key in (_passed.get(owner) or ())
-    except TypeError:  # it has no hash, or no weak references
-        return False
-
-
-def note_passed(function: object, kind: type) -> None:
-    """Record that a function has passed the check, as a loss of this kind."""
-    owner, key = _key(function, kind)
-    try:
-        _passed.of(owner).add(key)
-    except TypeError:
-        return
-
-
-def _key(function: object, kind: type) -> tuple[object, tuple[type, object]]:
-    if isinstance(function, MethodType):
-        return function.__self__, (kind, function.__func__)
-    return function, (kind, None)
 
 
 @dataclass(frozen=True)
@@ -111,8 +75,8 @@ def _turned(call: Call, given: Given, spare: float) -> Cut:
     other, delta = _called(call, tuple([None if a is None else a.swapaxes(0, 1) for a in tall]))
     if _nothing(value, dy):
         return Cut(False)
-    text = "" if dy is None or delta is None else _difference("dy", dy, delta.swapaxes(0, 1), 0)
-    if _differ(float(value), [float(other)], _size(tall, dy)):
+    text = "" if dy is None or delta is None else difference("dy", dy, delta.swapaxes(0, 1), 0)
+    if differ(float(value), [float(other)], size_of(tall, dy)):
         text = f"{value:.4g} for {n} steps of one sequence, but {other:.4g} for one step of {n} sequences"
     return Cut(True, "" if text and _random(call, tall) else text)
 
@@ -145,14 +109,14 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
     for begin, part in zip((0, half), parts, strict=True):
         own, delta = _called(call, part)
         if np.ndim(value):
-            text = text or _difference("values", value[begin : begin + len(own)], own, begin)
+            text = text or difference("values", value[begin : begin + len(own)], own, begin)
         else:
             values.append(float(own))
         if dy is not None and delta is not None:
-            text = text or _difference("dy", dy[begin : begin + len(delta)], delta, begin)
+            text = text or difference("dy", dy[begin : begin + len(delta)], delta, begin)
         del own, delta  # before the next half is made
     if not np.ndim(value):
-        text = _sums(float(value), values, _size(given, dy), len(first)) or text
+        text = sums_differ(float(value), values, size_of(given, dy), len(first)) or text
     return Cut(True, "" if text and _random(call, given) else text)
 
 
@@ -166,62 +130,8 @@ def _nothing(value: Array, dy: Array | None) -> bool:
 def _called(call: Call, given: Given) -> tuple[Array, Array | None]:
     value, found = call(*given)
     dy = None if found is None else np.asarray(found)
-    _alike(dy, given[0])
+    check_alike(dy, given[0])
     return np.asarray(value), dy
-
-
-def _size(given: Given, dy: Array | None) -> float:
-    """Roughly the sum of magnitudes behind a value."""
-    if dy is None:
-        return 0.0
-    largest = sum(_largest(a) for a in given[:2] if a is not None and a.dtype.kind == "f")
-    return sum(float(np.abs(step).sum(dtype=np.float64)) for step in dy) * largest
-
-
-def _largest(array: Array) -> float:
-    found = max((float(np.abs(step).max()) for step in array if step.size), default=0.0)
-    return found if np.isfinite(found) else 0.0
-
-
-def _sums(whole: float, halves: list[float], size: float, steps: int) -> str:
-    """The difference of a value from the sum of its halves' values; "" for none."""
-    if not _differ(whole, halves, size):
-        return ""
-    total = sum(halves)
-    left, right = halves
-    return f"{whole:.4g} for {steps} steps, but {left:.4g} + {right:.4g} = {total:.4g} for their halves"
-
-
-def _differ(whole: float, parts: list[float], size: float) -> bool:
-    """True if a number is not the sum of others, relative to ``size``."""
-    scale = abs(whole) + sum(map(abs, parts))
-    return not abs(whole - sum(parts)) <= TOLERANCE * scale + NOISE * size
-
-
-def _difference(what: str, whole: Array, part: Array, begin: int) -> str:
-    """Where arrays differ by more than a share of the largest number; "" if nowhere."""
-    limit = TOLERANCE * max(_largest(whole), _largest(part))
-    for step, (a, b) in enumerate(_steps(whole, part), begin):
-        bad = ~(np.abs(a - b) <= limit)
-        if bad.any():
-            at = tuple(np.argwhere(bad)[0].tolist())
-            place = [step, *at]
-            return (
-                f"{what} {a[at]:.4g} at {place} among all steps, but {b[at]:.4g} among half of them"
-            )
-    return ""
-
-
-def _steps(whole: Array, part: Array) -> Iterator[tuple[Array, Array]]:
-    """Step by step, so that no array of the chunk's size is allocated."""
-    _alike(whole, part)
-    return zip(whole, part, strict=True)
-
-
-def _alike(a: Array | None, b: Array | None) -> None:
-    """Raise for arrays of different shapes; the run itself has a better error."""
-    if a is not None and b is not None and a.shape != b.shape:
-        raise ValueError("shapes differ")
 
 
 def _random(call: Call, given: Given) -> bool:

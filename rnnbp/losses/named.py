@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rnnbp.losses.base import Loss
+from rnnbp.losses.binary_cross_entropy import BinaryCrossEntropy
 from rnnbp.losses.cross_entropy import CrossEntropy
-from rnnbp.losses.elementwise import BinaryCrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError
+from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 from rnnbp.support.nearest import nearest
 from rnnbp.wording.other_losses import OURS
 

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.checks.arrays import plain
-from rnnbp.losses.base import Scalar, check_outputs, sum_of
-from rnnbp.losses.cuts import check_cut, has_passed, note_passed
-from rnnbp.losses.own import LossFunction, Own, derivative
+from rnnbp.losses.cuts import check_cut
+from rnnbp.losses.outputs import Scalar, check_outputs, sum_of
+from rnnbp.losses.own import LossFunction, Own
+from rnnbp.losses.passed import has_passed, note_passed
+from rnnbp.losses.returned import derivative
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast
 
 

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.checks.arrays import plain
-from rnnbp.losses.base import New, Scalar, check_outputs, check_weightless
-from rnnbp.losses.own import LossFunction, Own, derivative, mask_taken, number, without
+from rnnbp.losses.base import New
+from rnnbp.losses.outputs import Scalar, check_outputs, check_weightless
+from rnnbp.losses.own import LossFunction, Own, mask_taken, without
+from rnnbp.losses.returned import derivative, number
 from rnnbp.numerics import Array, Shape
 
 

@@ -19,7 +19,7 @@ from rnnbp.machine.cache_folder import folder
 from rnnbp.machine.errors import CompileError
 from rnnbp.machine.target import binding, generator, machine
 from rnnbp.support.aside import aside
-from rnnbp.support.bars import note
+from rnnbp.support.late_bars import note
 
 Function: TypeAlias = Callable[..., None]
 """A function in machine code, of integers and addresses."""

@@ -22,13 +22,16 @@ In a ``Trainer``, or ``fit``, nothing of this needs a loop.
 from typing import TYPE_CHECKING
 
 from rnnbp.optim.adagrad import Adagrad
-from rnnbp.optim.adaptive import Adam, AdamW, RMSProp
+from rnnbp.optim.adaptive import Adam, AdamW
 from rnnbp.optim.base import Optimizer
 from rnnbp.optim.clipping import clip_by_global_norm as clip_by_global_norm
 from rnnbp.optim.clipping import clip_by_value as clip_by_value
 from rnnbp.optim.clipping import clip_norm, clip_value
 from rnnbp.optim.lbfgs import LBFGSResult, lbfgs
-from rnnbp.optim.learning_rates import Constant, Cosine, OnPlateau, Schedule, StepDecay, WarmUp
+from rnnbp.optim.learning_rates import Constant, Cosine, StepDecay, WarmUp
+from rnnbp.optim.plateau import OnPlateau
+from rnnbp.optim.rated import Schedule
+from rnnbp.optim.rmsprop import RMSProp
 from rnnbp.optim.sgd import SGD
 from rnnbp.wording.attributes import refusing
 

@@ -8,7 +8,8 @@ from typing import ClassVar, final
 import numpy as np
 
 from rnnbp.numerics import Array
-from rnnbp.optim.groups import Check, Groups, not_negative, positive
+from rnnbp.optim.groups import Groups
+from rnnbp.optim.option_checks import Check, not_negative, positive
 from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
 from rnnbp.optim.squaring import Squaring

@@ -10,9 +10,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from rnnbp.numerics import Array, Dtype, ShapeError
+from rnnbp.optim.gradients import check_fit, check_grads
 from rnnbp.optim.groups import Group, Groups, matching, resolved
 from rnnbp.optim.hyperparameters import Hyperparameters
-from rnnbp.optim.parameters import Origin, Params, check_fit, check_grads, check_writable, distinct
+from rnnbp.optim.origin import Origin
+from rnnbp.optim.parameters import Params, check_writable, distinct
 from rnnbp.optim.rates import Rate, checked_rate, rate_at, size_of
 from rnnbp.optim.state import check_state
 from rnnbp.parameters import HasParams

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
-from rnnbp.numerics import flag, real_number, shown
+from rnnbp.numerics import shown
+from rnnbp.optim.option_checks import Check, Value, betas
 from rnnbp.optim.rates import Rate, checked_rate
 from rnnbp.support.nearest import hint
 
 Groups: TypeAlias = Mapping[str, Mapping[str, object]]
-Value: TypeAlias = float | bool
-Check: TypeAlias = Callable[[str, object], Value]
-"""Of an option: from its name in errors and what was given, the value. Raises TypeError or
-ValueError.
-"""
 
 EXAMPLE = '{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}'
 ELSEWHERE = {
@@ -27,26 +23,6 @@ ELSEWHERE = {
     "mu": "momentum",
 }
 """What other libraries call options."""
-
-
-def share(name: str, value: object) -> float:
-    """A number in [0, 1)."""
-    return real_number(name, value, least=0, below=1)
-
-
-def positive(name: str, value: object) -> float:
-    """A number above 0."""
-    return real_number(name, value, above=0)
-
-
-def not_negative(name: str, value: object) -> float:
-    """A number from 0."""
-    return real_number(name, value, least=0)
-
-
-def truth(name: str, value: object) -> bool:
-    """True or False."""
-    return flag(name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +124,6 @@ def _options(
             raise ValueError(
                 f"{place}: unknown option {shown(name)}{near}; it takes {', '.join(known)}"
             )
-
-
-def betas(place: str, given: object, checks: Mapping[str, Check]) -> tuple[Value, Value]:
-    """Adam's two, checked."""
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
-        raise TypeError(f"{place}: betas must be two numbers, (beta1, beta2), found {shown(given)}")
-    return checks["beta1"](f"{place}: beta1", given[0]), checks["beta2"](
-        f"{place}: beta2", given[1]
-    )
 
 
 def _group(names: tuple[str, ...], own: dict[str, Value | Rate]) -> Group:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.numerics import Array
-from rnnbp.optim.groups import ELSEWHERE, Check, betas
+from rnnbp.optim.groups import ELSEWHERE
+from rnnbp.optim.option_checks import Check, betas
 from rnnbp.optim.rates import Rate, checked_rate, rate_at
 from rnnbp.support.nearest import nearest
 from rnnbp.wording.renamed import warn_renamed

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeAlias, TypedDict
+from typing import TypedDict
 
-import numpy as np
-
-from rnnbp.numerics import Array, positive_int, real_number, shown
+from rnnbp.numerics import positive_int, real_number
 from rnnbp.optim.groups import matching
-from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
+from rnnbp.optim.lbfgs_search import Closure, LossNotFiniteError, Search
+from rnnbp.optim.parameters import Params, check_writable, distinct
 from rnnbp.support.ieee import ieee
-
-Closure: TypeAlias = Callable[[], tuple[float, Mapping[str, Array]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +41,6 @@ class _Options(TypedDict):
     maxfun: int
     gtol: float
     ftol: float
-
-
-class _LossNotFiniteError(Exception):
-    """Ends the search from inside SciPy."""
-
-
-class _Search:
-    """The loss as a function of one float64 vector, and the best point seen."""
-
-    def __init__(self, closure: Closure, params: dict[str, Array], frozen: Collection[str]) -> None:
-        self.closure, self.params, self.frozen = closure, params, frozen
-        self.best = np.concatenate([p.reshape(-1).astype(np.float64) for p in params.values()])
-        self.loss = math.inf
-        self.evaluations = self.iterations = 0
-
-    def evaluate(self, x: Array) -> tuple[float, Array]:
-        """(loss, gradient) at ``x``, a vector (n,) of all parameters one after another."""
-        self.assign(x)
-        found = self.closure()
-        if not isinstance(found, tuple) or len(found) != 2:
-            raise TypeError(
-                f"lbfgs: closure must give (loss, gradients by name), found {shown(found)}"
-            )
-        loss, grads = found
-        self.evaluations += 1
-        if not math.isfinite(loss):
-            raise _LossNotFiniteError(f"the loss is {loss} at evaluation {self.evaluations}")
-        check_grads("lbfgs", self.params, grads, self.frozen)
-        if loss < self.loss:
-            self.loss, self.best = float(loss), x.copy()
-        return float(loss), np.concatenate(
-            [grads[name].reshape(-1).astype(np.float64) for name in self.params]
-        )
-
-    def assign(self, x: Array) -> None:
-        """Write ``x`` into the parameters, rounded to their dtypes."""
-        start = 0
-        for p in self.params.values():
-            p[...] = x[start : start + p.size].reshape(p.shape)
-            start += p.size
-
-    def count(self, xk: Array) -> None:
-        self.iterations += 1
 
 
 @ieee
@@ -142,12 +96,12 @@ def lbfgs(
     if not arrays:
         raise ValueError(f"lbfgs: frozen={frozen!r} leaves no parameter to update; freeze fewer")
     check_writable("lbfgs", arrays)
-    search = _Search(closure, arrays, left)
+    search = Search(closure, arrays, left)
     converged, message = _minimised(search, options)
     return LBFGSResult(search.loss, search.iterations, search.evaluations, converged, message)
 
 
-def _minimised(search: _Search, options: _Options) -> tuple[bool, str]:
+def _minimised(search: Search, options: _Options) -> tuple[bool, str]:
     """(True if it converged, why it ended) of a search, which leaves the best point in the
     parameters.
     """
@@ -169,7 +123,7 @@ def _minimised(search: _Search, options: _Options) -> tuple[bool, str]:
             },
         )
         return bool(found.success), str(found.message)
-    except _LossNotFiniteError as stop:
+    except LossNotFiniteError as stop:
         if not math.isfinite(search.loss):
             raise FloatingPointError(
                 f"lbfgs: {stop}, the starting point; start from other parameters"

@@ -6,7 +6,9 @@ from typing import TypeAlias
 
 from rnnbp.checks.functions import name_of, note_call
 from rnnbp.numerics import real_number
-from rnnbp.optim.learning_rates import Constant, Cosine, OnPlateau, Schedule, StepDecay, WarmUp
+from rnnbp.optim.learning_rates import Constant, Cosine, StepDecay, WarmUp
+from rnnbp.optim.plateau import OnPlateau
+from rnnbp.optim.rated import Schedule
 
 Rate: TypeAlias = float | Schedule | OnPlateau
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from rnnbp.numerics import Array
 from rnnbp.optim.base import Optimizer
-from rnnbp.optim.groups import Check, Groups, not_negative, share, truth
+from rnnbp.optim.groups import Groups
 from rnnbp.optim.hyperparameters import check_momentum
+from rnnbp.optim.option_checks import Check, not_negative, share, truth
 from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
 from rnnbp.wording.renamed import renamed

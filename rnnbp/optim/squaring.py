@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnbp.numerics import Array
 from rnnbp.optim.base import Optimizer
-from rnnbp.optim.parameters import extents
+from rnnbp.optim.extents import extents
 
 
 @lru_cache
@@ -47,3 +47,11 @@ class Squaring(Optimizer):
 
 def _largest(x: Array) -> float:
     return extents([x])[0].largest
+
+
+def mean_square(mean: Array, g: Array, keep: float, scratch: Array) -> None:
+    """mean ← keep · mean + (1 − keep) · g², in place."""
+    mean *= keep
+    np.multiply(g, g, out=scratch)
+    scratch *= 1 - keep
+    mean += scratch

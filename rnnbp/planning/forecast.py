@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from rnnbp.actions import Action
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.horizon import check_horizon
+from rnnbp.inputs.models import as_model, feature_shape
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model, feature_shape
+from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.objects import fused_of, ways_of

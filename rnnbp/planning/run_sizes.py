@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from rnnbp.graph.graph import Graph
+from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import LossLike, Objective
-from rnnbp.inputs.streams import Held
 from rnnbp.losses import Loss
-from rnnbp.losses.function import needs_of
+from rnnbp.losses.as_loss import needs_of
 from rnnbp.numerics import Shape, lies
 from rnnbp.planning.sizes import Sizes
 from rnnbp.runners.backend import BackendLike

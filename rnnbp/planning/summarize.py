@@ -15,7 +15,8 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model, feature_shape
+from rnnbp.inputs.models import as_model, feature_shape
+from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, check_x_shape, positive_int
 from rnnbp.planning.rehearsal import Rehearsal

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
-from rnnbp.layers.embedding import Symbols
+from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Array, Dtype
 from rnnbp.runners.base import Runner
 from rnnbp.runners.runner_sizes import RunnerSizes

@@ -6,7 +6,7 @@ from typing import final
 
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
-from rnnbp.layers.embedding import Symbols
+from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Dtype
 from rnnbp.runners.backend import Backend, kernels
 from rnnbp.runners.base import Runner

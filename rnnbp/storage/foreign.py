@@ -10,8 +10,9 @@ from io import BufferedReader
 import numpy as np
 
 from rnnbp.numerics import Array, StorageError
+from rnnbp.storage.entries import BFLOAT16, Entry, foreign_entries
 from rnnbp.storage.errors import JSON, PathLike
-from rnnbp.storage.header import BFLOAT16, DIGEST, LONGEST, Entry, foreign_entries
+from rnnbp.storage.header import DIGEST, LONGEST
 from rnnbp.storage.reading import check_size, opened, read_into
 from rnnbp.storage.strict import room
 from rnnbp.storage.tensors import is_ours, load_tensors

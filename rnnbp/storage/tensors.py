@@ -18,8 +18,9 @@ import numpy as np
 
 from rnnbp.numerics import Array, StorageError, escaped
 from rnnbp.storage.atomic import replacing, write_all
+from rnnbp.storage.entries import Entry, entries
 from rnnbp.storage.errors import JSON, PathLike
-from rnnbp.storage.header import BLANK, DIGEST, LONGEST, OPENING, Entry, build, entries
+from rnnbp.storage.header import BLANK, DIGEST, LONGEST, OPENING, build
 from rnnbp.storage.reading import PIECE, check_size, opened, read_into
 from rnnbp.storage.strict import room
 

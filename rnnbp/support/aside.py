@@ -45,9 +45,8 @@ def aside(work: Callable[[], T]) -> T:
     ended.acquire()
     try:
         with room():
-            _thread.start_new_thread(
-                run, ()
-            )  # not threading.Thread, whose objects have finalisers in Python too
+            # not threading.Thread, whose objects have finalisers in Python too
+            _thread.start_new_thread(run, ())
     except RuntimeError:  # no more threads
         return work()
     try:

@@ -7,8 +7,8 @@ import numpy as np
 from rnnbp.checks.arrays import is_stream
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import ModelLike, TargetLike
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import as_model
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.train.source import Batch

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from rnnbp.checks.arrays import is_stream, plain
 from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import Loss
-from rnnbp.losses.function import as_loss
-from rnnbp.losses.own import Own, target_not_finite
+from rnnbp.losses.as_loss import as_loss
+from rnnbp.losses.own import Own
+from rnnbp.losses.returned import target_not_finite
 from rnnbp.numerics import Array, first_bad
-from rnnbp.optim.parameters import Extent, extents
+from rnnbp.optim.extents import Extent, extents
 from rnnbp.train.source import Batch
 
 LOWER = (

@@ -16,7 +16,8 @@ from rnnbp.train.loop import Trainer
 from rnnbp.train.named_optimizers import OPTIMIZERS, built_for_fit
 from rnnbp.train.options import Rate
 from rnnbp.train.sources import SourceLike
-from rnnbp.wording.arguments import parameters_of, takes
+from rnnbp.wording.arguments import takes
+from rnnbp.wording.signatures import parameters_of
 
 
 @takes(

@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.actions import Rebuild
-from rnnbp.inputs.problem import DEFAULT_CHUNK
+from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.machine.target import machine, vector_bytes
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.planning.budget import is_budget, parse_budget

@@ -6,7 +6,7 @@ import math
 from functools import partial
 
 from rnnbp.checks.arrays import is_stream, plain
-from rnnbp.losses.own import target_not_finite
+from rnnbp.losses.returned import target_not_finite
 from rnnbp.storage import JSON
 from rnnbp.train.averages import Averages, in_json
 from rnnbp.train.monitor import HISTORYS, LOSS

@@ -8,8 +8,8 @@ from typing import Self
 
 from rnnbp.checks.functions import note_call
 from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Array, flag
 from rnnbp.optim import Optimizer
 from rnnbp.planning.plan import Plan

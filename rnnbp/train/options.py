@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rnnbp.inputs.objective import LossLike
-from rnnbp.losses.function import check_loss
+from rnnbp.losses.as_loss import check_loss
 from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from rnnbp.support import bars
+from rnnbp.support import bars, late_bars
 from rnnbp.train.source import UNKNOWN, Source
 
 
@@ -16,16 +16,18 @@ def progress_bar(
     By default it is shown on a terminal and in a notebook only.
     """
     return (
-        bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()
+        bars.bar(total, initial=done, unit=unit)
+        if late_bars.wanted(shown)
+        else contextlib.nullcontext()
     )
 
 
 def bar_of_batches(
     name: str, progress: bool | None, source: Source
-) -> contextlib.AbstractContextManager[bars.LateBar | None]:
+) -> contextlib.AbstractContextManager[late_bars.LateBar | None]:
     """A bar of an epoch's batches: True shows it at once, None late and only to a user."""
     count = source.batches_per_epoch
-    return bars.late(
+    return late_bars.late(
         progress,
         None if count == UNKNOWN else count,
         desc=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.models import as_model
 from rnnbp.losses import CrossEntropy, Elementwise, Loss
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences

@@ -14,7 +14,7 @@ from rnnbp.graph.model_split import recurrents
 from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
-from rnnbp.support import bars
+from rnnbp.support import late_bars
 from rnnbp.support.callers import outside
 from rnnbp.train.anew import begins_anew
 from rnnbp.train.assigning import exchange
@@ -151,7 +151,7 @@ class Training:
         if is_missing(file):
             if missing_ok:
                 check_override(override, identity_of(self.update))
-                bars.note(self.options.progress, begins_anew(file))
+                late_bars.note(self.options.progress, begins_anew(file))
                 return
             raise StorageError(
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "

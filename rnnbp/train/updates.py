@@ -17,11 +17,12 @@ from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.inputs.states import States
 from rnnbp.ledger import arrays_in
-from rnnbp.losses.base import NoLoss, NoWeightError
+from rnnbp.losses.base import NoWeightError
+from rnnbp.losses.no_loss import NoLoss
 from rnnbp.numerics import Array, real_number, shown
 from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
-from rnnbp.optim.parameters import Extent
+from rnnbp.optim.extents import Extent
 from rnnbp.optim.rates import called
 from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
 from rnnbp.planning.plan import Plan

@@ -11,7 +11,8 @@ from rnnbp.bptt.evaluation import evaluated
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike, Seen
 from rnnbp.inputs.states import States
-from rnnbp.losses.base import NoLoss, NoWeightError
+from rnnbp.losses.base import NoWeightError
+from rnnbp.losses.no_loss import NoLoss
 from rnnbp.train.batch_weights import weight_in_source
 from rnnbp.train.carried import carrying, check_known, lost_after
 from rnnbp.train.origins import note_origin

@@ -10,7 +10,7 @@ import numpy as np
 from rnnbp.bptt.shape_warnings import warn_if_batch_first, warn_if_one_step
 from rnnbp.checks.batch_first import is_known
 from rnnbp.inputs.given import ModelLike, SeriesLike
-from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.models import as_model
 from rnnbp.train.batches import Batches
 from rnnbp.train.iterables import holds_arrays, is_function, iterable
 from rnnbp.train.source import Batch, Source

@@ -8,37 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from rnnbp.missing import cure_of_count, way_around
 from rnnbp.support.nearest import hint
 from rnnbp.support.tracebacks import shorten
+from rnnbp.wording.signatures import Signature, signature_of
 from rnnbp.wording.synonyms import synonym
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Parameter = inspect.Parameter
 LAYERS = ("rnnbp.layers", "rnnbp.graph.cells")
 """Modules whose classes are built from numbers, and called on values."""
 VALUES = "rnnbp.graph.values"
-TRANSPARENT = ("rnnbp.support.ieee", "rnnbp.wording.arguments")
-"""Modules whose decorators hand on all arguments as they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What a function takes, self apart."""
-
-    names: tuple[str, ...]
-    """Of all arguments."""
-    places: tuple[str, ...]
-    """Those that may be given without their names."""
-    needed: tuple[str, ...]
-    """Those that must be given."""
-    open: bool
-    """True if there is no limit to arguments without names."""
 
 
 def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -185,44 +168,3 @@ def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
     if way := way_around(what, name):
         return TypeError(f"{unknown}; {way}")
     return TypeError(f"{unknown}{hint(name, known)}; it takes {', '.join(known) or 'none'}")
-
-
-def signature_of(
-    function: Callable[..., object], more: tuple[str, ...] = (), *, method: bool = False
-) -> Signature | None:
-    """What a function takes, of a method less its object; None where that is not known.
-
-    ``more`` are the names that it takes as ``**options``.
-    """
-    try:
-        found = inspect.signature(_plain(function), follow_wrapped=False).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    kinds = [p.kind for p in found]
-    if Parameter.VAR_KEYWORD in kinds and not more:
-        return None
-    single = [p for p in found if p.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
-    single = single[1:] if method else single
-    names = [p.name for p in single if p.kind is not Parameter.POSITIONAL_ONLY]
-    return Signature(
-        (*names, *(name for name in dict.fromkeys(more) if name not in names)),
-        tuple([p.name for p in single if p.kind is not Parameter.KEYWORD_ONLY]),
-        tuple([p.name for p in single if p.default is Parameter.empty]),
-        Parameter.VAR_POSITIONAL in kinds,
-    )
-
-
-def _plain(function: Callable[..., object]) -> Callable[..., object]:
-    """A function without those decorators that hand on all arguments as they are; others may take
-    more."""
-    while getattr(function, "__globals__", {}).get(
-        "__name__"
-    ) in TRANSPARENT and "__wrapped__" in vars(function):
-        function = vars(function)["__wrapped__"]
-    return function
-
-
-def parameters_of(kind: type) -> tuple[str, ...]:
-    """The names of the arguments that a class is built with, for a function that hands its options
-    on."""
-    return tuple(inspect.signature(kind).parameters)

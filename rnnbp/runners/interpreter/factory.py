@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import final
 
 from rnnbp.graph.layout import Layout
-from rnnbp.layers.embedding import Symbols
+from rnnbp.layers.symbols import Symbols
 from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import RunnerFactory
 from rnnbp.runners.interpreter.program import Interpreter

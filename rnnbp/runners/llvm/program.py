@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.embedding import Symbols
+from rnnbp.layers.symbols import Symbols
 from rnnbp.machine.team import threads
 from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
 from rnnbp.rng import Context

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.compiler.weights import Matrix
-from rnnbp.layers.embedding import Symbols
+from rnnbp.layers.symbols import Symbols
 from rnnbp.machine import symbols
 from rnnbp.numerics import Array, Shape
 from rnnbp.runners.llvm.affine import Map

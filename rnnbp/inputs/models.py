@@ -1,0 +1,68 @@
+"""The model of a run, as a graph of one input and one output, and the feature shape it takes."""
+
+from __future__ import annotations
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.network import Network, check_parameters, name_params
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Input
+from rnnbp.inputs.axes import check_stated, not_one_of_each, stated_shape
+from rnnbp.inputs.given import ModelLike
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import (
+    Shape,
+    ShapeError,
+    check_x_shape,
+    shown,
+)
+
+
+def as_model(model: ModelLike) -> Graph:
+    """``model`` as a graph of one input and one output; a Layer or Recurrent by itself is one.
+
+    Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
+    """
+    graph = _as_graph(model)
+    check_parameters(graph)
+    return graph
+
+
+def _as_graph(model: ModelLike) -> Graph:
+    if isinstance(model, Recurrent):
+        return Graph.of_one(model)
+    if isinstance(model, Graph) and not isinstance(model, Cell):
+        if len(model.input_shapes) != 1 or model.n_outputs != 1:
+            raise ValueError(not_one_of_each(model))
+        return model
+    if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
+        cure = (
+            "wrap the cell in Recurrent(...)"
+            if isinstance(model, Cell)
+            else "give a Sequential or a Graph"
+        )
+        raise TypeError(f"a model is a network of layers, found {shown(model)}; {cure}")
+    x = Input()
+    graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
+    graph.slots = name_params([("", model)])
+    return graph
+
+
+def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
+    """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError
+    without a dtype.
+    """
+    check_x_shape(caller, x_shape)
+    shape = stated_shape(model) if x_shape is None else tuple(x_shape)
+    check_stated(caller, shape, stated_shape(model))
+    if shape is None:
+        raise ShapeError(
+            f"{caller}: {model} does not say the feature shape of its input; give x_shape, as "
+            "(n_in,)"
+        )
+    if model.dtype is None:
+        raise TypeError(
+            f"{caller}: {model} has no parameters, so its dtype is not known; give it a layer that "
+            "has"
+        )
+    return shape

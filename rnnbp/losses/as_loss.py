@@ -1,0 +1,54 @@
+"""A loss or a function as a Loss, and the memory that it takes."""
+
+from __future__ import annotations
+
+from rnnbp.losses.base import Loss
+from rnnbp.losses.function import FunctionLoss
+from rnnbp.losses.named import meant
+from rnnbp.losses.own import LossFunction
+from rnnbp.numerics import Dtype, shown
+from rnnbp.wording.other_losses import instead_of
+
+
+def as_loss(loss: Loss | LossFunction) -> Loss:
+    """A function as a Loss."""
+    if isinstance(loss, Loss):
+        return loss
+    check_loss(loss)
+    return FunctionLoss(loss)
+
+
+def needs_of(
+    loss: Loss | LossFunction | None,
+    dtype: Dtype,
+    *,
+    masked: bool = False,
+    recast: bool = False,
+) -> tuple[float, int]:
+    """Temporary arrays of a loss, as ``Loss.needs`` returns them; for a function two of the
+    output's size.
+
+    A function may declare a different number in an attribute ``spare``. Raises TypeError or
+    ValueError unless that is a number of arrays.
+    """
+    if loss is None:
+        return Loss.spare, 0
+    return as_loss(loss).needs(dtype.itemsize, masked=masked, recast=recast)
+
+
+def check_loss(loss: object) -> None:
+    """Raise TypeError for anything but a Loss or a function, and for a loss of PyTorch, Keras or
+    similar.
+    """
+    other = "" if isinstance(loss, Loss) else instead_of(loss)
+    if isinstance(loss, type) or not callable(loss) or other:
+        raise TypeError(
+            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
+            f"{other or _cure(loss)}"
+        )
+
+
+def _cure(loss: object) -> str:
+    if hasattr(loss, "shape"):
+        return "the order is (model, x, target, loss)"
+    return f"build it first, as losses.{meant(loss)}()"

@@ -1,0 +1,52 @@
+"""Checks and sums that losses share: of outputs, of derivatives, of indices."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp.checks.arrays import plain
+from rnnbp.numerics import Array, DtypeError
+
+Scalar: TypeAlias = Any  # float, but for gradcheck, and callers compare it as one
+"""A float; a complex number for complex outputs, which gradcheck uses."""
+
+
+def check_outputs(loss: object, y: Like) -> Array:
+    y = plain("outputs", y, loss)
+    if y.dtype not in (np.float32, np.float64, np.complex128):
+        raise DtypeError(
+            f"{loss}: outputs are float32 or float64, found dtype {y.dtype}; use "
+            "y.astype(np.float32)"
+        )
+    return y
+
+
+def check_weightless(who: object, dy: object, weights: Like | None) -> None:
+    """Raise ValueError unless dy (T, B, ...) is 0 at steps of weight 0, weights (T, B)."""
+    if weights is None or not isinstance(dy, np.ndarray):
+        return
+    left_out = np.asarray(weights) == 0
+    if (
+        left_out.shape != dy.shape[: left_out.ndim]
+        or not left_out.any()
+        or not (rows := dy[left_out]).any()
+    ):
+        return
+    if (at := first_true((rows != 0) & np.isfinite(rows))) is not None:
+        place = [*np.argwhere(left_out)[at[0]].tolist(), *at[1:]]
+        raise ValueError(
+            f"{who}: dy is not 0 at steps of weight 0: {rows[at]} at {place}; multiply by "
+            f"mask[..., None], and count only what the mask counts"
+        )
+
+
+def first_true(bad: Array) -> tuple[int, ...] | None:
+    """The index of the first True."""
+    return tuple(np.argwhere(bad)[0].tolist()) if bad.any() else None
+
+
+def sum_of(losses: Array) -> Scalar:
+    return losses.sum(dtype=np.complex128 if losses.dtype.kind == "c" else np.float64).item()

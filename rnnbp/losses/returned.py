@@ -1,0 +1,94 @@
+"""What a loss function of the user's returned, checked, and why it is not finite."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp.checks.arrays import plain
+from rnnbp.losses.outputs import Scalar, first_true
+from rnnbp.losses.own import Own
+from rnnbp.machine.finite import first_bad
+from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
+
+
+def fitting(who: object, returned: object, y: Array) -> Array:
+    """dy as returned, in y's dtype. Raises ShapeError, DtypeError or ValueError unless it fits y."""
+    dy = plain("dy", returned, who)
+    if dy.shape != y.shape:
+        raise ShapeError(
+            f"{who} returned dy of shape {dy.shape} for y of shape {y.shape}; they must agree"
+        )
+    if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
+        raise DtypeError(f"{who} returned dy of dtype {dy.dtype}; return floats")
+    return cast(dy, y.dtype, who, "dy")
+
+
+def not_finite(
+    loss: Own, dy: Array, at: tuple[int, ...], target: object, weights: object, start: int
+) -> ValueError:
+    """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
+    place, why = [start + at[0], *at[1:]], target_not_finite(target, weights, start)
+    return ValueError(
+        f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}"
+    )
+
+
+def derivative(
+    who: object, dy: object, y: Array, target: Like | None = None, weights: Like | None = None
+) -> Array:
+    """As ``fitting``; raises ValueError too if dy is not finite although y is. The target and the
+    weights say why.
+    """
+    found = fitting(who, dy, y)
+    if (at := first_bad(found)) is not None and first_bad(y) is None:
+        raise ValueError(
+            f"{who} returned dy = {found[at]} at {list(at)}; it must be "
+            f"finite{why_not(target, weights)}"
+        )
+    return found
+
+
+def why_not(target: object, weights: object = None, start: int = 0) -> str:
+    """Why a loss is not finite: a target that counts is not finite, or else steps need a mask.
+
+    Args:
+        target: (L, B, ...).
+        weights: (L, B).
+        start: the number of their first step.
+    """
+    found = target_not_finite(target, weights, start)
+    return f": {found}" if found else ": mask steps without a target"
+
+
+def target_not_finite(target: object, weights: object = None, start: int = 0) -> str:
+    """Where a target that counts is not finite, and the cure; "" if all are finite."""
+    if not isinstance(target, np.ndarray) or target.dtype.kind != "f" or first_bad(target) is None:
+        return ""
+    bad = ~np.isfinite(target)
+    if isinstance(weights, np.ndarray) and weights.shape == target.shape[: weights.ndim]:
+        bad &= (weights != 0).reshape(weights.shape + (1,) * (target.ndim - weights.ndim))
+    if (at := first_true(bad)) is None:
+        return ""
+    place = [start + at[0], *at[1:]] if at else []
+    return f"the target is {target[at]} at {place}; give that step weight 0 by a mask, or leave it out in your loss"
+
+
+def number(who: str, value: Like, *, real: bool = True) -> Scalar:
+    """The value that a function returned as one number; complex only if y is complex."""
+    if np.ndim(value):
+        raise ShapeError(
+            f"{who} returned a value of shape {np.shape(value)}; sum it to one number, or use "
+            "PerStep"
+        )
+    if not real and isinstance(value, complex | np.complexfloating):
+        return complex(value)
+    if (
+        not isinstance(value, (int, float, np.integer, np.floating, np.ndarray))
+        or np.asarray(value).dtype.kind == "c"
+    ):
+        raise TypeError(f"{who} returned the value {shown(value)}; it must be a real number")
+    try:
+        return float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        raise ValueError(f"{who} returned a value beyond float64; scale it") from None
