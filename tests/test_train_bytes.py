@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.planning.choice import check
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.plan import check
 
 pytestmark = pytest.mark.long
 

@@ -11,8 +11,9 @@ from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.planning.budget import is_budget
+from rnnbp.planning.choice import choose
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.plan import Plan, choose
+from rnnbp.planning.plan import Plan
 from rnnbp.planning.sizes import OWN, Sizes
 from rnnbp.schedules import ScheduleLike, resized
 from rnnbp.support.memo import Recent

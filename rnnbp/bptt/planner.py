@@ -12,8 +12,9 @@ from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.numerics import shown as a_value
 from rnnbp.optim import Optimizer
 from rnnbp.planning.budget import parse_budget, remaining, training_budget
+from rnnbp.planning.choice import check, choose
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.plan import Plan, check, choose
+from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.runners.backend import BackendLike

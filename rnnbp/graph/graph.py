@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from rnnbp.graph.network import Network, name_params
+from rnnbp.graph.network import Network, name_params, slots_of
 from rnnbp.graph.values import Application, Block, Outputs, Value
 from rnnbp.layers.base import Layer
 from rnnbp.naming import checked_name, with_name
@@ -110,12 +110,7 @@ class Graph(Network):
         owners = {id(owner): (path, key) for path, (owner, key) in reversed(self.slots.items())}
         found = {}
         for layer in self.layers:
-            own = (
-                layer.slots
-                if isinstance(layer, Network)
-                else {key: (layer.params, key) for key in layer.params}
-            )
-            for inner, (owner, _) in list(own.items())[:1]:
+            for inner, (owner, _) in list(slots_of(layer).items())[:1]:
                 found[id(layer)] = (
                     f"{self.name}.{owners[id(owner)][0].removesuffix(inner)}".removesuffix(".")
                 )

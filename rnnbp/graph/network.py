@@ -181,3 +181,10 @@ def _owners(network: Network) -> list[dict[str, Array]]:
         )
         found.update({id(owner): owner for owner in owners})
     return list(found.values())
+
+
+def slots_of(block: Layer | Network) -> dict[str, Slot]:
+    """Where the parameters of a layer or network are, by their names or paths."""
+    if isinstance(block, Network):
+        return block.slots
+    return {key: (block.params, key) for key in block.params}

@@ -16,18 +16,12 @@ UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
     for power, letter in enumerate("kmgt", start=1)
     for mark, base in (("b", 1000), ("ib", 1024))
 }
-
-
 SPARE = 64 * 1024
-"""Bytes by which arrays and Python's own objects, as measured, may be more than they are
-estimated.
-"""
+"""Bytes by which arrays and Python's objects may be more than their estimates."""
 
 
 class BudgetError(ValueError):
-    """A budget that is not a number of bytes, or that no schedule fits in; names the least that is
-    enough.
-    """
+    """A budget that is no number of bytes, or in which no schedule fits; names one that does."""
 
     least: int | None = None
     """That number, where nothing fits in."""
@@ -36,21 +30,15 @@ class BudgetError(ValueError):
 
 
 def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> BudgetError:
-    """The error of a budget that nothing fits in, where ``least`` bytes apart from the margin would
-    do.
+    """The error of a budget where ``least`` bytes apart from the margin would do.
 
     ``most`` is what takes most of them. ``outputs`` are the bytes of y of all steps, where the loss
     takes them at once.
     """
     needed = with_margin(least)
-    told = (
-        f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each"
-        if outputs
-        else ""
-    )
-    kept = (
-        f"{shown(needed - least, up=True)} of it are left free, for what estimates may be short by"
-    )
+    whole = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each"
+    told, free = whole if outputs else "", shown(needed - least, up=True)
+    kept = f"{free} of it are left free, for what estimates may be short by"
     error = BudgetError(
         f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} "
         f"are enough{told}{most}; {kept}"
@@ -66,8 +54,7 @@ def remaining(budget: int, held: int) -> int:
 
 @contextmanager
 def training_budget(budget: int | str, held: int) -> Iterator[None]:
-    """Within it a budget that is too small is said with the bytes that training holds next to a
-    run."""
+    """Within it, the error of too small a budget says what training holds next to a run."""
     try:
         yield
     except BudgetError as error:
@@ -84,9 +71,7 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
 
 
 def margin(budget: int) -> int:
-    """What is left free: arrays and Python's objects are within 1 % or 64 KiB of what they are
-    estimated.
-    """
+    """What is left free, because estimates are within 1 % or 64 KiB."""
     return max(budget // 100, SPARE)
 
 
@@ -96,32 +81,25 @@ def with_margin(least: int) -> int:
 
 
 def is_budget(checkpoint: object) -> bool:
-    """Whether a ``checkpoint`` argument is meant as bytes: a number, or text that begins
-    with one.
-    """
+    """True if a ``checkpoint`` is meant as bytes: a number, or text that begins with one."""
     if isinstance(checkpoint, str):
         return re.match(r"\s*[-+.]?\d", checkpoint) is not None
     return isinstance(checkpoint, int | np.integer) and not isinstance(checkpoint, bool)
 
 
 def parse_budget(budget: object, what: str = "budget") -> int:
-    """Bytes from a number, or from text with a unit: 1 MB is 10**6 bytes, 1 MiB is 2**20. Raises
-    BudgetError.
-    """
+    """Bytes from a number, or text: 1 MB is 10**6 bytes, 1 MiB 2**20. Raises BudgetError."""
     if isinstance(budget, str):
         match = re.fullmatch(r"\s*(\d{1,18}(?:\.\d+)?)\s*([a-zA-Z]*)\s*", budget)
         if match is None or match[2].lower() not in UNITS:
-            raise BudgetError(
-                f"{what} {cut(budget)} is not a number of bytes; write as '64 MB', '64 MiB', or an "
-                "integer"
-            )
+            found = f"{what} {cut(budget)} is not a number of bytes"
+            raise BudgetError(f"{found}; write as '64 MB', '64 MiB', or an integer")
         value: int = math.floor(float(match[1]) * UNITS[match[2].lower()])
     elif isinstance(budget, bool) or not isinstance(budget, int | np.integer):
         whole = isinstance(budget, float) and budget.is_integer()
         cure = f"give {int(budget)}, or as '64 MB'" if whole else "write as '64 MB'"  # type: ignore[call-overload]
-        raise BudgetError(
-            f"{what} must be an integer of bytes or text, found {cut(budget)}; {cure}"
-        )
+        found = f"{what} must be an integer of bytes or text, found {cut(budget)}"
+        raise BudgetError(f"{found}; {cure}")
     else:
         value = int(budget)
     if value < 1:

@@ -13,8 +13,7 @@ KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``, by the
-    action's name.
+    """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``.
 
     Args:
         fixed: seconds of a chunk, by the action's name; also "write" and "read", of a checkpoint on
@@ -57,9 +56,7 @@ class Costs:
             )
 
     def seconds(self, counts: dict[str, int], steps: dict[str, int], held: int = 0) -> float:
-        """Of actions that occur a number of times, on all their steps, with the bytes held at the
-        peak.
-        """
+        """Of so many actions, on all their steps, with the bytes held at the peak."""
         each = (n * self.fixed.get(kind, 0.0) for kind, n in counts.items())
         return (
             sum(each)

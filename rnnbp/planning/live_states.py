@@ -23,8 +23,7 @@ class LiveStates:
         return not self._deltas
 
     def ran(self, *, last: bool) -> None:
-        """A chunk has run, and the present state is a new one; the ``last`` chunk ends in the final
-        state."""
+        """A chunk has run into a new present state; the ``last`` chunk into the final one."""
         self._leave()
         self._initial, self._slot, self._ended = False, None, last
         self._final = self._final and not last

@@ -1,12 +1,9 @@
-"""Runs that no memory could hold are refused before anything of the length of the sequence is
-looked at.
-"""
+"""Runs that no memory could hold are refused before x is read."""
 
 from __future__ import annotations
 
 import math
 import os
-from typing import Any
 
 import numpy as np
 
@@ -17,14 +14,12 @@ from rnnbp.planning.budget import shown
 from rnnbp.support.lazy import cached
 
 BEYOND = 16
-"""How many times the machine's memory is beyond doubt too much, swap and what is never touched
-included.
-"""
+"""How many times the memory of the machine is surely too much, swap included."""
 WIDEST = 16
 """Bytes of the largest numbers, complex ones."""
 
 
-def check_possible(model: Graph, x: SeriesLike, checkpoint: Any, dx: bool | None) -> None:
+def check_possible(model: Graph, x: SeriesLike, checkpoint: object, dx: bool | None) -> None:
     """Raise MemoryError, with the bytes, where a run would keep far more than the machine's memory.
 
     ``x`` may be anything; only an array in memory can be so long, as ``np.broadcast_to`` makes one.

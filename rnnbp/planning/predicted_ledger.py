@@ -39,12 +39,8 @@ class PredictedLedger:
             program=sizes.program(length),
         )
         self.live, self.ram, self.tabled = LiveStates(), set[int](), set[int]()
-        self.disk, self.tapes, self.thin, self.rebuilt = (
-            set[int](),
-            set[int](),
-            set[int](),
-            set[int](),
-        )
+        self.disk, self.tapes = set[int](), set[int]()
+        self.thin, self.rebuilt = set[int](), set[int]()
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
         """Steps of each action, by its name."""
@@ -57,6 +53,7 @@ class PredictedLedger:
 
     def run(self, schedule: Iterable[Action]) -> None:
         """Go through all actions."""
+        taped = (self.tapes, self.thin)
         for action, after in pairwise(chain(schedule, [None])):
             assert action is not None
             length = self.rest if action.n == self.last else self.whole
@@ -64,10 +61,7 @@ class PredictedLedger:
             if isinstance(action, Advance | Keep | Record) and action.n == self.arrived:
                 self.arrived += 1
                 self._note(self.sizes.arriving(length))
-            if (
-                self.disk
-                and readable_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None
-            ):
+            if self.disk and readable_ahead(action, after, self.disk, taped) is not None:
                 self._hold("read ahead", self.sizes.slot)
             self._do(action, length)
             self._count_live_states()

@@ -24,8 +24,7 @@ class Prices:
     always: int
     """Held under any schedule, the largest workspace of any action but Rebuild included."""
     before: int
-    """The most that is held before the schedule begins: more than ``always`` where a loss takes all
-    steps at once."""
+    """The most held before the schedule begins: above ``always`` for a loss of all steps."""
     slot: int
     tape: int
     thin: int

@@ -1,6 +1,4 @@
-"""The one search over schedules: a planner's, for the fastest within a budget, and a comparison's,
-kind by kind.
-"""
+"""The one search over schedules: of a planner within a budget, of a comparison by kind."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ TABLE = 7_000
 BUILDING = 1e-4
 """Seconds that they take for a unit, about."""
 ALIKE = 64
-"""The most chunks, all of one length and with a checkpoint each, that are tried apart from those of
-other lengths.
-"""
+"""The most chunks, alike and with a checkpoint each, that are tried for more lengths."""
 
 
 @final
@@ -120,9 +116,7 @@ class Search:
         )
 
     def _of_length(self, length: int, budget: int, tables: bool) -> Iterator[Candidate]:
-        """Of two that are the same run, the first is taken: Revolve is to be named, not every
-        chunk.
-        """
+        """Of two that are the same run the first is taken: Revolve comes before every chunk."""
         room = self._room(length, budget, TABLES if tables else 0)
         for kind in sorted(KINDS.values(), key=lambda kind: kind is not Revolve):
             if kind is not All:  # which is tried for all lengths in the end
@@ -171,9 +165,7 @@ class Search:
             yield Candidate(schedule.title, schedule, length, held + tables, seconds, tables)
 
     def _seconds(self, schedule: SizedSchedule, length: int) -> float:
-        """Of a schedule that records or rebuilds each chunk once; the last, perhaps short, is not
-        advanced.
-        """
+        """Of a schedule that records or rebuilds each chunk once; the last is not advanced."""
         chunks, rebuilt = schedule.chunks, schedule.rebuilt
         counts = {"Advance": schedule.steps - chunks, "Keep": rebuilt, "Rebuild": rebuilt}
         if self.sizes.loss_whole:  # all outputs are made first

@@ -11,8 +11,9 @@ from rnnbp.bptt.calibration import adopt_costs
 from rnnbp.bptt.known_plans import forget_plans
 from rnnbp.graph.graph import Graph
 from rnnbp.numerics import Array, DtypeError, escaped, shown
+from rnnbp.planning.choice import choose
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.plan import Plan, choose
+from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
 from rnnbp.train.assigning import assign, check_fits
