@@ -58,7 +58,7 @@ class Accumulators(Accumulator):
             total += grad
 
     def at(self, owner: dict[str, Array], key: str) -> Array:
-        """The sum of a parameter of ``owner``, to add to. Raises TypeError for one not in the network."""
+        """The sum of a parameter of ``owner``, to add to. Raises TypeError for an unknown one."""
         found = self._slots.get((id(owner), key))  # a tied parameter may have no slot of its own
         found = self._sums.get(id(owner[key])) if found is None else found
         if found is None:

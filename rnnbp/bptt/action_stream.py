@@ -11,7 +11,7 @@ from rnnbp.schedules.read_ahead import readable_ahead
 
 
 def reading_ahead(actions: Iterable[Action], held: Holdings) -> Iterator[Action]:
-    """Yield the actions; the slot on disk of the next Load is read while the action before it runs."""
+    """Yield the actions; the slot of the next Load is read during the action before it."""
     for action, after in pairwise(chain(actions, [None])):
         assert action is not None
         if isinstance(after, Load):

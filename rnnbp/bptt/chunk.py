@@ -73,7 +73,7 @@ class Chunks:
 
     @property
     def in_one_go(self) -> bool:
-        """Whether kernels can advance chunks in one go: they read x as it is, nothing is between."""
+        """True if kernels can advance chunks in one go: x is as they read it, nothing between."""
         x, dtype = self.problem.x, self.problem.dtype
         array = x.array if isinstance(x, Held) else None
         plain = array is not None and lies(array) and x.dtype == dtype
@@ -157,7 +157,7 @@ class Chunks:
         return value, deltas[0]
 
     def _tail(self, n: int, tape: ChunkTape, loss: ChunkLoss) -> tuple[Scalar, Deltas, list[Saved]]:
-        """Run the tail and the loss: (value, the delta of the output alone, what the tail saved)."""
+        """Run the tail and the loss: (value, the delta of the output, what the tail saved)."""
         values: Values = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
@@ -179,7 +179,7 @@ class Chunks:
             add_deltas(node, (kernel.backward(saved[0], dy, grads),), deltas)
             return
         dy = backward_node(node, saved, deltas, self.shapes)
-        layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
+        layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
         if dy is not None and layer.params:
             grads.add(layer.params, read_off(node, saved, dy))
 
@@ -200,7 +200,7 @@ class Chunks:
         return [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
 
     def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, Values]:
-        """Run the body and keep nothing. Without ``output``, what only the tail needs is left out."""
+        """Run the body and keep nothing. ``output``: compute what only the tail needs too."""
         values, entering, after = self._begin(n), iter(states), []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
@@ -216,7 +216,7 @@ class Chunks:
         return tuple(after), values
 
     def _tape(self, n: int, given: Sequence[tuple[State | None, ThinTape | None]]) -> ChunkTape:
-        """Run the body and keep its internals, from the state or the thin tape of each Recurrent."""
+        """Run the body and keep its internals, from states or thin tapes of the Recurrents."""
         values, entering = self._begin(n), iter(given)
         tapes: list[Tape] = []
         others: list[Saved] = []
@@ -245,7 +245,7 @@ class Chunks:
         return self.programs[node.number].remakes_output and not self._fed(node)
 
     def _context(self, n: int, node: Node | None = None) -> Context:
-        """Places of a model's own nodes are their numbers; each Recurrent has a range of its own."""
+        """Nodes of the model have their numbers as places, each Recurrent a range of its own."""
         span = self.problem.span(n)
         place = 0 if node is None else (node.number + 1) << 20
         length, dtype = span.stop - span.start, self.problem.dtype

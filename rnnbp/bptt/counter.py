@@ -1,4 +1,4 @@
-"""Counts what a run actually does, independently of ``simulate``, so that the two can be compared."""
+"""Counts what a run does, independently of ``simulate``, so that the two can be compared."""
 
 from __future__ import annotations
 

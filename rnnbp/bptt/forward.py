@@ -24,7 +24,7 @@ def bar_of(
 
 
 def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
-    """What the last run has left, if it was of this kind, with weights as they are now; else new."""
+    """What the last run left, if of this kind, with weights as they are now; else new chunks."""
     memory = reuse(("forward", problem.kind) if problem.known else None)
     found = memory.kit(prepared(lasting(problem.model)), Chunks)
     if found is None:

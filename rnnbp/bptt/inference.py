@@ -56,7 +56,8 @@ def predict(
     >>> x = np.zeros((7, 5, 3), "float32")
     >>> rb.predict(model, x)[0].shape, rb.predict(model, x, last=True)[0].shape
     ((7, 5, 2), (5, 2))
-    >>> np.stack([rb.predict(model, x, training=True, seed=k)[0] for k in range(10)]).std(axis=0).shape
+    >>> samples = [rb.predict(model, x, training=True, seed=k)[0] for k in range(10)]
+    >>> np.std(samples, axis=0).shape
     (7, 5, 2)
     """
     if not flag("last", last):
@@ -110,7 +111,7 @@ def _outputs(
 
 
 def last_steps(mask: Array) -> Array:
-    """(B,) the last step of each sequence with weight in a mask (T, B). Raises ValueError for none."""
+    """(B,) the last step of each sequence with weight in a mask (T, B); ValueError for none."""
     some = mask > 0
     if not some.any(axis=0).all():
         row = int(np.argmin(some.any(axis=0)))

@@ -87,6 +87,7 @@ class Gradients(Instead):
             else f"; {reprs.bytes_text(held)} of {next(iter(self.grads.values())).dtype}"
         )
         states = [f"{tuple(a.shape)}" for arrays in self.state[:MOST] for a in arrays]
+        peak = reprs.bytes_text(self.stats.peak_bytes)
         rerun = f", {self.stats.steps_rerun:,} of {self.stats.steps_run:,} steps run again"
         lost = f"the states of sequences {reprs.listed(map(str, self.lost[:MOST]), len(self.lost))}"
         return reprs.titled(
@@ -97,5 +98,5 @@ class Gradients(Instead):
             y=reprs.array_text(self.y),
             state=reprs.listed(states, sum(map(len, self.state))),
             lost=lost if self.lost else "",
-            stats=f"peak {reprs.bytes_text(self.stats.peak_bytes)}, {self.stats.seconds:.3g} s{rerun}",
+            stats=f"peak {peak}, {self.stats.seconds:.3g} s{rerun}",
         )

@@ -79,7 +79,7 @@ class RunSums:
         return cut
 
     def result(self, final: States, stats: Stats) -> Gradients:
-        """The result of a run that ended in the state ``final``; sums of initial states are added."""
+        """The result of a run that ended in the state ``final``, with those of initial states."""
         dstate: list[tuple[Array, ...]] = []
         for node, arrays, given in zip(
             self.recurrent, self.problem.state, self.problem.given, strict=True

@@ -85,7 +85,7 @@ class Slots:
         self._ahead[n] = buffers, self._thread.submit(read, self._disk[n], buffers, n)
 
     def load(self, n: int) -> States:
-        """The states of a slot. Raises StorageError where writing failed, or the file is damaged."""
+        """The states of a slot. Raises StorageError where it was not written, or is damaged."""
         if self.tiers[n] == "ram":
             return self._ram[n]
         if n not in self._ahead:

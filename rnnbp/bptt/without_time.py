@@ -43,7 +43,8 @@ def backprop(
         The ``Gradients`` of ``bptt``, without the time axis, in errors too.
 
     >>> import numpy as np, rnnbp as rb
-    >>> result = rb.backprop(rb.Dense(3, 2), np.ones((4, 3), "float32"), np.zeros(4, int), rb.losses.CrossEntropy())
+    >>> x, target = np.ones((4, 3), "float32"), np.zeros(4, int)
+    >>> result = rb.backprop(rb.Dense(3, 2), x, target, rb.losses.CrossEntropy())
     >>> sorted(result.grads), result.dx.shape
     (['bias', 'weight'], (4, 3))
     """

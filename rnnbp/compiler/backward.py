@@ -129,7 +129,7 @@ def _arrays(forward: Forward, storage: Storage, carried: Sequence[Buffer]) -> di
 
 
 def _by_step(code: Code, phases: dict[int, str]) -> tuple[Code, dict[int, str]]:
-    """The code with copies of what one step hands to the next, where it is used after the loop too."""
+    """The code with copies of what a step hands to the next, if used after the loop too."""
     late = [op for op in code.ops if phases[id(op)] == "after" and op.name not in VIEWS]
     taken = {a for op in late for a in op.args} | {code.outputs[0]}
     known: dict[int, int] = {}

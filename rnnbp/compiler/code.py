@@ -56,7 +56,7 @@ class Code:
         return replace(self, ops=tuple(reversed(kept)), outputs=ends)
 
     def rewrite(self, change: Callable[[Op, Maker], Sequence[int] | None]) -> Code:
-        """The code with each operation changed, or left for None; arguments are those of the new."""
+        """The code with each operation changed, or left for None; its arguments are new ones."""
         maker = Maker(self.values)
         known = maker.known
         for op in self.ops:

@@ -103,9 +103,7 @@ def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, Shape]:
                 "Recurrent"
             )
         (node,) = nodes
-        shapes = given.value_shapes(
-            *(x_shape if k == 0 else None for k in range(len(given.input_shapes)))
-        )
+        shapes = given.value_shapes(x_shape, *[None] * (len(given.input_shapes) - 1))
         assert isinstance(node.block, Recurrent)
         cell, found = node.block.cell, shapes[node.args[0]]
     if not isinstance(cell, Cell):

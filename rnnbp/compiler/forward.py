@@ -48,7 +48,7 @@ class Forward:
         return tuple(op for op in self.code.ops if op.name == "opaque")
 
     def moves(self) -> list[tuple[int, int]]:
-        """(k, value) for each state whose next value is made elsewhere than where the states are."""
+        """(k, value) for each state whose next value is not made where the states are."""
         found, done = [], set()
         for k, v in enumerate(self.code.outputs[1:]):
             if v is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.op import Op
@@ -11,10 +12,12 @@ from rnnbp.compiler.operations import POINTWISE, VIEWS
 from rnnbp.compiler.rewrite.joining import bases
 
 
-def keep(
-    forward: Code, backward: Code, *earlier: Code, cheap: bool
-) -> tuple[Code, tuple[int, ...]]:
-    """The backward code with what it computes again, and the forward values that the tape keeps.
+Kept: TypeAlias = tuple[Code, tuple[int, ...]]
+"""The backward code with what it computes again, and the forward values that the tape keeps."""
+
+
+def keep(forward: Code, backward: Code, *earlier: Code, cheap: bool) -> Kept:
+    """Choose what the tape keeps.
 
     Args:
         earlier: codes that ``forward`` came from, whose views backward may take. cheap: whether
@@ -28,8 +31,7 @@ def keep(
 def _in_forward(kept: Sequence[int], forward: Code, viewed: Code) -> tuple[int, ...]:
     """Values that the forward code has: bases in place of views that backward alone takes.
 
-    Where one half of a joined gate has no delta, backward needs the other half, which forward never
-    names.
+    Of a joined gate with a delta of one half, backward needs the other, which forward never names.
     """
     known, where = {*forward.made, *forward.inputs}, bases(viewed)
     return tuple(dict.fromkeys(v if v in known else where[v][0] for v in kept))
@@ -83,8 +85,7 @@ class _Choice:
             self.kept.setdefault(base, []).append((a, b))
 
 
-def _chosen(forward: Code, backward: Code, *, cheap: bool) -> tuple[Code, tuple[int, ...]]:
-    """The backward code with what it computes again, and the values kept."""
+def _chosen(forward: Code, backward: Code, *, cheap: bool) -> Kept:
     choice, known = _Choice(forward), {*backward.made, *backward.inputs}
     needed = {v for op in backward.ops for v in op.args if v not in known}
     order = {v: k for k, op in enumerate(forward.ops) for v in op.outs}

@@ -77,7 +77,8 @@ class Listing(Formulas):
         elif op.name == "grad_linear" and op.attr is None:
             return  # dx, which has no parameters
         elif op.name == "grad_linear":
-            text = f"{self.notation.weight('G', op.matrix)} = {self._together(op.args[0])} {self.notation[op.args[1]]}ᵀ"
+            product = f"{self._together(op.args[0])} {self.notation[op.args[1]]}ᵀ"
+            text = f"{self.notation.weight('G', op.matrix)} = {product}"
             self._line("chunk", text, self.notation.values.rows(op.args[0]), [op])
         elif op.name == "grad_bias":
             text = f"{self.notation.weight('G', op.vector)} = Σ {self._together(op.args[0])}"

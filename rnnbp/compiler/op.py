@@ -96,7 +96,7 @@ class Op:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpaqueBack:
-    """The attribute of a layer's backward: its forward operation, and which outputs have a delta."""
+    """The attribute of a layer's backward: its forward operation, and the deltas there are."""
 
     forward: Op
     present: tuple[bool, ...]

@@ -38,7 +38,7 @@ class Operation:
     arity: int | None
     """Arguments; None for any number."""
     flops: int | Flops
-    """Floating-point operations of one step and sequence: by feature of the first result, or all."""
+    """FLOPs of one step and sequence: by feature of the first result, or in all."""
     notation: Notation | None = None
     """None for what ``Listing`` writes itself."""
     adjoint: Adjoint | None = None

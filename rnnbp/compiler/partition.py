@@ -53,7 +53,7 @@ def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
 
 
 def adjusted(code: Code, phases: dict[int, str], *, hoisted: bool, lanes: bool) -> dict[int, str]:
-    """The phases without the rule "hoisted", or where pointwise operations are fused (``lanes``)."""
+    """The phases without the rule "hoisted", or with pointwise operations fused (``lanes``)."""
     if not hoisted:
         return {key: "loop" if phase == "before" else phase for key, phase in phases.items()}
     return sunk(code, phases) if lanes else phases

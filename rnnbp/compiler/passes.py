@@ -86,7 +86,7 @@ Rewrite: TypeAlias = Callable[[Code], Code]
 
 
 def _forward(rule: str, rewrite: Rewrite) -> Pass:
-    """Rewrites the forward code; a backward code that exists takes the values that replace others."""
+    """Rewrites the forward code; a backward code takes the values that replace others."""
 
     def run(draft: Draft) -> Draft:
         forward = rewrite(draft.forward)

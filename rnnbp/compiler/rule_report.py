@@ -38,11 +38,8 @@ def effects(cell: Cell, shapes: Sequence[Shape], step: StepCode) -> tuple[Effect
         for rule in RULES
     ]
     written, again, dead = _written(cell, shapes)
-    denses = [
-        node.block
-        for node in cell.nodes
-        if isinstance(node.block, Dense) and len(node.block.n_in) > 1
-    ]
+    denses = [node.block for node in cell.nodes if isinstance(node.block, Dense)]
+    denses = [dense for dense in denses if len(dense.n_in) > 1]
     several = some(len(denses), "Dense") + f" → {sum(len(dense.n_in) for dense in denses)} products"
     ops = (*codes.forward.ops, *step.backward.code.ops)
     feeding = {id(op) for op in codes.forward.live(codes.forward.outputs[1:]).ops}

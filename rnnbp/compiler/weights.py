@@ -106,5 +106,5 @@ class Vector:
 
 
 def identity_of(attr: object) -> object:
-    """What tells attributes apart: equal weights and vectors are equal though they are two objects."""
+    """What tells attributes apart: equal weights are equal though they are two objects."""
     return attr.identity if isinstance(attr, Matrix | Vector) else attr

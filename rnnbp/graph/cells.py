@@ -53,7 +53,9 @@ class Options(TypedDict, total=False):
 
 
 @takes(*Options.__annotations__)
-def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]) -> Recurrent:  # noqa: N802
+def RNN(  # noqa: N802
+    n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]
+) -> Recurrent:
     """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′.
 
     Args:
@@ -104,7 +106,9 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
 
 
 @takes(*Options.__annotations__)
-def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
+def LSTM(  # noqa: N802
+    n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]
+) -> Recurrent:
     """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
     i, f, o = σ(W x + U h + b), g = tanh(W x + U h + b); c′ = f ⊙ c + i ⊙ g; h′ = o ⊙ tanh(c′).
@@ -161,7 +165,9 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
 
 
 @takes(*Options.__annotations__)
-def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
+def GRU(  # noqa: N802
+    n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]
+) -> Recurrent:
     """Gated recurrent unit: r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
 
     Cho et al. 2014.

@@ -20,7 +20,7 @@ from rnnbp.rng import Context
 
 def forward_node(node: Node, values: Values, context: Context) -> Saved:
     """Run a node that holds a Layer, from its arguments in ``values`` to its outputs there."""
-    layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
+    layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
     xs = [values[k] for k in node.args]
     own: dict[str, object] = (
         {"context": context.at(context.place + node.number)} if layer.random else {}
@@ -58,7 +58,7 @@ def learn(node: Node, values: Sequence[Given], shapes: list[Shape | None], batch
 
 def read_off(node: Node, saved: Saved, dy: Given) -> dict[str, Array]:
     """The parameter gradients of a node that holds a Layer, checked against its parameters."""
-    layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
+    layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
     grads: dict[str, Array] = layer.backward_params(saved, dy)
     if not isinstance(grads, dict):
         raise TypeError(
@@ -77,7 +77,7 @@ def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> G
     """The delta recursion of a node that holds a Layer. Returns its dy, for its gradients."""
     dy = take_deltas(node, deltas)
     if dy is not None:
-        layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
+        layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
         dxs = layer.backward_inputs(saved, dy)
         dys = dy if isinstance(dy, tuple) else (dy,)
         add_deltas(node, checked_deltas(node, dxs, dys, shapes), deltas)

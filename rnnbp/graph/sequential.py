@@ -38,7 +38,8 @@ class Sequential(Graph):
         name: the first part of its parameters' paths in a network that holds it.
 
     >>> import rnnbp as rb
-    >>> list(rb.Sequential(rb.LSTM(3, 4, bias=False, name="encoder"), rb.Tanh(), rb.Dense(4, 2)).params)
+    >>> encoder = rb.LSTM(3, 4, bias=False, name="encoder")
+    >>> list(rb.Sequential(encoder, rb.Tanh(), rb.Dense(4, 2)).params)
     ['encoder.weight_ih', 'encoder.weight_hh', '2.weight', '2.bias']
     """
 

@@ -175,7 +175,7 @@ def _instead(other: object) -> str:
 
 
 @takes()
-def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N802  # reads as the class it stands for
+def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N802
     """A symbolic input.
 
     Args:
@@ -208,7 +208,8 @@ def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
     >>> import rnnbp as rb
     >>> x, h = rb.Input(3), rb.State(4, "h")
     >>> h_new = rb.Tanh()(rb.Dense((3, 4), 4)(x, h))
-    >>> rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new), initial="learned").params["initial_h"].shape
+    >>> cell = rb.Cell(x, {h: h_new}, output=h_new)
+    >>> rb.Recurrent(cell, initial="learned").params["initial_h"].shape
     (4,)
     """
     if shape is None:

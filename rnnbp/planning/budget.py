@@ -32,8 +32,7 @@ class BudgetError(ValueError):
 def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> BudgetError:
     """The error of a budget where ``least`` bytes apart from the margin would do.
 
-    ``most`` is what takes most of them. ``outputs`` are the bytes of y of all steps, where the loss
-    takes them at once.
+    ``most`` says what takes most of them; ``outputs`` are bytes of y of all steps, if held at once.
     """
     needed = with_margin(least)
     whole = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each"
@@ -97,7 +96,7 @@ def parse_budget(budget: object, what: str = "budget") -> int:
         value: int = math.floor(float(match[1]) * UNITS[match[2].lower()])
     elif isinstance(budget, bool) or not isinstance(budget, int | np.integer):
         whole = isinstance(budget, float) and budget.is_integer()
-        cure = f"give {int(budget)}, or as '64 MB'" if whole else "write as '64 MB'"  # type: ignore[call-overload]
+        cure = f"give {budget:.0f}, or as '64 MB'" if whole else "write as '64 MB'"
         found = f"{what} must be an integer of bytes or text, found {cut(budget)}"
         raise BudgetError(f"{found}; {cure}")
     else:

@@ -16,21 +16,16 @@ from rnnbp.support.reprs import counted
 def most_of(sizes: Sizes, steps: int, least: int) -> str:
     """What takes a fifth of the least bytes or more, the two largest, as the end of a sentence."""
     _, length = least_of(sizes, steps)
-    without = replace(sizes, dx=False)
+    without = replace(sizes, dx=False).gradients(steps, parted=False)
+    several = parted(math.ceil(steps / length), length)
+    program = sizes.program(length) + tables.of_all(sizes, steps, length)
+    tape = f"the tape of {counted(length, 'step')} takes {{}} of it"
     parts = {
-        "dx takes {} of it: dx=False leaves it out": sizes.gradients(steps, parted=False)
-        - without.gradients(steps, parted=False),
+        "dx takes {} of it: dx=False leaves it out": sizes.gradients(steps, parted=False) - without,
         "y of all steps takes {} of it: return_y=False leaves it out": sizes.kept_outputs(steps),
-        "the gradients of the parameters take {} of it": sizes.gradients(
-            0, parted=parted(math.ceil(steps / length), length)
-        ),
-        "packed weights and the workspace of kernels take {} of it": sizes.program(length)
-        + tables.of_all(sizes, steps, length),
-        f"the tape of {counted(length, 'step')} takes {{}} of it: a smaller batch needs less": sizes.tape(
-            length
-        ),
+        "the gradients of the parameters take {} of it": sizes.gradients(0, parted=several),
+        "packed weights and the workspace of kernels take {} of it": program,
+        f"{tape}: a smaller batch needs less": sizes.tape(length),
     }
-    large = sorted(
-        ((n, text) for text, n in parts.items() if n >= max(1, least // 5)), reverse=True
-    )
-    return "".join(f"; {text.format(shown(n))}" for n, text in large[:2])
+    large = [(n, text) for text, n in parts.items() if n >= max(1, least // 5)]
+    return "".join(f"; {text.format(shown(n))}" for n, text in sorted(large, reverse=True)[:2])

@@ -40,7 +40,7 @@ def seconds_text(seconds: float, ratio: float) -> str:
 
 
 def frontier_lines(frontier: Sequence[Candidate], chosen: Candidate, least: float) -> Iterator[str]:
-    """The table of what other budgets would buy; ``least`` are the seconds of caching everything."""
+    """The table of what other budgets would buy; ``least``: seconds of caching everything."""
     yield f"{'budget':>12}  {'seconds':>9}  {'ratio':>5}  what it would buy"
     for other in frontier:
         mark = "*" if other == chosen else " "

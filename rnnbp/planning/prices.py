@@ -43,7 +43,7 @@ class Prices:
 
 
 def lengths_of(steps: int) -> list[int]:
-    """Lengths of chunks that a plan may have: powers of 2, and the whole sequence if it is short."""
+    """Lengths of chunks that a plan may have: powers of 2, and a short sequence whole."""
     powers = [2**k for k in range(11) if 2**k < steps]
     return [*powers, steps] if steps <= 2048 else powers
 
@@ -77,7 +77,7 @@ def least_holds(steps: int, length: int) -> Holds:
 
 
 def least_of(sizes: Sizes, steps: int) -> tuple[int, int]:
-    """Return (bytes, chunk length): the least that a schedule needs, at the length that needs it."""
+    """Return (bytes, chunk length): the least that a schedule needs, and where."""
     bounds = (
         (prices_of(sizes, steps, n).bound(least_holds(steps, n)), n) for n in lengths_of(steps)
     )

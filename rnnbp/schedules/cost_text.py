@@ -43,7 +43,8 @@ def cost_text(self: Cost) -> str:
     """The repr of a Simulation with bytes and seconds, predicted or measured, in a few lines."""
     seconds = "seconds not known" if self.seconds is None else f"{self.seconds:.3g} s"
     kinds = sorted(self.peak_bytes_by_kind.items(), key=lambda item: -item[1])
-    steps = f"{self.steps_run:,} run, {self.steps_rerun:,} of them again, {self.steps_rebuilt:,} rebuilt"
+    again = f"{self.steps_rerun:,} of them again, {self.steps_rebuilt:,} rebuilt"
+    checkpoints, tapes = counted(self.peak_slots, "checkpoint"), counted(self.peak_tapes, "tape")
     held = f"y and dy of all steps are held, {bytes_text(self.output_bytes)}: checkpoints save less"
     return titled(
         self,
@@ -51,6 +52,6 @@ def cost_text(self: Cost) -> str:
         at_peak=listed([f"{kind} {bytes_text(n)}" for kind, n in kinds], len(kinds), ROOM),
         **({"loss": held} if self.output_bytes else {}),
         objects=f"{bytes_text(self.object_bytes)} of Python's own, about",
-        steps=f"{steps}; in {counted(self.chunks, 'chunk')}",
-        held=f"{counted(self.peak_slots, 'checkpoint')}, {counted(self.peak_tapes, 'tape')} at most",
+        steps=f"{self.steps_run:,} run, {again}; in {counted(self.chunks, 'chunk')}",
+        held=f"{checkpoints}, {tapes} at most",
     )

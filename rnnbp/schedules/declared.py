@@ -44,7 +44,7 @@ class Holds:
 @final
 @dataclass(frozen=True)
 class Room:
-    """What fits in a budget, for one number of chunks. Numbers may be 0 or less where nothing fits."""
+    """What fits in a budget, for one number of chunks; 0 or less where nothing does."""
 
     chunks: int
     slots: int
@@ -70,5 +70,5 @@ def powers_of_2(below: int, first: int = 1) -> list[int]:
 
 
 def spacings(chunks: int) -> list[int]:
-    """For each number of segments from 2 on, the fewest chunks in one: more would cost for nothing."""
+    """For each number of segments from 2 on, the fewest chunks in one: more costs for nothing."""
     return sorted({-(-chunks // segments) for segments in range(2, chunks + 1)})

@@ -2,7 +2,7 @@
 
 Its actions are known by name and attributes alone.
 
-Forward(n0, n1, write_ics, write_adj_deps, storage): run from n0 to n1, keep the state at n0, or tapes
+Forward(n0, n1, write_ics, write_adj_deps, storage): run from n0 to n1, keep its state or tapes
 Reverse(n1, n0, clear_adj_deps): backward from n1 to n0
 Copy(n, from_storage, to_storage), Move(...): read what was stored at n; Move gives up its place
 EndForward(), EndReverse()
@@ -75,7 +75,7 @@ class _Translation:
                     yield from self.forward(action)
                     ended = action.n1 >= self.chunks
                     if ended and isinstance(schedule, HasMaxN) and schedule.max_n is None:
-                        schedule.finalize(self.chunks)  # type: ignore[attr-defined]  # an online one has it
+                        schedule.finalize(self.chunks)  # type: ignore[attr-defined]  # if online
                 case "Reverse":
                     for n in range(action.n1 - 1, action.n0 - 1, -1):
                         yield from self.backward(n)

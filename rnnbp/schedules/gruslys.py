@@ -109,7 +109,7 @@ class ISM(SizedSchedule):
 
 
 def ism_cost(chunks: int, internals: int) -> int:
-    """C(t, m) = p(t + 1, m): with t + 1 for t, the recurrence of ISM is that of p in ``binomial``."""
+    """C(t, m) = p(t + 1, m), by the recurrence of p in ``binomial`` with t + 1 for t."""
     return extra(chunks + 1, internals)
 
 

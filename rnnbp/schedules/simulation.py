@@ -130,8 +130,8 @@ def _check_end(held: Held) -> None:
     if held.left:
         raise ScheduleError(f"the schedule ends early: chunk {held.left - 1} has not gone backward")
     if held.slots or held.tapes or held.thin:
-        text = f"slots {sorted(held.slots)}, tapes {sorted(held.tapes)}, thin tapes {sorted(held.thin)}"
-        raise ScheduleError(f"the schedule leaks: {text} are held")
+        tapes = f"tapes {sorted(held.tapes)}, thin tapes {sorted(held.thin)}"
+        raise ScheduleError(f"the schedule leaks: slots {sorted(held.slots)}, {tapes} are held")
 
 
 def _result(held: Held, counts: dict[str, int]) -> Simulation:

@@ -1,4 +1,4 @@
-"""Schedules without their number of chunks, which comes when they are used: ``Revolve(slots=4)``."""
+"""Schedules whose number of chunks comes when they are used: ``Revolve(slots=4)``."""
 
 from __future__ import annotations
 
@@ -52,4 +52,5 @@ class Unsized:
         )
 
     def __repr__(self) -> str:
-        return f"{self.kind.__name__}({', '.join(f'{name}={value!r}' for name, value in self.options)})"
+        options = ", ".join(f"{name}={value!r}" for name, value in self.options)
+        return f"{self.kind.__name__}({options})"

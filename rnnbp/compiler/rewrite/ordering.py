@@ -58,7 +58,7 @@ def ranks(code: Code) -> dict[int, Rank]:
 def _sign(
     op: Op, found: dict[int, Rank], below: dict[int, int], values: Values
 ) -> tuple[int, str, str, tuple[Shape, ...], tuple[Rank, ...]]:
-    """What tells an operation from others: (operations below it, name, numbers, shapes, arguments)."""
+    """(operations below, name, numbers, shapes, arguments), which tell operations apart."""
     if op.name == "opaque":
         attr = repr(op.opaque.layer)
     else:
