@@ -11,7 +11,6 @@ from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import POINTWISE, VIEWS
 from rnnbp.compiler.rewrite.joining import bases
 
-
 Kept: TypeAlias = tuple[Code, tuple[int, ...]]
 """The backward code with what it computes again, and the forward values that the tape keeps."""
 
@@ -86,6 +85,7 @@ class _Choice:
 
 
 def _chosen(forward: Code, backward: Code, *, cheap: bool) -> Kept:
+    """The same, where the forward code has all views."""
     choice, known = _Choice(forward), {*backward.made, *backward.inputs}
     needed = {v for op in backward.ops for v in op.args if v not in known}
     order = {v: k for k, op in enumerate(forward.ops) for v in op.outs}

@@ -56,7 +56,7 @@ class Costs:
             )
 
     def seconds(self, counts: dict[str, int], steps: dict[str, int], held: int = 0) -> float:
-        """Of so many actions, on all their steps, with the bytes held at the peak."""
+        """Of actions by their counts, on all their steps, with the bytes held at the peak."""
         each = (n * self.fixed.get(kind, 0.0) for kind, n in counts.items())
         return (
             sum(each)
