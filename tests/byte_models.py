@@ -1,4 +1,7 @@
-"""Random models for what they take in bytes: parallel branches, layers of every kind around Recurrents."""
+"""Random models for what they take in bytes.
+
+Parallel branches, layers of every kind around Recurrents.
+"""
 
 from __future__ import annotations
 

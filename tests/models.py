@@ -141,7 +141,10 @@ def conv_stack(dtype: str = "float32") -> rb.Sequential:
 
 
 def residual(dtype: str = "float32") -> rb.Graph:
-    """A graph around Recurrents: a split, a skip, a merge, a layer used twice, a Recurrent used twice."""
+    """A graph around Recurrents.
+
+    A split, a skip, a merge, a layer used twice, a Recurrent used twice.
+    """
     x = rb.Input(3)
     shared = rb.Dense(3, 3, dtype=dtype, rng=4)
     lstm = rb.LSTM(3, 3, dtype=dtype, rng=5)

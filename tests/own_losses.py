@@ -1,4 +1,4 @@
-"""Losses of one's own that several tests take, with data, masks and what a run of them is compared with."""
+"""A person's own losses that several tests take, with data, masks and comparisons of runs."""
 
 from __future__ import annotations
 

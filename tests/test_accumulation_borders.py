@@ -40,7 +40,7 @@ LOSSES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 @pytest.mark.quick
 @pytest.mark.parametrize("case", LOSSES)
 def test_three_batches_are_as_one_of_all_their_rows(case: str) -> None:
-    """14 rows: of 2, two updates of 3 batches, and the rest of one; against batches of 6, 6 and 2."""
+    """14 rows in batches of 2, two updates of 3 and one of the rest, against 6, 6 and 2 rows."""
     loss, target, options = LOSSES[case]
     runs = []
     for size, accumulate in ((6, 1), (2, 3)):
@@ -156,7 +156,7 @@ def test_steps_are_updates_everywhere(tmp_path: Path) -> None:
 def test_a_run_that_is_stopped_after_any_update_ends_with_the_same_bits(
     tmp_path: Path, stop: int
 ) -> None:
-    """Windows with a carried state, dropout, OnPlateau: 4 batches an epoch, updates of 3 and of 1."""
+    """Windows with a carried state, dropout, OnPlateau; 4 batches an epoch, as 3 and 1."""
     whole, data = text_run(folder=tmp_path / "whole", accumulate=3)
     whole.fit(data, epochs=4)
     trainer, data = text_run(folder=tmp_path / "run", accumulate=3)

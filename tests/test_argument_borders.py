@@ -1,4 +1,4 @@
-"""Arguments of a wrong kind: an error that names the argument and the cure, before anything is done."""
+"""Arguments of a wrong kind: an error names the argument and the cure before anything is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Arrays come in by one way: what cannot be meant is refused at every function, and what can gives right numbers."""
+"""Arrays come in by one way.
+
+What cannot be meant is refused at every function, and what can gives right numbers.
+"""
 
 from __future__ import annotations
 

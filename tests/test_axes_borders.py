@@ -1,4 +1,4 @@
-"""Batch-first arrays in time-first functions get a warning where their axes can be told, and never where not."""
+"""Batch-first arrays in time-first functions: a warning where axes can be told, else none."""
 
 from __future__ import annotations
 

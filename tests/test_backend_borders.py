@@ -1,4 +1,7 @@
-"""Machine code that cannot be had: NumPy runs instead, with one warning; what is asked for by name is an error."""
+"""Machine code that cannot be had: NumPy runs instead, with one warning.
+
+What is asked for by name is an error.
+"""
 
 from __future__ import annotations
 

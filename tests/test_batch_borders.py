@@ -18,7 +18,7 @@ from tests.training import lines, outcome, sequence_run, text_run
 
 
 class Sometimes:
-    """Batches of ones; that number ``bad`` of an epoch has targets or inputs that lead to infinity."""
+    """Batches of ones, of which number ``bad`` of an epoch leads to infinity."""
 
     batches_per_epoch = 5
 
@@ -158,7 +158,7 @@ def source():
     "copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))], ids=["copy", "pickle"]
 )
 def test_a_copy_of_a_trainer_is_a_run_of_its_own(tmp_path, copied):
-    """From the same place it ends with the same bits; the folder goes to the one that writes first."""
+    """A copy ends with the same bits; the folder goes to the one that writes first."""
     trainer, data = sequence_run(folder=tmp_path)
     trainer.fit(data, steps=3)
     other = copied(trainer)
@@ -191,7 +191,7 @@ def test_a_copy_made_while_training_holds_neither_lock_nor_file(tmp_path):
 
 
 def cut_off(error, method):
-    """A Trainer that stood at step 2, and whose third step raised in a method of its update or optimiser."""
+    """A Trainer whose third step raised in a method of its update or optimiser."""
 
     def stop(*_, **__):
         raise error

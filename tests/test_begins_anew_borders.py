@@ -1,4 +1,4 @@
-"""A run that is to go on, and finds no snapshot, says so, and names the folder that may have been meant."""
+"""A run that is to go on but finds no snapshot says so, and names a folder with one nearby."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Binomial schedules: the closed forms against the recurrence, and every schedule against the closed forms."""
+"""Binomial schedules.
+
+The closed forms against the recurrence, and every schedule against the closed forms.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ N, M = 300, 30
 
 @lru_cache
 def recurrence() -> list[list[int]]:
-    """p[s][n] = min over 1 ≤ y < n of y + p(n − y, s − 1) + p(y, s); p(n, 1) = n(n − 1)/2 (Griewank & Walther 2000)."""
+    """The recurrence of p[s][n] of Griewank & Walther (2000).
+
+    p(n, s) is the minimum over 1 ≤ y < n of y + p(n − y, s − 1) + p(y, s); p(n, 1) is n(n − 1)/2.
+    """
     table = [[], [n * (n - 1) // 2 for n in range(N + 1)]]
     for s in range(2, M + 1):
         row = [0, 0]

@@ -49,7 +49,10 @@ def test_fewer_bytes_are_held_under_sqrt() -> None:
 
 @pytest.mark.quick
 def test_bytes_of_the_whole_sequence_by_hand() -> None:
-    """A tanh RNN keeps h before and after each step, n floats for each of B, and nothing else: y is h."""
+    """A tanh RNN keeps h before and after each step, n floats for each of B, and nothing else.
+
+    Its output y is h.
+    """
     model, x = rb.RNN(3, 5, rng=0), reals(4, 2, 3).astype(np.float32)
     stats = rb.bptt(model, x, reals(4, 2, 5), MSE, chunk=4).stats
     assert stats.peak_bytes_by_kind["tape"] == 4 * (4 + 1) * 2 * 5

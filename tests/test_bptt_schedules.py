@@ -67,7 +67,7 @@ def test_every_cell_gives_the_same_bits(cell: str, schedule: str) -> None:
 
 @pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
 def test_a_learned_state_gives_the_same_bits_with_every_schedule(backend: str) -> None:
-    """A state that is one array for the whole batch would be multiplied by other routines than its copies."""
+    """One array for the whole batch would be multiplied by other routines than its copies."""
     model = rb.RNN(5, 37, rng=2, initial="learned")
     for start in model.initial.values():
         start[...] = reals(37)

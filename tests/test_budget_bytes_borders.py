@@ -1,4 +1,4 @@
-"""A budget is never exceeded by all that tracemalloc finds, Python's own objects included, from the least that works."""
+"""All that tracemalloc finds is within a budget, Python's own objects included."""
 
 from __future__ import annotations
 

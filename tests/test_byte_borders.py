@@ -1,4 +1,7 @@
-"""Bytes of models of every kind: what is declared is what tracemalloc finds, and a budget is never exceeded."""
+"""Bytes of models of every kind.
+
+What is declared is what tracemalloc finds, and a budget is never exceeded.
+"""
 
 from __future__ import annotations
 

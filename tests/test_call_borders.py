@@ -1,4 +1,7 @@
-"""What people bring from other libraries: tensors as states, losses and callbacks of other kinds, paths of none."""
+"""What people bring from other libraries.
+
+Tensors as states, losses and callbacks of other kinds, paths of none.
+"""
 
 import copy
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The built-in cells against their equations, written out in NumPy: gate order, reset conventions, activations."""
+"""The built-in cells against their equations, written out in NumPy.
+
+Gate order, reset conventions, activations.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ CELLS: dict[str, tuple[Callable[..., rb.Recurrent], dict[str, Any], Step]] = {
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", CELLS)
 def test_a_cell_follows_its_equations(name: str, bias: bool) -> None:
-    """Outputs of every step and the last state, from a random state, parameters well away from zero."""
+    """Outputs of every step and the last state, from random states and parameters."""
     build, options, step = CELLS[name]
     numbers = np.random.default_rng(3)
     model = build(N_IN, N, dtype="float64", bias=bias, rng=0, **options)

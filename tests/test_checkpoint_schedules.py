@@ -1,4 +1,4 @@
-"""Every schedule class of checkpoint_schedules, translated: legal, and the steps that its own actions run."""
+"""Every schedule of checkpoint_schedules, translated, is legal and runs as many steps."""
 
 from __future__ import annotations
 

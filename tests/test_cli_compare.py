@@ -1,4 +1,7 @@
-"""The commands rnnbp plan and rnnbp compare: what they print and write, and what they say of bad input."""
+"""The commands rnnbp plan and rnnbp compare.
+
+What they print and write, and what they say of bad input.
+"""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_the_planner_s_choice_is_the_plan(found: Comparison) -> None:
 
 
 def choices(arrays: int) -> list[Choice]:
-    """What ``plan`` chooses where arrays may take this, and Python's objects as much as chunks of some length need."""
+    """What ``plan`` chooses if arrays may take this, besides Python's objects for some chunks."""
     sizes, found = sizes_of(as_model(problem()[0]), (3,), B, MSE), []
     for objects in {always(sizes.objects, T, length) for length in range(1, T + 1)}:
         with suppress(rb.BudgetError):
@@ -258,8 +258,8 @@ def test_the_text_says_what_its_columns_are(found: Comparison) -> None:
     """Its budgets are of arrays, where a plan's have room for Python's objects."""
     text, cached = str(found), found.reference.measured.stats.peak_bytes
     assert (
-        f"budget: of arrays, in percent of the {shown(cached)} that full caching holds; Python's objects"
-        in text
+        f"budget: of arrays, in percent of the {shown(cached)} that full caching holds; Python's "
+        "objects" in text
     )
     assert "times as long as full caching, which took" in text
     assert all(f"({shown(out.budget)} of arrays): " in text for out in found.left_out)

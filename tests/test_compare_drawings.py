@@ -36,7 +36,10 @@ def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
 
 
 def test_a_drawing_worked_by_hand() -> None:
-    """Three steps in chunks of two: the second chunk is short, the first is run again from its checkpoint."""
+    """Three steps in chunks of two.
+
+    The second chunk is short, the first is run again from its checkpoint.
+    """
     drawn = rb.compare.timeline(rb.schedules.EveryK(2, 1), steps=3, chunk=2)
     assert drawn.lines == (
         Line("advance", 0, 2, 0, 2),

@@ -1,4 +1,4 @@
-"""Step programs: equal to the interpreter for every cell, every rule on and off, and random cells."""
+"""Step programs equal the interpreter for every cell and random ones, each rule on and off."""
 
 from __future__ import annotations
 

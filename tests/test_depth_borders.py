@@ -173,7 +173,7 @@ def test_a_deep_network(build: Callable[[], Any]) -> None:
 
 
 def test_chains_within_chains() -> None:
-    """Two hundred Sequentials in one another are shown and copied, with what is shared between them."""
+    """Two hundred nested Sequentials are shown and copied, with what they share."""
     tanh = rb.Tanh()
     model = rb.Sequential(rb.RNN(2, 3, rng=0, dtype="float64"), tanh)
     for _ in range(200):

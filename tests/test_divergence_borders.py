@@ -1,4 +1,7 @@
-"""States that overflow and reach nothing: their infinities come into no gradient, under any backend."""
+"""States that overflow and reach nothing.
+
+Their infinities come into no gradient, under any backend.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ def dense(n_in: Any, rng: int) -> rb.Dense:
 def cell_of(
     grow: Callable[[Any, Any, Any], Any], *, late: bool = False, initial: str = "zeros"
 ) -> rb.Recurrent:
-    """A cell whose output is its state h; its state c grows beyond all bounds, and feeds itself alone."""
+    """A cell whose output is its state h.
+
+    Its state c grows beyond all bounds, and feeds itself alone.
+    """
     x, h, c = rb.Input(2), rb.State(3, "h"), rb.State(3, "c")
     new = rb.Tanh()(dense((2, 3), 0)(x, h))
     after = {h: new, c: grow(x, h, c)}

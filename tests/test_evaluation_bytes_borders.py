@@ -1,4 +1,4 @@
-"""Bytes in evaluation mode; and of deltas, temporary values and buffers that a run must not hold, or must declare."""
+"""Bytes in evaluation mode, and of deltas and buffers that a run must declare or not hold."""
 
 from __future__ import annotations
 

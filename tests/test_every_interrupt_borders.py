@@ -1,4 +1,7 @@
-"""An interrupt at any place that CPython has: it arrives, and descriptors, settings, handlers and locks are as before."""
+"""An interrupt at any place that CPython has.
+
+It arrives, and descriptors, settings, handlers and locks are as before.
+"""
 
 from __future__ import annotations
 

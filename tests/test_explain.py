@@ -30,7 +30,10 @@ def lstm_of_eight(order: str = "ifgo", n_in: int = N_IN, n: int = N) -> rb.Recur
 
 
 def lstm_of_one(n_in: int = N_IN, n: int = N) -> rb.Recurrent:
-    """One Dense of two inputs for all gates, in another order; factors and terms in another order too."""
+    """One Dense of two inputs for all gates, in another order.
+
+    Factors and terms in another order too.
+    """
     x, c, h = rb.Input(n_in), rb.State(n, "c"), rb.State(n, "h")
     g, o, f, i = rb.Split(n, n, n, n)(rb.Dense((n, n_in), 4 * n, rng=5)(h, x))
     c_new = rb.Tanh()(g) * rb.Sigmoid()(i) + c * rb.Sigmoid()(f)

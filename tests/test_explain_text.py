@@ -59,7 +59,10 @@ def test_every_operation_is_counted_once(cell: str, without: tuple[str, ...]) ->
 
 
 def formulas() -> rb.Recurrent:
-    """Every way to put formulas together: brackets, rows of rows, rows put side by side, a sum too long for a line."""
+    """Every way to put formulas together.
+
+    Brackets, rows of rows, rows put side by side, a sum too long for a line.
+    """
     x, h = rb.Input(N_IN), rb.State(N, "h")
     a, b = (rb.Dense((N_IN, N), N, dtype="float64", rng=k)(x, h) for k in range(2))
     first, second = rb.Split(1, 3)(a)

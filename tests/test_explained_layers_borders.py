@@ -1,4 +1,4 @@
-"""Layers that take a cell's machine code away are named by ``explain``, with what may be done about it."""
+"""Layers that keep a cell from machine code are named by ``explain``, with a cure."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_it_is_named_with_the_way_around(layer: Any) -> None:
         f"runs by NumPy under every backend that compiles, because {layer} runs as Python" in text
     )
     assert (
-        "(before or after the cell, in a Sequential, such a layer does not keep the cell from running"
-        in text
+        "(before or after the cell, in a Sequential, such a layer does not keep the cell from "
+        "running" in text
     )
 
 

@@ -1,4 +1,7 @@
-"""Sources over files: what h5py and zarr allow is enough, only what a batch needs is read, and large data are sampled."""
+"""Sources over files.
+
+What h5py and zarr allow is enough, only what a batch needs is read, and large data are sampled.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ MSE = rb.losses.MeanSquaredError()
 
 
 class Dataset:
-    """As h5py's: slices of step 1 in brackets, a NumPy dtype, no ``__array__`` here; counts the bytes that are read."""
+    """As h5py's: slices of step 1 in brackets, a NumPy dtype, no ``__array__`` here.
+
+    Counts the bytes that are read.
+    """
 
     def __init__(self, array: np.ndarray, *, masked: bool = False) -> None:
         self._array, self.masked = array, masked

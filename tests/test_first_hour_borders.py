@@ -1,4 +1,7 @@
-"""What a newcomer's notebook says: an interrupted fit, a measured block, a batch, a Trainer's repr."""
+"""What a newcomer's notebook says.
+
+An interrupted fit, a measured block, a batch, a Trainer's repr.
+"""
 
 from __future__ import annotations
 

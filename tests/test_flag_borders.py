@@ -1,4 +1,7 @@
-"""A flag that is no bool is refused everywhere: "no" would count as true, 0 and None may be mistaken numbers."""
+"""A flag that is no bool is refused everywhere.
+
+"no" would count as true, 0 and None may be mistaken numbers.
+"""
 
 from __future__ import annotations
 

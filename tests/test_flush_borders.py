@@ -1,4 +1,4 @@
-"""Flush-to-zero, which another library may have set in a thread, changes no bit, and is still set afterwards."""
+"""Flush-to-zero that another library set in a thread changes no bit, and stays set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Weights of other libraries: safetensors files without our checksum, under other names and dtypes."""
+"""Weights of other libraries.
+
+Safetensors files without our checksum, under other names and dtypes.
+"""
 
 from __future__ import annotations
 

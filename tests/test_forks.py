@@ -1,4 +1,7 @@
-"""Children that are forked while another thread is inside: none hangs, and all compute the same numbers."""
+"""Children that are forked while another thread is inside.
+
+None hangs, and all compute the same numbers.
+"""
 
 from __future__ import annotations
 

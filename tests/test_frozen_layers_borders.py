@@ -1,4 +1,7 @@
-"""Layers are frozen once they are built; their options change by ``set``, which counts in the next run."""
+"""Layers are frozen once they are built.
+
+Their options change by ``set``, which counts in the next run.
+"""
 
 from __future__ import annotations
 

@@ -119,7 +119,10 @@ def test_two_silus_and_a_layer_that_runs_as_python() -> None:
 
 
 def half_dead(gate: Gate, n: int, shared: bool) -> rb.Recurrent:
-    """Gates that are joined forward, of which one alone has deltas: what the others make reaches no output."""
+    """Gates that are joined forward, of which one alone has deltas.
+
+    What the others make reaches no output.
+    """
     x, h, s = rb.Input(2), rb.State(3, "h"), rb.State(3, "s")
     gates = [gate(rb.Dense((2, 3), 3, rng=k, dtype="float64")(x, s)) for k in range(n)]
     dead = gates[0] - gates[0] if shared else gates[0]

@@ -1,4 +1,4 @@
-"""A script that is started again goes on from its folder, and what a refused resume says is ready to be pasted."""
+"""A script that is started again resumes; what a refusal says is ready to be pasted."""
 
 from __future__ import annotations
 

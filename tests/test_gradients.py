@@ -109,7 +109,7 @@ def test_tied_weights(tied: bool) -> None:
 
 
 def test_the_chain_of_the_text() -> None:
-    """y^(i+1) = σ(W y + b): deltas Δ^i = Wᵀ(Δ^(i+1) ⊙ σ′(z)), and parameter gradients read off them."""
+    """Deltas Δ^i = Wᵀ(Δ^(i+1) ⊙ σ′(z)) of y^(i+1) = σ(W y + b), and gradients from them."""
     sizes = [4, 3, 5, 2]
     layers = [
         rb.Dense(a, b, dtype="float64", rng=k) for k, (a, b) in enumerate(itertools.pairwise(sizes))

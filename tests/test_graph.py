@@ -54,7 +54,7 @@ def test_layers_called_on_arrays_give_outputs() -> None:
 
 @pytest.mark.long
 def test_a_deep_chain_does_not_recurse() -> None:
-    """Ten thousand layers: neither building, nor running, nor the gradient may hit the recursion limit."""
+    """Building, running and the gradient of 10,000 layers do not hit the recursion limit."""
     x = rb.Input(1)
     value = x
     for _ in range(10_000):
@@ -107,7 +107,10 @@ def test_paths_name_the_saved_tensors() -> None:
 
 
 def test_paths_of_a_person_s_cell() -> None:
-    """Layers without a name are numbered in the order of their first use; several inputs, several weights."""
+    """Layers without a name are numbered in the order of their first use.
+
+    Several inputs, several weights.
+    """
     assert list(models.design_lstm(3, 2, "float32").params)[:3] == [
         "0.weight_0",
         "0.weight_1",

@@ -1,4 +1,4 @@
-"""What compiles a cell takes time in proportion to its operations: no function is called more than that."""
+"""Compiling a cell calls no function more often than in proportion to its operations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAYERS: dict[str, Callable[[], rb.Layer]] = {
 SEVERAL = 3
 """How many times longer the longer cell is."""
 LEAST = 2000
-"""Calls that count: fewer are those of tables of powers of two, of what happens once a function, and the like."""
+"""Calls that count; fewer are those of tables of powers of two or once for a function."""
 
 
 def cell(layer: str, n: int) -> rb.Recurrent:

@@ -1,4 +1,7 @@
-"""Files that are whole but wrong, under a right checksum: refused by what their header says, before it is built."""
+"""Files that are whole but wrong, under a right checksum.
+
+Refused by what their header says, before it is built.
+"""
 
 from __future__ import annotations
 

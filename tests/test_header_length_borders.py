@@ -1,4 +1,7 @@
-"""Weights files whose header has any length: the first bytes are that length, and may be those of another format."""
+"""Weights files whose header has any length.
+
+The first bytes are that length, and may be those of another format.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 import rnnbp as rb
 
 LENGTHS = range(64)
-"""Letters of metadata: the headers that they make have every length that 8 bytes of padding allow, modulo 256."""
+"""Letters of metadata, so that headers have every length that padding allows, modulo 256."""
 
 
 def first_bytes(folder, model):

@@ -1,4 +1,7 @@
-"""Infinite weights next to symbols: what is looked up in a table is what the whole product is, 0 times infinity too."""
+"""Infinite weights next to symbols.
+
+What is looked up in a table is what the whole product is, 0 times infinity too.
+"""
 
 from __future__ import annotations
 

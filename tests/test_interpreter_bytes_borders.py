@@ -1,4 +1,7 @@
-"""Bytes of the interpreter: arrays that a walk over nodes holds, and states on which y does not depend."""
+"""Bytes of the interpreter.
+
+Arrays that a walk over nodes holds, and states on which y does not depend.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ def test_arrays_and_objects_are_what_tracemalloc_finds(
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("number", [1120, 1568, 1760])
 def test_a_tape_that_was_rebuilt_lies_otherwise_than_one_that_was_recorded(number: int) -> None:
-    """All steps run at once then: parts of an array are views of it, where steps are put together one by one."""
+    """All steps run at once, and parts of an array are views, not put together step by step."""
     case = case_of(Seeded(0, number), large=True, wild=False)
     ((_, schedule),) = case.rebuilding.items()
     found = case.run(rb.Backend("interpreter"), schedule).stats

@@ -1,4 +1,7 @@
-"""An interrupt at each place where Python lets one in: after calls of C, and at the beginning of functions."""
+"""An interrupt at each place where Python lets one in.
+
+After calls of C, and at the beginning of functions.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ def interrupted(work: Callable[[], object], place: int) -> bool:
 
 
 def everywhere(work: Callable[[], object], holds: Callable[[], object]) -> int:
-    """Interrupt ``work`` at each of its places in turn; ``holds`` asserts what must hold after each."""
+    """Interrupt ``work`` at each of its places in turn.
+
+    ``holds`` asserts what must hold after each.
+    """
     place = 1
     while interrupted(work, place):
         holds()

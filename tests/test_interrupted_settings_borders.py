@@ -1,4 +1,7 @@
-"""NumPy's settings after an interrupt in code of others: its own printing, callbacks, sources, losses, layers."""
+"""NumPy's settings after an interrupt in code of others.
+
+Its own printing, callbacks, sources, losses, layers.
+"""
 
 from __future__ import annotations
 

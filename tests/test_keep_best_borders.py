@@ -1,4 +1,4 @@
-"""The best parameters by validation are in the model after fit with ``keep_best=True``, whatever the patience."""
+"""After fit with ``keep_best=True`` the model has the best parameters, whatever the patience."""
 
 from __future__ import annotations
 

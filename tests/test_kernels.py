@@ -119,7 +119,7 @@ def test_random_wide_cells(
 
 
 def test_a_delta_that_is_gathered_for_gradients_alone() -> None:
-    """A product that no sum takes, before deltas of one layer that are put together for a chunk, not for a step."""
+    """A product without a sum, before deltas that are put together for a chunk, not a step."""
     x, (h, g, f) = rb.Input(2), (rb.State(2), rb.State(2), rb.State(2))
     d, both = (rb.Dense(n, 2, bias=False, dtype="float64", rng=0) for n in (2, (2, 2)))
     agree(
@@ -142,7 +142,10 @@ def test_a_product_is_not_put_where_its_argument_is() -> None:
     "size", [(512, 128, 32), (5, 3, 1), (64, 7, 13), (70, 129, 10), (1, 1, 1), (16, 16, 6)]
 )
 def test_products(size: tuple[int, int, int], dtype: str) -> None:
-    """Both products against NumPy's in twice the precision, with and without a start; none writes beyond its result."""
+    """Both products against NumPy's in twice the precision, with and without a start.
+
+    None writes beyond its result.
+    """
     rows, depth, n = size
     rng, kind = np.random.default_rng(0), np.dtype(dtype)
     lanes, library = shared(8 * kind.itemsize, vector_bytes())

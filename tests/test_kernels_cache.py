@@ -19,7 +19,7 @@ from tests.kernel_runs import gradients
 
 @pytest.fixture
 def fresh_cache(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A folder of its own for machine code; what is compiled once in a process, as products, is not in it."""
+    """A folder for machine code, without what is compiled once in a process, as products."""
     gradients(rb.RNN(3, 20, rng=0))
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path / "kernels"))
     return tmp_path / "kernels"

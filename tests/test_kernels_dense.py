@@ -99,7 +99,7 @@ def test_bytes_of_a_large_dense() -> None:
 
 
 def ahead(text: str) -> list[tuple[bool, bool]]:
-    """Of each of the rows that a kernel asks memory for: whether it is to be written, and whether it lies before."""
+    """For each row that a kernel prefetches: is it to be written, and does it lie before."""
     lines = dict(line.strip().split(" = ", 1) for line in text.splitlines() if " = " in line)
     found = []
     for call in (line for line in text.splitlines() if "call void @llvm.prefetch" in line):
@@ -139,7 +139,10 @@ def test_no_tanh_waits_for_another_in_a_loop(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_gradients_of_many_rows_are_accurate() -> None:
-    """300,000 steps and sequences, all alike: a sum that takes each by itself is wrong in the third digit."""
+    """300,000 steps and sequences, all alike.
+
+    A sum that takes each by itself is wrong in the third digit.
+    """
     small, large = (
         rb.Sequential(rb.RNN(1, 1, rng=1, dtype=dtype), rb.Dense(1, 1, rng=2, dtype=dtype))
         for dtype in ("float32", "float64")

@@ -222,7 +222,9 @@ class Drowsy(threads._Team):
 def test_threads_that_share_units_meet(
     n: int, asleep: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None goes on before all have come, none is left behind, from piece to piece; who sleeps is not waited for.
+    """No thread goes on before all have come, and none is left behind, from piece to piece.
+
+    A thread that sleeps is not waited for.
 
     The team is the test's own, because a thread that another test has left may have the usual one.
     """

@@ -107,7 +107,7 @@ def test_what_one_thread_must_do() -> None:
 def test_bits_do_not_depend_on_threads_that_share_units(
     cell: str, batch: int, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
-    """Of more panels of weights than one; chunks by themselves, in a stretch, and with their tapes."""
+    """Of several panels of weights; chunks alone, in a stretch, and with their tapes."""
     model, x, found = (
         models.CELLS[cell](3, 100, "float32"),
         reals(60, batch, 3).astype("float32"),

@@ -1,6 +1,7 @@
 """A run that is killed outright, wherever, and resumed ends with the same bits as one that is not.
 
-Runs are processes of their own, forked from a server that has imported everything, with one BLAS thread.
+Runs are processes of their own, forked from a server that has imported everything, with one BLAS
+thread.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def run(folder, snapshot_every):
 
 
 def run_and_die(folder, call, count, before):
-    """The run, which kills itself before or after its ``count``-th call of ``os.<call>``, in a write half way."""
+    """A run that kills itself around its ``count``-th ``os.<call>``, within it if it writes."""
     really, calls = getattr(os, call), 0
 
     def deadly(*args):
@@ -100,7 +101,7 @@ def wait_for_line(folder, process, count):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_killed_at_random_moments(tmp_path, start, whole, seed):
-    """Three times: near some step, at a random moment of it, in most cases while a snapshot is written."""
+    """Three times near some step, in most cases while a snapshot is written."""
     numbers, folder = random.Random(seed), tmp_path / "run"
     every = numbers.choice([1, 1, 1, 4])
     moments = sorted(numbers.randrange(STEPS - 6) for _ in range(3))

@@ -1,4 +1,7 @@
-"""What a first script says of labels, weights of classes and metrics: taken as elsewhere, or the error has the cure."""
+"""What a first script says of labels, weights of classes and metrics.
+
+Taken as elsewhere, or the error has the cure.
+"""
 
 from __future__ import annotations
 

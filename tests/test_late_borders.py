@@ -1,5 +1,5 @@
-"""Infinite derivatives in the last steps of a sequence or horizon, of states that no later step takes: they have no
-delta, which is not a delta of zero."""
+"""Infinite derivatives in the last steps of a sequence or horizon, of states that no later step
+takes: they have no delta, which is not a delta of zero."""
 
 from __future__ import annotations
 
@@ -99,7 +99,10 @@ def is_finite(found: Any) -> bool:
 
 
 def assert_agree(name: str, backend: str, checkpoint: Any = "all", **options: Any) -> None:
-    """Finite gradients for as many steps after the overflow as have no delta, equal to rounding; then there is NaN."""
+    """Finite gradients for as many steps after the overflow as have no delta, equal to rounding.
+
+    Then there is NaN.
+    """
     expected = [run(name, more, "interpreter", **options) for more in range(5)]
     found = [run(name, more, backend, checkpoint=checkpoint, **options) for more in range(5)]
     finite = [is_finite(one) for one in expected]

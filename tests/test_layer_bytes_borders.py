@@ -1,4 +1,6 @@
-"""Temporary arrays of layers are what ``scratch`` declares, below and above the size at which NumPy reuses its own."""
+"""Temporary arrays of layers are what ``scratch`` declares, below and above the size at which NumPy
+reuses its own.
+"""
 
 from __future__ import annotations
 

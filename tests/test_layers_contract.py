@@ -232,7 +232,7 @@ ROWS = 12_000
 
 @every_case
 def test_needs_no_more_than_it_declares(case: Case) -> None:
-    """Temporary arrays by tracemalloc within ``scratch``, NumPy's own buffers of 8192 elements aside."""
+    """Temporary arrays are within ``scratch``, but for NumPy's own buffers of 8192 elements."""
     found, declared, _ = taken(case, "float32", ROWS)
     assert all(a <= b + 70_000 for a, b in zip(found, declared, strict=True)), (
         f"found {found}, declared {declared}"

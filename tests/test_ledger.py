@@ -137,7 +137,10 @@ def test_a_first_layer_that_states_its_input_needs_no_x_shape() -> None:
 
 
 def test_sizes_follow_what_is_changed_between_runs() -> None:
-    """They are remembered by model: a layer's attribute, another output, a layer that cannot be a key."""
+    """They are remembered by model.
+
+    A layer's attribute, another output, a layer that cannot be a key.
+    """
     x = np.ones((64, 32, 8), np.float32)
 
     def loss(y: Any, _: Any) -> Any:

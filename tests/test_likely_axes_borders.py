@@ -1,4 +1,7 @@
-"""Axes that are missing or in another order, and models of several inputs: errors name the likely cause."""
+"""Axes that are missing or in another order, and models of several inputs.
+
+Errors name the likely cause.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Batch-first arrays that no source knows get a warning where what the model was trained on tells; others never."""
+"""Batch-first arrays that no source knows get a warning where what the model was trained on tells.
+
+Others never.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Kernels of long cells, which are put down in parts that call functions: the bits are those of one piece."""
+"""Kernels of long cells, which are put down in parts that call functions.
+
+The bits are those of one piece.
+"""
 
 from __future__ import annotations
 

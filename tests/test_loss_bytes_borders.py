@@ -1,4 +1,7 @@
-"""Bytes of losses: targets of streams under a mask, which are looked at together, and rows of a cross-entropy."""
+"""Bytes of losses.
+
+Targets of streams under a mask, which are looked at together, and rows of a cross-entropy.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ LOSSES: dict[str, Any] = {
 
 
 def off(run: Callable[[], Any]) -> int:
-    """How far what is told is from tracemalloc's peak, beyond 1 % or 64 KiB; of a run that has been made before."""
+    """How far what is told is from tracemalloc's peak, beyond 1 % or 64 KiB.
+
+    Of a run that has been made before.
+    """
     run()
     rb.release_memory()
     gc.collect()
@@ -68,7 +74,7 @@ def test_a_stream_under_a_mask(backend: str, loss: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.one_in(3)
 def test_a_large_chunk_under_a_mask(backend: str, loss: str, dtype: str) -> None:
-    """NumPy's sums take a buffer where numbers become float64, and no product is made in place by itself."""
+    """NumPy's sums to float64 take a buffer, and no product is made in place by itself."""
     layers = [
         rb.Dense(8, 13, dtype=dtype, rng=0),
         rb.Tanh(),

@@ -1,4 +1,7 @@
-"""``check_grads`` of losses alone: the library's, and functions of one's own, by complex step or central differences."""
+"""``check_grads`` of losses alone.
+
+The library's, and functions of one's own, by complex step or central differences.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,10 @@ WEIGHTS = ("none", "mask", "float", "by step", "every element")
 
 
 def case(name, weights, seed=0):
-    """(loss, y, target, weights) of one sequence; "every element" is full for elementwise losses."""
+    """(loss, y, target, weights) of one sequence.
+
+    "every element" is full for elementwise losses.
+    """
     rng, loss = np.random.default_rng(seed), LOSSES[name]
     y = rng.normal(size=(T, B, K)) * 2
     classes = isinstance(loss, CrossEntropy)
