@@ -23,7 +23,8 @@ output::
 >>> _, h_new, c_new = encoder.cell(i, h, c)  # the same layers, and so the same parameters
 >>> states = rb.Recurrent(rb.Cell(i, {h: h_new, c: c_new}, rb.Concat(4, 4)(h_new, c_new)))
 >>> final = rb.predict(encoder, x)[1]
->>> decoded = rb.bptt(decoder, x, np.zeros((9, 2, 4), "float32"), rb.losses.MeanSquaredError(), state=final)
+>>> target, loss = np.zeros((9, 2, 4), "float32"), rb.losses.MeanSquaredError()
+>>> decoded = rb.bptt(decoder, x, target, loss, state=final)
 >>> dy = np.zeros((9, 2, 8), "float32")
 >>> dy[-1] = np.concatenate(decoded.dstate[0], axis=1)
 >>> sorted(rb.bptt(states, x, dy, given).grads)
@@ -97,11 +98,18 @@ def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
     if what in ("LSTM", "GRU", "RNN"):
         if any(type(each).__module__ == "rnnbp.graph.values" for each in args):
             return f"a layer is built first, and then called on values: {what}(n_in, n)(h)"
-        return f"for several layers write Sequential({what}(n_in, n), {what}(n, n)), and name other options"
+        layers = f"Sequential({what}(n_in, n), {what}(n, n))"
+        return f"for several layers write {layers}, and name other options"
     if what in ON_SOURCES and any(hasattr(each, "shape") for each in args):
-        return "x and target go into one source, Sequences(x, target, batch_size=32), and other arguments by name"
+        return (
+            "x and target go into one source, Sequences(x, target, batch_size=32), and other "
+            "arguments by name"
+        )
     if what in ("fit", "Trainer.fit") and type(args[-1]) is int:
         return f"write epochs={args[-1]}"
     if what == "Trainer.evaluate":
-        return "the loss is the Trainer's: evaluate(data), or rnnbp.evaluate(model, data, loss) for another"
+        return (
+            "the loss is the Trainer's: evaluate(data), or rnnbp.evaluate(model, data, loss) for "
+            "another"
+        )
     return ""

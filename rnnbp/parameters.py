@@ -60,7 +60,8 @@ class Parameters(ByPath):
         super().__init__(arrays)
         self.network = network
 
-    def update(self, given: Pairs = (), /, **named: npt.ArrayLike) -> None:  # type: ignore[override]  # arrays of any kind
+    # Arrays of any kind are taken, where a dict of arrays takes arrays alone.
+    def update(self, given: Pairs = (), /, **named: npt.ArrayLike) -> None:  # type: ignore[override]
         """Write values into the arrays of their paths, in the arrays' dtype, after all have been
         checked.
 
@@ -89,7 +90,8 @@ class Parameters(ByPath):
             if value is not self[path]:
                 self[path][...] = value
 
-    def __ior__(self, other: Pairs) -> Self:  # type: ignore[override, misc]  # one for dict's two overloads
+    # One for dict's two overloads.
+    def __ior__(self, other: Pairs) -> Self:  # type: ignore[override, misc]
         self.update(other)
         return self
 
@@ -164,7 +166,10 @@ def _unknown(given: list[str], known: list[str]) -> str:
     )
     near = "" if theirs else hint(given[0], known)
     names = _some(map(shown, given))
-    return f"params.update: no parameter is called {names}{near}; {cure}the network's are {_some(known)}"
+    return (
+        f"params.update: no parameter is called {names}{near}; {cure}the network's are "
+        f"{_some(known)}"
+    )
 
 
 def _some(names: Iterable[str]) -> str:

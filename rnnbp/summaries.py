@@ -4,14 +4,11 @@ printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from rnnbp.numerics import Shape
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import bytes_text, counted
-from rnnbp.wording.arguments import takes
-from rnnbp.wording.instead import MODEL, SET, Instead
 
 LONGEST = 44
 """Characters of a layer in the table."""
@@ -87,7 +84,8 @@ class Summary:
             ).rstrip()
             for line in lines
         ]
-        size = f"{counted(self.parameters, 'parameter')}, {bytes_text(self.parameter_bytes)} of {self.dtype}"
+        held = f"{bytes_text(self.parameter_bytes)} of {self.dtype}"
+        size = f"{counted(self.parameters, 'parameter')}, {held}"
         return "\n".join([f"{self.model}: {size}", "", *table, *self._totals()])
 
     __repr__ = __str__
@@ -128,61 +126,3 @@ def _flops_text(n: int | None) -> str:
         if n >= size:
             return f"{n / size:.3g} {unit}"
     return f"{n} "
-
-
-Summarize = Callable[..., Summary]
-_makers: list[Summarize] = []
-
-
-def made_by(summarize: Summarize) -> Summarize:
-    """Decorate what makes summaries: it knows bytes and operations, which layers do not."""
-    _makers.append(summarize)
-    return summarize
-
-
-class Summarized(Instead):
-    """What layers and networks have in common."""
-
-    _instead = MODEL
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Raise AttributeError for what other libraries set, and would change nothing in a class of
-        this one.
-        """
-        if name in SET and type(self).__module__.startswith("rnnbp."):
-            raise AttributeError(
-                f"{type(self).__name__}.{name} cannot be set; {SET[name]}", name=name, obj=self
-            )
-        super().__setattr__(name, value)
-
-    @takes()
-    def summary(
-        self,
-        steps: int | None = None,
-        batch: int | None = None,
-        *,
-        chunk: int | None = None,
-        x_shape: Shape | None = None,
-    ) -> Summary:
-        """Its layers, their output shapes and parameters, as Keras has it:
-        ``print(model.summary())``.
-
-        Args:
-            steps, batch: T and B of x. With them, what each layer keeps for backward where all is
-                cached, and its floating-point operations forward.
-            chunk: steps in a chunk, as of ``bptt``: the state at its beginning is kept too.
-            x_shape: feature shape of x, () for symbols; None where the first layer or Input says
-                it.
-
-        Of a Cell alone, as ``rb.LSTM(3, 8).cell``, the rows are the layers of a step. Raises
-        ValueError for steps without batch, ShapeError where shapes do not fit, or are not known and
-        steps are given.
-
-        >>> import rnnbp as rb
-        >>> found = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 1)).summary(steps=100, batch=2)
-        >>> [(row.name, row.layer, row.output_shape, row.parameters) for row in found.rows]
-        [('0', 'LSTM(3, 8)', (8,), 416), ('1', 'Dense(8, 1)', (1,), 9)]
-        >>> found.parameters, found.rows[1].flops
-        (425, 3400)
-        """
-        return _makers[-1](self, steps, batch, chunk=chunk, x_shape=x_shape)

@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp import machine, memory
+from rnnbp import machine
+from rnnbp.memory import gauges
 from rnnbp.support import stacks
 from rnnbp.support.bars import Bar
 
@@ -135,7 +136,7 @@ def is_free(lock: Any) -> bool:
 
 
 LOCKS = {
-    "memory": memory._lock,
+    "memory": gauges.lock,
     "loading": machine.loading,
     "stacks": stacks._changing,
     "bars": Bar.get_lock(),

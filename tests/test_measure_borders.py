@@ -16,6 +16,7 @@ import rnnbp as rb
 from rnnbp import memory
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import Bench
+from rnnbp.memory import gauges
 from rnnbp.schedules import All
 
 MSE = rb.losses.MeanSquaredError()
@@ -175,7 +176,7 @@ def test_a_child_that_still_runs_is_noticed() -> None:
 
 
 def test_a_mark_that_cannot_be_set_back_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory._resident, "reset", lambda: False)
+    monkeypatch.setattr(gauges.resident, "reset", lambda: False)
     np.ones(80_000_000, np.uint8)
     with memory.high_water() as used:
         np.ones(1_000_000, np.uint8)
@@ -188,7 +189,7 @@ def test_a_mark_that_cannot_be_read_once_is_no_number(
     marks: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = iter(marks)
-    monkeypatch.setattr(memory._resident, "peak", lambda: next(found, marks[-1]))
+    monkeypatch.setattr(gauges.resident, "peak", lambda: next(found, marks[-1]))
     with memory.high_water() as used:
         pass
     assert used.high_water_bytes is None

@@ -16,6 +16,7 @@ import pytest
 import rnnbp as rb
 from rnnbp import memory
 from rnnbp.machine.finite import first_bad
+from rnnbp.memory import gauges
 
 OWN = 1500
 """What the objects of a measured block may take."""
@@ -29,8 +30,8 @@ def nothing_stays_open() -> Iterator[None]:
     assert not tracemalloc.is_tracing()
     yield
     assert not tracemalloc.is_tracing()
-    assert not memory._traced.open
-    assert not memory._resident.open
+    assert not gauges.traced.open
+    assert not gauges.resident.open
 
 
 @pytest.fixture
@@ -222,8 +223,8 @@ def test_without_leave_to_reset_the_rise_is_counted_from_the_mark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     marks = iter([100, 100, 100, 130])
-    monkeypatch.setattr(memory._resident, "reset", lambda: None)
-    monkeypatch.setattr(memory._resident, "peak", lambda: next(marks, 130))
+    monkeypatch.setattr(gauges.resident, "reset", lambda: None)
+    monkeypatch.setattr(gauges.resident, "peak", lambda: next(marks, 130))
     with rb.memory.high_water() as found:
         next(marks)
         next(marks)
@@ -231,7 +232,7 @@ def test_without_leave_to_reset_the_rise_is_counted_from_the_mark(
 
 
 def test_a_system_without_a_mark(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory._resident, "peak", lambda: None)
+    monkeypatch.setattr(gauges.resident, "peak", lambda: None)
     with rb.memory.measure() as used:
         take(1_000_000)
     assert used.high_water_bytes is None

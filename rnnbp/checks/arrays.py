@@ -1,34 +1,15 @@
-"""The one entry for arrays that a user passes: those that make no sense are refused, with
-the cure.
-"""
+"""The one entry for arrays that a user passes: what makes no sense is refused, with the cure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, TypeGuard, runtime_checkable
-
 import numpy as np
 
+from rnnbp.checks.kinds import is_masked, is_sparse, parts
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, ShapeError, shown
 
 REAL = "biuf"
 """Kinds of dtype that are real numbers: bool, signed, unsigned, floats."""
-DEEPEST = 64
-"""Axes that NumPy can have: lists that are nested deeper are not arrays."""
-
-
-@runtime_checkable
-class Sliceable(Protocol):
-    """The interface that arrays of h5py, zarr and NumPy share: slices are read on access."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @property
-    def dtype(self) -> Any: ...
-
-    def __getitem__(self, span: Any, /) -> Any: ...
 
 
 def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> Array:
@@ -79,43 +60,15 @@ def as_read(name: str, found: object) -> Array:
     return plain(name, found)
 
 
-def sliceable(given: object) -> TypeGuard[Sliceable]:
-    """True if it has axes and a NumPy dtype, and slices of it are arrays: h5py's and zarr's, as
-    well as NumPy's."""
-    if isinstance(given, np.ndarray):
-        return given.ndim > 0 and not isinstance(given, np.ma.MaskedArray)
-    if (
-        isinstance(given, np.generic)
-        or not isinstance(given, Sliceable)
-        or _sparse(given)
-        or _labelled(given)
-    ):
-        return False
-    try:
-        return len(given.shape) > 0 and isinstance(np.dtype(given.dtype), np.dtype)
-    except (TypeError, AttributeError):  # a dtype of a different library
-        return False
-
-
-def is_stream(given: object) -> TypeGuard[Iterable[object]]:
-    """True if it can only be iterated: it has no length and no shape."""
-    return (
-        not isinstance(given, type)
-        and hasattr(given, "__iter__")
-        and not hasattr(given, "__len__")
-        and not hasattr(given, "shape")
-    )
-
-
 def _converted(name: str, given: object) -> Array:
-    if _masked(given):
+    if is_masked(given):
         raise DtypeError(
             f"{name} is a masked array, whose mask would be lost; give its data, and weights as "
             "mask="
         )
-    for part in _parts(given) if isinstance(given, list | tuple) else (given,):
+    for part in parts(given) if isinstance(given, list | tuple) else (given,):
         check_there(part)
-    if _sparse(given):
+    if is_sparse(given):
         raise DtypeError(
             f"{name} is a sparse {type(given).__name__}; give {name.split()[-1]}.toarray()"
         )
@@ -135,32 +88,6 @@ def _converted(name: str, given: object) -> Array:
         raise DtypeError(f"{name}: {shown(given)} cannot be read as an array: {error}") from error
 
 
-def _masked(given: object) -> bool:
-    """True for a masked array, or a list with one in it, however deep."""
-    return isinstance(given, np.ma.MaskedArray) or (
-        isinstance(given, list | tuple)
-        and any(isinstance(part, np.ma.MaskedArray) for part in _parts(given))
-    )
-
-
-def _parts(nest: list[object] | tuple[object, ...], depth: int = 0) -> Iterator[object]:
-    for part in nest if depth < DEEPEST else ():
-        if isinstance(part, list | tuple):
-            yield from _parts(part, depth + 1)
-        else:
-            yield part
-
-
-def _sparse(given: object) -> bool:
-    """True for matrices and arrays of scipy.sparse, and those made after them."""
-    return hasattr(given, "toarray") and hasattr(given, "nnz")
-
-
-def _labelled(given: object) -> bool:
-    """True for pandas' Series and frames: indexing them looks up labels, not positions."""
-    return hasattr(given, "iloc")
-
-
 def _found(given: object, array: Array) -> str:
     """The argument that was passed, in a few words."""
     if isinstance(given, np.ndarray):
@@ -178,7 +105,10 @@ def _cure(array: Array, kinds: str) -> str:
     if kind == "O" and array.ndim == 0:
         return "give an array or a list of numbers, or iter(...) where a stream is taken"
     if kind == "O":
-        return "convert it, as with np.asarray(..., 'float32'); sequences of several lengths are padded, with a mask"
+        return (
+            "convert it, as with np.asarray(..., 'float32'); sequences of several lengths are "
+            "padded, with a mask"
+        )
     if kind in "US":
         return "number its symbols from 0; for the bytes of a text np.frombuffer(data, np.uint8)"
     if kind in "mM":

@@ -16,7 +16,7 @@ from rnnbp.layers.params import parameter
 from rnnbp.naming import check_distinct
 from rnnbp.numerics import Array, Dtype, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
-from rnnbp.summaries import Summarized
+from rnnbp.summarized import Summarized
 from rnnbp.support.prepared import Holder
 from rnnbp.wording.arguments import Named
 

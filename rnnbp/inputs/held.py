@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.checks.arrays import Sliceable, as_read
+from rnnbp.checks.arrays import as_read
+from rnnbp.checks.kinds import Sliceable
 from rnnbp.checks.mapped import mapped_file
 from rnnbp.numerics import Array, Shape, ShapeError, fix_sizes
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from rnnbp.checks.arrays import is_stream
+from rnnbp.checks.kinds import is_stream
 from rnnbp.inputs.given import SeriesLike
 from rnnbp.inputs.held import BLOCK, Check, Held
 from rnnbp.inputs.padded import NEVER, Cleaned, Masked, Padded, Unusable, refuse

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from rnnbp.checks.arrays import is_stream, sliceable
+from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.streams import Stream, array_of
 from rnnbp.numerics import ShapeError

@@ -14,7 +14,7 @@ from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.symbolic import Symbolic
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, Saved, Shape
-from rnnbp.summaries import Summarized
+from rnnbp.summarized import Summarized
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
 

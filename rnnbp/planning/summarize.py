@@ -15,7 +15,8 @@ from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.numerics import Array, Shape, check_x_shape, positive_int
 from rnnbp.planning.layer_names import names
 from rnnbp.planning.summary_costs import Costed, with_costs
-from rnnbp.summaries import LayerRow, Summary, made_by
+from rnnbp.summaries import LayerRow, Summary
+from rnnbp.summarized import made_by
 
 
 @made_by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnbp.checks.arrays import is_stream
+from rnnbp.checks.kinds import is_stream
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import ModelLike, TargetLike
 from rnnbp.inputs.models import as_model

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.kinds import is_stream
 from rnnbp.inputs.states import States
 from rnnbp.numerics import NonFiniteError, ShapeError
 from rnnbp.train.source import Batch, check_batch

@@ -7,7 +7,8 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.checks.arrays import Sliceable, as_read
+from rnnbp.checks.arrays import as_read
+from rnnbp.checks.kinds import Sliceable
 from rnnbp.numerics import Array, Dtype, Shape, ShapeError
 
 

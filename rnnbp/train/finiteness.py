@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.kinds import is_stream
 from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss

@@ -7,7 +7,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from rnnbp.checks.arrays import is_stream, plain, sliceable
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.inputs.given import SeriesLike
 from rnnbp.numerics import Array, ShapeError, shown
 from rnnbp.train.last import at_last, mask_of, of_sequences

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.kinds import is_stream
 from rnnbp.losses.returned import target_not_finite
 from rnnbp.storage import JSON
 from rnnbp.train.averages import Averages, in_json

@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from rnnbp.checks.arrays import sliceable
+from rnnbp.checks.kinds import sliceable
 from rnnbp.numerics import ShapeError, shown
 from rnnbp.train.rows import Data
 

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.checks.arrays import REAL, Sliceable, as_array, plain, sliceable
+from rnnbp.checks.arrays import REAL, as_array, plain
+from rnnbp.checks.kinds import Sliceable, sliceable
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, ShapeError
 from rnnbp.train.file_rows import FileRows

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rnnbp.checks.arrays import is_stream
+from rnnbp.checks.kinds import is_stream
 from rnnbp.storage import JSON
 from rnnbp.support.callers import outside
 from rnnbp.train.digests import add_to

@@ -12,7 +12,8 @@ from rnnbp.bptt import bptt
 from rnnbp.bptt.calibration import known_costs
 from rnnbp.bptt.known_plans import for_batch
 from rnnbp.bptt.results import Gradients
-from rnnbp.checks.arrays import is_stream, plain, sliceable
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.inputs.states import States

@@ -8,17 +8,12 @@ libraries included.
 
 from __future__ import annotations
 
-import sys
-import threading
 import tracemalloc
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
-
-from rnnbp.support import forks
+from rnnbp.memory.gauges import Block, lock, resident, traced
 from rnnbp.support.figures import HighWater, Used
 
 try:
@@ -63,10 +58,10 @@ def measure() -> Iterator[Used]:
 @contextmanager
 def allocated(used: Used) -> Iterator[None]:
     """The two figures of tracemalloc alone: the resident high-water mark is not touched."""
-    block = _Block()
+    block = Block()
     try:
-        with _lock:
-            _traced.enter(block)
+        with lock:
+            traced.enter(block)
         yield
     finally:
         fault, stopped = None, None
@@ -83,7 +78,7 @@ def allocated(used: Used) -> Iterator[None]:
         raise RuntimeError(f"{fault} inside a measured block; leave that to after the block")
 
 
-def _note_allocated(used: Used, block: _Block) -> str:
+def _note_allocated(used: Used, block: Block) -> str:
     """Leave a block and note its figures, or return why they are unknown. May be called again after
     an interrupt.
     """
@@ -92,12 +87,12 @@ def _note_allocated(used: Used, block: _Block) -> str:
         if tracemalloc.is_tracing()
         else "tracemalloc was stopped"
     )
-    kept, traced = tracemalloc.get_traced_memory()[0] - block.before, block.is_traced()
-    with _lock:
-        peak = _traced.leave(block)
-    if traced:
+    kept, known = tracemalloc.get_traced_memory()[0] - block.before, block.is_traced()
+    with lock:
+        peak = traced.leave(block)
+    if known:
         used.peak_bytes, used.kept_bytes = peak, kept
-    return "" if traced else fault
+    return "" if known else fault
 
 
 @contextmanager
@@ -128,10 +123,10 @@ def high_water() -> Iterator[HighWater]:
 
 @contextmanager
 def _risen(found: HighWater) -> Iterator[None]:
-    children, block = _children(), _Block()
+    children, block = _children(), Block()
     try:
-        with _lock:
-            _resident.enter(block)
+        with lock:
+            resident.enter(block)
         yield
     finally:
         rise, stopped = None, None
@@ -142,14 +137,14 @@ def _risen(found: HighWater) -> Iterator[None]:
                 stopped = error
         if stopped is not None:
             raise stopped
-        known = block.known and _resident.peak() is not None and (block.from_here or rise > 0)
+        known = block.known and resident.peak() is not None and (block.from_here or rise > 0)
         found.high_water_bytes, found.alone = rise if known else None, children == _children()
 
 
-def _noted(block: _Block) -> int:
+def _noted(block: Block) -> int:
     """How far the mark rose in a block."""
-    with _lock:
-        return _resident.leave(block)
+    with lock:
+        return resident.leave(block)
 
 
 def _children() -> tuple[int, frozenset[str]]:
@@ -162,129 +157,3 @@ def _children() -> tuple[int, frozenset[str]]:
         with suppress(OSError):  # a thread that has ended since
             running.update(thread.read_text(encoding="ascii").split())
     return ended, frozenset(running)
-
-
-class _Block:
-    """The peak when a block was entered, and the highest since."""
-
-    def __init__(self) -> None:
-        self.begin(0, False)
-
-    def begin(self, before: int | None, from_here: bool) -> None:
-        """Begin the block.
-
-        Args:
-            before: the peak before, None if unknown.
-            from_here: True if the peak has been reset to what is held.
-        """
-        self.before = self.highest = before or 0
-        self.known, self.from_here = before is not None, from_here
-        self._mark = bytearray(1)
-
-    def is_traced(self) -> bool:
-        """True if tracemalloc still knows what was allocated when the block was entered."""
-        return tracemalloc.get_object_traceback(self._mark) is not None
-
-
-class _Gauge(ABC):
-    """A peak of which a process has only one, shared by several blocks, nested or concurrent."""
-
-    def __init__(self) -> None:
-        self.open: list[_Block] = []
-
-    @abstractmethod
-    def peak(self) -> int | None:
-        """The highest count since the last ``reset``; None if the system does not report it."""
-
-    @abstractmethod
-    def reset(self) -> bool:
-        """Set the peak back to what is held now; returns True if that was possible."""
-
-    def enter(self, block: _Block) -> None:
-        """Begin a block; ``leave`` must follow, after an interrupt as well."""
-        self._note()  # the blocks around this one must not lose what they have seen
-        from_here = self.reset()
-        block.begin(self.peak(), from_here)
-        self.open.append(block)
-
-    def leave(self, block: _Block) -> int:
-        """How far the peak rose since it was entered. May be called again after an interrupt."""
-        self._note()
-        if block in self.open:
-            self.open.remove(block)
-        return block.highest - block.before
-
-    def _note(self) -> None:
-        peak = self.peak() or 0
-        for block in self.open:
-            block.highest = max(block.highest, peak)
-
-
-class _Traced(_Gauge):
-    """tracemalloc's peak. Tracing continues from the first block to the end of the last, unless
-    others began it.
-    """
-
-    ours = False
-    foreign_peak = 0
-
-    def peak(self) -> int:
-        return tracemalloc.get_traced_memory()[1]
-
-    def reset(self) -> bool:
-        if not self.open:
-            self.ours, self.foreign_peak = not tracemalloc.is_tracing(), 0
-            if self.ours:
-                tracemalloc.start()
-        self.foreign_peak = max(self.foreign_peak, self.peak())
-        tracemalloc.reset_peak()
-        return True
-
-    def leave(self, block: _Block) -> int:
-        rise = super().leave(block)
-        if not self.open and self.ours:
-            tracemalloc.stop()
-            self.ours = False
-        elif not self.open:
-            self._give_back()
-        return rise
-
-    def _give_back(self) -> None:
-        """Raise the peak to where others had it: bytes that are allocated and not touched take no
-        memory.
-        """
-        present, peak = tracemalloc.get_traced_memory()
-        if peak < self.foreign_peak:
-            with suppress(MemoryError):
-                np.empty(self.foreign_peak - present, np.uint8)
-
-
-class _Resident(_Gauge):
-    """The resident high-water mark of the process."""
-
-    def peak(self) -> int | None:
-        """Linux's VmHWM, or elsewhere ru_maxrss (bytes on macOS, else kB), or None."""
-        try:
-            with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
-                return next(
-                    1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")
-                )
-        except (OSError, StopIteration, ValueError, IndexError):
-            if resource is None:
-                return None
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-                1 if sys.platform == "darwin" else 1024
-            )
-
-    def reset(self) -> bool:
-        try:
-            with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-                file.write("5")
-        except OSError:  # where it is not Linux, or not permitted, the mark only rises
-            return False
-        return True
-
-
-_lock = threading.RLock()
-forks.hold(_lock)
-_traced, _resident = _Traced(), _Resident()

@@ -1,0 +1,144 @@
+"""Peaks of which a process has only one, shared by the blocks that are measured."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import tracemalloc
+from abc import ABC, abstractmethod
+from contextlib import suppress
+
+import numpy as np
+
+from rnnbp.support import forks
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+
+class Block:
+    """The peak when a block was entered, and the highest since."""
+
+    def __init__(self) -> None:
+        self.begin(0, False)
+
+    def begin(self, before: int | None, from_here: bool) -> None:
+        """Begin the block.
+
+        Args:
+            before: the peak before, None if unknown.
+            from_here: True if the peak has been reset to what is held.
+        """
+        self.before = self.highest = before or 0
+        self.known, self.from_here = before is not None, from_here
+        self._mark = bytearray(1)
+
+    def is_traced(self) -> bool:
+        """True if tracemalloc still knows what was allocated when the block was entered."""
+        return tracemalloc.get_object_traceback(self._mark) is not None
+
+
+class Gauge(ABC):
+    """A peak of which a process has only one, shared by several blocks, nested or concurrent."""
+
+    def __init__(self) -> None:
+        self.open: list[Block] = []
+
+    @abstractmethod
+    def peak(self) -> int | None:
+        """The highest count since the last ``reset``; None if the system does not report it."""
+
+    @abstractmethod
+    def reset(self) -> bool:
+        """Set the peak back to what is held now; returns True if that was possible."""
+
+    def enter(self, block: Block) -> None:
+        """Begin a block; ``leave`` must follow, after an interrupt as well."""
+        self._note()  # the blocks around this one must not lose what they have seen
+        from_here = self.reset()
+        block.begin(self.peak(), from_here)
+        self.open.append(block)
+
+    def leave(self, block: Block) -> int:
+        """How far the peak rose since it was entered. May be called again after an interrupt."""
+        self._note()
+        if block in self.open:
+            self.open.remove(block)
+        return block.highest - block.before
+
+    def _note(self) -> None:
+        peak = self.peak() or 0
+        for block in self.open:
+            block.highest = max(block.highest, peak)
+
+
+class Traced(Gauge):
+    """tracemalloc's peak. Tracing continues from the first block to the end of the last, unless
+    others began it.
+    """
+
+    ours = False
+    foreign_peak = 0
+
+    def peak(self) -> int:
+        return tracemalloc.get_traced_memory()[1]
+
+    def reset(self) -> bool:
+        if not self.open:
+            self.ours, self.foreign_peak = not tracemalloc.is_tracing(), 0
+            if self.ours:
+                tracemalloc.start()
+        self.foreign_peak = max(self.foreign_peak, self.peak())
+        tracemalloc.reset_peak()
+        return True
+
+    def leave(self, block: Block) -> int:
+        rise = super().leave(block)
+        if not self.open and self.ours:
+            tracemalloc.stop()
+            self.ours = False
+        elif not self.open:
+            self._give_back()
+        return rise
+
+    def _give_back(self) -> None:
+        """Raise the peak to where others had it: bytes that are allocated and not touched take no
+        memory.
+        """
+        present, peak = tracemalloc.get_traced_memory()
+        if peak < self.foreign_peak:
+            with suppress(MemoryError):
+                np.empty(self.foreign_peak - present, np.uint8)
+
+
+class Resident(Gauge):
+    """The resident high-water mark of the process."""
+
+    def peak(self) -> int | None:
+        """Linux's VmHWM, or elsewhere ru_maxrss (bytes on macOS, else kB), or None."""
+        try:
+            with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+                return next(
+                    1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")
+                )
+        except (OSError, StopIteration, ValueError, IndexError):
+            if resource is None:
+                return None
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+                1 if sys.platform == "darwin" else 1024
+            )
+
+    def reset(self) -> bool:
+        try:
+            with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+                file.write("5")
+        except OSError:  # where it is not Linux, or not permitted, the mark only rises
+            return False
+        return True
+
+
+lock = threading.RLock()
+forks.hold(lock)
+traced, resident = Traced(), Resident()
