@@ -68,8 +68,8 @@ def warn_of_numpy() -> None:
     if (cause := failure()) is not None and not _warned:
         _warned.append(cause)
         text = (
-            f"NumPy runs the cells, which is slower, as {cause}; RNNBP_BACKEND=numpy makes that a "
-            "choice"
+            f"NumPy runs the cells, which is slower, as {cause}; "
+            "RNNBP_BACKEND=numpy makes that a choice"
         )
         warnings.warn(text, RuntimeWarning, stacklevel=2)
 

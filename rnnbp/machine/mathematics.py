@@ -100,9 +100,8 @@ def tanh(t: Text, x: str) -> str:
     double = t.op("fadd", size, size)
     more = _one_more(t, _select(t, "fcmp olt", double, high, double, high))
     far = t.op("fsub", v.constant(1.0), t.op("fdiv", v.constant(2.0), more))
-    return t.intrinsic(
-        "copysign", _select(t, "fcmp oge", size, v.constant(NEAR), far, near), x
-    )  # NaN is near
+    # NaN is near: the comparison is false for it.
+    return t.intrinsic("copysign", _select(t, "fcmp oge", size, v.constant(NEAR), far, near), x)
 
 
 def sigmoid(t: Text, x: str) -> str:

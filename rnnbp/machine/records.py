@@ -52,8 +52,8 @@ def loads(
     """LLVM text that loads numbers from %base: consecutive ones, or those at ``offsets``."""
     at = range(len(names)) if offsets is None else offsets
     lines = [
-        f"  %{name}.at_ = getelementptr i64, ptr %{base}, i64 {k}\n  %{name} = load {kind}, ptr "
-        f"%{name}.at_"
+        f"  %{name}.at_ = getelementptr i64, ptr %{base}, i64 {k}\n"
+        f"  %{name} = load {kind}, ptr %{name}.at_"
         for k, name, kind in zip(at, names, kinds, strict=True)
     ]
     return "\n".join(lines)

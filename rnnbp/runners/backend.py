@@ -54,15 +54,15 @@ class Backend(Named):
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
             raise ValueError(
-                f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or "
-                "None"
+                f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; "
+                f"use one of {known}, or None"
             )
         name = ALIASES.get(name, name)
         if name == "llvm" and not installed():
             cause = f": {found}" if (found := failure()) else ""
             raise ImportError(
-                "backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use "
-                f"backend='numpy'{cause}"
+                "backend 'llvm' needs llvmlite; "
+                f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
             )
         if name == "llvm":
             kernels()

@@ -57,13 +57,8 @@ class Layers(ABC):
     """
 
     def __init__(self, heap: Heap, rows: int, item: int, symbol_bytes: int, *, flat: bool) -> None:
-        self.heap, self.rows, self.item, self.symbol_bytes, self.flat = (
-            heap,
-            rows,
-            item,
-            symbol_bytes,
-            flat,
-        )
+        self.heap, self.rows, self.item = heap, rows, item
+        self.symbol_bytes, self.flat = symbol_bytes, flat
 
     @abstractmethod
     def shape(self, value: int) -> Shape:

@@ -25,9 +25,8 @@ class Heap:
     def take(self, block: Block) -> None:
         """Count a block as long as it is alive."""
         if block.nbytes:
-            alive = _Alive(
-                block, self._ended.append
-            )  # not by __del__: what is raised there, as by Ctrl-C, is lost
+            # Not by __del__: what is raised there, as by Ctrl-C, is lost.
+            alive = _Alive(block, self._ended.append)
             alive.nbytes = block.nbytes
             self._alive[id(alive)] = alive
             self._total += block.nbytes

@@ -52,8 +52,8 @@ def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
                     raise
                 if any(hasattr(given, "__next__") for given in (*args, *kwargs.values())):
                     error.add_note(
-                        "NumPy will run it: call again, with a new iterator, as this one has been "
-                        "read"
+                        "NumPy will run it: call again, with a new iterator, "
+                        "as this one has been read"
                     )
                     raise
 

@@ -33,8 +33,8 @@ class InterpreterSizes(RunnerSizes):
         for node, keeps in zip(layout.cell.nodes, layout.keeps, strict=True):
             if keeps is None:
                 raise TypeError(
-                    f"{node.block}: its bytes are not known; declare them by a method "
-                    "keeps(*shapes)"
+                    f"{node.block}: its bytes are not known; "
+                    "declare them by a method keeps(*shapes)"
                 )
             for shape, dtype in keeps.extras:
                 total += (

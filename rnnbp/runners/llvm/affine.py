@@ -49,10 +49,8 @@ class Map:
     ) -> None:
         ends = list(accumulate((lane.count for lane in lanes), initial=0))
         self.library, self.item, self.columns, self.depth = library, item, ends[-1], depth
-        x, deltas = (
-            Operand("x", Span("step"), 0, depth),
-            [Operand("d", Span("step"), at, ends[-1]) for at in ends],
-        )
+        x = Operand("x", Span("step"), 0, depth)
+        deltas = [Operand("d", Span("step"), at, ends[-1]) for at in ends]
         found = [
             Gradient((lane,), lane.count, d, x, depth)
             for lane, d in zip(lanes, deltas, strict=False)

@@ -37,8 +37,8 @@ class Arguments:
         """Raise ShapeError for an array that is not of the shape that kernels read."""
         if array.shape != expected:
             raise ShapeError(
-                f"{self.cell}: {what} must have shape {expected}, found {array.shape}; resize no "
-                "array"
+                f"{self.cell}: {what} must have shape {expected}, found {array.shape}; "
+                "resize no array"
             )
 
     def length_of(self, tape: KernelTape) -> int:

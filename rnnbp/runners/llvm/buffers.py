@@ -101,20 +101,14 @@ class Buffers:
         """A kernel on a chunk in one piece; the first arrays are those of ``addresses``."""
         key = kernel, length
         if key not in self._jobs:
-            places, lengths, block = (
-                first_places(len(kernel.names)),
-                np.array([length]),
-                self.sizes.block(length),
-            )
-            given = Job(
+            self._jobs[key] = Job(
                 None,
                 run=kernel.address,
-                places=places,
-                lengths=lengths,
+                places=first_places(len(kernel.names)),
+                lengths=np.array([length]),
                 batch=self.layout.batch,
-                block=block,
+                block=self.sizes.block(length),
             )
-            self._jobs[key] = given
         return self._jobs[key]
 
     def pieces(self, kernel: Kernel, taped: Kernel, given: Mapping[str, Array]) -> Pieces:

@@ -91,9 +91,8 @@ class DenseKernel(DenseRunner):
             self.panels = Panels(both, self._new, self.lanes, self.library)
         if "bias" in self.layer.params:
             bias = parameter(self.layer.params, "bias")
-            self._bias = np.array(
-                bias, self.dtype
-            )  # of our own: the layer's may be resized meanwhile
+            # A copy: the layer's may be resized meanwhile.
+            self._bias = np.array(bias, self.dtype)
         return self.panels
 
     def forward(self, x: Array) -> Array:
@@ -111,13 +110,11 @@ class DenseKernel(DenseRunner):
         fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
             raise ShapeError(
-                f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no "
-                "array"
+                f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; "
+                "resize no array"
             )
-        dx, rows = (
-            self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True),
-            dy.size // self.layer.n_out,
-        )
+        dx = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True)
+        rows = dy.size // self.layer.n_out
         self.map.backward(dy, x, self._weights(1), dx, grads, rows, self.workspace.threads)
         del fixed
         return dx

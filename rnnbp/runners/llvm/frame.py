@@ -79,10 +79,8 @@ class Frame:
         """The function; ``places``: the index of each array, ``more``: arguments of a part."""
         # Which arrays and shares there are is known only now; their lines go before all others,
         # where they are computed once, and LLVM keeps in registers what it has room for.
-        variables, which = (
-            [variable[1:] for variable in self._arrays.values()],
-            [places[one] for one in self._arrays],
-        )
+        variables = [variable[1:] for variable in self._arrays.values()]
+        which = [places[one] for one in self._arrays]
         arrays = located("a", variables, which)
         self.t.lines[:0] = [
             *_ROWS,

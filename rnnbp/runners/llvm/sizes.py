@@ -136,11 +136,8 @@ class KernelSizes(StepSizes):
         """The table, the symbols' vectors, both deltas, the weights in panels, and the numbers."""
         if not self.symbols:
             return 0
-        (rows, depth), lanes, turned = (
-            self.table[0].shape,
-            self.cell.lanes,
-            self.step.backward.dx_weights,
-        )
+        (rows, depth), lanes = self.table[0].shape, self.cell.lanes
+        turned = self.step.backward.dx_weights
         back = 0 if turned is None else turned.shape[0]
         panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
         numbers = self.symbols * (rows + back + 2 * depth) + panels

@@ -76,10 +76,8 @@ class Emitter:
     def at(self, location: Location, rows: int, *, loop: bool) -> str:
         """The expression of some rows of a buffer, in a step or in a block."""
         held, row = self.arrays[location.buffer], location.row
-        index, cut = (
-            INDEX[held.span],
-            "" if (row, rows) == (0, location.buffer.rows) else f"{row}:{row + rows}",
-        )
+        index, whole = INDEX[held.span], (row, rows) == (0, location.buffer.rows)
+        cut = "" if whole else f"{row}:{row + rows}"
         inside = ", ".join(part for part in (index, cut) if part)
         expression = f"{held.array}[{inside}]" if inside else held.array
         self.used.add(held.array)

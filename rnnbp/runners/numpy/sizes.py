@@ -118,8 +118,8 @@ class ProgramSizes(StepSizes):
         for op in self._opaque:
             if self._layer(op).keeps(*op.opaque.shapes) is None:
                 raise TypeError(
-                    f"{op.opaque.layer}: its bytes are not known; declare them by a method "
-                    "keeps(*shapes)"
+                    f"{op.opaque.layer}: its bytes are not known; "
+                    "declare them by a method keeps(*shapes)"
                 )
         rows = sum(self.functions.record.tape.values())
         return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(
@@ -186,15 +186,11 @@ class ProgramSizes(StepSizes):
         }
         for op in reversed(order):
             loop = back.phases[id(op)] == "loop"
-            apart = (
-                op.forward.opaque.node.number in by_step and not loop
-            )  # its steps are put together
+            # What it saved step by step is put together for a block.
+            apart = op.forward.opaque.node.number in by_step and not loop
             stacked = steps * self._read(op.forward) if apart else 0
-            yield (
-                self._deltas(op.forward, 1 if loop else steps)
-                + stacked
-                - (in_step if loop else to_come)
-            )
+            deltas = self._deltas(op.forward, 1 if loop else steps)
+            yield deltas + stacked - (in_step if loop else to_come)
             waits = self._size(op.forward.outs, 1) if op.forward.opaque.layer.params else 0
             to_come += steps * waits
             in_step += waits if loop else steps * waits
