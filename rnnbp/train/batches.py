@@ -197,12 +197,9 @@ class Batches(Named):
             self._pass_over(index - self._index)
         else:
             self._items, self._ahead = self._begun(epoch), []
-            past = (
-                max(0, epoch - self._first) * (self.declared or 0)
-                if self.once and self.endless
-                else 0
-            )
             self._epoch, self._index = epoch, 0
+            goes_on = self.once and self.endless
+            past = max(0, epoch - self._first) * (self.declared or 0) if goes_on else 0
             self._pass_over(past + index)
 
     def _steps_to(self, epoch: int, index: int) -> int:
@@ -232,11 +229,9 @@ class Batches(Named):
         )
 
     def _ended(self, epoch: int, index: int) -> str:
-        used = (
-            "an iterator that has been used up; give a new one"
-            if self.once
-            else "it has no batches"
-        )
+        used = "it has no batches"
+        if self.once:
+            used = "an iterator that has been used up; give a new one"
         if index:
             used = f"the epoch was to have {self.declared or 'more'}"
             used += "; give Batches(..., batches_per_epoch=n) with the number that there are"

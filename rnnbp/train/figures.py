@@ -64,10 +64,8 @@ def _canonical(given: str, figures: Collection[str]) -> str:
 
 def _unknown(given: str, figures: Collection[str]) -> ValueError:
     """The error for a name that no figure has: with the nearest one, or the metric to request."""
-    text, known = (
-        f"Trainer: no figure is called monitor={shown(given)}",
-        ", ".join(map(repr, figures)),
-    )
+    text = f"Trainer: no figure is called monitor={shown(given)}"
+    known = ", ".join(map(repr, figures))
     found = PREFIX.match(given.lower())
     base = given.lower()[found.end() :] if found else given.lower()
     base = OTHER_NAMES.get(base, base)

@@ -27,15 +27,20 @@ class DivergedError(FloatingPointError):
     """A parameter is not finite after an update: the one numerical error that changes something."""
 
 
+def bad_target(batch: Batch) -> str:
+    """Where the target of a batch is not finite; "" if nowhere, or it is a stream."""
+    target, mask = (
+        None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask)
+    )
+    return target_not_finite(target, mask)
+
+
 def loss_not_finite(
     place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]
 ) -> FloatingPointError:
     """The error of a loss that is not finite, with what is wrong with the target or function."""
     what = f"{place} the loss is {value}"
-    target, mask = (
-        None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask)
-    )
-    if why := target_not_finite(target, mask):
+    if why := bad_target(batch):
         return FloatingPointError(f"{what}: {why}")
     own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours
     if own and all(first_bad(g) is None for g in gradients):

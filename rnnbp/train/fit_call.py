@@ -48,9 +48,8 @@ class FitCall:
             if reason is None and signals.signal is not None and on_interrupt == "raise":
                 raise ending(signals.signal, self._how_to_go_on())
         except BaseException as error:
-            stopped = (
-                isinstance(error, KeyboardInterrupt | SystemExit) and signals.signal is not None
-            )
+            ends = isinstance(error, KeyboardInterrupt | SystemExit)
+            stopped = ends and signals.signal is not None
             run.ended = ("interrupted", signals.signal) if stopped else ("error", None)
             carry(error, run.at.history.copy(*run.ended))
             raise
@@ -90,16 +89,12 @@ class FitCall:
         run = self.training
         place, path = f"{run.caller}: interrupted after step {run.at.step}", run.folder.path
         if run.caller == "fit":
-            kept = (
-                "nothing can go on, for no folder was given"
-                if path is None
-                else f"all is in {path / SNAPSHOT}"
-            )
+            kept = "nothing can go on, for no folder was given"
             cure = (
                 "a Trainer goes on when its fit is called again; or give folder=, and resume=True"
-                if path is None
-                else RESUME
             )
+            if path is not None:
+                kept, cure = f"all is in {path / SNAPSHOT}", RESUME
             there = "the parameters are in the model, and the History is error.history"
             return f"{place}; {kept}: {cure}; {there}"
         kept = "no folder was given: call this Trainer's fit again in this process to go on"

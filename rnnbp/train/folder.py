@@ -81,9 +81,8 @@ class RunFolder:
                 f"{self.path} cannot be made: {error.strerror or error}; choose another"
             ) from error
         if self._lock is None:
-            self._lock = FolderLock(
-                self.path
-            )  # known before it is taken: an interrupt leaves nothing locked
+            # known before it is taken: an interrupt leaves nothing locked
+            self._lock = FolderLock(self.path)
             self._lock.take()
         self._check(self.path)
         self.owned = True
@@ -101,10 +100,8 @@ class RunFolder:
             remove_leftovers(self.path / name)
         if self.saved is None and not pending:
             self.snapshot(at, extra)
-        self._log, self._written = (
-            MetricsLog(self.path / METRICS, at.step - pending),
-            time.monotonic(),
-        )
+        self._log = MetricsLog(self.path / METRICS, at.step - pending)
+        self._written = time.monotonic()
 
     def _check(self, path: Path) -> None:
         """Raise StorageError unless the files are this run's, as it has written or read them."""
@@ -147,11 +144,8 @@ class RunFolder:
         save_snapshot(
             self.path / SNAPSHOT, self.parts, at, {**extra, "description": self.description}
         )
-        self.saved, self._stamp, self._written = (
-            at.step,
-            stamp(self.path / SNAPSHOT),
-            time.monotonic(),
-        )
+        self.saved, self._stamp = at.step, stamp(self.path / SNAPSHOT)
+        self._written = time.monotonic()
 
     def _check_held(self, path: Path) -> None:
         """Raise StorageError in a child that was forked while its parent trained."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from rnnbp.checks.arrays import plain
-from rnnbp.checks.kinds import is_stream
-from rnnbp.losses.returned import target_not_finite
 from rnnbp.storage import JSON
 from rnnbp.train.averages import Averages, in_json
+from rnnbp.train.finiteness import bad_target
 from rnnbp.train.monitor import HISTORYS, LOSS
 from rnnbp.train.parts import Parts
 from rnnbp.train.run_data import RunData
@@ -56,10 +54,6 @@ def _validated(update: Update, source: Source, at: Standing, known: RunData) -> 
 def _bad_target(source: Source) -> str:
     """Where the target of a batch of a source is not finite; "" if nowhere, or it is not known."""
     for index, batch in enumerate(() if comes_once(source) else epoch_of(source)):
-        target, mask = (
-            None if a is None or is_stream(a) else plain("batch", a)
-            for a in (batch.target, batch.mask)
-        )
-        if found := target_not_finite(target, mask):
+        if found := bad_target(batch):
             return f"in batch {index} {found}"
     return ""

@@ -20,10 +20,8 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
     """
     known = np.ones((len(target), steps), np.bool_) if mask is None else mask
     at = np.arange(len(target)), steps - 1 if mask is None else last_steps(mask.swapaxes(0, 1))
-    placed, weight = (
-        np.zeros((len(target), steps, *target.shape[1:]), target.dtype),
-        np.zeros_like(known),
-    )
+    placed = np.zeros((len(target), steps, *target.shape[1:]), target.dtype)
+    weight = np.zeros_like(known)
     placed[at], weight[at] = target, known[at]
     return placed, weight
 

@@ -89,10 +89,8 @@ class Limits:
         both = {name: (value, done) for name, (value, done) in given.items() if value is not None}
         if not at.step or not both or any(value <= done for value, done in both.values()):
             return None
-        if (
-            self.until_epochs is not None or self.until_steps is not None
-        ):  # which was not passed earlier
-            return None
+        if self.until_epochs is not None or self.until_steps is not None:
+            return None  # earlier versions had no such arguments
         name, (value, done) = next(iter(both.items()))
         return (
             f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; for "

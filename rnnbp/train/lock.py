@@ -74,9 +74,8 @@ class FolderLock:
         if sys.platform == "win32":  # which removes no open file
             self._close()
         with contextlib.suppress(OSError):
-            if self._file is None or is_at(
-                self._file.fileno(), self.path
-            ):  # not that of the next owner
+            # not the file of the next owner
+            if self._file is None or is_at(self._file.fileno(), self.path):
                 self.path.unlink(missing_ok=True)
         self._close()
         _held.discard(self)

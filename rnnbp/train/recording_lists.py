@@ -20,11 +20,8 @@ def listed(place: str, name: str, given: object, x: object) -> Sequence[object]:
     if not isinstance(given, (list, tuple)) or len(given) != count or not count:
         found = f"a list of {len(given)}" if isinstance(given, (list, tuple)) else shown(given)
         cure = "; for a list that is one stream say recordings=False" if count else ""
-        cure = (
-            f"; give [*{name}]"
-            if isinstance(given, np.ndarray) and given.ndim > 1 and not count
-            else cure
-        )
+        if isinstance(given, np.ndarray) and given.ndim > 1 and not count:
+            cure = f"; give [*{name}]"
         raise ShapeError(
             f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found "
             f"{found}{cure}"

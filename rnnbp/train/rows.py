@@ -61,12 +61,11 @@ def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Ro
     ``at`` follows their names in errors.
     """
     first = rows(f"{place}: x{at}", x, numbers=True)
-    second = (
-        None
-        if target is None
-        else check_numbers(f"{place}: target{at}", rows(f"{place}: target{at}", target))
-    )
-    if second is not None and len(second) != len(first):
+    if target is None:
+        return first, None
+    name = f"{place}: target{at}"
+    second = check_numbers(name, rows(name, target))
+    if len(second) != len(first):
         raise ShapeError(
             f"{place}: target{at} has shape {second.shape}, x{at} {first.shape}; axis 0 must be "
             "there and agree"

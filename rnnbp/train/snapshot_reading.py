@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from rnnbp.bptt.calibration import adopt_costs
 from rnnbp.bptt.known_plans import forget_plans
 from rnnbp.graph.graph import Graph
-from rnnbp.numerics import Array, DtypeError, escaped, shown
+from rnnbp.numerics import Array, DtypeError, Shape, escaped, shown
 from rnnbp.planning.choice import choose
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan
@@ -104,22 +105,14 @@ class Snapshot:
     def measured(self, model: Graph) -> Callable[[], None]:
         """A function after which budgets are planned with the costs that the run has measured."""
         found = [entry for entry in self._costs() if entry.missing("plan")]
-        known = [
-            (
-                entry.text("dtype"),
-                entry.whole("batch", 1),
-                (*entry.wholes("x_shape"),),
-                _read_costs(entry),
-            )
-            for entry in found
-        ]
-        for dtype, *_ in known:
-            if dtype not in ("float32", "float64"):
-                self.metadata.refuse(f"costs: dtype must be a float's, found {shown(dtype)}")
+        known = [_Measured.read(entry) for entry in found]
+        for each in known:
+            if each.dtype not in ("float32", "float64"):
+                self.metadata.refuse(f"costs: dtype must be a float's, found {shown(each.dtype)}")
 
         def adopt() -> None:
-            for dtype, batch, x_shape, costs in known:
-                adopt_costs(model, dtype, batch, x_shape, costs)
+            for each in known:
+                adopt_costs(model, each.dtype, each.batch, each.x_shape, each.costs)
             forget_plans(model)
 
         return adopt
@@ -163,6 +156,21 @@ class Snapshot:
         best = None if found.raw("best") is None else found.number("best", least=-np.inf)
         counts = {name: found.whole(name) for name in ("bad_epochs", "cooling")}
         return {"lr": found.number("lr"), "best": best, **counts}
+
+
+class _Measured(NamedTuple):
+    """Costs that a run has measured, and what they are of."""
+
+    dtype: str
+    batch: int
+    x_shape: Shape
+    costs: Costs
+
+    @classmethod
+    def read(cls, entry: Fields) -> _Measured:
+        """What a snapshot has. Raises StorageError for what cannot be."""
+        dtype, batch = entry.text("dtype"), entry.whole("batch", 1)
+        return cls(dtype, batch, (*entry.wholes("x_shape"),), _read_costs(entry))
 
 
 def _read_costs(found: Fields) -> Costs:

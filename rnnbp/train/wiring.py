@@ -20,9 +20,7 @@ OWN = ("_params", "name")
 
 def of_model(model: Graph) -> dict[str, JSON]:
     """The lines of a model."""
-    with (
-        names_hidden()
-    ):  # how a layer is called decides no number; parameters have their lines elsewhere
+    with names_hidden():  # a layer's name decides no number; parameters have lines of their own
         return _of_model(model)
 
 
