@@ -113,21 +113,24 @@ def forecast(
     graph = as_model(model)
     shape = feature_shape("forecast", graph, x_shape)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
-    length = (
-        min(DEFAULT_CHUNK, steps)
-        if chunk is None
-        else min(positive_int("forecast: chunk", chunk), steps)
-    )
+    length = DEFAULT_CHUNK if chunk is None else positive_int("forecast: chunk", chunk)
+    length = min(length, steps)
+    chunks = _chunks(steps, length)
+    flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
+    flags["return_y"] = flag("forecast: return_y", return_y)
+    sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
+    return forecast_of(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
+
+
+def _chunks(steps: int, length: int) -> int:
+    """Chunks of this many steps in a sequence. Raises ValueError where there are more than MOST."""
     chunks = math.ceil(steps / length)
     if chunks > MOST:
         raise ValueError(
             f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than "
             f"{MOST:,}; give a longer chunk, or ask plan"
         )
-    flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
-    flags["return_y"] = flag("forecast: return_y", return_y)
-    sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
-    return forecast_of(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
+    return chunks
 
 
 def forecast_of(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Taped:
-    """What a chunk keeps for its backward: of each node of the body, and the values for the tail."""
+    """What a chunk keeps for its backward: of each node of the body, and values for the tail."""
 
     tapes: list[TapeBlocks]
     saved: list[tuple[Block, ...]]
@@ -61,9 +61,7 @@ class Rehearsal(Layers):
         return self.sizes.value(value, self.length)
 
     def advance(self, *, output: bool = False) -> int:
-        """The most bytes of an Advance, or of one that runs the tail too, for the model's
-        ``output``.
-        """
+        """The most bytes of an Advance; with ``output``, of one that runs the tail too."""
         values = self._begin()
         after = []
         for node in self.parts.body:
@@ -137,9 +135,7 @@ class Rehearsal(Layers):
         return deltas, saved
 
     def kept(self) -> dict[int, int]:
-        """The bytes of a tape by node: what each keeps that no earlier one does, its output for the
-        tail too.
-        """
+        """Bytes of a tape by node: what each keeps that no earlier one does, outputs too."""
         taped = self._taped([self.new(0) for _ in self.sizes.cells])
         found, total = dict.fromkeys(range(len(self.parts.nodes)), 0), self.heap.total
         takers = {k: node.number for node in reversed(self.parts.nodes) for k in node.args}

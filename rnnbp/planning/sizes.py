@@ -1,33 +1,20 @@
-"""What each action of a schedule holds and needs, in bytes: from the layers' declarations, before
-anything runs.
-"""
+"""Bytes that each action of a schedule holds and needs, from what the layers declare."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TypeAlias
 
-import numpy as np
-
 from rnnbp import compensated
-from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.layout import layouts
-from rnnbp.graph.liveness import NUMBER
-from rnnbp.graph.model_split import Parts, lasting, parts_of
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.layers.base import Layer
-from rnnbp.layers.declared import Keeps
-from rnnbp.layers.dropout import in_mode
-from rnnbp.numerics import Dtype, Shape
 from rnnbp.planning import tables
 from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
-from rnnbp.runners import select
-from rnnbp.runners.backend import Backend
-from rnnbp.runners.factory import DenseSizes
-from rnnbp.runners.runner_sizes import RunnerSizes
+from rnnbp.planning.value_sizes import ValueSizes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
@@ -41,57 +28,16 @@ every update.
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """A model on batches of ``batch`` sequences, as bytes of chunks of this many steps.
-
-    Args:
-        x_shape: feature shape of x. floats: whether x is floats, and so has a gradient.
-        copied: whether chunks of x must be copied, for their dtype or their order.
-        loss_spare: temporary arrays of the loss apart from dy, in sizes of the output.
-        loss_rows: its bytes for each row of the output, as a number for each.
-        loss_brief: whether dy lies in memory that is kept from run to run.
-        loss_whole: whether it takes the outputs of all steps at once, so that their dy is held for
-            all steps.
-        dx: whether the gradient by x is kept. return_y: whether y of all steps is.
-        symbol_bytes: of an element of x that is no float.
-        target_bytes: for a step, of target and mask where they are read anew for each chunk.
-        training: False in evaluation mode.
+class Sizes(ValueSizes):
+    """The same, as bytes of what a schedule's actions on chunks hold and need.
 
     Raises TypeError where a layer does not declare what it keeps.
     """
-
-    model: Graph
-    x_shape: Shape
-    batch: int
-    dtype: Dtype
-    floats: bool = True
-    copied: bool = False
-    loss_spare: float = 2.0
-    loss_rows: int = 0
-    loss_brief: bool = False
-    loss_whole: bool = False
-    dx: bool = True
-    return_y: bool = False
-    symbol_bytes: int = 8
-    target_bytes: int = 0
-    training: bool = True
-    backend: Backend = field(default_factory=Backend)
-
-    def __getstate__(self) -> dict[str, object]:
-        """The fields alone: what has been worked out from them may hold kernels, which stay in
-        their process.
-        """
-        return {part.name: vars(self)[part.name] for part in fields(self)}
 
     @cached_property
     def asked(self) -> Answers:
         """The answers given so far, by method and length."""
         return _answers.of(lasting(self.model)).get(OWN(self), lambda: Recent(128))
-
-    @cached_property
-    def parts(self) -> Parts:
-        """The model's body and tail."""
-        return parts_of(self.model)
 
     @property
     def objects(self) -> Objects:
@@ -107,30 +53,6 @@ class Sizes:
         """About what Python's own objects take, with arguments as ``Objects.peak`` has them."""
         return self.objects.peak(length, tapes, thin, slots, disk, ways, fused)
 
-    @cached_property
-    def shapes(self) -> list[Shape]:
-        """The feature shape of every value."""
-        return [shape or () for shape in self.model.value_shapes(self.x_shape)]
-
-    @cached_property
-    def cells(self) -> dict[int, RunnerSizes]:
-        """What the runner of each Recurrent holds and needs, by node number."""
-        found = layouts(self.model, self.x_shape, self.batch, self.dtype, training=self.training)
-        parts = self.parts
-        return {
-            number: select.sizes(layout, self.backend, parts.symbols_of(number))
-            for number, layout in found.items()
-        }
-
-    @cached_property
-    def numbers(self) -> dict[int, RunnerSizes]:
-        """The values that are numbers of symbols in a table, and the sizes of what looks them up."""
-        return {
-            node.outs[0]: self.cells[k]
-            for k, node in self.parts.spelled.items()
-            if self.cells[k].looks_up
-        }
-
     @property
     @once
     def slot(self) -> int:
@@ -145,16 +67,12 @@ class Sizes:
 
     @property
     def live_states(self) -> int:
-        """What is there all the time: the initial state, the present and the final one, and their
-        deltas.
-        """
+        """What is always there: the initial state, the present and the final one, and deltas."""
         return 3 * self.slot + self.deltas
 
     @once
     def program(self, length: int) -> int:
-        """Packed weights, and the workspace that all Recurrents share, for chunks of this many
-        steps.
-        """
+        """Packed weights, and the workspace that all Recurrents share, for chunks of a length."""
         packed = sum(part.program_bytes(length) for part in self.cells.values()) + sum(
             dense.weight_bytes for dense in self.dense.values()
         )
@@ -208,14 +126,6 @@ class Sizes:
                 )
         return self._recorded(length)[1]
 
-    def tape_of(self, node: Node, length: int) -> int:
-        """What a Recurrent puts in a tape; as much as is known of layers that do not declare it."""
-        part = self.cells[node.number]
-        try:
-            return part.tape_bytes(length)
-        except TypeError:
-            return part.thin_bytes(length)
-
     @once
     def advance(self, length: int) -> int:
         """What an Advance needs as well as what is held."""
@@ -227,7 +137,7 @@ class Sizes:
         return Rehearsal(self, length).advance(output=True)
 
     def all_outputs(self, steps: int) -> int:
-        """What a loss of all steps at once holds under any schedule: y until it is called, then dy."""
+        """What a loss of all steps at once holds under any schedule: y, and after its call dy."""
         return self.value(self.model.outputs[0], steps) if self.loss_whole else 0
 
     def whole_loss(self, steps: int) -> int:
@@ -290,12 +200,12 @@ class Sizes:
         return self._reversed(length, first, tabled)[0]
 
     def brief(self, length: int) -> int:
-        """Of what Backward needs, the temporary arrays of kernels; the rest is NumPy's at the most."""
+        """Of what Backward needs, the temporary arrays of kernels; at most the rest is NumPy's."""
         nbytes, numpy = self._reversed(length, False, True)
         return max(0, nbytes - numpy)
 
     def loss_bytes(self, length: int) -> int:
-        """Temporary arrays of the loss, without dy; of one of all steps at once a chunk has none."""
+        """Temporary arrays of the loss, without dy; a chunk has none of one of all steps."""
         if self.loss_whole:
             return 0
         value = self.model.outputs[0]
@@ -303,7 +213,7 @@ class Sizes:
         return math.ceil(self.value(value, length) * self.loss_spare) + rows * self.loss_rows
 
     def workspace(self, length: int) -> int:
-        """The most that an action needs, but Rebuild, where there is room for the ``tables`` too."""
+        """The most that an action but Rebuild needs, where there is room for the ``tables`` too."""
         made = self.backward(length, tabled=False) - self.tables(length)
         return max(
             self.advance(length),
@@ -312,41 +222,6 @@ class Sizes:
             made,
             self.arriving(length),
         )
-
-    def remade(self, node: Node) -> bool:
-        """Whether an output is made from the tape when the tail needs it, and not kept until then."""
-        return self.cells[node.number].remakes_output and self.parts.fed.isdisjoint(node.outs)
-
-    def layer(self, node: Node) -> Layer:
-        """The layer whose bytes one outside cells takes."""
-        assert isinstance(node.block, Layer)
-        return in_mode(node.block, training=self.training)
-
-    def keeps(self, node: Node) -> Keeps | None:
-        """What a layer outside cells saves."""
-        return self.layer(node).keeps(*(self.shapes[k] for k in node.args))
-
-    def extra(self, shape: Shape, dtype: str | None) -> int:
-        """Bytes of an array of a layer's own, for one element of the batch."""
-        return math.prod(shape) * np.dtype(dtype or self.dtype).itemsize
-
-    def value(self, value: int, length: int) -> int:
-        """The bytes of a value for a chunk."""
-        if value in self.numbers:
-            return length * self.batch * NUMBER
-        item = self.dtype.itemsize if value or self.floats else self.symbol_bytes
-        return length * self.batch * math.prod(self.shapes[value]) * item
-
-    @cached_property
-    def dense(self) -> dict[int, DenseSizes]:
-        """By node, what runs a layer outside cells in place of its own methods."""
-        layers = {
-            node.number: node.block for node in self.model.nodes if isinstance(node.block, Layer)
-        }
-        found = {
-            k: select.dense_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()
-        }
-        return {number: sizes for number, sizes in found.items() if sizes is not None}
 
 
 OWN = attrgetter(*[part.name for part in fields(Sizes) if part.compare and part.name != "model"])
