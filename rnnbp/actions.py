@@ -1,5 +1,4 @@
-"""The actions of a schedule: pure data. Chunks are numbered from 0 to the number of chunks less
-one.
+"""The actions of a schedule: pure data. Chunks are numbered from 0.
 
 >>> import rnnbp as rb
 >>> from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
@@ -67,8 +66,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """Turn the thin tape of chunk n into its tape, all steps at once. The present state stays as it
-    is.
+    """Turn the thin tape of chunk n into its tape, all steps at once; the present state stays.
 
     Args:
         n: the chunk.

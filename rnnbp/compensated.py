@@ -20,15 +20,11 @@ import numpy as np
 from rnnbp.numerics import Array
 
 PART = 64
-"""Chunks in a part, at most. Fewer cost time, as each part is a pass over all gradients; more cost
-accuracy.
-"""
+"""Chunks in a part, at most: fewer cost time (a pass over all gradients each), more accuracy."""
 STEPS = 2048
 """Steps in a part if chunks are long, because the sum within a chunk is a plain one."""
 BLOCK = 8192
-"""Numbers per pass of ``end_part``: large enough for the calls, small enough for the
-second cache.
-"""
+"""Numbers per pass of ``end_part``: many for a call, few enough for the second cache."""
 
 
 def part(length: int) -> int:
@@ -56,9 +52,7 @@ def _count(size: int) -> int:
 
 
 def end_part(part: Array, total: Array) -> None:
-    """Add ``part`` (n,) to ``total``, as ``totals`` returned it; the rounding error is left in
-    ``part``.
-    """
+    """Add ``part`` (n,) to ``total``, of ``totals``; the rounding error is left in ``part``."""
     n = part.size
     spare = total[n:].reshape(2, min(BLOCK, n))
     for start in range(0, n, BLOCK):

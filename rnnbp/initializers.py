@@ -119,8 +119,9 @@ def he(rng: np.random.Generator, shape: Shape) -> Array:
 
 
 def orthogonal(rng: np.random.Generator, shape: Shape) -> Array:
-    """Orthonormal rows or columns, whichever are fewer (Saxe et al. 2014); axes after the first as
-    one.
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al. 2014).
+
+    Axes after the first count as one.
 
     A matrix of k stacked gates, (k·n, n), is drawn gate by gate, so that each gate is orthogonal.
 
@@ -170,8 +171,9 @@ def _elsewhere(name: str) -> str:
 
 
 def generator_of(place: str, rng: RngLike) -> np.random.Generator:
-    """The generator that a layer draws initial values from. Raises TypeError or ValueError unless
-    ``rng`` is a seed.
+    """The generator that a layer draws initial values from.
+
+    Raises TypeError or ValueError unless ``rng`` is a seed.
     """
     if isinstance(rng, np.random.RandomState):
         return generator(rng)

@@ -31,9 +31,7 @@ class Ledger:
         self.peak_bytes = 0
         self._peak_by_kind: dict[str, int] = {}
         self.brief = 0
-        """Of what is reserved, the bytes of temporary arrays for which memory is kept from run to
-        run.
-        """
+        """Bytes that are reserved for temporary arrays whose memory is kept from run to run."""
         self.grown: Callable[[], None] | None = None
         """What is called when the total has grown."""
 
@@ -69,9 +67,7 @@ class Ledger:
                 del self._held[key], self._holders[key]
 
     def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Reserved:
-        """Count declared bytes that are needed while something runs; ``brief`` of them are
-        temporary.
-        """
+        """Count declared bytes while something runs; ``brief`` of them are temporary."""
         return Reserved(self, kind, nbytes, brief)
 
     def count(self, kind: str, nbytes: int) -> None:

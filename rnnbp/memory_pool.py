@@ -97,9 +97,7 @@ class Reuse:
             self._waiting += nbytes + LINE
 
     def _block(self, nbytes: int, brief: bool) -> memoryview:
-        """A block of at least this many bytes; for a brief array a larger free one rather than a
-        new one.
-        """
+        """A block of at least this many bytes, which for a brief array may be a larger one."""
         if self._free[nbytes]:
             return self._taken(nbytes)
         fits = [
@@ -189,9 +187,7 @@ _last: list[Reuse] = []
 
 
 def reuse(key: object = None) -> Reuse:
-    """The memory of the last run if it had that key; otherwise that is released, and an empty pool
-    returned.
-    """
+    """The memory of the last run if it had that key, else an empty pool."""
     last = _taken()
     if last is not None and last.key == key is not None and not tracemalloc.is_tracing():
         return last

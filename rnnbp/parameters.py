@@ -1,5 +1,4 @@
-"""The parameters of a network as a mapping: values are written into its arrays, copies are plain
-dicts."""
+"""A network's parameters as a mapping: values are written into its arrays, copies are dicts."""
 
 from __future__ import annotations
 
@@ -60,10 +59,10 @@ class Parameters(ByPath):
         super().__init__(arrays)
         self.network = network
 
-    # Arrays of any kind are taken, where a dict of arrays takes arrays alone.
-    def update(self, given: Pairs = (), /, **named: npt.ArrayLike) -> None:  # type: ignore[override]
-        """Write values into the arrays of their paths, in the arrays' dtype, after all have been
-        checked.
+    def update(  # type: ignore[override]  # arrays of any kind, where a dict takes arrays alone
+        self, given: Pairs = (), /, **named: npt.ArrayLike
+    ) -> None:
+        """Write values into the arrays of their paths, in their dtype, once all are checked.
 
         Takes what ``dict.update`` takes, for all paths or some. Raises ValueError for a path
         that is not there, a read-only parameter, or a number beyond its dtype; ShapeError;

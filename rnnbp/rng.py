@@ -43,8 +43,7 @@ def fold(seed: int, *places: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a forward pass stands: for layers that draw random numbers, and for those that turn
-    integers into floats.
+    """Where a forward pass stands: for layers that draw numbers or turn integers into floats.
 
     A layer with ``random = True`` receives one as ``forward(x, context=...)``, and draws from it by
     ``uniform`` and ``normal``; help(rnnbp.Layer) has an example. Its numbers depend on the seed,

@@ -1,6 +1,4 @@
-"""What ``model.summary()`` returns: a row for each layer, which can be read, and the table that is
-printed.
-"""
+"""What ``model.summary()`` returns: a row for each layer, printed as a table."""
 
 from __future__ import annotations
 
@@ -16,24 +14,18 @@ LONGEST = 44
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer, or a Recurrent, of a model; one that is used twice has two rows, and its parameters
-    in the first.
-    """
+    """A layer of a model; one that is used twice has two rows, and its parameters in the first."""
 
     name: str
     """What its parameters' names begin with, else its position."""
     layer: str
     """Its repr."""
     outputs: tuple[Shape | None, ...]
-    """The feature shape of each output, without the axes of steps and sequences; None where it is
-    not known.
-    """
+    """The feature shape of each output, without T and B; None where it is not known."""
     parameters: int
     """Numbers in its parameters that no earlier row has."""
     kept_bytes: int | None = None
-    """What it keeps for backward of all steps and sequences; None where that is not known, or
-    without steps and batch.
-    """
+    """Bytes kept for backward of all steps; None if not known, or without steps and batch."""
     flops: int | None = None
     """Floating-point operations forward, of all steps and sequences; None as there."""
 
@@ -60,9 +52,7 @@ class Summary:
     steps: int | None = None
     batch: int | None = None
     kept_bytes: int | None = None
-    """What is kept for backward where everything is cached; None where a layer does not
-    declare it.
-    """
+    """Bytes kept for backward if all is cached; None where a layer does not declare it."""
     flops: int | None = None
     """Floating-point operations forward."""
     uncounted: tuple[str, ...] = ()

@@ -26,9 +26,7 @@ class Summarized(Instead):
     _instead = MODEL
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Raise AttributeError for what other libraries set, and would change nothing in a class of
-        this one.
-        """
+        """Raise AttributeError for what other libraries set, and would change nothing here."""
         if name in SET and type(self).__module__.startswith("rnnbp."):
             raise AttributeError(
                 f"{type(self).__name__}.{name} cannot be set; {SET[name]}", name=name, obj=self

@@ -24,9 +24,7 @@ _known: list[tuple[int, int, ReferenceType[Array]]] = []
 
 
 def remember(array: Array) -> None:
-    """Note that axis 0 of an array, and of the array that it is a part of, is the batch, and axis 1
-    time.
-    """
+    """Note that an array, and the one that it is a part of, has axes (batch, time, ...)."""
     whole = _whole(array)
     if whole.ndim >= 2 and min(whole.strides) > 0 and whole.strides[0] != whole.strides[1]:
         start = address(whole)
@@ -76,8 +74,7 @@ def is_known(array: Array) -> bool:
 
 
 def warn_if_prefixes(mask: Array) -> None:
-    """Warn of a square mask (T, B) that would be the padding of sequences of several lengths if it
-    were (B, T).
+    """Warn of a square mask (T, B) that would be a padding of several lengths if it were (B, T).
 
     Read as (T, B), lane 0 would count at every step, the lanes that count would always be the first
     ones, and one of them would come and go.

@@ -1,6 +1,4 @@
-"""Functions of the user's: the note on their exceptions, which name neither the argument nor the
-call.
-"""
+"""Functions of the user: a note on their exceptions says which argument and which call."""
 
 from __future__ import annotations
 

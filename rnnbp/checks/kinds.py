@@ -26,8 +26,7 @@ class Sliceable(Protocol):
 
 
 def sliceable(given: object) -> TypeGuard[Sliceable]:
-    """True if it has axes and a NumPy dtype, and slices of it are arrays: h5py's and zarr's, as
-    well as NumPy's."""
+    """True if it has axes and a NumPy dtype, and its slices are arrays, as of h5py and zarr."""
     if isinstance(given, np.ndarray):
         return given.ndim > 0 and not isinstance(given, np.ma.MaskedArray)
     if (

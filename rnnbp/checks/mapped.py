@@ -1,6 +1,4 @@
-"""Files that are mapped into memory: reading past the end of one that was cut short ends the
-process.
-"""
+"""Mapped files: reading past the end of one that was cut short ends the process."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class NGrams:
         return p
 
     def bits(self, text: Array, before: Array) -> float:
-        """−Σ log₂ p over the bytes of ``text`` (N,), which follow at least order − 1 bytes ``before``."""
+        """−Σ log₂ p over the bytes of ``text`` (N,), after at least order − 1 ``before``."""
         text, before = _as_bytes("text", text), _as_bytes("before", before)
         if before.size < self.order - 1:
             raise ShapeError(

@@ -104,8 +104,8 @@ class Run:
         if text.sha256 != self.text["sha256"]:
             raise CommandError(
                 f"{text.source} is not what {self.folder} was trained on: sha256 "
-                f"{text.sha256[:12]}…, expected {str(self.text['sha256'])[:12]}…; restore the text, "
-                "or train anew"
+                f"{text.sha256[:12]}…, expected {str(self.text['sha256'])[:12]}…; restore the "
+                "text, or train anew"
             )
 
 

@@ -79,8 +79,9 @@ def allocated(used: Used) -> Iterator[None]:
 
 
 def _note_allocated(used: Used, block: Block) -> str:
-    """Leave a block and note its figures, or return why they are unknown. May be called again after
-    an interrupt.
+    """Leave a block and note its figures, or return why they are unknown.
+
+    May be called again after an interrupt.
     """
     fault = (
         "tracemalloc's traces were cleared"
@@ -97,8 +98,7 @@ def _note_allocated(used: Used, block: Block) -> str:
 
 @contextmanager
 def high_water() -> Iterator[HighWater]:
-    """Measure how far the process's resident high-water mark rises in a block; nothing is traced or
-    slower.
+    """Measure how far the process's resident high-water mark rises in a block, untraced.
 
     Returns:
         A context manager whose value is a ``HighWater``; its figure is known after the block.
@@ -148,9 +148,7 @@ def _noted(block: Block) -> int:
 
 
 def _children() -> tuple[int, frozenset[str]]:
-    """What changes when a child process ends, and those that run, as far as the system
-    reports it.
-    """
+    """(what changes when a child process ends, those that run), as the system reports it."""
     ended = 0 if resource is None else resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
     running: set[str] = set()
     for thread in Path("/proc/self/task").glob("*/children"):  # none where it is not Linux

@@ -75,9 +75,7 @@ class Gauge(ABC):
 
 
 class Traced(Gauge):
-    """tracemalloc's peak. Tracing continues from the first block to the end of the last, unless
-    others began it.
-    """
+    """tracemalloc's peak, traced from the first block to the last unless others began it."""
 
     ours = False
     foreign_peak = 0
@@ -104,9 +102,7 @@ class Traced(Gauge):
         return rise
 
     def _give_back(self) -> None:
-        """Raise the peak to where others had it: bytes that are allocated and not touched take no
-        memory.
-        """
+        """Raise the peak to where others had it: bytes that are not touched take no memory."""
         present, peak = tracemalloc.get_traced_memory()
         if peak < self.foreign_peak:
             with suppress(MemoryError):

@@ -52,8 +52,7 @@ def real_number(
     below: float = math.inf,
     cure: str = "",
 ) -> float:
-    """``value`` as a finite float, at least ``least``, above ``above``, below ``below``; ``cure``
-    ends the sentence.
+    """``value`` as a finite float within bounds; ``cure`` ends the sentence of errors.
 
     Raises TypeError unless it is a real number, ValueError for one out of range, NaN or infinite.
     """

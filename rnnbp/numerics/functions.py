@@ -28,8 +28,7 @@ def _real_sigmoid(x: Array) -> Array:
 
 
 def reused(x: Array, *others: Array) -> Array | None:
-    """``x`` as the ``out`` of a ufunc of ``x`` and ``others``; None if that would change the
-    result's dtype.
+    """``x`` as ``out`` of a ufunc of ``x`` and ``others``; None if that changed the dtype.
 
     So layers need the same number of temporary arrays at all sizes: NumPy itself reuses only those
     above 256 KiB.
