@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from rnnbp.machine import arrays, elementwise, target
-from rnnbp.numerics import Array
 
 SIZES = [1, 7, 16, 17, 1000, arrays.TOGETHER, 3 * arrays.TOGETHER + 5]
 DTYPES = ["float32", "float64"]
@@ -30,8 +28,3 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """The backend that is named by the environment."""
     monkeypatch.setenv("RNNBP_BACKEND", request.param)
     return str(request.param)
-
-
-def reals(*shape: int, dtype: str = "float64", seed: int = 0) -> Array:
-    """Normal numbers."""
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)

@@ -31,15 +31,3 @@ def net(last: int = 1) -> rb.Sequential:
     return rb.Sequential(
         rb.Dense(3, 4, rng=3), rb.LSTM(4, 5, rng=0), rb.GRU(5, 4, rng=1), rb.Dense(4, last, rng=2)
     )
-
-
-def same(a: rb.Gradients, b: rb.Gradients) -> None:
-    """Assert equal bits."""
-    assert a.loss == b.loss
-    for name, grad in b.grads.items():
-        np.testing.assert_array_equal(a.grads[name], grad)
-    if b.dx is not None:
-        np.testing.assert_array_equal(a.dx, b.dx)
-    for one, other in zip(a.state + a.dstate, b.state + b.dstate, strict=True):
-        for p, q in zip(one, other, strict=True):
-            np.testing.assert_array_equal(p, q)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import rnnbp as rb
+from tests.helpers import reals
 
 MSE = rb.losses.MeanSquaredError()
 
@@ -16,9 +18,7 @@ def weighted(y: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
     return float((y * weights).sum()), weights
 
 
-def rand(*shape: int) -> np.ndarray:
-    """Normal numbers."""
-    return np.random.default_rng(3).normal(size=shape)
+rand = partial(reals, seed=3)
 
 
 class Plain(rb.Layer):

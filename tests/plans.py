@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.planning.costs import Costs
 from tests import models
+from tests.helpers import reals
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
@@ -17,9 +19,7 @@ COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
 T, B = 96, 4
 
 
-def real(*shape: int) -> np.ndarray:
-    """Normal numbers in float32."""
-    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+real = partial(reals, dtype=np.float32)
 
 
 def lstm() -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests import models
+from tests import helpers, models
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 T, B = 23, 3
@@ -27,9 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert list(place.iterdir()) == []
 
 
-def reals(*shape: int) -> np.ndarray:
-    """Normal numbers in float32."""
-    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+reals = partial(helpers.reals, dtype=np.float32)
 
 
 def symbols(steps: int = T) -> np.ndarray:

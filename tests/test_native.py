@@ -14,7 +14,8 @@ from rnnbp.optim.extents import extents
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 
 from rnnbp.machine import arrays, finite
-from tests.native_code import DTYPES, SIZES, reals
+from tests.helpers import reals
+from tests.native_code import DTYPES, SIZES
 from tests.native_code import backend as backend  # fixtures
 from tests.native_code import width as width
 

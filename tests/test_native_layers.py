@@ -14,7 +14,8 @@ import rnnbp as rb
 pytest.importorskip("llvmlite", reason="needs llvmlite")
 
 from rnnbp.machine import arrays
-from tests.native_code import DTYPES, SIZES, reals
+from tests.helpers import reals
+from tests.native_code import DTYPES, SIZES
 from tests.native_code import backend as backend  # fixtures
 from tests.native_code import width as width
 

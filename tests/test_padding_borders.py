@@ -10,7 +10,8 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.train.validation import validation_loss
-from tests.padded import LENGTHS, MASK, MSE, B, T, net, padded, reals, same
+from tests.helpers import assert_same_bits
+from tests.padded import LENGTHS, MASK, MSE, B, T, net, padded, reals
 
 HOW: dict[str, Callable[[np.ndarray], Any]] = {
     "in memory": lambda x: x,
@@ -28,7 +29,7 @@ def test_floats_after_the_end(value: float, how: str, options: dict[str, Any]) -
     x, y = reals(T, B, 3), reals(T, B, 1)
     expected = rb.bptt(net(), padded(x, 0), padded(y, 0), MSE, mask=MASK, **options)
     given = HOW[how](padded(x, value)), padded(y, value)
-    same(rb.bptt(net(), *given, MSE, mask=MASK, **options), expected)
+    assert_same_bits(rb.bptt(net(), *given, MSE, mask=MASK, **options), expected)
     found = rb.evaluate(net(), *given, MSE, mask=MASK * 0.5)
     assert found[0] == rb.evaluate(net(), padded(x, 0), y, MSE, mask=MASK * 0.5)[0]
 
@@ -39,13 +40,13 @@ def test_symbols_after_the_end(value: int) -> None:
     x, loss = np.random.default_rng(0).integers(0, 6, (T, B)), rb.losses.CrossEntropy()
     given = padded(x, value)
     expected = rb.bptt(model, padded(x, 0), padded(x, 0), loss, mask=MASK, chunk=4)
-    same(rb.bptt(model, given, given, loss, mask=MASK, chunk=4), expected)
+    assert_same_bits(rb.bptt(model, given, given, loss, mask=MASK, chunk=4), expected)
 
 
 def test_numbers_that_float32_does_not_hold_after_the_end() -> None:
     x, y = reals(T, B, 3, dtype=np.float64), reals(T, B, 1)
     expected = rb.bptt(net(), padded(x, 0), y, MSE, mask=MASK)
-    same(rb.bptt(net(), padded(x, 1e300), y, MSE, mask=MASK), expected)
+    assert_same_bits(rb.bptt(net(), padded(x, 1e300), y, MSE, mask=MASK), expected)
 
 
 def test_training_on_padded_sequences(tmp_path: Any) -> None:
@@ -69,7 +70,7 @@ def test_a_mapped_file_with_padding(tmp_path: Any) -> None:
     np.save(tmp_path / "x.npy", padded(x, np.nan))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     expected = rb.bptt(net(), padded(x, 0), y, MSE, mask=MASK, chunk=4, dx=True)
-    same(rb.bptt(net(), mapped, y, MSE, mask=MASK, chunk=4, dx=True), expected)
+    assert_same_bits(rb.bptt(net(), mapped, y, MSE, mask=MASK, chunk=4, dx=True), expected)
     assert np.isnan(mapped[-1, 1]).all()
 
 
@@ -83,7 +84,9 @@ def test_gradients_are_right_with_padding() -> None:
 def test_every_backend_reads_zeros(backend: str) -> None:
     x, y = reals(T, B, 3), reals(T, B, 1)
     expected = rb.bptt(net(), padded(x, 0), y, MSE, mask=MASK, chunk=4, backend=backend)
-    same(rb.bptt(net(), padded(x, np.nan), y, MSE, mask=MASK, chunk=4, backend=backend), expected)
+    assert_same_bits(
+        rb.bptt(net(), padded(x, np.nan), y, MSE, mask=MASK, chunk=4, backend=backend), expected
+    )
 
 
 def gap() -> np.ndarray:

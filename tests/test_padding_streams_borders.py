@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.padded import LENGTHS, MASK, MSE, B, T, net, padded, reals, same
+from tests.helpers import assert_same_bits
+from tests.padded import LENGTHS, MASK, MSE, B, T, net, padded, reals
 
 X, Y = reals(T, B, 3), reals(T, B, 1)
 CE = rb.losses.CrossEntropy()
@@ -48,7 +49,7 @@ def test_streams_have_the_bits_of_zeros(how: str, options: str, value: float) ->
         net(), padded(X, 0), padded(Y, 0), MSE, mask=MASK, chunk=chosen["chunk"], dx=False
     )
     x, y, mask = HOW[how](padded(X, value), padded(Y, value), MASK)
-    same(rb.bptt(net(), x, y, MSE, mask=mask, **chosen), expected)
+    assert_same_bits(rb.bptt(net(), x, y, MSE, mask=mask, **chosen), expected)
     x, y, mask = HOW[how](padded(X, value), padded(Y, value), MASK)
     found = rb.evaluate(net(), x, y, MSE, mask=mask, chunk=chosen["chunk"])
     assert found[0] == pytest.approx(
@@ -63,7 +64,7 @@ def test_symbols_in_streams(how: str, value: int) -> None:
     s = np.random.default_rng(0).integers(0, 6, (T, B))
     expected = rb.bptt(model, padded(s, 0), padded(s, 0), CE, mask=MASK, chunk=4)
     x, y, mask = HOW[how](padded(s, value), padded(s, value), MASK)
-    same(rb.bptt(model, x, y, CE, mask=mask, chunk=4), expected)
+    assert_same_bits(rb.bptt(model, x, y, CE, mask=mask, chunk=4), expected)
 
 
 def early(last: int = LENGTHS[1] + 4) -> np.ndarray:
@@ -126,7 +127,7 @@ def test_without_recurrents_any_masked_step_may_hold_anything(pieces: dict[str, 
     mask = np.random.default_rng(1).random((T, B)) < 0.6
     expected = rb.bptt(model, padded(X, 0, mask), padded(Y, 0, mask), MSE, mask=mask, chunk=4)
     x, y = padded(X, np.nan, mask), padded(Y, np.nan, mask)
-    same(rb.bptt(model, x, y, MSE, mask=mask, chunk=4), expected)
+    assert_same_bits(rb.bptt(model, x, y, MSE, mask=mask, chunk=4), expected)
     found = rb.backprop(model, x[0], y[0], MSE, mask=mask[0])
     assert (
         found.loss

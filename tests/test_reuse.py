@@ -16,14 +16,14 @@ from rnnbp import memory_pool as module
 from rnnbp.ledger import Ledger
 from rnnbp.memory_pool import LINE, Reuse
 from rnnbp.support.memo import Recent
-from tests.reused import B, N, T, given, reals, run, same
+from tests.helpers import assert_same_bits
+from tests.plans import COSTS
+from tests.reused import B, N, T, given, reals, run
 from tests.reused import untraced as untraced  # a fixture
 
 pytestmark = pytest.mark.long
 
 calibration = import_module("rnnbp.bptt.calibration")
-STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
-COSTS = rb.Costs(dict.fromkeys(STEP, 0.5), STEP)
 
 
 @pytest.mark.parametrize("backend", ["numpy", None])
@@ -39,7 +39,7 @@ def test_runs_in_used_memory_give_the_same_bits(
         rb.release_memory()
         fresh.append(run(model, seed, **how))
     for expected, seed in zip(fresh * 2, (0, 7, 0, 7), strict=True):
-        same(run(model, seed, **how), expected)
+        assert_same_bits(run(model, seed, **how), expected)
 
 
 def test_outputs_that_a_loss_keeps_are_not_overwritten() -> None:
@@ -172,7 +172,7 @@ def test_runs_in_threads_have_memory_of_their_own() -> None:
     for worker in workers:
         worker.join()
     for seed, result in expected.items():
-        same(found[seed], result)
+        assert_same_bits(found[seed], result)
 
 
 def address(array: np.ndarray) -> int:

@@ -13,7 +13,8 @@ import pytest
 import rnnbp as rb
 from rnnbp import memory_pool as module
 from rnnbp.support.prepared import prepared
-from tests.reused import B, N, T, reals, run, same
+from tests.helpers import assert_same_bits
+from tests.reused import B, N, T, reals, run
 from tests.reused import untraced as untraced  # a fixture
 
 pytestmark = pytest.mark.long
@@ -118,7 +119,7 @@ def test_what_is_left_is_of_one_model_and_goes_with_it(build: Any) -> None:
         expected.append(run(model))
     for _ in range(2):
         for model, wanted in zip((first, second), expected, strict=True):
-            same(run(model), wanted)
+            assert_same_bits(run(model), wanted)
     (left,) = module._last
     assert left.kit(prepared(second), object) is not None
     run(second)
@@ -135,7 +136,7 @@ def test_threads_may_be_others_in_the_next_run(use_threads: Callable[[int], None
         use_threads(count)
         found.append(run(model))
     for other in found[1:]:
-        same(other, found[0])
+        assert_same_bits(other, found[0])
 
 
 @pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")

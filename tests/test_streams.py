@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.plans import COSTS
 from tests.streamed import CASES, CE, MSE, B, T, pieces, reals, same
 from tests.streamed import folder as folder  # a fixture
 
@@ -147,9 +148,7 @@ def test_nothing_is_as_long_as_a_mapped_sequence(mapped: Any) -> None:
     """200,000 steps, mapped: traced memory stays below a budget, the ledger is the forecast."""
     model = rb.Sequential(rb.Embedding(50, 2, rng=0), rb.RNN(2, 2, rng=1), rb.Dense(2, 50, rng=2))
     x, target = (a[:20_000] for a in mapped)
-    plan = rb.plan(
-        model, CE, steps=len(x), batch=1, budget="800 kB", dx=False, costs=models_costs()
-    )
+    plan = rb.plan(model, CE, steps=len(x), batch=1, budget="800 kB", dx=False, costs=COSTS)
     rb.bptt(model, x[:500], target[:500], CE)
     tracemalloc.start()
     found = rb.bptt(model, x, target, CE, checkpoint=plan)
@@ -157,11 +156,6 @@ def test_nothing_is_as_long_as_a_mapped_sequence(mapped: Any) -> None:
     tracemalloc.stop()
     assert found.stats.peak_bytes == plan.forecast.peak_bytes <= 800_000
     assert peak < 800_000
-
-
-def models_costs() -> Any:
-    step = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
-    return rb.Costs(dict.fromkeys(step, 0.5), step)
 
 
 def test_the_gradient_by_a_mapped_x_is_kept_when_asked_for(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 import rnnbp as rb
+from tests.helpers import reals
 
 MSE = rb.losses.MeanSquaredError()
 BACKENDS = ["numpy", *(["llvm"] if find_spec("llvmlite") else [])]
@@ -23,9 +25,7 @@ SCHEDULES: dict[str, Any] = {
 }
 
 
-def real(*shape: int, dtype: str = "float32") -> np.ndarray:
-    """Normal numbers."""
-    return np.random.default_rng(0).normal(size=shape).astype(dtype)
+real = partial(reals, dtype=np.float32)
 
 
 def traced(model: Any, x: Any, target: Any, loss: Any = MSE, **run: Any) -> tuple[int, Any]:
