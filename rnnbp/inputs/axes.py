@@ -37,9 +37,7 @@ def _stated(graph: Graph) -> Iterator[tuple[object, Shape]]:
 
 
 def likely_error(x: Series, graph: Graph) -> ShapeError | None:
-    """What is likely to be meant by an x that does not fit a model, as far as that says what it
-    takes.
-    """
+    """The likely error of an x that does not fit a model, if the model states a shape."""
     shape = (x.steps if isinstance(x, Held) else "T", *x.shape)
     taker, stated = next(_stated(graph), (graph, None))
     cause = None if stated is None else _cause(x.shape, shape, stated)

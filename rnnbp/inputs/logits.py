@@ -1,6 +1,4 @@
-"""Warns of a model whose last layer its loss applies once more: softmax or sigmoid of
-probabilities.
-"""
+"""Warns of a softmax or sigmoid at the end of a model whose loss applies it once more."""
 
 from __future__ import annotations
 

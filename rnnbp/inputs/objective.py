@@ -40,8 +40,7 @@ class Observed:
 
 @final
 class Objective:
-    """A loss with the target and mask of a sequence; the same however the sequence is cut into
-    chunks.
+    """A loss with the target and mask of a sequence, whatever chunks the sequence is cut into.
 
     A ``Loss`` is a mean over all unmasked elements of the whole sequence: ``total`` is the sum of
     their weights. Of a function ``(y, target) -> (value, dy)`` it is 1. ``target`` None stays None.
@@ -152,8 +151,7 @@ class Objective:
         return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
 
     def finish_bytes(self) -> int:
-        """Bytes of what ``finish`` reads of a stream at once, with the weights of its steps in
-        float64.
+        """Bytes that ``finish`` reads of a stream at once, with weights of its steps in float64.
 
         Symbols are copied, and so are targets under a mask, of which those without weight are left
         out.

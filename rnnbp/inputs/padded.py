@@ -54,8 +54,7 @@ class Masked(Held):
 
 @final
 class Cleaned:
-    """Checks the pieces of a stream; what cannot be used, and all that follows in its row, becomes
-    0.
+    """Checks the pieces of a stream; from what cannot be used on, a row becomes 0.
 
     Args:
         last: (B,) the last step of each row that has weight; None where that is not known yet.

@@ -24,9 +24,7 @@ from rnnbp.runners.backend import Backend
 
 @dataclass(frozen=True)
 class Problem:
-    """A model, its input (T, B, ...) and initial state, in chunks of ``chunk`` steps; the last may
-    be shorter.
-    """
+    """A model, its input (T, B, ...) and initial state, in chunks; the last may be shorter."""
 
     model: Graph
     x: Series

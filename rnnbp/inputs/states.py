@@ -22,9 +22,7 @@ States: TypeAlias = tuple[tuple[Array, ...], ...]
 def initial_states(
     model: Graph, state: StateLike, batch: int, dtype: Dtype
 ) -> tuple[States, tuple[bool, ...], int]:
-    """The initial states of a model's Recurrents, which were given, and the bytes of those that
-    were not copied.
-    """
+    """(initial states of a model's Recurrents, which were given, bytes of those not copied)."""
     blocks = recurrent_blocks(model)
     given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
     found, lent = [], 0

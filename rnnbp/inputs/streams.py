@@ -23,8 +23,7 @@ Clean: TypeAlias = Callable[[Array, int], Array]
 
 
 class Stream:
-    """A stream of pieces (any number of steps, ...), which is read once and kept in a file without
-    a name.
+    """A stream of pieces (steps, ...), which is read once and kept in a file without a name.
 
     The file is read again for what is run again, so that memory holds no more of the stream than a
     piece and a chunk. Every chunk has its CRC-32 from when it was first read.

@@ -58,9 +58,7 @@ def check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
 
 
 def check_values(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array, start: int) -> None:
-    """Raise for steps of x, from number ``start``, that are not finite, not symbols, or beyond the
-    model's dtype.
-    """
+    """Raise for steps of x, from ``start`` on, not finite, not symbols, or beyond the dtype."""
     x = distinct(x)
     for layer in symbols:
         with counted_from(start):

@@ -125,8 +125,7 @@ class Layer(Named, Summarized, Frozen):
 
     @property
     def params(self) -> dict[str, Array]:
-        """Parameters by name, updated in place; their shapes never change. Set from a dict of all
-        of them.
+        """Parameters by name, updated in place; shapes never change. Set from a dict of all.
 
         The dict stays the layer's own: networks that hold the layer see arrays that are stored in
         it later.
@@ -161,8 +160,7 @@ class Layer(Named, Summarized, Frozen):
 
     @abstractmethod
     def backward_inputs(self, saved: Saved, dy: Given) -> tuple[Array | None, ...]:
-        """Returns the deltas of the inputs, each of its input's shape; None for an input without a
-        gradient.
+        """Returns the delta of each input, of its shape; None for an input without a gradient.
 
         Args:
             saved: as ``forward`` returned it.
@@ -180,8 +178,7 @@ class Layer(Named, Summarized, Frozen):
 
     @abstractmethod
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """Returns the feature shapes of the outputs for those of the inputs; None is a shape not
-        yet known.
+        """Returns the feature shapes of the outputs for those of the inputs; None if not known yet.
 
         Raises:
             ShapeError: for shapes that do not fit.
@@ -196,8 +193,7 @@ class Layer(Named, Summarized, Frozen):
         return None
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
-        """Writes the layer in the compiler's operations; returns the numbers of its outputs'
-        values.
+        """Writes the layer in the compiler's operations; returns the numbers of its outputs.
 
         None, the default, for a layer that runs by its own methods. Never called for a ``random``
         layer.

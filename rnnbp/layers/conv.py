@@ -1,5 +1,4 @@
-"""Convolution as one matrix product (Chellapilla et al. 2006: the windows unrolled into
-columns)."""
+"""Convolution as one matrix product, windows as columns (Chellapilla et al. 2006)."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ Padding: TypeAlias = Sizes | Literal["same", "valid"]
 
 
 class Convolution(Layer):
-    """Cross-correlation over the last axes, y_o = Σ_c w_oc ⋆ x_c + b_o, as Conv1D and Conv2D share
-    it.
+    """Cross-correlation over the last axes, y_o = Σ_c w_oc ⋆ x_c + b_o; base of Conv1D and Conv2D.
 
     Args:
         n_in, n_out: channels of the input and of the output.

@@ -11,8 +11,7 @@ from rnnbp.numerics import Shape
 
 @dataclass(frozen=True, slots=True)
 class Keeps:
-    """What ``forward`` saves, in this order: some of its inputs, some of its outputs, arrays of its
-    own.
+    """What ``forward`` saves, in this order: inputs, outputs, arrays of its own.
 
     Args:
         inputs: numbers of inputs, from 0: ``Keeps(inputs=(0,))`` declares that ``forward`` returns
@@ -57,6 +56,5 @@ class Scratch:
 
 
 def buffered(elements: int) -> int:
-    """Returns the elements of NumPy's buffer for an operand that is broadcast, strided or of a
-    different dtype."""
+    """Returns the elements of NumPy's buffer for an operand that is broadcast, strided or cast."""
     return min(int(np.getbufsize()), elements)

@@ -93,6 +93,5 @@ NOTHING = Dropout(0.0)
 
 
 def in_mode(layer: Layer, *, training: bool) -> Layer:
-    """The layer whose bytes are those of ``layer`` in a mode: outside training Dropout drops
-    nothing."""
+    """The layer that has the bytes of ``layer`` in a mode: Dropout has none outside training."""
     return NOTHING if not training and isinstance(layer, Dropout) else layer

@@ -1,5 +1,4 @@
-"""Layers are frozen once they are built: what is compiled and planned for a layer stays true for as
-long as it lives.
+"""Layers are frozen once they are built, so that what is compiled and planned for one stays true.
 
 A layer assigns its attributes in ``__init__``, in those of its bases, and in what they call. When
 the outermost returns, the layer is frozen. Elements of parameters are written in place, and options
@@ -39,8 +38,7 @@ class FrozenLayerError(AttributeError):
 
 
 class FrozenAfterInit(ABCMeta):
-    """The class of layer classes: an object may be assigned to until its ``__init__`` has
-    returned."""
+    """Metaclass of layers: an object may be assigned to until its ``__init__`` has returned."""
 
     def __call__(
         cls, *args: object, **options: object
@@ -63,8 +61,7 @@ class Frozen(metaclass=FrozenAfterInit):
     """Options that ``set`` may change, each with the function that checks a value."""
 
     def set(self, **options: object) -> None:
-        """Changes options of a built layer, as ``dropout.set(p=0.1)``; the next run computes with
-        them.
+        """Changes options of a built layer, as ``dropout.set(p=0.1)``, from the next run on.
 
         A model that holds the layer is planned and compiled anew where that depends on it.
         Do not call it while a run uses the layer.

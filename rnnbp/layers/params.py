@@ -69,8 +69,7 @@ class LayerParams(dict[str, Array]):
 
 
 def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
-    """Returns a parameter as a plain array, after checking that its layer was built with such an
-    array.
+    """Returns a parameter as a plain array. Raises unless its layer was built with such an array.
 
     Args:
         owner: the parameters of a layer.

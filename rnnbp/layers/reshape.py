@@ -15,8 +15,7 @@ from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_i
 
 
 def shape_only(x: Array) -> Array:
-    """An array of no bytes, (*x.shape, 0): how a layer keeps a shape, batch axes first, that it
-    cannot know."""
+    """An array of no bytes, (*x.shape, 0), by which a layer keeps a shape that it cannot know."""
     return np.empty((*x.shape, 0), np.uint8)
 
 
@@ -87,8 +86,7 @@ class Reshape(Layer):
 
 
 def as_shape(what: str, sizes: int | Sequence[int]) -> Shape:
-    """``sizes`` as a tuple, an int as one axis. Raises ValueError for none, or for a size below
-    one."""
+    """``sizes`` as a tuple, an int as one axis. Raises ValueError for none, or a size below 1."""
     shape = tuple(sizes) if isinstance(sizes, Sequence) else (sizes,)
     if not shape:
         raise ValueError(f"{what} is empty; give the size of at least one axis")

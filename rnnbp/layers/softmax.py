@@ -15,8 +15,7 @@ from rnnbp.numerics import Array, Saved, Shape, reused
 
 @final
 class Softmax(Activation):
-    """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use
-    losses.CrossEntropy alone.
+    """y = eˣ / Σ eˣ over the last axis. Keeps its output. losses.CrossEntropy has its own softmax.
 
     Args:
         name: its name in ``repr`` and errors.
@@ -88,7 +87,6 @@ class LogSoftmax(Activation):
 
 
 def _below_top(x: Array) -> Array:
-    """x − max x: no overflow in exp, and no digits lost to a large log Σ exp added and taken
-    away."""
+    """x − max x: exp does not overflow, and a large log Σ exp costs no digits."""
     below: Array = x - x.real.max(axis=-1, keepdims=True)
     return below

@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 
 
 class Symbolic:
-    """A value of a network that is being described. Abstract: ``rnnbp.graph.values.Value`` is the
-    one."""
+    """A value of a network that is being described; ``rnnbp.graph.values.Value`` implements it."""
 
     def apply_layer(self, block: Layer, args: Sequence[Given]) -> Given:
         """The outputs of a layer applied to values."""

@@ -12,8 +12,7 @@ NUMBER = 8
 
 
 class Symbols(Layer):
-    """A layer whose input (...) is integers in [0, ``n_symbols``), so that no delta goes further
-    back.
+    """A layer whose input (...) is integers in [0, ``n_symbols``), which have no delta.
 
     Raises DtypeError for an input that is not of integers, IndexError for one outside the range.
     """

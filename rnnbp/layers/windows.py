@@ -23,8 +23,7 @@ Index: TypeAlias = tuple[EllipsisType | slice, ...]
 
 
 def per_axis(what: str, value: Sizes, axes: int, *, least: int = 1) -> Shape:
-    """``value`` as one int for each of ``axes``. Raises TypeError, or ValueError for a wrong count
-    or size."""
+    """``value`` as an int for each of ``axes``. Raises TypeError, ValueError for count or size."""
     values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     if len(values) != axes:
         raise ValueError(

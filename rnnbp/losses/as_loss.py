@@ -25,8 +25,7 @@ def needs_of(
     masked: bool = False,
     recast: bool = False,
 ) -> tuple[float, int]:
-    """Temporary arrays of a loss, as ``Loss.needs`` returns them; for a function two of the
-    output's size.
+    """Temporary arrays of a loss, as ``Loss.needs``; two of the output's size for a function.
 
     A function may declare a different number in an attribute ``spare``. Raises TypeError or
     ValueError unless that is a number of arrays.
@@ -37,9 +36,7 @@ def needs_of(
 
 
 def check_loss(loss: object) -> None:
-    """Raise TypeError for anything but a Loss or a function, and for a loss of PyTorch, Keras or
-    similar.
-    """
+    """Raise TypeError for anything but a Loss or a function, and for a loss of another library."""
     other = "" if isinstance(loss, Loss) else instead_of(loss)
     if isinstance(loss, type) or not callable(loss) or other:
         raise TypeError(

@@ -1,6 +1,4 @@
-"""The interface of a loss: a mean over every element of the whole sequence that has weight, summed
-chunk by chunk.
-"""
+"""The interface of a loss: a weighted mean over the whole sequence, summed chunk by chunk."""
 
 from __future__ import annotations
 
@@ -29,8 +27,7 @@ class NoWeightError(ValueError):
 
 
 class Loss(Named, ABC):
-    """The weighted mean Σ w ℓ / Σ w over the elements of a sequence, as sums that chunks can add
-    up.
+    """The weighted mean Σ w ℓ / Σ w over the elements of a sequence, as sums over its chunks.
 
     A subclass has two methods, ``summed`` and ``weight``; ``weight`` may depend on the target, not
     on y. Where weights are 0 the target may be NaN: leave out what is masked by ``np.where``, not
@@ -132,9 +129,7 @@ class Loss(Named, ABC):
     def summed_in(
         self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
     ) -> tuple[Scalar, Array]:
-        """``summed``, with the derivative times ``factor``; ``new(shape, dtype)`` allocates the
-        derivative.
-        """
+        """``summed``, with the derivative times ``factor``, allocated by ``new(shape, dtype)``."""
         value, dy = self._summed_checked(y, target, weights)
         return value, self._scaled(dy, factor)
 
@@ -144,9 +139,7 @@ class Loss(Named, ABC):
         return type(self).__module__.startswith("rnnbp.")
 
     def _scaled(self, dy: Array, factor: float) -> Array:
-        """dy times a factor; in place only if it is certain to be a new array, which a user's may
-        not be.
-        """
+        """dy times a factor; in place only for losses of the library, whose arrays are new."""
         if self.ours:
             dy *= factor
             return dy

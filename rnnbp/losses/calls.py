@@ -1,6 +1,4 @@
-"""What errors say about loss functions of the user's: how they were called, and what is wrong with
-the target.
-"""
+"""What errors say of a user's loss function: how it was called, and what may be wrong."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ def called_with(
     given: Sequence[Array | None],
     names: Sequence[str] = ("y", "target", "mask"),
 ) -> str:
-    """The note on an exception out of a function: how it was called, and what may be wrong with
-    that.
-    """
+    """The note on an exception out of a function: how it was called, and what may be wrong."""
     names = [*names[: len(given)]]
     arrays = [
         f"{n} {None if a is None else f'{a.dtype} {a.shape}'}"

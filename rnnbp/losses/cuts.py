@@ -1,6 +1,4 @@
-"""Does a loss function depend on how steps are cut into calls? Checked once, with a few extra
-calls.
-"""
+"""Whether a loss function depends on how steps are cut into calls: a few extra calls, once."""
 
 from __future__ import annotations
 

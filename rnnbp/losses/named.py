@@ -19,9 +19,7 @@ NAMED: dict[str, type[Loss]] = {
 
 
 def meant(loss: object) -> str:
-    """The class of a loss that a text or a class stands for; that of squares where it does not
-    tell.
-    """
+    """The class of a loss that a text or a class stands for; of squares where it does not tell."""
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss.__name__
     names = {other: own for own, others in OURS.items() for other in others.split()}

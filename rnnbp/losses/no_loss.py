@@ -14,9 +14,7 @@ from rnnbp.numerics import Array, Shape
 
 @final
 class NoLoss(Loss):
-    """The loss of a window without weight: 0, whatever its targets, so that its state is carried
-    on.
-    """
+    """The loss of a window without weight, 0 whatever its targets, which carries the state on."""
 
     spare = 0.0
 

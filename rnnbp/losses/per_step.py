@@ -19,8 +19,7 @@ from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast
 
 @final
 class PerStep(Own):
-    """The mean over a whole sequence of the values that a function returns for each element or
-    step.
+    """The mean over a whole sequence of a function's values for each element or step.
 
     Masks, weights, ``last=True``, chunks and budgets are the library's: the function sees some
     steps, and returns values that depend on no other step.

@@ -24,8 +24,7 @@ from rnnbp.wording.renamed import warn_renamed
 
 
 class Optimizer(Named, Hyperparameters, ABC):
-    """An update rule over parameters, with an array of state in each of its slots for each
-    parameter.
+    """An update rule over parameters, with an array in each of its slots for each parameter.
 
     Args:
         params: live arrays by name, or a model with such a ``params``; updated in place. An array
@@ -228,9 +227,7 @@ class Optimizer(Named, Hyperparameters, ABC):
     def _check_size(
         self, name: str, p: Array, top: float, slots: dict[str, Array]
     ) -> None:  # most have no limit
-        """Raise FloatingPointError for a gradient, whose largest element is finite, that is too
-        large for the rule.
-        """
+        """Raise FloatingPointError for a finite gradient that is too large for the rule."""
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
         """Update what machine code can; return the names of the other parameters."""
@@ -240,9 +237,7 @@ class Optimizer(Named, Hyperparameters, ABC):
     def _update(
         self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
     ) -> None:
-        """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch of p's shape
-        and dtype.
-        """
+        """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch like p."""
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
@@ -263,8 +258,7 @@ class Optimizer(Named, Hyperparameters, ABC):
             x[...] = state[key]
 
     def check_state(self, state: Mapping[str, Array]) -> None:
-        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would accept
-        ``state``.
+        """Raise ValueError, ShapeError or DtypeError unless ``state`` can be loaded.
 
         It refuses the state of a different optimiser or model, one that is not finite, and one with
         negative squares.

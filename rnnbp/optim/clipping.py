@@ -86,18 +86,14 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 
 def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
-    """Scale distinct arrays, whose norm together is ``norm``, to ``max_norm`` if it is above that,
-    in place.
-    """
+    """Scale distinct arrays of joint norm ``norm`` to ``max_norm``, in place, if it is above."""
     if norm > max_norm:
         for g in arrays:
             g *= max_norm / norm
 
 
 def norm_of(arrays: Sequence[Array], found: Sequence[Extent]) -> float:
-    """√(Σ g²) over all elements, in float64, from the extents of the arrays; scaled where squares
-    would overflow.
-    """
+    """√(Σ g²) over all elements, in float64, from extents; scaled where squares would overflow."""
     top = max((extent.largest for extent in found), default=0.0)
     if top < 1e140:
         each = (

@@ -24,9 +24,7 @@ class Extent(NamedTuple):
 
 
 def extents(arrays: Sequence[Array]) -> list[Extent]:
-    """In one pass where there is machine code; allocates nothing of their size where all
-    is finite.
-    """
+    """The extent of each array: in one pass of machine code, or without allocating if finite."""
     found: dict[int, Extent] = {}
     if machine.chosen():
         if (

@@ -41,8 +41,7 @@ def check_fit(
     grads: Mapping[str, Array],
     frozen: Collection[str] = (),
 ) -> None:
-    """Raise unless there is one gradient of each parameter's shape, and no other but of ``frozen``
-    names.
+    """Raise unless each parameter has a gradient of its shape, and only ``frozen`` ones more.
 
     Raises TypeError unless it is a dict of arrays, ValueError for names, ShapeError, DtypeError.
     """

@@ -27,9 +27,7 @@ ELSEWHERE = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Parameters with the same options: those that differ from the optimiser's, and their rate if
-    it does.
-    """
+    """Parameters with the same options and rate, as far as they differ from the optimiser's."""
 
     names: tuple[str, ...]
     options: dict[str, Value]
@@ -39,8 +37,7 @@ class Group:
 def resolved(
     place: str, groups: Groups | None, names: Collection[str], checks: Mapping[str, Check]
 ) -> list[Group]:
-    """The groups of parameters that patterns define, in their order; for each option the last
-    pattern counts.
+    """The groups that patterns define, in order; for each option the last pattern counts.
 
     Args:
         place: the optimiser, for errors.

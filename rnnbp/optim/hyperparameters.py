@@ -62,9 +62,7 @@ class Hyperparameters:
 
     @property
     def learning_rate(self) -> Rate:
-        """A number, a function of the step, or an OnPlateau. Setting it raises as the constructor
-        does.
-        """
+        """A number, a function of the step, or an OnPlateau; checked as by the constructor."""
         return self._rate
 
     @learning_rate.setter

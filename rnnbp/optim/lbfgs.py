@@ -102,9 +102,7 @@ def lbfgs(
 
 
 def _minimised(search: Search, options: _Options) -> tuple[bool, str]:
-    """(True if it converged, why it ended) of a search, which leaves the best point in the
-    parameters.
-    """
+    """(True if it converged, why it ended); the best point is left in the parameters."""
     try:
         from scipy import optimize  # takes a third of a second to import
 

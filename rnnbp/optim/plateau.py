@@ -16,8 +16,7 @@ from rnnbp.wording.renamed import warn_renamed
 @renamed_rate
 @final
 class OnPlateau(Named):
-    """Multiplies the learning rate by ``factor`` when a metric has not improved for over
-    ``patience`` epochs.
+    """Multiplies the learning rate by ``factor`` after ``patience`` epochs without improvement.
 
     Call ``update`` with the metric after each epoch; a ``Trainer`` calls it with the validation
     losses.

@@ -39,8 +39,6 @@ class Rated(Named):
 
 
 def renamed_rate(kind: type[T]) -> type[T]:
-    """Decorate a class so that it accepts its ``learning_rate`` as ``lr=`` too, with a
-    DeprecationWarning.
-    """
+    """Decorate a class so that it takes ``learning_rate`` as ``lr=`` too, with a warning."""
     kind.__init__ = renamed("lr", "learning_rate")(kind.__init__)  # type: ignore[method-assign]  # its own, wrapped
     return kind

@@ -30,9 +30,7 @@ def checked_rate(name: str, value: object, **bounds: float) -> Rate:
 
 
 def rate_at(name: str, value: Rate, step: int) -> float:
-    """The rate of a step, from 0, as a number from 0. Raises TypeError or ValueError, naming
-    ``name``.
-    """
+    """The rate of a step, a number from 0. Raises TypeError or ValueError, naming ``name``."""
     if isinstance(value, float):
         return real_number(name, value, least=0)
     if isinstance(value, OnPlateau):

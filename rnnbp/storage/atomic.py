@@ -53,8 +53,7 @@ def write_atomic(path: PathLike, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: PathLike, size: int | None = None) -> Iterator[int]:
-    """The number of a new file, to be written to, that takes the place of ``path`` when the block
-    ends.
+    """The descriptor of a new file, which replaces ``path`` when the block ends.
 
     It is a temporary file in the same folder, fsynced and renamed; then the folder is fsynced. A
     symbolic link is followed; a file that was there keeps its mode; another hard link to it keeps
@@ -82,18 +81,14 @@ def replacing(path: PathLike, size: int | None = None) -> Iterator[int]:
 
 
 def write_all(number: int, data: bytes | bytearray | memoryview) -> None:
-    """Write all of ``data`` to a file descriptor, in several calls if the system accepts less at
-    once.
-    """
+    """Write all of ``data`` to a file descriptor, in several calls if need be."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(number, rest) :]
 
 
 def remove_leftovers(path: PathLike) -> None:
-    """Remove the temporary files of killed writers of ``path``; no one else may be
-    writing it now.
-    """
+    """Remove temporary files of killed writers of ``path``, which nobody may be writing."""
     target = Path(os.path.realpath(path))
     for leftover in target.parent.glob(f"{glob.escape(_prefix(target.name))}????????.tmp"):
         leftover.unlink(missing_ok=True)

@@ -28,8 +28,7 @@ class Entry(NamedTuple):
 
 
 def entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
-    """The tensors in the order of their bytes, without gaps, and the metadata, of a header after
-    its length.
+    """(tensors in the order of their bytes, metadata) of a header after its length.
 
     Raises ValueError if ``build`` would not make it, or it would take more than ``most`` bytes of
     memory.
@@ -40,8 +39,7 @@ def entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
 
 
 def foreign_entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
-    """As ``entries``, for a safetensors file of a different library: metadata, if any, are texts by
-    name.
+    """As ``entries``, for a file of another library: metadata, if any, are texts by name.
 
     Raises ValueError, also for metadata that look like ours after damage.
     """

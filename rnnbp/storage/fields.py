@@ -1,6 +1,4 @@
-"""Typed access to JSON in a file: errors name what is missing or of the wrong type, with file and
-place.
-"""
+"""Typed access to JSON in a file: errors name the file, the place, and what is wrong."""
 
 from __future__ import annotations
 
@@ -18,8 +16,7 @@ LARGEST = 2**63 - 1
 
 
 class Fields:
-    """A dict that was read from a file. Every accessor raises StorageError, naming the file, the
-    place and the cure.
+    """A dict from a file. Accessors raise StorageError, with file, place and cure.
 
     ``where`` is the place of the dict in the file, as "snapshot"; ``cure`` ends the sentences.
     """

@@ -1,6 +1,4 @@
-"""Safetensors files of other libraries, as PyTorch's: without a checksum, in any order, bfloat16
-too.
-"""
+"""Safetensors files of other libraries: without a checksum, in any order, with bfloat16."""
 
 from __future__ import annotations
 
@@ -28,8 +26,7 @@ OTHERS = {
 
 
 def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
-    """(arrays, metadata, True if the file is ours) of any safetensors file; bfloat16 is read as
-    float32.
+    """(arrays, metadata, True if it is ours) of any safetensors file; bfloat16 as float32.
 
     In a file of a different library, names, sizes and dtypes are checked as far as its header
     allows; it has no checksum, so damage within an array goes unnoticed. Raises StorageError.

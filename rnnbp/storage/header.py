@@ -42,8 +42,7 @@ _NAMES = {dtype.name: name for name, dtype in DTYPES.items()}
 
 
 def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[bytes, list[str]]:
-    """The length and the header, with zeros for the digest; and the names in the order of the
-    arrays' bytes.
+    """(length and header, with zeros for the digest; names in the order of their bytes).
 
     Raises DtypeError for a dtype that the format lacks, ValueError for a name, TypeError for
     metadata that JSON cannot hold or that would be refused on reading.

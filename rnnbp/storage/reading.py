@@ -50,9 +50,7 @@ def read_bounded(path: PathLike, most: int) -> bytes:
 
 
 def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[memoryview]:
-    """Fill an array in C order with the next bytes of a file; yields them piece by piece. Raises
-    StorageError.
-    """
+    """Fill an array with the next bytes of a file, yielded in pieces. Raises StorageError."""
     rest = array.reshape(-1).view(np.uint8).data
     while rest:
         count = file.readinto(rest[:PIECE])
@@ -65,9 +63,7 @@ def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[me
 
 
 def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> None:
-    """Raise StorageError if a file that had ``size`` bytes was cut or extended while it
-    was read.
-    """
+    """Raise StorageError if a file of ``size`` bytes changed its length meanwhile."""
     if found != size or file.read(1):
         raise StorageError(
             f"{path} has changed while it was read; read it when no process writes to it"

@@ -1,6 +1,4 @@
-"""Files without a name, for data outside of memory: gone when they are closed, or the
-process ends.
-"""
+"""Files without a name, for data outside of memory: gone when closed, or at exit."""
 
 from __future__ import annotations
 

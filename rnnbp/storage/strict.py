@@ -1,6 +1,4 @@
-"""JSON within limits that are checked before it is parsed: a file decides neither depth nor size of
-the result.
-"""
+"""JSON within limits of depth and size, which are checked before it is parsed."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ _STEP[list(b"[{")], _STEP[list(b"]}")] = 1, -1
 
 
 def room(size: int) -> int:
-    """Bytes of memory that parsed JSON may take, for a file of ``size`` bytes: eight times that, at
-    least 4 MiB.
-    """
+    """Bytes that parsed JSON may take, for a file of ``size`` bytes: 8 · size, at least 4 MiB."""
     return max(ROOM, 8 * size)
 
 
@@ -49,9 +45,7 @@ def parse(text: bytes, most: int) -> JSON:
 
 
 def _check_size(text: bytes, most: int) -> None:
-    """Count the brackets outside strings, and their depth, in a few arrays of a byte per
-    character.
-    """
+    """Check the brackets outside strings, and their depth, with arrays of a byte a character."""
     plain = np.frombuffer(text.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
     inside = np.logical_xor.accumulate(plain == ord('"'))
     steps = _STEP[plain]

@@ -118,9 +118,7 @@ def _head(path: PathLike, file: BufferedReader, size: int) -> tuple[bytes, bytes
 
 
 def is_ours(start: bytes, size: int) -> bool:
-    """True if a file of ``size`` bytes with this beginning is one of ours, as far as can
-    be seen.
-    """
+    """True if a file of ``size`` bytes with this beginning seems to be one of ours."""
     return OPENING.startswith(start[8 : DIGEST.start]) and not (len(start) < DIGEST.start <= size)
 
 

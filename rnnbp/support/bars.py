@@ -49,8 +49,7 @@ class FullLook(Look, total=False):
 
 
 class Bar(Base):
-    """tqdm's bar, under the lock that tqdm has for the threads of one process, and without tqdm's
-    own thread.
+    """tqdm's bar, under tqdm's lock for the threads of one process, without tqdm's own thread.
 
     tqdm's bars take a lock first that child processes share. A child that is forked while another
     thread has it counts itself as its owner and never gives it back, so that all wait forever; so

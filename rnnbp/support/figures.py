@@ -54,8 +54,7 @@ class HighWater(_Late):
 
 
 class Used(HighWater):
-    """What ``measure`` found, in bytes. Printed, it is one line; its figures are known when the
-    block ends.
+    """What ``measure`` found, in bytes, known when the block ends. Printed, it is one line.
 
     peak_bytes: the most that was allocated at once, over what was at the beginning. kept_bytes:
     what was still allocated at the end, over that; negative where more was freed. high_water_bytes:

@@ -1,5 +1,4 @@
-"""Locks across forks: a child has only the thread that forked, and a lock that another thread held
-stays locked in it.
+"""Locks across forks, so that a lock of another thread does not stay locked in a child.
 
 A lock that is registered here is taken before a fork and given back after it, by parent and child.
 So no other thread is inside what it guards, and a fork waits until it has left. Locks that are

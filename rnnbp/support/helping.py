@@ -10,8 +10,7 @@ NEAR = 5
 
 
 def asked() -> bool:
-    """True within pydoc's ``docmodule``, which asks a module for its names, to print each class in
-    full.
+    """True within pydoc's ``docmodule``, which prints each class of a module in full.
 
     It has no other way to be told: the names of ``__all__`` are all public.
     """

@@ -1,6 +1,4 @@
-"""Arithmetic as IEEE 754 has it: infinities, NaN and subnormal numbers are results, never errors,
-warnings or zeros.
-"""
+"""IEEE 754 arithmetic: infinities, NaN and subnormals are results, never errors or zeros."""
 
 from __future__ import annotations
 
@@ -34,8 +32,7 @@ BY_THREAD = int(np.__version__.partition(".")[0]) < 2
 
 
 def ieee(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` with IEEE arithmetic, whatever ``numpy.seterr`` and the thread's own mode
-    say.
+    """Run ``function`` with IEEE arithmetic, whatever ``numpy.seterr`` and the thread's mode.
 
     NumPy's floating-point errors are ignored: machine code does not look at that setting, and exp
     underflows as a matter of course. On Linux flush-to-zero, which another library may have set in
@@ -123,9 +120,7 @@ def _entered(
 
 
 def _unflushed(work: Callable[[], R]) -> R:
-    """``work`` in the default mode of the thread's arithmetic; as it is where C has no way to set
-    that.
-    """
+    """``work`` in the default mode of the thread's arithmetic, if C can set that."""
     library = ctypes.PyDLL(None)  # NumPy and Python have the mathematical functions of C loaded
     if not (hasattr(library, "fegetenv") and hasattr(library, "fesetenv")):
         return work()

@@ -1,5 +1,4 @@
-"""Values that are computed when they are first needed, without a lock that a fork could inherit
-held.
+"""Values that are computed when first needed, without a lock that a fork could inherit.
 
 ``functools.cached_property`` of Python 3.11 holds one, for all objects of a class, while it
 computes. Here two threads may compute the same value at once; both get the one that came first, so
@@ -17,8 +16,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class cached_property(functools.cached_property[T_co]):  # noqa: N801 (as the one that it replaces)
-    """An attribute that is computed once; deleting it from the object's dict makes it be computed
-    again."""
+    """An attribute that is computed once, and again after it is deleted from the dict."""
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
@@ -32,8 +30,7 @@ class cached_property(functools.cached_property[T_co]):  # noqa: N801 (as the on
 
 
 class cached(Generic[T]):  # noqa: N801 (a decorator)
-    """Remember what a function returns for its arguments, for ever: every caller gets the same
-    object."""
+    """Remember for ever what a function returns for its arguments; all get the same object."""
 
     def __init__(self, function: Callable[..., T]) -> None:
         self._function, self._known = function, dict[tuple[object, ...], T]()

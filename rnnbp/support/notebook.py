@@ -13,8 +13,7 @@ _PROCESS = os.getpid()
 
 
 def in_notebook() -> bool:
-    """True in the kernel of a notebook, as of Jupyter, VS Code or Colab; False in its child
-    processes, which cannot write to cells."""
+    """True in the kernel of a notebook; False in its child processes, which have no cells."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     if shell is None or "IPKernelApp" not in shell.config:

@@ -45,8 +45,7 @@ _known: WeakKeys[object, Prepared] = WeakKeys()
 
 
 def prepared(owner: object) -> Prepared:
-    """All that is remembered of an owner. Raises TypeError for one without a hash, or weak
-    references."""
+    """All that is remembered of an owner. Raises TypeError without a hash or weak references."""
     found = _known.get(owner)
     return _known.setdefault(owner, Prepared()) if found is None else found
 

@@ -1,5 +1,4 @@
-"""Text of objects, and for terminals that are not UTF-8: signs that they lack become plain ones,
-instead of an error while printing."""
+"""Text of objects; signs that a terminal lacks become plain ones, not an error."""
 
 from __future__ import annotations
 
@@ -21,14 +20,12 @@ PLAIN = {
 
 
 def as_text(value: object) -> str:
-    """repr, in a context of its own: an interrupt while NumPy prints an array would leave its error
-    settings changed."""
+    """repr in a context of its own, so that an interrupt leaves NumPy's error settings alone."""
     return copy_context().run(repr, value)
 
 
 def printable(to_text: Callable[[T], str]) -> Callable[[T], str]:
-    """Decorate a ``__str__``, so that ``print`` can write its text to the present
-    ``sys.stdout``."""
+    """Decorate a ``__str__``, so that ``print`` can write its text to ``sys.stdout``."""
 
     @functools.wraps(to_text)
     def plain(self: T) -> str:
@@ -38,8 +35,7 @@ def printable(to_text: Callable[[T], str]) -> Callable[[T], str]:
 
 
 def for_stdout(text: str) -> str:
-    """``text`` itself if ``sys.stdout`` can write it, else with plain signs for those that it
-    lacks."""
+    """``text``, with plain signs for those that ``sys.stdout`` cannot write."""
     encoding = getattr(sys.stdout, "encoding", None)
     if not isinstance(encoding, str):
         return text
@@ -50,8 +46,7 @@ def for_stdout(text: str) -> str:
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """As the codecs of Python ask for it: what stands for the signs that cannot be encoded, and
-    where to go on."""
+    """(what stands for signs that cannot be encoded, where to go on), as codecs ask for it."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_plain, error.object[error.start : error.end])), error.end

@@ -1,6 +1,4 @@
-"""Short reprs: a line of what an object is, and a few lines of what it holds, without the elements
-of arrays.
-"""
+"""Short reprs: what an object is, and in a few lines what it holds, without elements."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ WIDTH = 100
 
 
 def safe(to_text: Callable[[T], str]) -> Callable[[T], str]:
-    """Decorate a ``__repr__``, so that one of a damaged object, or one that is being built, does
-    not raise.
-    """
+    """Decorate a ``__repr__``, so that it never raises, whatever an object lacks."""
 
     @functools.wraps(to_text)
     def text(self: T) -> str:
@@ -38,9 +34,7 @@ def titled(self: object, what: str, **rows: str) -> str:
 
 
 def cut(line: str) -> str:
-    """``line`` in one line, with an end of dots where it is too long: after a whole word, if it has
-    any.
-    """
+    """``line`` in one line; where too long it ends in dots, after a whole word if it can."""
     line = line.replace("\n", " ")
     if len(line) <= WIDTH:
         return line

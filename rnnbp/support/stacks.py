@@ -26,9 +26,7 @@ _here = threading.local()
 
 @contextmanager
 def room() -> Iterator[None]:
-    """Threads that are started within have a stack of ``ROOM`` bytes, whatever
-    ``threading.stack_size`` says.
-    """
+    """Threads that are started within have a stack of ``ROOM`` bytes."""
     with _changing:  # to ask for the size alone would set it to 0
         before: list[int] = []
         try:

@@ -53,7 +53,5 @@ def _is_ours(entry: TracebackType) -> bool:
 
 
 def _raised_here(entry: TracebackType) -> bool:
-    """Whether a ``raise`` of the library's stands there, and not what nobody thought of, as an
-    index out of range.
-    """
+    """True if a ``raise`` of the library's stands there, not an error that nobody expected."""
     return _is_ours(entry) and entry.tb_frame.f_code.co_code[entry.tb_lasti] == _RAISE

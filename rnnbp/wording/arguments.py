@@ -25,8 +25,7 @@ VALUES = "rnnbp.graph.values"
 
 
 def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function, or a method, so that its errors about arguments say what to give
-    instead.
+    """Decorate a function or method, so that errors about arguments say what to give.
 
     ``more`` are the names that it takes as ``**options``; without any it takes all, and whoever
     gets them checks them. Raises TypeError when it is called with an argument that it does not
@@ -55,8 +54,7 @@ def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """``takes`` for a method, called ``what`` in errors; ``ways`` says what to do instead of giving
-    an argument."""
+    """``takes`` for a method, ``what`` in errors; ``ways`` has the cures of arguments."""
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         has = signature_of(inspect.unwrap(method), method=True)
@@ -86,8 +84,7 @@ def _check_ways(
 
 
 class Named:
-    """What classes share whose constructors say what to give instead of an argument that they do
-    not take."""
+    """Base of classes whose constructors say what to give instead of an unknown argument."""
 
     __slots__ = ()
     if not TYPE_CHECKING:  # which looks at __init__

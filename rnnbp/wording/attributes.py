@@ -1,5 +1,4 @@
-"""Names that a module of this library does not have: the error says where that is, or what it is
-called here."""
+"""Names that a module does not have: the error says where it is, or its name here."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Attributes that an object of this library does not have: the error says what to do instead, or
-names the nearest."""
+"""Attributes that an object does not have: the error says what to do, or the nearest."""
 
 from __future__ import annotations
 

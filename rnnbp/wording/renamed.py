@@ -15,8 +15,7 @@ R = TypeVar("R")
 
 
 def warn_renamed(old: str, new: str, stacklevel: int = 2) -> None:
-    """Warn that ``old`` is now spelled ``new``, at the line that calls the caller of this
-    function."""
+    """Warn, at the line that calls our caller, that ``old`` is now spelled ``new``."""
     warnings.warn(
         f"{old} is deprecated, it is now {new}", DeprecationWarning, stacklevel=stacklevel + 1
     )

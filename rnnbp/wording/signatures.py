@@ -51,8 +51,7 @@ def signature_of(
 
 
 def _plain(function: Callable[..., object]) -> Callable[..., object]:
-    """A function without those decorators that hand on all arguments as they are; others may take
-    more."""
+    """A function without those decorators that hand on all arguments as they are."""
     while getattr(function, "__globals__", {}).get(
         "__name__"
     ) in TRANSPARENT and "__wrapped__" in vars(function):
@@ -61,6 +60,5 @@ def _plain(function: Callable[..., object]) -> Callable[..., object]:
 
 
 def parameters_of(kind: type) -> tuple[str, ...]:
-    """The names of the arguments that a class is built with, for a function that hands its options
-    on."""
+    """The names of the arguments of a class, for a function that hands its options on."""
     return tuple(inspect.signature(kind).parameters)

@@ -1,5 +1,4 @@
-"""What a symbolic value does not do, as NumPy's arrays do: each error names the layer that does
-it."""
+"""What arrays do and a symbolic value does not: each error names the layer that does."""
 
 from __future__ import annotations
 
