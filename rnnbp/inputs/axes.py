@@ -105,4 +105,7 @@ def not_one_of_each(model: Graph) -> str:
         )
     if model.n_outputs != 1:
         ways.append("outputs are joined by Concat, and a loss of your own takes them apart")
-    return f"{model} has {counts}; a model has one of each: {'; '.join(ways)}; help('rnnbp.missing') has the lines"
+    return (
+        f"{model} has {counts}; a model has one of each: {'; '.join(ways)}; "
+        "help('rnnbp.missing') has the lines"
+    )

@@ -87,7 +87,7 @@ class ChunkLosses:
         return self._evaluate(y, n)[0] / self.objective.total
 
     def see_all(self, y: Array) -> Array:
-        """Take y (T, B, ...) to a loss of all steps at once; returns its dy, which chunks then get."""
+        """Take y (T, B, ...) to a loss of all steps at once; returns its dy, for chunks to use."""
         self._value_of_all, dy = self.loss.summed(y, *self._all())
         self._derivative = dy if lies(dy) and alone(dy) else np.array(dy, order="C")
         return self._derivative

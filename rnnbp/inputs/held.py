@@ -22,7 +22,7 @@ Check: TypeAlias = Callable[[Array, int], None]
 
 
 class Held:
-    """An array (T, ...), in memory, memory-mapped, or of a library that reads slices from a file."""
+    """An array (T, ...): in memory, memory-mapped, or of a library that reads from a file."""
 
     known = True
     """Whether the number of steps is known before all have come."""

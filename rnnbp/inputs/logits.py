@@ -43,7 +43,7 @@ def _probabilities(has: str) -> str:
 
 
 def _last(model: Graph) -> object:
-    """The layer that the first output of a graph comes from, within a Recurrent that of its cell."""
+    """The layer of a graph's first output; within a Recurrent, that of its cell."""
     graph, number = model, model.outputs[0]
     for _ in range(len(model.nodes) + 1):
         node = next((node for node in reversed(graph.nodes) if number in node.outs), None)

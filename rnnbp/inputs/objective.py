@@ -1,4 +1,4 @@
-"""The loss of a whole sequence: its target and mask, checked against x, and the sum of its weights."""
+"""The loss of a whole sequence: target and mask, checked against x, and the sum of weights."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Objective:
             self.finish()
 
     def _check_loss(self) -> None:
-        """Raise TypeError or ValueError where the loss cannot be taken of such a target, mask or x."""
+        """Raise TypeError or ValueError where the loss does not fit target, mask or x."""
         warn_of_probabilities(self.problem.model, self.loss)
         if self.loss.needs_target and self.target is None:
             raise TypeError(
@@ -208,7 +208,7 @@ class Objective:
         return part.again(span) if again else part.read(span)
 
     def end(self) -> None:
-        """Check, once all of x has come, that no step has weight from which on x could not be used."""
+        """Check, once all of x has come, that no step has weight after x could not be used."""
         if isinstance(self.mask, Stream) and end_of(self.problem.x) is not None:
             for span in self.blocks():
                 check_weights(self.problem.x, span, self.mask.again(span))

@@ -152,7 +152,10 @@ def _cure(t: Array, w: Array | None, k: int) -> str:
     """What to do about targets that are not in [0, k)."""
     counted = t if w is None else t[w > 0]
     if k == 1:
-        return "it takes an output for each class; for a single one, of two classes, use BinaryCrossEntropy"
+        return (
+            "it takes an output for each class; for a single one, of two classes, use "
+            "BinaryCrossEntropy"
+        )
     if counted.min() == 1 and counted.max() == k:
         return "labels count from 0: give target - 1"
     if t.ndim < 2 or (
@@ -162,7 +165,8 @@ def _cure(t: Array, w: Array | None, k: int) -> str:
     if counted.min() < 0:
         return "number the classes from 0, as np.unique(target, return_inverse=True)[1] does"
     also = "; if labels count from 1, give target - 1" * bool(counted.max() == k)
-    return f"the outputs are of {k} classes, and {counted.max()} is that of class {counted.max() + 1}{also}"
+    top = counted.max()
+    return f"the outputs are of {k} classes, and {top} is that of class {top + 1}{also}"
 
 
 def _without(y: Array, w: Array) -> Array:

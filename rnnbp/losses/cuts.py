@@ -75,7 +75,10 @@ def _turned(call: Call, given: Given, spare: float) -> Cut:
         return Cut(False)
     text = "" if dy is None or delta is None else difference("dy", dy, delta.swapaxes(0, 1), 0)
     if differ(float(value), [float(other)], size_of(tall, dy)):
-        text = f"{value:.4g} for {n} steps of one sequence, but {other:.4g} for one step of {n} sequences"
+        text = (
+            f"{value:.4g} for {n} steps of one sequence, but {other:.4g} for one step of {n} "
+            "sequences"
+        )
     return Cut(True, "" if text and _random(call, tall) else text)
 
 

@@ -38,7 +38,8 @@ def sums_differ(whole: float, halves: list[float], size: float, steps: int) -> s
         return ""
     total = sum(halves)
     left, right = halves
-    return f"{whole:.4g} for {steps} steps, but {left:.4g} + {right:.4g} = {total:.4g} for their halves"
+    added = f"{left:.4g} + {right:.4g} = {total:.4g}"
+    return f"{whole:.4g} for {steps} steps, but {added} for their halves"
 
 
 def differ(whole: float, parts: list[float], size: float) -> bool:

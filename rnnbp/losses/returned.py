@@ -13,7 +13,7 @@ from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
 
 
 def fitting(who: object, returned: object, y: Array) -> Array:
-    """dy as returned, in y's dtype. Raises ShapeError, DtypeError or ValueError unless it fits y."""
+    """dy as returned, in y's dtype. Raises ShapeError, DtypeError, ValueError unless it fits."""
     dy = plain("dy", returned, who)
     if dy.shape != y.shape:
         raise ShapeError(
@@ -71,7 +71,10 @@ def target_not_finite(target: object, weights: object = None, start: int = 0) ->
     if (at := first_true(bad)) is None:
         return ""
     place = [start + at[0], *at[1:]] if at else []
-    return f"the target is {target[at]} at {place}; give that step weight 0 by a mask, or leave it out in your loss"
+    return (
+        f"the target is {target[at]} at {place}; give that step weight 0 by a mask, or leave it "
+        "out in your loss"
+    )
 
 
 def number(who: str, value: Like, *, real: bool = True) -> Scalar:

@@ -49,9 +49,9 @@ class Origin:
             if (found := now.get(name)) is p:
                 continue
             if found is not None and found.shape != p.shape:
-                must = f"{self.place}: parameter {name!r} must have shape {p.shape}, found {found.shape}"
                 raise ShapeError(
-                    f"{must}: it is a different array since the optimiser was built; {_CURE}"
+                    f"{self.place}: parameter {name!r} must have shape {p.shape}, found "
+                    f"{found.shape}: it is a different array since the optimiser was built; {_CURE}"
                 )
             what = (
                 "is a different array"

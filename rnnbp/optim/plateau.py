@@ -121,4 +121,5 @@ class OnPlateau(Named):
     def __repr__(self) -> str:
         options = ("factor", "patience", "threshold", "cooldown", "floor")
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in options)
-        return f"OnPlateau(learning_rate={self.learning_rate}, {shown}, mode={'min' if self.sign > 0 else 'max'!r})"
+        mode = "min" if self.sign > 0 else "max"
+        return f"OnPlateau(learning_rate={self.learning_rate}, {shown}, mode={mode!r})"

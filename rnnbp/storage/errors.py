@@ -35,7 +35,10 @@ def write_error(path: PathLike, error: OSError, size: int | None = None) -> Stor
         case errno.ENOSPC | errno.EDQUOT:
             reason = f"no space is left for {amount}; free some, or choose another disk"
         case errno.EFBIG:
-            reason = f"{amount} is more than a file may have here; raise ulimit -f, or choose another disk"
+            reason = (
+                f"{amount} is more than a file may have here; raise ulimit -f, or choose another "
+                "disk"
+            )
         case errno.ENOENT | errno.ENOTDIR:
             reason = f"there is no folder {Path(path).parent}; make it first"
         case errno.EACCES | errno.EPERM | errno.EROFS:

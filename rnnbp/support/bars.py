@@ -128,7 +128,7 @@ class NotebookBar(Bar):
 
 
 def bar(total: int | None, *, delay: float = 0, **look: Unpack[Look]) -> Bar:
-    """A bar where the user sees it: in the cell of a notebook, else on stderr. ``look`` is tqdm's."""
+    """A bar where the user sees it: in a notebook's cell, else on stderr. ``look`` is tqdm's."""
     return (NotebookBar if in_notebook() else Bar)(
         total=total, delay=delay, disable=sys.stderr is None, **look
     )

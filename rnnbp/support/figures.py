@@ -81,4 +81,5 @@ class Used(HighWater):
             return super().__str__()
         if "peak_bytes" not in vars(self):
             return f"peak and kept not known, {super().__str__()}"
-        return f"peak {bytes_text(self.peak_bytes)}, kept {bytes_text(self.kept_bytes)}, {super().__str__()}"
+        peak, kept = bytes_text(self.peak_bytes), bytes_text(self.kept_bytes)
+        return f"peak {peak}, kept {kept}, {super().__str__()}"
