@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnnbp.compiler.op import Op
 from rnnbp.numerics import Array
 from rnnbp.runners.numpy.functions import Functions
 from rnnbp.runners.sums import Accumulator
@@ -30,14 +29,8 @@ def read_off(functions: Functions, x: Array, flat: Mapping[str, Array], grads: A
             )
             spread(op.matrix, flat[gathers.of[deltas]] @ other, grads)
         elif op.name == "grad_bias":
-            spread_vector(op.vector, _sums(functions, op, flat), grads)
-
-
-def _sums(functions: Functions, op: Op, flat: Mapping[str, Array]) -> Array:
-    """The deltas of a bias, summed over steps and batch."""
-    sums = []
-    for v in functions.gathers.lanes(op.args[0]):
-        name, row = functions.gathers.places[v]
-        rows = functions.step.values.rows(v)
-        sums.append(flat[name][row : row + rows].sum(axis=1))
-    return np.concatenate(sums)
+            sums = []
+            for v in gathers.lanes(op.args[0]):
+                name, row = gathers.places[v]
+                sums.append(flat[name][row : row + step.values.rows(v)].sum(axis=1))
+            spread_vector(op.vector, np.concatenate(sums), grads)

@@ -157,6 +157,7 @@ class Program(Runner):
         whole, piece, batch = len(tape.x), self.sizes.piece(len(tape.x)), self.layout.batch
         run, states = self._function(self.functions.backward), tape.states.states
         gathered, x = self.functions.gathers.rows, _flat(tape.x)
+        back = self.functions.step.backward
         outer = {"x": x, "dy": dy} | ({} if dx is None else {"dx": _flat(dx)}) | tape.buffers
         for start in reversed(range(0, whole, piece)):
             end = min(start + piece, whole)
@@ -167,8 +168,10 @@ class Program(Runner):
             here |= {name: array.reshape(-1, length, batch) for name, array in flat.items()}
             run({**here, **tape.opaque}, length, self.sizes.block(length))
             read_off(self.functions, here["x"], flat, grads)
-            if dx is not None:
-                self._dx_product(here["dx"], flat)
+            if dx is not None and back.dx_from is not None and back.dx_weights is not None:
+                turned = flat[self.functions.gathers.of[back.dx_from]].T
+                weights, out = self.buffers.constant(back.dx_weights), here["dx"]
+                np.matmul(turned, weights, out=out.reshape(len(turned), -1))
 
     def _dx(self, x: Array, into: Array | None) -> Array | None:
         """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
@@ -179,14 +182,6 @@ class Program(Runner):
         if back.dx_from is None and back.code.outputs[0] is None:
             dx[...] = 0
         return dx
-
-    def _dx_product(self, dx: Array, flat: Mapping[str, Array]) -> None:
-        """dx of some steps, where a product of their deltas gives it."""
-        back = self.functions.step.backward
-        if back.dx_from is not None and back.dx_weights is not None:
-            turned = flat[self.functions.gathers.of[back.dx_from]].T
-            weights = self.buffers.constant(back.dx_weights)
-            np.matmul(turned, weights, out=dx.reshape(len(turned), -1))
 
     def _taped(
         self, function: Function, x: Array, states: list[Array], context: Context, *, output: bool
