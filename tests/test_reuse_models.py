@@ -12,6 +12,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import memory_pool as module
+from rnnbp.bptt.chunk import Chunks
 from rnnbp.support.prepared import prepared
 from tests.helpers import assert_same_bits
 from tests.reused import B, N, T, reals, run
@@ -146,7 +147,9 @@ def test_what_is_left_has_the_threads_of_its_run(use_threads: Callable[[int], No
         use_threads(count)
         run(model, backend="llvm")
         (left,) = module._last
-        assert left.kit(prepared(model)).workspace.threads == count
+        chunks = left.kit(prepared(model), Chunks)
+        assert chunks is not None
+        assert chunks.workspace.threads == count
         run(model, backend="llvm")  # with what is left
 
 
