@@ -43,8 +43,7 @@ def plain(name: str, given: object, owner: object = None) -> Array:
     Args:
         owner: a loss or layer that errors name; its repr is computed only for an error.
 
-    Raises StorageError for an array of a mapped file that was cut short: reading it would end the
-    process.
+    Raises StorageError for a mapped file that was cut short: reading it would end the process.
     """
     if type(given) is np.ndarray:
         if given.base is not None:
@@ -79,12 +78,8 @@ def _converted(name: str, given: object) -> Array:
             f"{name} has parts of inhomogeneous shape; pad them to one length and give a mask, or "
             f"lengths= to Sequences, or iter(...) for a stream where one is taken"
         ) from error
-    except (
-        TypeError,
-        RuntimeError,
-        OverflowError,
-        RecursionError,
-    ) as error:  # as of a tensor that requires grad
+    except (TypeError, RuntimeError, OverflowError, RecursionError) as error:
+        # as of a tensor that requires grad
         raise DtypeError(f"{name}: {shown(given)} cannot be read as an array: {error}") from error
 
 

@@ -29,15 +29,7 @@ def frontier(comparison: Comparison) -> bytes:
     axes = figure.subplots()
     rows = [comparison.reference, *comparison.rows]
     best = best_measured(rows)
-    axes.step(
-        [n for n, _ in best],
-        [ratio for _, ratio in best],
-        where="post",
-        color=GREY,
-        lw=5,
-        alpha=0.3,
-        zorder=1,
-    )
+    axes.step(*zip(*best, strict=True), where="post", color=GREY, lw=5, alpha=0.3, zorder=1)
     for name in dict.fromkeys(row.choice.name for row in rows):
         _points(axes, name, [row for row in rows if row.choice.name == name])
     _frontier_axes(axes, rows)

@@ -51,8 +51,7 @@ def layer_case(function: object, xs: tuple[object, ...], context: Context, dtype
             grads[f"input {k}"] = np.zeros(array.shape) if delta is None else delta
             variables[f"input {k}"] = array
     whose = function if isinstance(function, Layer) else "its layers"
-    cure = f"check the backward methods of {whose}"
-    return Case(grads, variables, value, cure)
+    return Case(grads, variables, value, f"check the backward methods of {whose}")
 
 
 def _gradients(
