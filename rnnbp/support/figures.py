@@ -28,7 +28,8 @@ class HighWater(_Late):
     """What ``high_water`` found; its figure is known when the block that is measured ends.
 
     high_water_bytes: how far the process's resident high-water mark rose, None where the system
-    does not tell. alone: False if child processes ran in the block, whose memory no figure counts.
+        does not tell.
+    alone: False if child processes ran in the block, whose memory no figure counts.
     """
 
     _late: ClassVar[tuple[str, ...]] = ("high_water_bytes",)
@@ -56,10 +57,11 @@ class HighWater(_Late):
 class Used(HighWater):
     """What ``measure`` found, in bytes, known when the block ends. Printed, it is one line.
 
-    peak_bytes: the most that was allocated at once, over what was at the beginning. kept_bytes:
-    what was still allocated at the end, over that; negative where more was freed. high_water_bytes:
-    how far the process's resident high-water mark rose, None where the system does not tell. alone:
-    False if child processes ran in the block, whose memory no figure counts.
+    peak_bytes: the most that was allocated at once, over what was at the beginning.
+    kept_bytes: what was still allocated at the end, over that; negative where more was freed.
+    high_water_bytes: how far the process's resident high-water mark rose, None where the system
+        does not tell.
+    alone: False if child processes ran in the block, whose memory no figure counts.
 
     >>> import numpy as np, rnnbp as rb
     >>> with rb.memory.measure() as used:
