@@ -55,7 +55,7 @@ class KernelCell:
     ) -> None:
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
-        self._forward: dict[Kind, Kernel] = {}
+        self._forward: dict[tuple[bool, ...], Kernel] = {}
         self.tables: dict[tuple[object, object], tuple[Matrix, Vector | None]] = {}
         """The weights and biases whose products with x are looked up."""
 
@@ -77,10 +77,11 @@ class KernelCell:
         self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False
     ) -> Kernel:
         """A forward function; the arguments are those of ``compiler.forward.Forward``."""
-        kind = Kind(rolling, output, taped, known)
-        if kind not in self._forward:
-            self._forward[kind] = self._made_forward(kind)
-        return self._forward[kind]
+        # A plain tuple: this is asked for every chunk, and to make a Kind is a call of Python.
+        key = rolling, output, taped, known
+        if key not in self._forward:
+            self._forward[key] = self._made_forward(Kind(*key))
+        return self._forward[key]
 
     def _made_forward(self, kind: Kind) -> Kernel:
         half = self.step.forward
