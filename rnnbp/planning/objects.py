@@ -1,20 +1,23 @@
 """Bytes of Python's own objects around arrays, estimated from a model's parts.
 
-These are views, tuples, jobs of machine code. The figures are fitted to tracemalloc's peaks in
-64-bit Python 3.11, of 5,800 runs of random models with 0 to 8 Recurrents, so that the largest error
-is as small as it can be: nine in ten are within 18 kB, all within 55 kB. A budget leaves room for
-these errors.
+These are views, tuples, jobs of machine code, and what the ledger has of each array that a tape
+holds. The figures are fitted to tracemalloc's peaks in 64-bit Python 3.11, of 6,600 runs of random
+models with 0 to 8 Recurrents, so that the largest error is as small as it can be: nine in ten are
+within 20 kB, all within 51 kB. A budget leaves room for these errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.runners.base import FusedRunner
+from rnnbp.runners.numpy.sizes import ProgramSizes
+from rnnbp.runners.runner_sizes import RunnerSizes
 
 if TYPE_CHECKING:
     from rnnbp.planning.sizes import Sizes
@@ -26,37 +29,59 @@ class Each:
 
     Attributes:
         run: of any run.
-        cell, node: for each Recurrent, and each layer within one, where chunks are recorded and run
-            backward.
         parameter, dense, numbers: for each array of parameters, each Dense outside cells that
             kernels run, and each value that is numbers of symbols.
-        way_cell, way_node: for each Recurrent, and each layer within, in each further way that
-            chunks are run, as ``ways_of`` counts them.
+        opaque: for each layer within a Recurrent that runs as Python.
         tape: of a tape.
-        tape_cell, tape_node, opaque, layer: in it for each Recurrent, each layer within one, each
-            of those that runs as Python, and each layer between Recurrents.
+        tape_array: in it for each array of a Recurrent, which the ledger knows of too.
+        tape_opaque, tape_layer: in it for each layer within a Recurrent that runs as Python, and
+            each layer between Recurrents.
     """
 
     run: int
-    cell: int
-    node: int
     parameter: int
     dense: int
     numbers: int
+    opaque: int
+    tape: int
+    tape_array: int
+    tape_opaque: int
+    tape_layer: int
+
+
+@dataclass(frozen=True)
+class EachCell:
+    """Bytes of each Recurrent.
+
+    Attributes:
+        cell, node, array: for it, each layer within, and each array of its tapes, where chunks are
+            recorded and run backward.
+        way_cell, way_node: for it, and each layer within, in each further way that chunks are run,
+            as ``ways_of`` counts them.
+        tape: in a tape.
+    """
+
+    cell: int
+    node: int
+    array: int
     way_cell: int
     way_node: int
     tape: int
-    tape_cell: int
-    tape_node: int
-    opaque: int
-    layer: int
 
 
 EACH = {
-    "llvm": Each(23_700, 12_300, 470, 500, 9_000, 6_800, 0, 325, 560, 1_250, 0, 1_250, 280),
-    "numpy": Each(18_400, 5_250, 900, 1_170, 0, 0, 1_470, 0, 2_300, 575, 0, 1_800, 0),
-    "interpreter": Each(20_600, 1_600, 220, 715, 0, 0, 180, 0, 730, 700, 220, 850, 200),
+    "llvm": Each(24_900, 0, 9_400, 11_000, 1_280, 830, 700, 320, 50),
+    "numpy": Each(21_200, 1_040, 0, 0, 2_500, 1_450, 340, 1_140, 500),
+    "interpreter": Each(21_700, 650, 0, 0, 0, 860, 370, 130, 1_340),
 }
+KERNELS = EachCell(11_800, 700, 0, 2_130, 144, 380)
+"""A Recurrent that kernels run."""
+OTHERS = {
+    "llvm": EachCell(1_100, 440, 3_400, 1_930, 200, 770),
+    "numpy": EachCell(2_670, 400, 2_350, 1_240, 56, 230),
+    "interpreter": EachCell(1_240, 0, 510, 290, 0, 1_040),
+}
+"""By backend, one that they do not."""
 STEP = 500
 """Bytes of a tape for each step of a layer that runs step by step."""
 STATES, STATE, THIN = 350, 400, 200
@@ -85,25 +110,30 @@ class Objects:
 
     def held(self, length: int, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
         """Bytes of objects around tapes, thin tapes and slots, of chunks of ``length`` steps."""
-        cells = self._cells()
-        slot = STATES + STATE * sum(len(block.cell.state_shapes) for block in cells)
-        return tapes * self._tape(cells, length) + slots * slot + thin * (slot + THIN * len(cells))
+        cells = self.sizes.cells.values()
+        slot = STATES + STATE * sum(part.layout.n_states for part in cells)
+        return tapes * self._tape(length) + slots * slot + thin * (slot + THIN * len(cells))
 
     def fixed(self, ways: int = 0) -> int:
         """Bytes of objects that are there whatever is held; ``ways`` as ``ways_of`` counts them."""
-        cells, each, sizes = self._cells(), self.each, self.sizes
+        each, sizes = self.each, self.sizes
         around = (
             each.parameter * len(sizes.model.params)
             + each.dense * len(sizes.dense)
             + each.numbers * len(sizes.numbers)
+            + each.opaque * self._opaque
         )
-        own = each.cell * len(cells) + each.node * _layers(cells)
+        own = sum(
+            of.cell + of.node * len(part.layout.cell.nodes) + of.array * _arrays(part)
+            for part, of in self._cells()
+        )
         return each.run + own + around + self.of_ways(ways)
 
     def of_ways(self, ways: int) -> int:
         """Bytes of further ways of running chunks."""
-        cells, each = self._cells(), self.each
-        return ways * (each.way_cell * len(cells) + each.way_node * _layers(cells))
+        return ways * sum(
+            of.way_cell + of.way_node * len(part.layout.cell.nodes) for part, of in self._cells()
+        )
 
     def peak(
         self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int
@@ -129,21 +159,26 @@ class Objects:
             part.fused_bytes(min(FusedRunner.MOST, chunks)) for part in self.sizes.cells.values()
         )
 
-    def _cells(self) -> list[Recurrent]:
+    def _cells(self) -> Iterable[tuple[RunnerSizes, EachCell]]:
+        """Each Recurrent, and its figures."""
+        others = OTHERS[self.sizes.backend.name]
         return [
-            node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)
+            (part, KERNELS if part.in_kernels else others) for part in self.sizes.cells.values()
         ]
 
-    def _tape(self, cells: list[Recurrent], length: int) -> int:
-        each, parts = self.each, self.sizes.parts
-        stepped = sum(part.stepped for part in self.sizes.cells.values())
+    @property
+    def _opaque(self) -> int:
+        """How many layers within Recurrents run as Python."""
+        return sum(_opaques(part.layout.cell) for part in self.sizes.cells.values())
+
+    def _tape(self, length: int) -> int:
+        each, parts, cells = self.each, self.sizes.parts, self._cells()
         own = (
-            each.tape_cell * len(cells)
-            + each.tape_node * _layers(cells)
-            + each.opaque * sum(map(_opaques, cells))
-            + each.layer * (len(parts.body) - len(parts.recurrent))
+            sum(of.tape + each.tape_array * _arrays(part) for part, of in cells)
+            + each.tape_opaque * self._opaque
+            + each.tape_layer * (len(parts.body) - len(parts.recurrent))
         )
-        return each.tape + own + STEP * length * stepped
+        return each.tape + own + STEP * length * sum(part.stepped for part, _ in cells)
 
 
 def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
@@ -171,16 +206,26 @@ def filed(disk: int) -> int:
     return DISK * bool(disk) + FILED * disk
 
 
-def _layers(blocks: list[Recurrent]) -> int:
-    """How many layers there are within these."""
-    return sum(len(block.cell.nodes) for block in blocks)
+def _arrays(part: RunnerSizes) -> int:
+    """How many arrays a tape of a Recurrent has: kernels' lie in one."""
+    if part.in_kernels:
+        return 1
+    if isinstance(part, ProgramSizes):
+        return part.layout.n_states + len(part.functions.record.tape)
+    return _declared(part.layout)
 
 
-def _opaques(block: Recurrent) -> int:
-    """How many layers within a cell run as Python; those that take its symbols are one, as a tape
-    has x once.
+def _declared(layout: Layout) -> int:
+    """How many arrays layers keep, and the states."""
+    extras = sum(len(keeps.extras) for keeps in layout.keeps if keeps is not None)
+    return layout.n_states + len(layout.buffered) + extras
+
+
+def _opaques(cell: Cell) -> int:
+    """How many layers of a cell run as Python; those that take its symbols are one, as a tape has x
+    once.
     """
-    layers = [node.block for node in block.cell.nodes]
+    layers = [node.block for node in cell.nodes]
     own = [
         layer
         for layer in layers
