@@ -5,6 +5,7 @@ Gate order, reset conventions, activations.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.graph import cells
+from tests import models
 
 T, B, N_IN, N = 6, 2, 3, 4
 Params = dict[str, np.ndarray]
@@ -64,6 +67,15 @@ CELLS: dict[str, tuple[Callable[..., rb.Recurrent], dict[str, Any], Step]] = {
     "rnn, tanh": (rb.RNN, {"activation": "tanh"}, rnn(np.tanh)),
     "rnn, relu": (rb.RNN, {"activation": "relu"}, rnn(lambda x: np.maximum(x, 0))),
 }
+
+
+def test_every_cell_of_the_library_is_in_both_lists() -> None:
+    own = inspect.getmembers(
+        cells, lambda f: inspect.isfunction(f) and f.__module__ == cells.__name__
+    )
+    public = {name: function for name, function in own if not name.startswith("_")}
+    assert {build for build, _, _ in CELLS.values()} == set(public.values())
+    assert {name.split()[0].upper() for name in models.CELLS} >= set(public)
 
 
 @pytest.mark.quick

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -34,6 +35,18 @@ X = np.random.default_rng(0).normal(size=(T, B, 3)).astype(np.float32)
 
 def model() -> rb.LSTM:
     return rb.LSTM(3, 4, rng=0)
+
+
+def kinds(schedule: type[SizedSchedule]) -> Iterator[str]:
+    """Labels of what the library builds of a class of schedules."""
+    for below in schedule.__subclasses__():
+        yield from kinds(below)
+        if not inspect.isabstract(below) and below.__module__.startswith("rnnbp."):
+            yield below.label
+
+
+def test_every_class_of_schedules_is_in_the_registry() -> None:
+    assert set(kinds(SizedSchedule)) == set(KINDS)
 
 
 def test_every_kind_is_there() -> None:

@@ -30,8 +30,7 @@ class Options(TypedDict, total=False):
     bias: False for no biases; True by default.
     initial: "zeros", or "learned", for an initial state that is a parameter.
     input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
-    state,
-        and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's.
+        state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's.
     dtype: "float32", the default, or "float64".
     rng: a seed or a NumPy Generator; fresh random numbers by default.
     name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.

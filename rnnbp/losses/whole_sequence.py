@@ -27,8 +27,8 @@ class WholeSequence(Own):
         function: ``f(y, target) -> (value, dy)``, or ``f(y, target, mask)``, with y (T, B, ...),
             target (T, B, ...) or None, mask (T, B) or None. ``value`` is a number, ``dy`` its
             derivative by y, of y's shape. With a mask or ``last=True`` it must take the mask, and
-            use
-            it: dy is 0 at steps of weight 0, where y and target have no meaning (the target is 0).
+            use it: dy is 0 at steps of weight 0, where y and target have no meaning (the target
+            is 0).
 
     Over the batches of a source, as in ``evaluate`` and in a Trainer's validation, the loss is the
     mean of the batches' values, weighted by the number of their steps that count: not the value of

@@ -70,8 +70,12 @@ def save_weights(
 
         rnn = rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4), name="rnn")
         model = rb.Sequential(rnn, rb.Dense(4, 2, name="head"))
-        rb.save_weights(model, "net.safetensors", rename="torch")  # rnn.weight_ih_l0, ...,
-        head.bias net.load_state_dict(safetensors.torch.load_file("net.safetensors"))
+        # as rnn.weight_ih_l0, ..., rnn.bias_hh_l1, head.weight, head.bias
+        rb.save_weights(model, "net.safetensors", rename="torch")
+        net.load_state_dict(safetensors.torch.load_file("net.safetensors"))
+
+    Layers beside each other, not in an inner ``Sequential``, are separate modules to PyTorch:
+    ``l0.weight_ih_l0``, ``l1.weight_ih_l0``.
     """
     check_model("save_weights", model)
     place = f"save_weights to {path}"
