@@ -74,7 +74,7 @@ def save_weights(
         rb.save_weights(model, "net.safetensors", rename="torch")
         net.load_state_dict(safetensors.torch.load_file("net.safetensors"))
 
-    Layers beside each other, not in an inner ``Sequential``, are separate modules to PyTorch:
+    Layers that are not in an inner ``Sequential`` are separate modules to PyTorch:
     ``l0.weight_ih_l0``, ``l1.weight_ih_l0``.
     """
     check_model("save_weights", model)
