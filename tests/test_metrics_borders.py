@@ -102,6 +102,19 @@ def test_a_trainer_evaluates_and_predicts_a_source() -> None:
     assert found == rb.evaluate(one.model, HELD_OUT, CE, metrics=["accuracy"])
 
 
+def test_a_metric_that_returns_what_a_loss_returns_is_refused() -> None:
+    def squares(y: Any, target: Any) -> tuple[float, Any]:
+        return float(((y - target) ** 2).sum()), 2 * (y - target)
+
+    x = np.zeros((4, 6, 2), np.float32)
+    text = (
+        r"metric squares returned 2 values in a tuple, as a loss .* evaluate\(model, source, loss"
+    )
+    model, data = rb.RNN(2, 2, rng=0), rb.Sequences(x, x, batch_size=2)
+    with pytest.raises(rb.ShapeError, match=text):
+        rb.fit(model, data, rb.losses.MeanSquaredError(), steps=1, metrics=[squares])
+
+
 def test_fit_takes_metrics() -> None:
     history = rb.fit(
         net(), DATA, CE, steps=2, metrics="accuracy", validation=HELD_OUT, validate_every=1

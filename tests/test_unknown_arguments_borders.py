@@ -189,6 +189,10 @@ NEAREST: dict[str, tuple[Callable[[], Any], str]] = {
         "takes model, x, target, loss by position, found 5 .*as checkpoint=",
     ),
     "missing": (lambda: rb.LSTM(64), r"LSTM: n missing; give LSTM\(n_in, n\)"),
+    "missing, by name alone": (
+        lambda: rb.plan(rb.LSTM(2, 3), budget="1 MB"),
+        r"plan: steps, batch missing; give plan\(model, steps=\.\.\., batch=\.\.\., budget=\.\.\.\)$",
+    ),
     "missing target": (
         lambda: rb.bptt(model(), X),
         r"target, loss missing; give bptt\(model, x, target, loss\)",

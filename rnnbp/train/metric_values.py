@@ -40,6 +40,12 @@ class Own:
                 f"{None if target is None else target.shape}{cure and '; '}{cure}"
             )
             raise
+        if isinstance(given, tuple):
+            raise ShapeError(
+                f"metric {self.name} returned {len(given)} values in a tuple, as a loss returns "
+                "(value, dy); return the values of each step alone, or give the loss to "
+                "evaluate(model, source, loss)"
+            )
         found = plain(f"metric {self.name}", given)
         broadcast = bool(cure) and found.shape not in (y.shape, y.shape[:AXES])
         if found.shape[:AXES] != y.shape[:AXES] or broadcast or found.dtype.kind not in "biuf":

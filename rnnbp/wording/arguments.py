@@ -152,9 +152,8 @@ def _check(
         raise TypeError(f"{what}: takes {own} by position, found {n_args} arguments; {cure}")
     given = {*has.places[:n_args], *options}
     if missing := [name for name in has.needed if name not in given]:
-        raise TypeError(
-            f"{what}: {', '.join(missing)} missing; give {what}({', '.join(has.needed)})"
-        )
+        call = [name if name in has.places else f"{name}=..." for name in has.needed]
+        raise TypeError(f"{what}: {', '.join(missing)} missing; give {what}({', '.join(call)})")
 
 
 def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
