@@ -71,7 +71,8 @@ class Loss(Named, ABC):
         Args:
             item: bytes of an element of y.
             masked: True if there are weights.
-            recast: True if targets have a different dtype than y, where that matters.
+            recast: True if weights, or targets without any, have a different dtype than y, or
+                weights have fewer axes than its rows.
 
         Returns:
             (arrays of y's size, bytes for each row of y).

@@ -54,6 +54,7 @@ class CrossEntropy(Loss):
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         smooth, weighted = bool(self.label_smoothing), self.class_weight is not None
         more = 5 if smooth else 3 if weighted else 0
+        more -= masked and not recast  # weights of y's dtype are taken as they are
         rows = 8 + (7 + more) * item  # the targets, and rows of weights, norms and losses
         return float(smooth + masked), rows if machine.chosen() else max(
             rows, 16 + (6 + more) * item

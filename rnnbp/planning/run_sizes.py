@@ -24,8 +24,10 @@ def sizes_of_run(objective: Objective, *, dx: bool, return_y: bool) -> Sizes:
     """
     problem, x, loss = objective.problem, objective.problem.x, objective.loss
     plain = isinstance(x, Held) and x.array is not None and lies(x.array)
-    masked, target = objective.mask is not None, objective.target
-    recast = target is not None and target.dtype != problem.dtype
+    masked = objective.mask is not None
+    given = objective.mask if masked else objective.target
+    spread = masked and len(problem.output_shape) > 1  # to all rows of a step, which copies it
+    recast = spread or (given is not None and given.dtype != problem.dtype)
     spare, rows = needs_of(loss, problem.dtype, masked=masked, recast=recast)
     read = objective.read_anew
     return Sizes(
