@@ -41,6 +41,7 @@ def least_of(model: Any, optimizer: Any, **options: Any) -> int:
     ) as caught:
         trainer.fit(data(), steps=1)
     assert caught.value.least is not None
+    assert caught.value.__suppress_context__  # of the budget that is left for a run
     return caught.value.least
 
 

@@ -66,7 +66,7 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
             f"state, and the best parameters and gradients that are kept{error.most}"
         )
         whole.least, whole.most = least, error.most
-        raise whole from error
+        raise whole from None  # which names a budget that nobody gave
 
 
 def margin(budget: int) -> int:
