@@ -133,3 +133,20 @@ def test_gru_with_reset_before_is_another_function() -> None:
     np.testing.assert_allclose(
         rb.predict(after, x)[0], rb.predict(before, x)[0], rtol=1e-13, atol=one
     )
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(3)])
+@pytest.mark.parametrize("backend", ["interpreter", "numpy"])
+def test_a_cell_without_operations_hands_x_on(backend: str, checkpoint: Any) -> None:
+    """A delay of one step: y(t) = x(t - 1), the first one is 0."""
+    x, before = rb.Input(N_IN), rb.State(N_IN)
+    model = rb.Recurrent(rb.Cell(x, {before: x}, output=before))
+    given = np.random.default_rng(5).normal(size=(6, B, N_IN))
+    found = rb.bptt(
+        model, given, np.zeros_like(given), rb.losses.MeanSquaredError(), chunk=2,
+        backend=backend, checkpoint=checkpoint,
+    )  # fmt: skip
+    assert found.loss == pytest.approx(np.mean(np.concatenate([0 * given[:1], given[:-1]]) ** 2))
+    expected = np.concatenate([2 * given[:-1] / given.size, 0 * given[:1]])
+    np.testing.assert_allclose(found.dx, expected, rtol=1e-15, atol=0)

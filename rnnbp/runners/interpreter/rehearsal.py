@@ -73,6 +73,7 @@ class InterpreterRehearsal(CellRehearsal):
         found = TapeBlocks(x, [*states, own])
         fresh = None if self.kept else self.chunk.new(self._y)
         homes = {*self.layout.buffered, *self.layout.next_of}
+        saved = None  # a cell may have no nodes
         for _ in range(self.steps):
             values = self._values(x, self._entering())
             for node in self.cell.nodes:
