@@ -42,6 +42,7 @@ for work in bptt, fit:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.long
 def test_a_process_that_was_killed_while_it_drew_locks_nobody_out() -> None:
     done = run_python("-c", PROGRAM, timeout=250)
     said = done.stderr[-500:]

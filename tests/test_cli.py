@@ -67,7 +67,9 @@ def test_runs_without_a_folder_are_numbered() -> None:
     ]
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(cell, marks=pytest.mark.long) for cell in ("gru", "rnn"))]
+)
 def test_a_resumed_run_has_the_bits_of_one_that_was_not_stopped(
     cell: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from rnnbp.cli import folders
 from tests.commands import ENVIRONMENT, run, train
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
+LONG_PLAN = pytest.param("plan --units 8 --embedding 4", marks=pytest.mark.long)
 
 
 def test_a_reader_that_has_had_enough() -> None:
@@ -83,7 +84,7 @@ def test_a_closed_or_full_output_gives_no_traceback(closed: str, small_text: Pat
     assert done.returncode == (1 if "full" in closed else 0)
 
 
-@pytest.mark.parametrize("options", ["--help", "plan --units 8 --embedding 4"])
+@pytest.mark.parametrize("options", ["--help", LONG_PLAN])
 def test_a_reader_that_goes_away_is_no_error_where_nothing_but_text_is_made(
     options: str, small_text: Path
 ) -> None:
@@ -91,7 +92,7 @@ def test_a_reader_that_goes_away_is_no_error_where_nothing_but_text_is_made(
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
-@pytest.mark.parametrize("options", ["--version", "plan --units 8 --embedding 4"])
+@pytest.mark.parametrize("options", ["--version", LONG_PLAN])
 def test_a_full_output_is_an_error_of_every_command(options: str, small_text: Path) -> None:
     done = shell(f"{RNNBP} {options} > /dev/full", small_text)
     assert done.returncode == 1

@@ -107,6 +107,7 @@ def test_more_memory_is_never_predicted_to_be_slower(found: Comparison) -> None:
         assert seconds == sorted(seconds, reverse=True)
 
 
+@pytest.mark.long
 def test_the_planner_s_choice_is_the_plan(found: Comparison) -> None:
     rows = [row for row in found.rows if row.choice.name == "plan"]
     assert len(rows) >= 2

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
+import re
 from functools import cache
 from pathlib import Path
 
@@ -66,12 +65,8 @@ def test_functions_are_short() -> None:
 
 
 def test_few_types_say_nothing() -> None:
-    words = [
-        token.string
-        for text in texts().values()
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-    ]
-    assert words.count("Any") <= UNKNOWN
+    words = [word for text in texts().values() for word in re.findall(r"\bAny\b", text)]
+    assert len(words) <= UNKNOWN
 
 
 def test_lines_are_at_most_100_columns_but_for_a_few() -> None:
