@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,8 @@ from rnnbp.bptt.chunk import Chunks
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.gradcheck.derivatives import Case
+from rnnbp.graph.model_split import recurrent_blocks
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.held import Held
@@ -57,7 +59,8 @@ def model_case(problem: Problem, objective: Objective, context: Context, dtype: 
     grads, variables = dict(found.grads), dict(whole.model.params)
     if found.dx is not None:
         grads["x"], variables["x"] = found.dx, x
-    for name, array, delta in _states(whole, found):
+    blocks = recurrent_blocks(whole.model)
+    for name, array, delta in _states(whole, blocks, found):
         grads[name], variables[name] = delta, array
     chunks = Chunks(whole, seed=context.seed, training=context.training)
     taken = TakenObjective(whole, objective.loss, objective.target, objective.mask)
@@ -65,8 +68,8 @@ def model_case(problem: Problem, objective: Objective, context: Context, dtype: 
 
     def value() -> Scalar:
         entering = tuple(
-            block.first_state(whole.batch, dtype) if _learned(whole, k) else whole.state[k]
-            for k, block in enumerate(whole.recurrents)
+            state if given or not block.initial else block.first_state(whole.batch, dtype)
+            for block, state, given in zip(blocks, whole.state, whole.given, strict=True)
         )
         return losses.value(chunks.outputs(0, entering)[1], 0)
 
@@ -103,14 +106,11 @@ def _in_one_chunk(problem: Problem, x: Array, dtype: Dtype) -> Problem:
     )
 
 
-def _states(whole: Problem, found: Gradients) -> Iterator[tuple[str, Array, Array]]:
+def _states(
+    whole: Problem, blocks: Sequence[Recurrent], found: Gradients
+) -> Iterator[tuple[str, Array, Array]]:
     """(name, array, gradient) of each initial state that is not learned."""
     for k, (arrays, deltas) in enumerate(zip(whole.state, found.dstate, strict=True)):
-        names = whole.recurrents[k].cell.state_names
-        for name, array, delta in zip(names, arrays, deltas, strict=True):
-            if not _learned(whole, k):
+        if whole.given[k] or not blocks[k].initial:
+            for name, array, delta in zip(blocks[k].cell.state_names, arrays, deltas, strict=True):
                 yield f"state {k} {name}", array, delta
-
-
-def _learned(problem: Problem, k: int) -> bool:
-    return bool(problem.recurrents[k].initial) and not problem.given[k]

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import recurrent_blocks
-from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.series import Series
 from rnnbp.inputs.states import States
 from rnnbp.numerics import (
@@ -83,11 +81,6 @@ class Problem:
             more = self.x.has((n + 1) * self.chunk)  # and so all of chunk n is there
             yield n
             n += 1
-
-    @property
-    def recurrents(self) -> tuple[Recurrent, ...]:
-        """The Recurrents of the model, in the order of their states."""
-        return recurrent_blocks(self.model)
 
     def span(self, n: int) -> slice:
         """The steps of chunk n."""
