@@ -107,12 +107,18 @@ def test_a_metric_that_returns_what_a_loss_returns_is_refused() -> None:
         return float(((y - target) ** 2).sum()), 2 * (y - target)
 
     x = np.zeros((4, 6, 2), np.float32)
-    text = (
-        r"metric squares returned 2 values in a tuple, as a loss .* evaluate\(model, source, loss"
-    )
+    text = r"metric squares returned a number and another value, as a loss .* evaluate\(model, source, loss"
     model, data = rb.RNN(2, 2, rng=0), rb.Sequences(x, x, batch_size=2)
     with pytest.raises(rb.ShapeError, match=text):
         rb.fit(model, data, rb.losses.MeanSquaredError(), steps=1, metrics=[squares])
+
+
+def test_a_metric_may_return_a_tuple_of_rows() -> None:
+    x = np.zeros((4, 2, 2), np.float32)
+    model, data = rb.RNN(2, 2, rng=0), rb.Sequences(x, x, batch_size=2)
+    rows = lambda y, target: tuple(np.full(2, 3.0) for _ in y)  # noqa: E731  # of two steps
+    history = rb.fit(model, data, rb.losses.MeanSquaredError(), steps=1, metrics={"rows": rows})
+    assert history.metrics == {"rows": [3.0]}
 
 
 def test_fit_takes_metrics() -> None:

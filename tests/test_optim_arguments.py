@@ -151,6 +151,8 @@ GRADIENTS = Gradients(0.0, P, None, (), (), None)
          "OnPlateau: the metric must lie in (-inf, inf), found nan; stop"),
         (lambda: optim.OnPlateau(1).load_state_dict({"lr": 1}), ValueError,
          "names must be ['bad_epochs', 'best',"),
+        (lambda: optim.OnPlateau(1).load_state_dict({**optim.OnPlateau(1).state_dict(), "lr": None}),
+         ValueError, "lr must be a number, found None"),
         (lambda: optim.lbfgs(lambda: (0.0, P), P, 0), ValueError,
          "lbfgs: max_iter must be at least 1, found 0"),
         (lambda: optim.lbfgs(lambda: (0.0, {}), P), ValueError,

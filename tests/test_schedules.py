@@ -259,6 +259,11 @@ def test_steps_are_those_of_the_simulation(schedule: All | EveryK) -> None:
             "checkpoint 'nearly all' is unknown; use 'all', 'sqrt'",
         ),
         (lambda: rb.simulate([Record(0)]), ValueError, "give chunks or steps"),
+        (
+            lambda: rb.simulate(type("Unsaid", (list,), {"chunks": None})()),
+            ValueError,
+            "give chunks or steps",
+        ),
         (lambda: rb.simulate(iter([Record(0)]), 1), TypeError, "re-iterable"),
         (lambda: rb.simulate(EveryK(3, 1), 4), rb.ScheduleError, "action"),
     ],

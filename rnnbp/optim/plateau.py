@@ -114,6 +114,11 @@ class OnPlateau(Named):
                 f"{sorted(state)}; load what an OnPlateau saved"
             )
         known = {name: value for name, value in state.items() if value is not None}
+        if missing := sorted(state.keys() - known.keys() - {"best"}):
+            raise ValueError(
+                f"OnPlateau.load_state_dict: {', '.join(missing)} must be a number, found None; "
+                "load what an OnPlateau saved"
+            )
         self.learning_rate = float(known["lr"])
         self.best = float(known["best"]) if "best" in known else None
         self.bad_epochs, self.cooling = int(known["bad_epochs"]), int(known["cooling"])

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from rnnbp.actions import TIERS, Action
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
-from rnnbp.schedules.base import OfChunks
 from rnnbp.schedules.held import Held, IllegalError
 from rnnbp.support.printing import as_text
 from rnnbp.wording.arguments import takes
@@ -97,11 +96,12 @@ def _chunks_of(schedule: ScheduleLike, steps: int | None, chunk: int) -> int:
     """The number of chunks, where it was not passed. Raises ValueError where it is not known."""
     if steps is not None:
         return math.ceil(steps / chunk)
-    if isinstance(schedule, OfChunks):
-        return schedule.chunks
-    raise ValueError(
-        "simulate: give chunks or steps; this schedule does not say how many it is for"
-    )
+    found: int | None = getattr(schedule, "chunks", None)
+    if found is None:
+        raise ValueError(
+            "simulate: give chunks or steps; this schedule does not say how many it is for"
+        )
+    return found
 
 
 def _run(held: Held, actions: Iterable[Action]) -> dict[str, int]:

@@ -59,8 +59,9 @@ class ScratchFile:
             _warn_of_memory(file, self.place)
 
     def read(self, start: int, data: memoryview) -> bool:
-        """Fill ``data``; returns False if the file is too short."""
-        file = self.open()
+        """Fill ``data``, from what was written; returns False if the file is too short."""
+        file = self.file
+        assert file is not None
         file.seek(start)
         while data:
             count = file.readinto(data)

@@ -20,6 +20,7 @@ Values: TypeAlias = Callable[[Array, Array | None], Array]
 AXES = 2
 """Axes before the features: steps and sequences."""
 HALF = 0.5
+PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class Own:
                 f"{None if target is None else target.shape}{cure and '; '}{cure}"
             )
             raise
-        if isinstance(given, tuple):
+        if isinstance(given, tuple) and len(given) == PAIR and np.ndim(given[0]) == 0:
             raise ShapeError(
-                f"metric {self.name} returned {len(given)} values in a tuple, as a loss returns "
+                f"metric {self.name} returned a number and another value, as a loss returns "
                 "(value, dy); return the values of each step alone, or give the loss to "
                 "evaluate(model, source, loss)"
             )
