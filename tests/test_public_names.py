@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -78,3 +79,9 @@ def test_a_package_is_public_or_says_that_it_is_internal(path: Path) -> None:
     name = ".".join(path.relative_to(Path(rb.__file__).parent.parent).parts)
     public = name.removeprefix("rnnbp.") in MODULES.split()
     assert (importlib.import_module(name).__doc__ or "").startswith("Internal: ") is not public
+
+
+@pytest.mark.quick
+def test_the_project_has_the_version_of_the_library() -> None:
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["project"]["version"] == rb.__version__

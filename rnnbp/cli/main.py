@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-import rnnbp
 from rnnbp.cli import compare, plan, sample, train, train_options
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import is_of_user
@@ -17,6 +16,7 @@ from rnnbp.cli.output import discard_output, discard_unwritten, prepare
 from rnnbp.cli.signals import Stopped, raising, status_of
 from rnnbp.cli.threads import usual
 from rnnbp.storage import StorageError
+from rnnbp.support.version import VERSION
 
 
 def build_parser() -> Parser:
@@ -24,7 +24,7 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="rnnbp", description="Recurrent networks on CPUs, by backpropagation through time."
     )
-    parser.add_argument("--version", action="version", version=f"rnnbp {rnnbp.__version__}")
+    parser.add_argument("--version", action="version", version=f"rnnbp {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "train", "train a character model on a text", train, train_options.add_options)
     _add(commands, "sample", "write text with a trained model", sample, sample.add_options)
