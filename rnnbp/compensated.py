@@ -19,8 +19,11 @@ import numpy as np
 
 from rnnbp.numerics import Array
 
+Number: TypeAlias = float | complex
+
 PART = 64
-"""Chunks in a part, at most: fewer cost time (a pass over all gradients each), more accuracy."""
+"""Chunks in a part, at most: fewer cost time, a pass over all gradients each; more cost accuracy.
+"""
 STEPS = 2048
 """Steps in a part if chunks are long, because the sum within a chunk is a plain one."""
 BLOCK = 8192
@@ -74,9 +77,6 @@ def end_part(part: Array, total: Array) -> None:
 def close(part: Array, total: Array) -> None:
     """Write the whole sum into ``part``."""
     part += total[: part.size]
-
-
-Number: TypeAlias = float | complex
 
 
 class Total:

@@ -153,7 +153,7 @@ def test_traces_cleared_while_a_caller_traces(traced: np.ndarray) -> None:
     assert tracemalloc.get_traceback_limit() == FRAMES
 
 
-@pytest.mark.skipif(memory.resource is None, reason="this system does not tell of children")
+@pytest.mark.skipif(gauges.resource is None, reason="this system does not tell of children")
 @pytest.mark.parametrize("block", [memory.measure, memory.high_water])
 def test_child_processes_are_said_not_to_count(block: Any) -> None:
     with block() as alone:

@@ -9,7 +9,7 @@ import numpy as np
 from rnnbp.gradcheck.derivatives import TOLERANCES, Look, compare
 from rnnbp.gradcheck.layers import layer_case, wrong_layers
 from rnnbp.gradcheck.losses import check_loss, is_loss, random_weights, weighted_sum
-from rnnbp.gradcheck.models import Objective, model_case, posed
+from rnnbp.gradcheck.models import GivenObjective, model_case, posed
 from rnnbp.gradcheck.result import GradientCheck, GradientError
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.objective import LossLike
@@ -84,7 +84,8 @@ def check_grads(
     problem, context = posed(function, x, state, chunk, mask), _context(seed, training)
     if loss is None:
         target, loss = random_weights(problem, seed), weighted_sum
-    return _check_model(problem, Objective(target, loss, mask, checkpoint), context, look)
+    objective = GivenObjective(target, loss, mask, checkpoint)
+    return _check_model(problem, objective, context, look)
 
 
 def _context(seed: int, training: bool) -> Context:
@@ -92,7 +93,7 @@ def _context(seed: int, training: bool) -> Context:
 
 
 def _check_model(
-    problem: Problem, objective: Objective, context: Context, look: Look
+    problem: Problem, objective: GivenObjective, context: Context, look: Look
 ) -> GradientCheck:
     """Check a model. A GradientError names the layers that are wrong alone too."""
     case = model_case(problem, objective, context, look.dtype)

@@ -18,8 +18,7 @@ from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.models import as_model
-from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.objective import Objective as TakenObjective
+from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.pose import pose
 from rnnbp.inputs.problem import Problem
 from rnnbp.losses.outputs import Scalar
@@ -30,7 +29,7 @@ from rnnbp.schedules import ScheduleLike
 
 
 @dataclass(frozen=True)
-class Objective:
+class GivenObjective:
     """What is differentiated, and the schedule to do it by: arguments of ``check_grads``."""
 
     target: SeriesLike
@@ -50,7 +49,7 @@ def posed(
     return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None, mask=mask)
 
 
-def model_case(problem: Problem, objective: Objective, context: Context, dtype: Dtype) -> Case:
+def model_case(problem: Problem, objective: GivenObjective, context: Context, dtype: Dtype) -> Case:
     """The gradients that ``bptt`` returns, and the loss of the whole sequence in one chunk."""
     x = problem.x.read(slice(0, problem.steps))
     found = _run(problem, x, objective, context)
@@ -63,7 +62,7 @@ def model_case(problem: Problem, objective: Objective, context: Context, dtype: 
     for name, array, delta in _states(whole, blocks, found):
         grads[name], variables[name] = delta, array
     chunks = Chunks(whole, seed=context.seed, training=context.training)
-    taken = TakenObjective(whole, objective.loss, objective.target, objective.mask)
+    taken = Objective(whole, objective.loss, objective.target, objective.mask)
     losses = ChunkLosses(taken, whole)
 
     def value() -> Scalar:
@@ -76,7 +75,7 @@ def model_case(problem: Problem, objective: Objective, context: Context, dtype: 
     return Case(grads, variables, value)
 
 
-def _run(problem: Problem, x: Array, objective: Objective, context: Context) -> Gradients:
+def _run(problem: Problem, x: Array, objective: GivenObjective, context: Context) -> Gradients:
     """The gradients to check."""
     given = zip(problem.state, problem.given, strict=True)
     return bptt(

@@ -1,25 +1,19 @@
-"""Measure the memory that a block of code takes: ``with rb.memory.measure() as used: ...``, then
-``print(used)``.
+"""Measure the memory that a block of code takes.
 
-Two independent figures. ``tracemalloc`` counts, to the byte, what Python and NumPy allocate; the
-resident high-water mark is what the operating system saw of the whole process, BLAS and other
-libraries included.
+``with rb.memory.measure() as used: ...``, then ``print(used)``, which shows two independent
+figures. ``tracemalloc`` counts, to the byte, what Python and NumPy allocate; the resident
+high-water mark is what the operating system saw of the whole process, BLAS and other libraries
+included.
 """
 
 from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
-from rnnbp.memory.gauges import Block, lock, resident, traced
+from rnnbp.memory.gauges import Block, children, lock, resident, traced
 from rnnbp.support.figures import HighWater, Used
-
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
 
 __all__ = ["HighWater", "Used", "high_water", "measure"]
 
@@ -68,9 +62,8 @@ def allocated(used: Used) -> Iterator[None]:
         while fault is None:
             try:
                 fault = _note_allocated(used, block)
-            except (
-                KeyboardInterrupt
-            ) as error:  # it may come in between, even twice: tracing must end
+            except KeyboardInterrupt as error:
+                # It may come in between, even twice: tracing must end.
                 stopped = error
         if stopped is not None:
             raise stopped
@@ -123,7 +116,7 @@ def high_water() -> Iterator[HighWater]:
 
 @contextmanager
 def _risen(found: HighWater) -> Iterator[None]:
-    children, block = _children(), Block()
+    before, block = children(), Block()
     try:
         with lock:
             resident.enter(block)
@@ -138,20 +131,10 @@ def _risen(found: HighWater) -> Iterator[None]:
         if stopped is not None:
             raise stopped
         known = block.known and resident.peak() is not None and (block.from_here or rise > 0)
-        found.high_water_bytes, found.alone = rise if known else None, children == _children()
+        found.high_water_bytes, found.alone = rise if known else None, before == children()
 
 
 def _noted(block: Block) -> int:
     """How far the mark rose in a block."""
     with lock:
         return resident.leave(block)
-
-
-def _children() -> tuple[int, frozenset[str]]:
-    """(what changes when a child process ends, those that run), as the system reports it."""
-    ended = 0 if resource is None else resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
-    running: set[str] = set()
-    for thread in Path("/proc/self/task").glob("*/children"):  # none where it is not Linux
-        with suppress(OSError):  # a thread that has ended since
-            running.update(thread.read_text(encoding="ascii").split())
-    return ended, frozenset(running)

@@ -9,8 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import recurrents
-from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.machine import CompileError, refuse
 from rnnbp.runners.backend import Backend, BackendLike, as_backend
 from rnnbp.support.callers import outside
@@ -27,8 +26,7 @@ def backend_for(model: Graph, backend: BackendLike) -> Backend:
     found = as_backend(backend)
     if not _refused.used or found.named or found.name != "llvm":
         return found
-    blocks = [node.block for node in recurrents(model)]
-    refused = any(isinstance(block, Recurrent) and _refused.get(block.cell) for block in blocks)
+    refused = any(_refused.get(block.cell) for block in recurrent_blocks(model))
     return Backend("numpy", found.without) if refused else found
 
 

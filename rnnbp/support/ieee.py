@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from functools import partial, wraps
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from rnnbp.support.tracebacks import shorten
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
+Reaction: TypeAlias = Literal["ignore", "warn", "raise", "call", "print", "log"]
 
 LEAST, HALF = sys.float_info.min, 0.5
 """The least normal number; its half is 0 to a processor that flushes to zero, or reads subnormal
@@ -29,6 +29,15 @@ SIZE = 64
 """Bytes of C's ``fenv_t``, which has 32 at most on x86 and ARM."""
 BY_THREAD = int(np.__version__.partition(".")[0]) < 2
 """Whether NumPy has its settings by thread, as NumPy 1, and not in the context."""
+
+
+class Settings(TypedDict):
+    """What ``numpy.geterr`` returns."""
+
+    divide: Reaction
+    over: Reaction
+    under: Reaction
+    invalid: Reaction
 
 
 def ieee(function: Callable[P, R]) -> Callable[P, R]:
@@ -53,7 +62,7 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
             return within(errors, function, *args, **kwargs)
         except BaseException as error:
             if before is not None:
-                _put_back(partial(np.seterr, **before))  # the best that can be done there
+                _put_back(before)  # the best that can be done there
             shorten(error)
             raise
 
@@ -74,25 +83,26 @@ def restoring(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except BaseException:
-            _put_back(partial(np.seterr, **before))
+            _put_back(before)
             raise
 
     return run
 
 
-def _put_back(settings: Callable[[], object]) -> None:
+def _put_back(settings: Settings) -> None:
+    put_back = partial(np.seterr, **settings)
     try:
-        settings()
+        put_back()
     except BaseException:  # a second interrupt
-        settings()
+        put_back()
         raise
 
 
 def apart(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call ``function`` in a copy of the context, for what enters an ``errstate`` itself, as
-    NumPy's seeding does.
+    """Call ``function`` in a copy of the context.
 
-    An interrupt in between leaves the caller's settings as they were.
+    For what enters an ``errstate`` itself, as NumPy's seeding does. An interrupt in between leaves
+    the caller's settings as they were.
     """
     return copy_context().run(function, *args, **kwargs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.numerics import Array, Shape
 from rnnbp.optim import OnPlateau, Optimizer
 from rnnbp.storage import JSON
@@ -27,8 +27,7 @@ class Parts:
     @classmethod
     def of(cls, model: Graph, optimizer: Optimizer, plateau: OnPlateau | None) -> Parts:
         """Those of a model."""
-        blocks = [node.block for node in model.nodes if isinstance(node.block, Recurrent)]
-        shapes = tuple(tuple(block.cell.state_shapes) for block in blocks)
+        shapes = tuple(tuple(block.cell.state_shapes) for block in recurrent_blocks(model))
         params = dict(model.params)  # a dict: its copies keep the arrays shared
         return cls(params, optimizer, plateau, shapes)
 
