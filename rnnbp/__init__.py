@@ -71,7 +71,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.values import Input, State, Value
-from rnnbp.layers import *  # noqa: F403
+from rnnbp.layers import *  # noqa: F403  # __all__ says which
 from rnnbp.layers import __all__ as _layers
 from rnnbp.memory_pool import release_memory
 from rnnbp.numerics import DtypeError, ShapeError

@@ -78,9 +78,8 @@ class Reuse:
             return np.empty(shape, dtype)
         self._collect()
         block = self._block(nbytes, brief)
-        array = np.frombuffer(
-            block, dtype, math.prod(shape)
-        )  # its base is not an array, so that it is the base of its views
+        # Its base is not an array, so that it is the base of its views.
+        array = np.frombuffer(block, dtype, math.prod(shape))
         self._brief += brief * (block.nbytes + LINE)
         lent = _Lent(array, self._ended.append)
         lent.block, lent.brief = block, brief
@@ -113,8 +112,9 @@ class Reuse:
         return memory.data[start : start + nbytes]
 
     def _room(self) -> int:
-        """Bytes that may be free: the peak less all that is held and reserved; brief arrays count
-        as they are allocated.
+        """Bytes that may be free: the peak less all that is held and reserved.
+
+        Brief arrays count as they are allocated.
         """
         ledger = self.ledger
         return (
@@ -163,9 +163,8 @@ class Reuse:
             self._collect()
             self.keep(self._room() - nbytes)
             self._kit[0], self.later = kit, later
-            self._owner = (
-                None if owner is None else ref(owner, partial(self._kit.pop, 0))
-            )  # without code in Python
+            # The callback runs without code in Python.
+            self._owner = None if owner is None else ref(owner, partial(self._kit.pop, 0))
             _last[:] = [self]
 
     def kit(self, owner: Prepared, kind: type[T]) -> T | None:

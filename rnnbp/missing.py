@@ -92,9 +92,7 @@ def way_around(what: str, name: str) -> str:
 
 
 def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
-    """What is meant by more arguments without names, ``args``, than ``what`` takes, or "" where
-    that is not known.
-    """
+    """What is meant by more arguments without names, ``args``, than ``what`` takes, or ""."""
     if what in ("LSTM", "GRU", "RNN"):
         if any(type(each).__module__ == "rnnbp.graph.values" for each in args):
             return f"a layer is built first, and then called on values: {what}(n_in, n)(h)"

@@ -1,5 +1,6 @@
-"""Names of layers, which their parameters' paths begin with: ``Dense(3, 4, name="head")`` has
-``head.weight``.
+"""Names of layers, which their parameters' paths begin with.
+
+``Dense(3, 4, name="head")`` has ``head.weight``.
 """
 
 from __future__ import annotations
@@ -38,9 +39,7 @@ def checked_name(what: str, name: object) -> str | None:
 
 
 def with_name(text: str, name: str | None) -> str:
-    """What a repr shows of a layer that has a name: "LSTM(3, 4)" as "LSTM(3, 4,
-    name='encoder')".
-    """
+    """What a repr shows of a layer with a name: "LSTM(3, 4)" as "LSTM(3, 4, name='encoder')"."""
     if not name or not _shown.get():
         return text
     if not text.endswith(")"):
@@ -69,9 +68,7 @@ def check_distinct(what: str, named: Iterable[tuple[str | None, object]]) -> Non
 
 
 def old_path(path: str) -> str:
-    """How the path of a parameter was spelled when names were suffixes: "weight_head" for
-    "head.weight".
-    """
+    """A parameter's path as it was when names were suffixes: "weight_head" for "head.weight"."""
     *above, name, key = ["", *path.split(".")]
     return path if not name or name.isdecimal() else ".".join([*above[1:], f"{key}_{name}"])
 

@@ -82,9 +82,8 @@ class Parameters(ByPath):
             if value is not self[path] and any(
                 np.may_share_memory(value, p) for p in self.values()
             ):
-                values[path] = (
-                    value.copy()
-                )  # writing one parameter must not change what another is to become
+                # Writing one parameter must not change what another is to become.
+                values[path] = value.copy()
         for path, value in values.items():
             if value is not self[path]:
                 self[path][...] = value
@@ -129,9 +128,8 @@ class Parameters(ByPath):
     __hash__ = None  # type: ignore[assignment]  # as of every dict
 
     def __setitem__(self, path: str, value: Array) -> None:
-        if (
-            path in self and value is self[path]
-        ):  # the second half of params[path] *= 2, which is done already
+        # The second half of params[path] *= 2, which is done already.
+        if path in self and value is self[path]:
             return
         raise TypeError(
             f"params[{path!r}] cannot be replaced; write into it: params[{path!r}][...] = values"

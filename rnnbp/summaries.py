@@ -37,12 +37,11 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """The layers of a model with their shapes and parameters; of ``steps`` and ``batch``, their
-    bytes and FLOPs.
+    """The layers of a model with their shapes and parameters.
 
-    ``print`` shows it as a table. A multiplication, an addition, a tanh and the like are one FLOP
-    each, as in ``rnnbp.explain``; ``uncounted`` are the layers that run as Python, which the sum
-    leaves out.
+    With ``steps`` and ``batch`` their bytes and FLOPs too. ``print`` shows it as a table. A
+    multiplication, an addition, a tanh and the like are one FLOP each, as in ``rnnbp.explain``;
+    ``uncounted`` are the layers that run as Python, which the sum leaves out.
     """
 
     model: str

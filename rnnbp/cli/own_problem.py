@@ -149,8 +149,9 @@ class OwnProblem:
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
-        """Turn errors of this library about the model into CommandErrors; those of the user's code
-        propagate, with a note.
+        """Turn errors of this library about the model into CommandErrors.
+
+        Those of the user's code propagate, with a note.
         """
         try:
             with of_user("--model", self.named):

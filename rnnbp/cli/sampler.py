@@ -68,9 +68,8 @@ class Sampler:
             return int(logits.argmax())
         if self.top_k is not None and self.top_k < logits.size:
             logits[np.argsort(-logits, kind="stable")[self.top_k :]] = -np.inf
-        below = (
-            logits - logits.max()
-        )  # a tiny temperature takes what is not likeliest to −∞: probability 0
+        # A tiny temperature takes what is not likeliest to −∞: probability 0.
+        below = logits - logits.max()
         summed = np.cumsum(
             np.exp(within(np.errstate(over="ignore"), np.divide, below, self.temperature))
         )

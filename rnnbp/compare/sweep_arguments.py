@@ -20,9 +20,7 @@ SHARES = (8, 12, 20, 35, 60, 100)
 
 
 def checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[float], list[str]]:
-    """Without repetitions, budgets ascending. Raises ValueError, or TypeError for what is
-    no list.
-    """
+    """Without repetitions, budgets ascending. Raises ValueError; TypeError for what is no list."""
     for name, given in (("shares", shares), ("schedules", schedules)):
         if not isinstance(given, Iterable) or isinstance(given, str):
             raise TypeError(f"sweep: {name} is a list, found {given!r}; give [{given!r}]")

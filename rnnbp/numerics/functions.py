@@ -14,9 +14,8 @@ def sigmoid(x: Array) -> Array:
         above = positive(x)
         small = np.exp(np.where(above, -x, x))
         return np.asarray(np.where(above, 1, small) / (1 + small))
-    return within(
-        np.errstate(over="ignore", under="ignore"), _real_sigmoid, x
-    )  # e⁻ˣ is infinite where σ is 0
+    # e⁻ˣ is infinite where σ is 0.
+    return within(np.errstate(over="ignore", under="ignore"), _real_sigmoid, x)
 
 
 def _real_sigmoid(x: Array) -> Array:

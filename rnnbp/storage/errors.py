@@ -14,8 +14,9 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 
 def as_path(name: str, given: object) -> Path:
-    """A path that was passed as the argument ``name``. Raises TypeError or ValueError unless it can
-    be one.
+    """A path that was passed as the argument ``name``.
+
+    Raises TypeError or ValueError unless it can be one.
     """
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
         raise TypeError(f"{name} must be a path, a str or pathlib.Path, found {shown(given)}")

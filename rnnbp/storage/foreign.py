@@ -38,9 +38,8 @@ def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
             file.seek(8)
             return *_read(path, file, file.read(length), size), False
         for opening, what in OTHERS.items():
-            if (
-                start.startswith(opening) and start[8:9] != b"{"
-            ):  # a length may begin as a pickle does
+            # A length may begin as a pickle does.
+            if start.startswith(opening) and start[8:9] != b"{":
                 raise StorageError(f"{path} is no safetensors file; it is {what}")
         if start and not is_ours(start, size):
             raise StorageError(

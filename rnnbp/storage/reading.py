@@ -76,9 +76,8 @@ def _irregular(path: PathLike) -> StorageError:
 
 def _open(path: Path) -> FileIO:
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(
-        os, "O_NOCTTY", 0
-    )  # a pipe without a writer would wait
+    # A pipe without a writer would wait.
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
     try:
         return open_file(path, flags, "rb")
     except IsADirectoryError:

@@ -24,11 +24,10 @@ _warned: set[int] = set()
 
 
 class ScratchFile:
-    """Bytes at offsets of a file that is created at the first write. Unbuffered, so that closing it
-    writes nothing.
+    """Bytes at offsets of a file that is created at the first write.
 
-    Warns once if its folder is held in memory, when there is more than a little in it. Raises
-    OSError as the system does.
+    The file is unbuffered, so that closing it writes nothing. Warns once if its folder is held in
+    memory, when there is more than a little in it. Raises OSError as the system does.
     """
 
     def __init__(self, folder: PathLike | None) -> None:
@@ -105,9 +104,8 @@ def _in_memory(device: int) -> str | None:
         wanted = f"{os.major(device)}:{os.minor(device)}"
         with open(MOUNTS, encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                mount, _, described = line.partition(
-                    " - "
-                )  # ids, device, folder, options - kind, source, options
+                # A line has ids, device, folder, options - kind, source, options.
+                mount, _, described = line.partition(" - ")
                 kind = described.split(" ", 1)[0]
                 if mount.split(" ")[2:3] == [wanted]:
                     return kind if kind in IN_MEMORY else None

@@ -22,8 +22,10 @@ def wanted(progress: bool | None) -> bool:
 
 
 def note(progress: bool | None, text: str) -> None:
-    """Write a line above the bars: on stderr, or in the cell of a notebook, where stderr is red and
-    this is no error. Not with a ``progress`` of False."""
+    """Write a line above the bars, unless ``progress`` is False.
+
+    On stderr, or in the cell of a notebook, where stderr is red and this is no error.
+    """
     file = sys.stdout if in_notebook() else sys.stderr
     if progress is not False and file is not None:
         with suppress(OSError, ValueError):  # it is closed

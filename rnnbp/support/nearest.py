@@ -14,9 +14,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def hint(name: object, known: Iterable[str]) -> str:
-    """ ", did you mean 'momentum'?", or "" where no known name is like ``name``, or that is no
-    text.
-    """
+    """As ", did you mean 'momentum'?", or "" where no known name is like it, or it is no text."""
     found = nearest(name, known) if isinstance(name, str) else ""
     return f", did you mean {found!r}?" if found else ""
 

@@ -31,9 +31,8 @@ def room() -> Iterator[None]:
         before: list[int] = []
         try:
             with suppress(ValueError, RuntimeError):  # the system has its own rules
-                before.extend(
-                    map(threading.stack_size, (ROOM,))
-                )  # at once: no interrupt comes in between
+                # At once: no interrupt comes in between.
+                before.extend(map(threading.stack_size, (ROOM,)))
             yield
         finally:
             if before:
@@ -46,9 +45,8 @@ def cramped() -> bool:
         return bool(_here.cramped)
     except AttributeError:
         pass
-    main = (
-        threading.current_thread() is threading.main_thread()
-    )  # whose stack grows, and takes long to measure
+    # The main thread's stack grows, and takes long to measure.
+    main = threading.current_thread() is threading.main_thread()
     _here.cramped = not main and 0 < _stack_bytes() < LEAST
     return bool(_here.cramped)
 

@@ -24,8 +24,10 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def shorten(error: BaseException) -> None:
-    """Leave out the library's own frames of an error that it raises on purpose, or that a function
-    of the user's raises, but for the last ``KEPT``."""
+    """Leave out the library's own frames of an error but for the last ``KEPT``.
+
+    All stay unless the library raised it on purpose, or a function of the user's raised it.
+    """
     entries = list(_entries(error.__traceback__))
     if not entries or os.environ.get(VARIABLE, "0") not in ("", "0"):
         return

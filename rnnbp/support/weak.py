@@ -52,8 +52,7 @@ class WeakKeys(Generic[K, V]):
 
     def clear(self) -> None:
         """Drop all."""
-        values = list(
-            self._values.values()
-        )  # a value may hold another key: its reference must go first
+        # A value may hold another key: its reference must go first.
+        values = list(self._values.values())
         self._values.clear()
         del values

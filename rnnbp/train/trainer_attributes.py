@@ -81,9 +81,8 @@ class Attributes:
         )
 
     @method_takes("Trainer.predict", {})
-    def predict(
-        self, data: SourceLike, *, last: bool | None = None
-    ) -> Any:  # an array, or a list for recordings
+    # Any: an array, or a list for recordings
+    def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
         """The model's outputs for a source, batch-first and in the order of its data.
 
         Args:

@@ -44,7 +44,7 @@ def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 if has is not None:
                     _check(name, has, args[method:], options)
                 return function(*args, **options)
-            except Exception as error:
+            except Exception as error:  # whatever it raises: the traceback alone changes
                 shorten(error)
                 raise
 
@@ -66,7 +66,7 @@ def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]
                     _check_ways(what, has, ways, options)
                     _check(what, has, args[1:], options)
                 return method(*args, **options)
-            except Exception as error:
+            except Exception as error:  # whatever it raises: the traceback alone changes
                 shorten(error)
                 raise
 
@@ -114,8 +114,14 @@ Named.__signature__ = _OfInit()  # type: ignore[attr-defined]  # not among __slo
 def check_init(
     what: str, init: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object]
 ) -> None:
-    """Raise TypeError where ``init``, the ``__init__`` of a class called ``what``, does not take a
-    call's arguments, ``args`` those without names."""
+    """Raise TypeError where the ``__init__`` of a class does not take a call's arguments.
+
+    Args:
+        what: the name of the class.
+        init: its ``__init__``.
+        args: the arguments without names.
+        options: those with names.
+    """
     if (
         has := Signature((), (), (), open=False)
         if init is object.__init__

@@ -38,7 +38,7 @@ def renamed(old: str, new: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                     options[new] = options.pop(old)
                 check_init(type(args[0]).__name__, function, args[1:], options)
                 return function(*args, **options)
-            except Exception as error:
+            except Exception as error:  # whatever it raises: the traceback alone changes
                 shorten(error)
                 raise
 
