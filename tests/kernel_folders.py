@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
 import pytest
 
-from rnnbp.machine import cache, signed
+from rnnbp.machine import cache
 
 KEY, CODE = "0123", b"machine code" * 9
 
@@ -43,4 +45,6 @@ def refused(why: str) -> None:
 
 def forged(secret: bytes) -> bytes:
     """A file as somebody makes it who knows the format."""
-    return signed.signed(KEY, CODE, secret)
+    content = KEY.encode() + b"\0" + CODE
+    plain, keyed = hashlib.sha256(content).digest(), hmac.digest(secret, content, "sha256")
+    return b"rnnbp-k1" + plain + keyed + CODE

@@ -80,7 +80,9 @@ def count(code: Code, *names: str) -> int:
 def matrices(code: Code) -> list[Matrix]:
     """What its products take of the weights."""
     found = [op.attr for op in code.ops if op.name == "linear"]
-    return [matrix for matrix in found if isinstance(matrix, Matrix)]
+    kept = [matrix for matrix in found if isinstance(matrix, Matrix)]
+    assert len(kept) == len(found)
+    return kept
 
 
 def only(cell: rb.Recurrent, *on: str) -> Codes:

@@ -154,7 +154,8 @@ def steps_are(steps: list[Array | None], chunk: Array | None) -> None:
     if chunk is None:
         assert steps == [None] * STEPS
         return
-    close(np.stack([step for step in steps if step is not None]), chunk)
+    assert all(step is not None for step in steps)
+    close(np.stack(steps), chunk)
 
 
 @every_case
