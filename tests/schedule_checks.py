@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+import rnnbp as rb
 from rnnbp.actions import Action, Advance, Backward, Drop, Record, Store
 
 
@@ -35,6 +36,15 @@ def peak_units(schedule: Iterable[Action], alpha: int) -> int:
 def runs(schedule: Iterable[Action]) -> int:
     """Chunks run forward."""
     return sum(isinstance(action, Advance | Record) for action in schedule)
+
+
+def accepted(actions: Iterable[Action], chunks: int) -> bool:
+    """True if ``simulate`` does not refuse the actions."""
+    try:
+        rb.simulate(actions, chunks)
+    except rb.ScheduleError:
+        return False
+    return True
 
 
 def figures(forecast: Any) -> dict[str, Any]:

@@ -79,15 +79,18 @@ def test_the_first_number_that_is_not_finite(bad: float, size: int, backend: str
     assert finite.first_bad(np.arange(size)) is None
 
 
+@pytest.mark.parametrize(
+    ("backend", "expected"), [("llvm", [finite.LARGE]), ("numpy", [])], indirect=["backend"]
+)
 def test_large_arrays_are_looked_at_by_machine_code(
-    backend: str, monkeypatch: pytest.MonkeyPatch
+    backend: str, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
     squares = arrays.squares
     monkeypatch.setattr(arrays, "squares", lambda x: (seen.append(x.size), squares(x))[1])
     for size in (finite.LARGE - 1, finite.LARGE):
         assert finite.first_bad(np.zeros(size)) is None
-    assert seen == {"llvm": [finite.LARGE], "numpy": []}[backend]
+    assert seen == expected
 
 
 @pytest.mark.quick

@@ -160,10 +160,12 @@ def test_a_target_that_is_nan_where_the_mask_is_0_is_not_blamed():
     assert np.isfinite(rb.fit(model(), data, squares, epochs=1).losses).all()
 
 
-@pytest.mark.parametrize("recordings", [False, True])
-def test_a_mask_of_elements_of_windows_and_sequences_names_the_subclass(recordings):
-    known = np.ones((60, 2), bool)
-    x, mask = {True: ([X], [known]), False: (X, known)}[recordings]
+@pytest.mark.parametrize(
+    ("x", "mask"),
+    [(X, np.ones((60, 2), bool)), ([X], [np.ones((60, 2), bool)])],
+    ids=["an array", "recordings"],
+)
+def test_a_mask_of_elements_of_windows_and_sequences_names_the_subclass(x, mask):
     with pytest.raises(
         rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"
     ):
