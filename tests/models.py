@@ -9,8 +9,6 @@ import numpy as np
 
 import rnnbp as rb
 
-Build = Callable[[str], Any]
-
 
 def minimal_gated_unit(
     n_in: int, n: int, dtype: str, norm: bool = False, rng: int = 5

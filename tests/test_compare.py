@@ -117,7 +117,7 @@ def test_the_planner_s_choice_is_the_plan(found: Comparison) -> None:
 
 
 def choices(arrays: int) -> list[Choice]:
-    """What ``plan`` chooses if arrays may take this, besides Python's objects for some chunks."""
+    """What ``plan`` chooses if arrays may take this, apart from Python's objects for some chunks."""
     sizes, found = sizes_of(as_model(problem()[0]), (3,), B, MSE), []
     for objects in {always(sizes.objects, T, length) for length in range(1, T + 1)}:
         with suppress(rb.BudgetError):

@@ -111,6 +111,7 @@ def test_random_wide_cells(
     cell: rb.Recurrent, without: set[str], shape: tuple[int, int], n: str, units: bool
 ) -> None:
     """Of several panels of weights, tasks of gradients, and threads that share batch or units."""
+    # By hand: a fixture, as use_threads, would last for all examples, which hypothesis refuses.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RNNBP_NUM_THREADS", n)
         patch.setattr("rnnbp.runners.llvm.program.WAKING", 1)

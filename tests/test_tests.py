@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LONGEST = 300
 CAMPAIGNS = {"soak.py"}
-"""Programs that run for hours beside the tests; they may be longer."""
+"""Programs that run for hours apart from the tests; they may be longer."""
 LOOPS = ast.For | ast.While
 
 

@@ -23,11 +23,6 @@ needs_llvm = pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlit
 V1 = "4:memory:/docker/a\n3:cpu,cpuacct:/docker/a\n"
 
 
-def files(**content: str) -> dict[str, str]:
-    """Paths below /sys/fs/cgroup; __ stands for /, _ for a dot in cpu.max."""
-    return {name.replace("__", "/").replace("_max", ".max"): text for name, text in content.items()}
-
-
 V1_FILES = {"cpu/cpu.cfs_quota_us": "150000", "cpu/cpu.cfs_period_us": "100000"}
 
 

@@ -78,14 +78,6 @@ RUN = {
     "mask": "mask",
     "chunk": "size",
 }
-PLAN = {
-    "model": "model",
-    "steps": "size",
-    "batch": "size",
-    "x_shape": "shape",
-    "budget": "budget",
-    "backend": "backend",
-}
 TRAIN = {
     "optimizer": "model",
     "loss": "loss",
