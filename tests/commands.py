@@ -28,13 +28,19 @@ def train(out: str, *args: object) -> int:
 
 def error_of(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str]:
     """(status, the one line on stderr) of a command line that must fail and print nothing else."""
+    status, out, line = late_error_of(capsys, *args)
+    assert out == ""
+    return status, line
+
+
+def late_error_of(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
+    """(status, stdout, the one line on stderr) of a command line that prints before it fails."""
     capsys.readouterr()
     status = run(*args)
     found = capsys.readouterr()
-    assert found.out == ""
     assert found.err.endswith("\n")
     assert found.err.count("\n") == 1, found.err
-    return status, found.err.rstrip("\n")
+    return status, found.out, found.err.rstrip("\n")
 
 
 def contents(folder: Path = Path()) -> dict[str, bytes]:

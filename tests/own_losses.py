@@ -87,10 +87,3 @@ def close(found: Any, expected: Any, rtol: float = 1e-11) -> None:
             found.grads[name], grad, rtol=rtol, atol=rtol * np.abs(grad).max()
         )
     np.testing.assert_allclose(found.dx, expected.dx, rtol=rtol, atol=1e-14)
-
-
-def same(found: Any, expected: Any) -> None:
-    assert found.loss == expected.loss
-    for name, grad in expected.grads.items():
-        np.testing.assert_array_equal(found.grads[name], grad)
-    np.testing.assert_array_equal(found.dx, expected.dx)

@@ -1,4 +1,4 @@
-"""Sequences with padding, a network for them, and equal bits."""
+"""Sequences with padding, random numbers and a network for them."""
 
 from __future__ import annotations
 

@@ -10,14 +10,11 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.padded import reals
 
 MSE = rb.losses.MeanSquaredError()
 N, T = 5, 4
 MODEL = rb.Sequential(rb.LSTM(3, 4, rng=0), rb.Dense(4, 1, rng=1))
-
-
-def reals(*shape: int) -> np.ndarray:
-    return np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
 
 
 X, Y = reals(N, T, 3), reals(N, T, 1)

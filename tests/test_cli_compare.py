@@ -18,7 +18,7 @@ from rnnbp.cli import compare as command
 from rnnbp.cli.architecture import Architecture
 from rnnbp.cli.main import build_parser
 from rnnbp.cli.problem import Problem
-from tests.commands import run
+from tests.commands import error_of, late_error_of, run
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
@@ -33,6 +33,7 @@ COMPARE = [
     "--schedules",
     "all, revolve,thin",
 ]
+MODEL = "model   LSTM, bytes, embedding of 4, 1 layer of 8 units, 256 outputs; T = 24, B = 2\n"
 OPTIONS = [
     "cell",
     "layers",
@@ -45,14 +46,6 @@ OPTIONS = [
     "seed",
     "threads",
 ]
-
-
-def error_of(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str]:
-    """(status, the single line on stderr) of a command line that must fail."""
-    status = run(*args)
-    found = capsys.readouterr().err
-    assert found.count("\n") == 1, found
-    return status, found.rstrip("\n")
 
 
 # rnnbp plan
@@ -174,10 +167,12 @@ def test_ctrl_c_leaves_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forbid(monkeypatch, KeyboardInterrupt)
-    assert error_of(capsys, *COMPARE, "--out", "a") == (130, "rnnbp: stopped")
+    found = late_error_of(capsys, *COMPARE, "--out", "a")
+    assert found == (130, f"{MODEL}folder  a\n", "rnnbp: stopped")
     assert not Path("a").exists()
     Path("mine").mkdir()
-    assert error_of(capsys, *COMPARE, "--out", "mine") == (130, "rnnbp: stopped")
+    found = late_error_of(capsys, *COMPARE, "--out", "mine")
+    assert found == (130, f"{MODEL}folder  mine\n", "rnnbp: stopped")
     assert list(Path("mine").iterdir()) == []
 
 
@@ -205,8 +200,8 @@ def test_folders_that_cannot_be_used(
 
 
 def test_budgets_that_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    status, line = error_of(capsys, "compare", *TINY, "--budgets", "0.5,1", "--out", "a")
-    assert status == 1
+    status, out, line = late_error_of(capsys, "compare", *TINY, "--budgets", "0.5,1", "--out", "a")
+    assert (status, out) == (1, f"{MODEL}folder  a\n")
     assert re.fullmatch(
         r"rnnbp: --budgets leaves nothing to compare: sweep: no schedule fits in \S+ k?B, 1 % of full caching; "
         r"give a larger share or a longer sequence",
@@ -243,10 +238,13 @@ def test_options_that_contradict_each_other(name: str, capsys: pytest.CaptureFix
     assert not Path("runs").exists()
 
 
-@pytest.mark.parametrize("name", ["plan", "compare"])
-def test_a_model_that_is_too_large(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, line = error_of(capsys, name, "--units", 2**20 - 1, "--embedding", 1)
+@pytest.mark.parametrize(("name", "printed"), [("plan", []), ("compare", ["model", "folder"])])
+def test_a_model_that_is_too_large(
+    name: str, printed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, line = late_error_of(capsys, name, "--units", 2**20 - 1, "--embedding", 1)
     assert status == 1
+    assert [part.split()[0] for part in out.splitlines()] == printed
     assert "this machine has too little memory for LSTM" in line
 
 

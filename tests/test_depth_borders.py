@@ -13,6 +13,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.compiler.passes import RULES
+from tests.helpers import assert_close
 
 pytestmark = pytest.mark.long
 
@@ -102,10 +103,7 @@ def data(n: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 def assert_same(found: Any, wanted: Any) -> None:
     assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
-    for name, grad in wanted.grads.items():
-        np.testing.assert_allclose(
-            found.grads[name], grad, rtol=0, atol=1e-10 * np.abs(grad).max(), err_msg=name
-        )
+    assert_close(found, wanted, rtol=1e-10)
 
 
 RUNS = [("numpy", chain, ()) for chain in CHAINS]

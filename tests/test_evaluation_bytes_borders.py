@@ -9,8 +9,9 @@ import pytest
 
 import rnnbp as rb
 from tests.byte_models import own_cell
+from tests.programs import half_square
 from tests.schedule_checks import figures
-from tests.traced_runs import BACKENDS, MSE, real, traced, traced_of
+from tests.traced_runs import BACKENDS, MSE, pieces, real, traced, traced_of
 
 MADE: dict[str, Any] = {"dtype": "float64", "rng": 0}
 
@@ -101,13 +102,6 @@ def test_arrays_are_what_tracemalloc_finds(
     assert abs(peak - told) <= max(0.01 * told, 2**16), f"tracemalloc {peak}, told {told}"
 
 
-def half_square(y: Any, _: Any) -> Any:
-    return (y**2).sum() / 2, y.copy()
-
-
-half_square.spare = 0  # type: ignore[attr-defined]  # functions may have attributes
-
-
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 6])
 @pytest.mark.one_in(2)
 def test_numpy_s_buffers_for_few_rows_are_counted(steps: int) -> None:
@@ -127,10 +121,6 @@ def test_one_hot_of_any_integers_leaves_them_as_they_are(dtype: str) -> None:
     np.testing.assert_array_equal(y, np.eye(7, dtype="float32")[before])
     np.testing.assert_array_equal(x, before)
     assert rb.OneHot(7).forward(x[:0])[0].shape == (0, 3, 7)
-
-
-def pieces(array: np.ndarray) -> Any:
-    yield from np.array_split(array, 3)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "float32"])

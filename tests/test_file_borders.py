@@ -15,6 +15,7 @@ import rnnbp as rb
 from rnnbp.train import digests
 from rnnbp.train.digests import digest
 from rnnbp.train.file_rows import FileRows
+from tests.padded import reals
 
 MSE = rb.losses.MeanSquaredError()
 
@@ -42,10 +43,6 @@ class Dataset:
         self.read += found.nbytes
         self.most = max(self.most, found.nbytes)
         return np.ma.masked_array(found) if self.masked else found
-
-
-def reals(*shape: int) -> np.ndarray:
-    return np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
 
 
 X, Y, MASK = reals(23, 7, 3), reals(23, 7, 1), reals(23, 7) > -1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.traced_runs import pieces
 
 STEPS, CLASSES = 28, 5
 BACKENDS = ["numpy", "interpreter", *(["llvm"] if find_spec("llvmlite") else [])]
@@ -47,10 +48,6 @@ def data(loss: str, batch: int, dtype: str) -> tuple[Any, Any, Any]:
     numbers = np.random.default_rng(0)
     x, y = (numbers.normal(size=(STEPS, batch, n)).astype(dtype) for n in (8, CLASSES))
     return x, y if loss == "numbers" else y.argmax(axis=-1), numbers.random((STEPS, batch)) < 0.6
-
-
-def pieces(array: Any) -> Iterator[Any]:
-    yield from np.array_split(array, 3)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.helpers import assert_same_bits
 from tests.own_losses import (
     CHUNKS,
     MASK,
@@ -24,7 +25,6 @@ from tests.own_losses import (
     elements,
     esr,
     run,
-    same,
     squares,
     steps,
 )
@@ -57,7 +57,7 @@ def test_every_schedule_gives_the_same_bits(loss: Any, schedule: str) -> None:
 
 @pytest.mark.parametrize("loss", [rb.losses.PerStep(elements), rb.losses.WholeSequence(esr)])
 def test_replaying_schedules_to_the_bit(loss: Any) -> None:
-    same(run(loss, chunk=7, checkpoint="sqrt"), run(loss, chunk=7))
+    assert_same_bits(run(loss, chunk=7, checkpoint="sqrt"), run(loss, chunk=7))
 
 
 @pytest.mark.parametrize(

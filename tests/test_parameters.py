@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.trainer_runs import same
 
 SYMBOLS = np.random.default_rng(0).integers(0, 4, (6, 3))
 
@@ -25,10 +26,6 @@ def small(seed: int = 0) -> rb.Sequential:
 
 def gradients(model: Any) -> dict[str, np.ndarray]:
     return rb.bptt(model, SYMBOLS, SYMBOLS, rb.losses.CrossEntropy()).grads
-
-
-def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
 def by_update(model: Any, best: dict[str, np.ndarray]) -> None:

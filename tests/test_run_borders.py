@@ -19,6 +19,8 @@ from rnnbp.storage import StorageError, load_tensors, save_tensors
 from rnnbp.train.metrics_log import MetricsLog
 from tests.commands import contents, error_of
 
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
+
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
 GOOD = {
     "kind": Architecture.kind,
@@ -28,11 +30,6 @@ GOOD = {
     "embedding": 2,
     "dropout": 0.0,
 }
-
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @lru_cache

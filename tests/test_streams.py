@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.helpers import assert_same_bits
 from tests.plans import COSTS
-from tests.streamed import CASES, CE, MSE, B, T, pieces, reals, same
+from tests.streamed import CASES, CE, MSE, B, T, assert_same_but_dx, pieces, reals
 from tests.streamed import folder as folder  # a fixture
 
 
@@ -27,8 +28,7 @@ def test_a_stream_of_unknown_length_gives_the_bits_of_an_array(
         model, pieces(x, *lengths), pieces(target, 3), loss, chunk=4, checkpoint=schedule
     )
     expected = rb.bptt(model, x, target, loss, chunk=4, checkpoint=schedule)
-    same(found, expected)
-    assert found.dx is None
+    assert_same_but_dx(found, expected)
     assert found.stats.counts == expected.stats.counts
     assert found.stats.steps_rerun == expected.stats.steps_rerun
 
@@ -47,7 +47,7 @@ def test_a_stream_of_unknown_length_gives_the_bits_of_an_array(
 def test_a_stream_of_known_length_runs_every_schedule(case: str, schedule: Any) -> None:
     model, x, target, loss = CASES[case]
     found = rb.bptt(model, pieces(x, 5), target, loss, chunk=4, checkpoint=schedule, steps=T)
-    same(found, rb.bptt(model, x, target, loss, chunk=4, checkpoint=schedule))
+    assert_same_but_dx(found, rb.bptt(model, x, target, loss, chunk=4, checkpoint=schedule))
 
 
 @pytest.mark.quick
@@ -60,8 +60,8 @@ def test_masks_may_be_streams(unknown: bool) -> None:
     found = rb.bptt(
         model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4, **given
     )
-    same(found, rb.bptt(model, x, target, loss, mask=mask, chunk=4))
-    same(rb.bptt(model, x, target, loss, mask=pieces(mask, 7), chunk=4), found)
+    assert_same_bits(found, rb.bptt(model, x, target, loss, mask=mask, chunk=4))
+    assert_same_bits(rb.bptt(model, x, target, loss, mask=pieces(mask, 7), chunk=4), found)
     value, state = rb.evaluate(
         model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4
     )
@@ -89,8 +89,8 @@ def test_weights_that_are_no_whole_numbers_add_up_to_the_same_bits(seed: int) ->
         found = rb.bptt(
             model, pieces(x, 5), pieces(target, 5), MSE, mask=pieces(mask, 7), chunk=chunk, **part
         )
-        same(found, expected)
-    same(rb.bptt(model, x, target, MSE, mask=pieces(mask, 7), chunk=chunk), expected)
+        assert_same_but_dx(found, expected)
+    assert_same_bits(rb.bptt(model, x, target, MSE, mask=pieces(mask, 7), chunk=chunk), expected)
     assert (
         rb.evaluate(model, x, target, MSE, mask=mask, chunk=chunk)[0]
         == rb.evaluate(model, pieces(x, 5), target, MSE, mask=pieces(mask, 7), chunk=chunk)[0]
@@ -103,7 +103,9 @@ def test_a_function_as_loss_and_no_target() -> None:
     def loss(y: np.ndarray, target: Any) -> Any:
         return float(y.sum()), np.ones_like(y)
 
-    same(rb.bptt(model, pieces(x, 5), None, loss, chunk=4), rb.bptt(model, x, None, loss, chunk=4))
+    assert_same_but_dx(
+        rb.bptt(model, pieces(x, 5), None, loss, chunk=4), rb.bptt(model, x, None, loss, chunk=4)
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,5 +195,5 @@ def test_what_is_read_in_slices_is_never_read_whole() -> None:
     long, wanted = np.tile(x, (200, 1, 1)), np.tile(target, (200, 1, 1))
     source, goal = Slices(long), Slices(wanted)
     found = rb.bptt(model, source, goal, loss, checkpoint="sqrt", chunk=16)
-    same(found, rb.bptt(model, long, wanted, loss, checkpoint="sqrt", chunk=16))
+    assert_same_but_dx(found, rb.bptt(model, long, wanted, loss, checkpoint="sqrt", chunk=16))
     assert max(source.most, goal.most) < len(long) / 2

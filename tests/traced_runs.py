@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -26,6 +26,11 @@ SCHEDULES: dict[str, Any] = {
 
 
 real = partial(reals, dtype=np.float32)
+
+
+def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """An array as a stream of three parts."""
+    yield from np.array_split(array, 3)
 
 
 def traced(model: Any, x: Any, target: Any, loss: Any = MSE, **run: Any) -> tuple[int, Any]:
