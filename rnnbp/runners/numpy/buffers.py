@@ -36,9 +36,9 @@ class Buffers:
 
     def arrays(self, function: Function, length: int) -> dict[str, Array]:
         """The arrays of a function that do not outlast it, and its constants."""
-        shapes = self.sizes.shapes(function, length)
-        constants = {name: self.constant(value) for name, value in function.constants.items()}
-        return self.workspace.carve(shapes, self.layout.dtype) | constants
+        found = self.workspace.carve(self.sizes.shapes(function, length), self.layout.dtype)
+        found |= {name: self.constant(value) for name, value in function.constants.items()}
+        return found
 
     def constant(self, value: Constant) -> Array:
         """A weight packed, a bias for the whole batch, or a number, made once."""

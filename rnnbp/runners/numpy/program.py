@@ -90,7 +90,8 @@ class Program(Runner):
     ) -> tuple[Array | None, States]:
         function = self.functions.keep_outputs if output else self.functions.keep
         states = self.buffers.states(len(x), state)
-        arrays = self.buffers.arrays(function, len(x)) | {f"H{k}": s for k, s in enumerate(states)}
+        arrays = self.buffers.arrays(function, len(x))
+        arrays |= {f"H{k}": s for k, s in enumerate(states)}
         y = self._run(function, arrays, x, context, output=output)
         return y, States(states, self.cell.state_shapes)
 
@@ -159,14 +160,16 @@ class Program(Runner):
         gathered, x = self.functions.gathers.rows, _flat(tape.x)
         back = self.functions.step.backward
         outer = {"x": x, "dy": dy} | ({} if dx is None else {"dx": _flat(dx)}) | tape.buffers
+        given: dict[str, object] = {**arrays, **tape.opaque}
         for start in reversed(range(0, whole, piece)):
             end = min(start + piece, whole)
             length = end - start
-            here = arrays | {name: array[start:end] for name, array in outer.items()}
-            here |= {f"H{k}": s[start : end + 1] for k, s in enumerate(states)}
-            flat = {name: here[name][:, : length * batch] for name in gathered}
-            here |= {name: array.reshape(-1, length, batch) for name, array in flat.items()}
-            run({**here, **tape.opaque}, length, self.sizes.block(length))
+            here = {name: array[start:end] for name, array in outer.items()}
+            flat = {name: arrays[name][:, : length * batch] for name in gathered}
+            given |= here
+            given |= {f"H{k}": s[start : end + 1] for k, s in enumerate(states)}
+            given |= {name: array.reshape(-1, length, batch) for name, array in flat.items()}
+            run(given, length, self.sizes.block(length))
             read_off(self.functions, here["x"], flat, grads)
             if dx is not None and back.dx_from is not None and back.dx_weights is not None:
                 turned = flat[self.functions.gathers.of[back.dx_from]].T
@@ -192,7 +195,8 @@ class Program(Runner):
         }
         opaque = self._opaque(function, context, taped=True)
         tape = ProgramTape(x, States(states, self.cell.state_shapes), buffers, opaque)
-        arrays = self.buffers.arrays(function, len(x)) | {f"H{k}": s for k, s in enumerate(states)}
+        arrays = self.buffers.arrays(function, len(x))
+        arrays |= {f"H{k}": s for k, s in enumerate(states)}
         return self._run(function, arrays, x, context, output=output, tape=tape), tape
 
     def _run(
@@ -212,7 +216,8 @@ class Program(Runner):
         if output:
             y = self.buffers.output(len(x))
             arrays["y"] = _flat(y)
-        self._function(function)({**arrays, **opaque}, len(x), self.sizes.block(len(x)))
+        given: Mapping[str, object] = {**arrays, **opaque} if opaque else arrays
+        self._function(function)(given, len(x), self.sizes.block(len(x)))
         return y
 
     def _opaque(self, function: Function, context: Context, *, taped: bool) -> dict[str, OpaqueRun]:
