@@ -13,7 +13,7 @@ from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
 from rnnbp.bptt.node_runners import NodeRunners
 from rnnbp.graph.deltas import Deltas, add_deltas, take_delta
 from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.model_split import parts_of
+from rnnbp.graph.model_split import lasting, parts_of
 from rnnbp.graph.node_calls import backward_node, forward_node, learn, read_off
 from rnnbp.graph.node_checks import Values, check_outputs
 from rnnbp.graph.recurrent import Recurrent
@@ -29,6 +29,7 @@ from rnnbp.runners.base import FusedRunner
 from rnnbp.runners.select import threads_of
 from rnnbp.runners.tapes import State, Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
+from rnnbp.support.prepared import prepared
 
 AXES = 2
 """Axes of a value before its features: steps and batch."""
@@ -48,6 +49,14 @@ class Chunks:
         self.begin(problem, seed=seed, training=training)
         self.runners = runners = NodeRunners(problem, self.parts, self.workspace)
         self.programs, self.tables, self.dense = runners.programs, runners.tables, runners.dense
+
+    @classmethod
+    def left(cls, memory: Reuse, problem: Problem, seed: int) -> Chunks | None:
+        """What the last run left in ``memory``, begun anew; None if that is of another kind."""
+        found = memory.kit(prepared(lasting(problem.model)), cls)
+        if found is not None:
+            found.begin(problem, seed=seed, training=problem.training)
+        return found
 
     def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
         """Take another problem of the same kind."""

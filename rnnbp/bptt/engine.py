@@ -21,8 +21,7 @@ from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.pose import pose
-from rnnbp.inputs.problem import Problem
-from rnnbp.memory_pool import Reuse, reuse
+from rnnbp.memory_pool import reuse
 from rnnbp.numerics import flag
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.possible import check_possible
@@ -164,7 +163,9 @@ def _run(
     problem = resolved.problem
     with progress_of(progress, resolved, whole=objective.loss.whole) as bar:
         memory = reuse(resolved.memory_key(type(objective.loss)))
-        chunks = _chunks(problem, memory, seed)
+        chunks = Chunks.left(memory, problem, seed)
+        if chunks is None:
+            chunks = Chunks(problem, seed=seed, training=problem.training, memory=memory)
         losses = ChunkLosses(objective, problem, memory)
         run = Run(resolved, chunks, losses, horizon=horizon, folder=folder, bar=bar)
         result = run.execute(resolved.actions)
@@ -175,12 +176,3 @@ def _run(
     memory.end(chunks.rest(), prepared(lasting(problem.model)), program + tables, tables)
     resolved.check(result.stats.counts)
     return result
-
-
-def _chunks(problem: Problem, memory: Reuse, seed: int) -> Chunks:
-    """Those that the last run has left, where it was of this kind; else new ones."""
-    found = memory.kit(prepared(lasting(problem.model)), Chunks)
-    if found is None:
-        return Chunks(problem, seed=seed, training=problem.training, memory=memory)
-    found.begin(problem, seed=seed, training=problem.training)
-    return found

@@ -5,11 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from rnnbp.bptt.chunk import Chunks
-from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import Reuse, reuse
 from rnnbp.support import late_bars
-from rnnbp.support.prepared import prepared
 from rnnbp.wording.arguments import takes
 
 
@@ -26,9 +24,8 @@ def bar_of(
 def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
     """What the last run left, if of this kind, with weights as they are now; else new chunks."""
     memory = reuse(("forward", problem.kind) if problem.known else None)
-    found = memory.kit(prepared(lasting(problem.model)), Chunks)
+    found = Chunks.left(memory, problem, seed)
     if found is None:
         return memory, Chunks(problem, seed=seed, training=problem.training)
-    found.begin(problem, seed=seed, training=problem.training)
     found.runners.renew()
     return memory, found

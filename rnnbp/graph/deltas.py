@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, TypeVar
+from typing import Protocol, Self, TypeAlias, TypeVar
 
 from rnnbp.graph.graph import Node
 from rnnbp.numerics import Array
 
+
+class Summed(Protocol):
+    """An array, or what stands for it in a rehearsal."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+
 T = TypeVar("T")
+S = TypeVar("S", bound=Summed)
 Deltas: TypeAlias = list[Array | None]
 """The derivative of the loss by every value of a graph, None where nothing has reached it."""
 
@@ -36,7 +44,7 @@ def add_deltas(node: Node, dxs: Sequence[Array | None], deltas: Deltas) -> None:
     send(node.args, dxs, deltas)
 
 
-def send(values: Sequence[int], given: Sequence[Array | None], deltas: Deltas) -> None:
+def send(values: Sequence[int], given: Sequence[S | None], deltas: list[S | None]) -> None:
     """Put the deltas of ``values`` there; where a value was split, they are summed anew."""
     for k, delta in zip(values, given, strict=True):
         if delta is not None:

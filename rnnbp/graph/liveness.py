@@ -45,11 +45,6 @@ def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, ite
     return Cost(node, outs, deltas, forward, inputs, params, passes, layer.part)
 
 
-def lookup_cost(node: Node, rows: int, made: int) -> Cost:
-    """The cost of numbers of symbols in place of vectors; ``made``: its bytes for new symbols."""
-    return Cost(node, (NUMBER * rows,), (0,), forward=NUMBER * rows + made)
-
-
 def last_uses(nodes: Sequence[Node]) -> dict[int, int]:
     """By value, the position of the last node that takes it, or a view of it."""
     last: dict[int, int] = {}

@@ -119,6 +119,9 @@ def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) ->
 @lru_cache
 def _announce(place: Path | None) -> None:
     """Say that compiling takes a moment, once for each folder where code is kept."""
-    kept = f"once for each cell of other sizes; they are kept in {place}"
-    kept = "for this process alone" if place is None else kept
+    kept = (
+        "for this process alone"
+        if place is None
+        else f"once for each cell of other sizes; they are kept in {place}"
+    )
     note(None, f"rnnbp: compiling kernels for this processor, {kept}")

@@ -112,7 +112,8 @@ class Objects:
         """Bytes of objects around tapes, thin tapes and slots, of chunks of ``length`` steps."""
         cells = self.sizes.cells.values()
         slot = STATES + STATE * sum(part.layout.n_states for part in cells)
-        return tapes * self._tape(length) + slots * slot + thin * (slot + THIN * len(cells))
+        taped = tapes * self._tape(length) if tapes else 0
+        return taped + slots * slot + thin * (slot + THIN * len(cells))
 
     def fixed(self, ways: int = 0) -> int:
         """Bytes of objects that are there whatever is held; ``ways`` as ``ways_of`` counts them."""
@@ -138,8 +139,7 @@ class Objects:
     def peak(
         self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int
     ) -> int:
-        """Bytes of objects in a run that holds at most this much at once; the slots are with those
-        on disk.
+        """Bytes of objects in a run that holds at most this much at once; slots also on disk.
 
         Args:
             ways, fused: as ``ways_of`` and ``fused_of`` count them.
@@ -222,9 +222,7 @@ def _declared(layout: Layout) -> int:
 
 
 def _opaques(cell: Cell) -> int:
-    """How many layers of a cell run as Python; those that take its symbols are one, as a tape has x
-    once.
-    """
+    """How many layers of a cell run as Python; those of its symbols are one: a tape has x once."""
     layers = [node.block for node in cell.nodes]
     own = [
         layer

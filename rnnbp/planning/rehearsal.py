@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnbp.graph.deltas import take_delta
+from rnnbp.graph.deltas import send, take_delta
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
-from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers, send
+from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, TapeBlocks
 
@@ -151,9 +151,8 @@ class Rehearsal(Layers):
         return found
 
     def _begin(self) -> Blocks:
-        x = self.new(
-            self.size(0) if self.sizes.copied or not self.sizes.floats else 0
-        )  # symbols always are
+        # Symbols are always copied.
+        x = self.new(self.size(0) if self.sizes.copied or not self.sizes.floats else 0)
         x.size = self.size(0)
         return [x, *[None] * (self.sizes.model.n_values - 1)]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.graph.deltas import take_deltas
+from rnnbp.graph.deltas import send, take_deltas
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.layers import (
@@ -158,14 +158,6 @@ class Layers(ABC):
         """NumPy's, for operands that do not lie together."""
         sizes = [block.size for block in blocks if block is not None and not block.dense]
         return sum(min(self.heap.buffer, size) for size in sizes)
-
-
-def send(values: Sequence[int], given: Sequence[Block | None], deltas: BlockDeltas) -> None:
-    """As ``node_calls.send``."""
-    for k, delta in zip(values, given, strict=True):
-        if delta is not None:
-            present = deltas[k]
-            deltas[k] = delta if present is None else present + delta
 
 
 def scattered(*arrays: BlockDelta) -> int:

@@ -29,6 +29,12 @@ class Intervals:
         self.stored.append(n)
         self._measure()
 
+    def replace(self, out: int, n: int) -> int:
+        """Put the checkpoint that enters chunk n in place of number ``out``; returns its chunk."""
+        chunk = self.stored.pop(out)
+        self.store(n)
+        return chunk
+
     def reruns(self, present: int) -> int:
         """Chunks run again if the sequence ends with chunk ``present``."""
         if not self.stored:

@@ -148,19 +148,21 @@ class Sweep:
         self.present = 0
         """The next chunk."""
         self._intervals = Intervals(slots)
-        self.stored = self._intervals.stored
+
+    @property
+    def stored(self) -> list[int]:
         """The chunks that checkpoints enter."""
+        return self._intervals.stored
 
     def forward(self) -> list[Action]:
         """The actions for the next chunk, which is not the last."""
         n = self.present
         actions: list[Action] = [Advance(n)]
-        if len(self.stored) < self.slots:
+        if len(self._intervals.stored) < self.slots:
             actions.insert(0, Store(n))
             self._intervals.store(n)
         elif (out := self._intervals.replaced(n)) is not None:
-            actions[:0] = [Drop(self.stored.pop(out)), Store(n)]
-            self._intervals.store(n)
+            actions[:0] = [Drop(self._intervals.replace(out, n)), Store(n)]
         self.present += 1
         return actions
 

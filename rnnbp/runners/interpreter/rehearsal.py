@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
+from rnnbp.graph.deltas import send
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
-from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers, send
+from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, Tables, TapeBlocks
 
