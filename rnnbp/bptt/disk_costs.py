@@ -18,7 +18,7 @@ from rnnbp.storage import PathLike
 
 
 def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5) -> Costs:
-    """The same, with medians of writing and reading a checkpoint of ``slot`` bytes on disk."""
+    """``costs`` with medians of writing and reading a checkpoint of ``slot`` bytes on disk."""
     if {"write", "read"} <= costs.fixed.keys():
         return costs
     states = ((np.zeros(max(1, slot), np.uint8),),)

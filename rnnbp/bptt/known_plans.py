@@ -35,7 +35,7 @@ def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None
     def planned() -> Plan:
         plan = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))
         # Sizes hold the model; they are put back below.
-        return replace(plan, sizes=None)  # type: ignore[arg-type]
+        return replace(plan, sizes=None)  # type: ignore[arg-type]  # for so long
 
     return replace(_plans.of(lasting(sizes.model)).get(key, planned), sizes=sizes)
 

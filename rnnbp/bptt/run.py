@@ -202,7 +202,10 @@ class Run:
         return state
 
     def _end_part(self) -> None:
-        """End a part of the sums, where it is due, before a chunk goes backward."""
+        """End a part of the sums, where it is due, before a chunk goes backward.
+
+        So rounding errors do not accumulate over chunks, see ``compensated``.
+        """
         sums = self.sums
         if sums.chunks and sums.chunks % sums.part == 0:
             self.chunks.runners.finish(sums.grads)

@@ -52,7 +52,7 @@ class Options(TypedDict, total=False):
 
 
 @takes(*Options.__annotations__)
-def RNN(  # noqa: N802
+def RNN(  # noqa: N802  # reads as the class it stands for
     n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]
 ) -> Recurrent:
     """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′.
@@ -105,7 +105,7 @@ def RNN(  # noqa: N802
 
 
 @takes(*Options.__annotations__)
-def LSTM(  # noqa: N802
+def LSTM(  # noqa: N802  # reads as the class it stands for
     n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]
 ) -> Recurrent:
     """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
@@ -164,7 +164,7 @@ def LSTM(  # noqa: N802
 
 
 @takes(*Options.__annotations__)
-def GRU(  # noqa: N802
+def GRU(  # noqa: N802  # reads as the class it stands for
     n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]
 ) -> Recurrent:
     """Gated recurrent unit: r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.

@@ -56,9 +56,8 @@ class Network(Named, Summarized, Holder, ABC):
     def dtype(self) -> Dtype | None:
         """The dtype of all parameters; None without any. Raises DtypeError if they differ."""
         dtypes = [owner[key].dtype for owner, key in self.slots.values()]
-        if not dtypes or dtypes.count(dtypes[0]) == len(
-            dtypes
-        ):  # by identity first, so that it takes no time
+        # By identity first, so that it takes no time.
+        if not dtypes or dtypes.count(dtypes[0]) == len(dtypes):
             return dtypes[0] if dtypes else None
         found = {array.dtype: path for path, array in self.params.items()}
         if len(found) > 1:

@@ -175,6 +175,7 @@ def _instead(other: object) -> str:
 
 
 @takes()
+# Reads as the class it stands for.
 def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N802
     """A symbolic input.
 
@@ -195,6 +196,7 @@ def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N
 
 
 @takes()
+# Reads as the class it stands for.
 def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
     """A symbolic state: what one step hands to the next; initially zeros, unless passed or learned.
 

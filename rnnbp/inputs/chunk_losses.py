@@ -106,9 +106,8 @@ class ChunkLosses:
         try:
             return self.loss.summed_in(y, target, mask, new, 1 / self.objective.total)
         except ValueError:
-            with counted_from(
-                self.problem.span(n).start
-            ):  # not around all, which would take longer
+            # Not around all, which would take longer.
+            with counted_from(self.problem.span(n).start):
                 raise
 
     def _chunk(self, y: Array, n: int) -> tuple[TargetLike, TargetLike]:

@@ -60,9 +60,8 @@ class Held:
             found = as_read("what was read from a file", found)
         if self.fresh:
             self._check(found, span)
-            found = (
-                found if found.base is None else found.copy()
-            )  # it may be a part of something larger
+            # It may be a part of something larger.
+            found = found if found.base is None else found.copy()
         return found
 
     def check_there(self) -> None:

@@ -49,8 +49,9 @@ def _as_graph(model: ModelLike) -> Graph:
 
 
 def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
-    """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError
-    without a dtype.
+    """The feature shape of x: as given, or as the model says.
+
+    Raises ShapeError, or TypeError without a dtype.
     """
     check_x_shape(caller, x_shape)
     shape = stated_shape(model) if x_shape is None else tuple(x_shape)

@@ -136,17 +136,14 @@ class Objective:
                 )
 
     def blocks(self) -> Iterator[slice]:
-        """The sequence in parts that do not depend on chunks, so that a sum over them has the same
-        bits.
-        """
+        """The sequence in parts that do not depend on chunks: a sum over them has the same bits."""
         steps, rows = self.problem.steps, self._rows()
         return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 
     def _rows(self) -> int:
         size = max((math.prod(part.shape) for part in self._parts), default=1)
-        small = any(
-            part.mapped or part.dtype.kind != "f" for part in self._parts
-        )  # symbols are copied to be looked at
+        # Symbols are copied to be looked at.
+        small = any(part.mapped or part.dtype.kind != "f" for part in self._parts)
         small = small or self.mask is not None  # weights add up alike from a file
         return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
 

@@ -21,8 +21,7 @@ from rnnbp.numerics import (
 )
 
 MOST = 2**44
-"""Elements of x, which may repeat by strides of 0: 2⁴⁷ bytes in float64, the most that a process
-can address."""
+"""Elements of x, which strides of 0 may repeat: 2⁴⁷ bytes in float64, the most of a process."""
 
 
 def check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:

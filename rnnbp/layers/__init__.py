@@ -1,5 +1,4 @@
-"""Layers: differentiable functions that know only themselves. See rnnbp.layers.base for the
-contract."""
+"""Layers: differentiable functions that know only themselves; contract in rnnbp.layers.base."""
 
 from rnnbp.layers.base import Layer
 from rnnbp.layers.concat import Concat

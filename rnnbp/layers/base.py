@@ -93,25 +93,20 @@ class Layer(Named, Summarized, Frozen):
     ``weight_<name>`` in a cell. Set by ``__init__``."""
     n_outputs: int = 1
     random: ClassVar[bool] = False
-    """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers
-    from."""
+    """True if ``forward`` draws random numbers, from a keyword ``context`` (rnnbp.rng.Context)."""
 
     view: bool = False
-    """True if the output shares the memory of the input; its delta then shares that of the
-    output's."""
+    """True if the output shares the input's memory; its delta then shares that of the output's."""
     part: ClassVar[bool] = False
     """True if the outputs are views of parts of the input, whose delta is an array of its own."""
     passes: ClassVar[bool] = False
-    """True if the deltas share the memory of the output's delta, but the output is an array of its
-    own."""
+    """True if the deltas share the memory of the output's, but the output is an array of its own."""
     spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)
-    """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, as multiples of
-    the output's size."""
+    """Temporary arrays, × the output's size: of ``forward``, ``backward_inputs``, ``backward_params``."""
     spare_flags: ClassVar[tuple[int, int, int]] = (0, 0, 0)
     """Bytes of temporary masks of the three methods, per element of the output."""
     typed: ClassVar[bool] = False
-    """True if ``forward`` takes a keyword ``dtype``, the model's, because its inputs do not have
-    it."""
+    """True if ``forward`` takes a keyword ``dtype``, the model's, which its inputs do not have."""
     symbols: ClassVar[bool] = False
     """True if inputs are integers, which have no gradient."""
 
@@ -134,9 +129,8 @@ class Layer(Named, Summarized, Frozen):
 
     @params.setter
     def params(self, given: dict[str, Array]) -> None:
-        found = (
-            given if isinstance(given, LayerParams) else LayerParams(given)
-        )  # another layer's own are shared
+        # Another layer's own are shared.
+        found = given if isinstance(given, LayerParams) else LayerParams(given)
         known = vars(self).setdefault("_params", found)
         if any(name not in found for name in known):
             raise TypeError(

@@ -103,9 +103,8 @@ class Convolution(Layer):
         forward = max(columns + padding - out, columns, out)
         inputs = max(columns + out - before, columns + padded)
         spare = buffered(rows * self.n_in * math.prod(counts))
-        turned = (
-            out if min(self.n_out, math.prod(counts)) > 1 else 0
-        )  # the deltas by channel, a copy
+        # The deltas by channel, a copy.
+        turned = out if min(self.n_out, math.prod(counts)) > 1 else 0
         return Scratch(rows * forward, rows * inputs + spare, rows * (columns + padding + turned))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
@@ -176,9 +175,8 @@ class Convolution(Layer):
         batch = math.prod(x.shape[: -self.axes - 1])
         channels_first = x.reshape(batch, *x.shape[-self.axes - 1 :]).swapaxes(0, 1)
         taps = self.windows.taps(self.windows.pad(channels_first), counts)
-        columns = np.empty(
-            (self.n_in, len(taps), batch, *counts), x.dtype
-        )  # stack alone would choose another order
+        # ``stack`` alone would choose another order.
+        columns = np.empty((self.n_in, len(taps), batch, *counts), x.dtype)
         return np.stack(taps, axis=1, out=columns).reshape(
             self.n_in * len(taps), batch * math.prod(counts)
         )

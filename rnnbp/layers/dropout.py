@@ -65,9 +65,8 @@ class Dropout(Layer):
         return Keeps(extras=tuple((shape, "bool") for shape in shapes if self.p))
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        size = (
-            buffered(rows * math.prod(shapes[0])) if self.p else 0
-        )  # of a mask that becomes floats
+        # Of a mask that becomes floats.
+        size = buffered(rows * math.prod(shapes[0])) if self.p else 0
         return Scratch(size, size)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:

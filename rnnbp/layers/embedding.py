@@ -81,9 +81,8 @@ class Embedding(Symbols):
             )
         if machine.chosen() and compiled.takes(dy):
             return {"weight": by_symbol.scattered(dy, x, self.n_symbols)}
-        x = np.array(
-            x
-        )  # it may be anybody's memory: what is looked at must not change before it is used
+        # It may be anybody's memory: what is looked at must not change before it is used.
+        x = np.array(x)
         self.check(x)
         ones = (np.ones(x.size, dy.dtype), x, np.arange(x.size + 1))
         which = sparse.csr_array(ones, shape=(x.size, self.n_symbols))

@@ -21,8 +21,7 @@ from rnnbp.support.nearest import hint
 from rnnbp.support.prepared import forget_holders
 
 Check: TypeAlias = Callable[[str, object], object]
-"""(what an error calls the option, its value) -> the value to store. Raises TypeError or
-ValueError."""
+"""(an option as errors call it, its value) -> the value to store; raises TypeError, ValueError."""
 
 PLAIN = (bool, int, float, str, tuple)
 """Types of attributes that ``keeps``, ``scratch`` and ``lower`` depend on; an array changes neither

@@ -90,9 +90,8 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
         raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")
-    array = (
-        given if type(given) is np.ndarray else np.asarray(given)
-    )  # a subclass may say anything of its shape
+    # A subclass may say anything of its shape.
+    array = given if type(given) is np.ndarray else np.asarray(given)
     if isinstance(owner, LayerParams) and array.shape != owner.shapes[key]:
         raise ShapeError(
             f"{path} has shape {array.shape}, its layer was built with {owner.shapes[key]}; "

@@ -175,9 +175,8 @@ class MaxPool(Pool):
             return replace(found, flags=(2 * out, 0, 0))
         if padded == before:
             return replace(found, inputs=out, flags=(2 * out, out, 0))
-        masks = (
-            out if out >= before else 0
-        )  # else less than what is padded, which is there after them
+        # Else less than what is padded, which is there after them.
+        masks = out if out >= before else 0
         return replace(found, inputs=padded + max(0, out - before), flags=(2 * out, masks, 0))
 
     def shares(self, saved: Saved, dy: Array) -> Iterator[Array]:

@@ -65,8 +65,7 @@ class Sliding:
         return tuple([d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)])
 
     def counts(self, layer: object, sizes: Shape) -> Shape:
-        """How many windows fit in axes of these sizes. Raises ShapeError if in one of them none
-        does."""
+        """How many windows fit in axes of these sizes. Raises ShapeError where none does."""
         padded = tuple(
             [n + before + after for n, (before, after) in zip(sizes, self.padding, strict=True)]
         )

@@ -18,8 +18,7 @@ from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_numb
 
 @final
 class CrossEntropy(Loss):
-    """Softmax and cross-entropy in one, on logits: ℓ = −Σ_c q_c log softmax(y)_c, derivative p Σq −
-    q.
+    """Softmax and cross-entropy on logits: ℓ = −Σ_c q_c log softmax(y)_c, derivative p Σq − q.
 
     With class weights v and smoothing ε (Szegedy et al. 2016, sec. 7), in PyTorch's form,
     q_c = (1 − ε) v_target [c = target] + ε v_c / K, and a target counts v_target in the
@@ -159,9 +158,8 @@ def _cure(t: Array, w: Array | None, k: int) -> str:
         )
     if counted.min() == 1 and counted.max() == k:
         return "labels count from 0: give target - 1"
-    if t.ndim < 2 or (
-        len(t) > 1 and (w is None or int((w > 0).sum(axis=0).max()) > 1)
-    ):  # there may be padding
+    # There may be padding.
+    if t.ndim < 2 or (len(t) > 1 and (w is None or int((w > 0).sum(axis=0).max()) > 1)):
         return "give padding weight 0"
     if counted.min() < 0:
         return "number the classes from 0, as np.unique(target, return_inverse=True)[1] does"
@@ -178,8 +176,7 @@ def _without(y: Array, w: Array) -> Array:
 def _softmax(
     y: Array, factors: Array, t: Array, hard: Array, p: Array
 ) -> tuple[Array, Array, Array]:
-    """(largest, Σ e to what is above the largest, what is above it at t (N,)) of the rows of y (N,
-    K).
+    """(largest, Σ e to what is above the largest, what is above it at t (N,)) of rows of y (N, K).
 
     Their softmax times ``factors``, less ``hard`` at t, goes to p. The largest is a real part: the
     derivative of the whole by it is zero.

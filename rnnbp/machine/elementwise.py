@@ -23,7 +23,7 @@ DELTA_SUM = Signature(
     "ptr %d", "i64 %ldd", "ptr %x", "i64 %ldx", "i64 %N", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo"
 )
 """Of functions that sum N deltas d (N, M), rows of ``ldd`` numbers, into o with rows of ``ldo``."""
-# ``scatter`` here, ``gradient`` and ``sums`` of products. One signature, though none but
+# ``scatter`` of symbol_code, ``gradient`` and ``sums`` of products. One signature, though none but
 # ``gradient`` uses all of it, lets their tasks stand in one table.
 
 

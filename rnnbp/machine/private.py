@@ -101,9 +101,8 @@ class Folder:
             raise UntrustedError(
                 f"{name} is open to other users (mode {stat.S_IMODE(found.st_mode):o})"
             )
-        if (
-            found.st_nlink != 1 and not forbidden & stat.S_IROTH
-        ):  # a secret has two while it is made
+        # A secret has two while it is made.
+        if found.st_nlink != 1 and not forbidden & stat.S_IROTH:
             raise UntrustedError(f"{name} has {found.st_nlink} names")
 
     def write(self, name: str, content: bytes, *, mode: int, replace: bool = True) -> None:

@@ -68,9 +68,8 @@ def _shares(line: str, mount: Path) -> Iterator[float]:
     group = PurePosixPath(*(name for name in PurePosixPath(path).parts if name not in ("/", "..")))
     for base in bases:
         for folder in (group, *group.parents):
-            with suppress(
-                OSError, ValueError, ZeroDivisionError
-            ):  # a container sees its own groups alone
+            # A container sees its own groups alone.
+            with suppress(OSError, ValueError, ZeroDivisionError):
                 share = read(base / folder)
                 if share is not None:
                     yield share

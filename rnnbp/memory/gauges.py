@@ -16,7 +16,7 @@ from rnnbp.support import forks
 try:
     import resource
 except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # looked at before each use
 
 
 class Block:

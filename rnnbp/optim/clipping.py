@@ -133,9 +133,8 @@ def _writable(place: str, grads: Mapping[str, Array]) -> tuple[list[Array], list
             raise ValueError(
                 f"{place}: gradient {name!r} is read-only and is clipped in place; give a copy"
             )
-    arrays = list(
-        {(address(g), g.shape, g.strides): g for g in grads.values()}.values()
-    )  # two may be views of one
+    # Two may be views of one.
+    arrays = list({(address(g), g.shape, g.strides): g for g in grads.values()}.values())
     found = extents(arrays)
     if any(math.isnan(extent.largest) for extent in found):
         name, bad = next(

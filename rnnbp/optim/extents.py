@@ -27,9 +27,8 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
     """The extent of each array: in one pass of machine code, or without allocating if finite."""
     found: dict[int, Extent] = {}
     if machine.chosen():
-        if (
-            arrays and isinstance(arrays[0], np.ndarray) and compiled.takes(*arrays)
-        ):  # mostly, and sooner done
+        # Mostly, and sooner done.
+        if arrays and isinstance(arrays[0], np.ndarray) and compiled.takes(*arrays):
             return [_measured(*each) for each in compiled.extents(arrays)]
         taken: dict[Dtype, list[int]] = {}
         for k, a in enumerate(arrays):
@@ -42,9 +41,8 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
 
 
 def _measured(largest: float, squares: float) -> Extent:
-    return Extent(
-        math.nan if largest == math.inf or squares != squares else largest, squares
-    )  # NaN is not itself
+    # NaN is not itself.
+    return Extent(math.nan if largest == math.inf or squares != squares else largest, squares)
 
 
 def _extent(g: Array) -> Extent:

@@ -9,9 +9,7 @@ from rnnbp.numerics import flag, real_number, shown
 
 Value: TypeAlias = float | bool
 Check: TypeAlias = Callable[[str, object], Value]
-"""Of an option: from its name in errors and what was given, the value. Raises TypeError or
-ValueError.
-"""
+"""(an option as errors call it, what was given) -> the value; raises TypeError, ValueError."""
 
 
 def share(name: str, value: object) -> float:

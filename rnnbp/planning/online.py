@@ -33,7 +33,6 @@ def _one_tape(sizes: Sizes, length: int) -> int:
     """Bytes that are held with one tape and no slot, however many chunks there are."""
     held = sizes.gradients(0, parted=True)
     held += sizes.live_states + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
-    held += tables.of_all(
-        sizes, 2 * length - 1, length
-    )  # the last chunk, which may be shorter, has its own
+    # The last chunk, which may be shorter, has its own.
+    held += tables.of_all(sizes, 2 * length - 1, length)
     return held + sizes.objects.fixed(WAYS) + sizes.objects.held(length, tapes=1)

@@ -22,14 +22,12 @@ from rnnbp.support.prepared import Remembered
 Key: TypeAlias = tuple[object, ...]
 
 _answers = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Recent(16))
-"""By model and the other fields of its sizes, the answers given so far: training asks for them at
-every update.
-"""
+"""By model and other fields of sizes, the answers given so far: training asks at every update."""
 
 
 @dataclass(frozen=True)
 class Sizes(ValueSizes):
-    """The same, as bytes of what a schedule's actions on chunks hold and need.
+    """The bytes that a schedule's actions on chunks hold and need; arguments as of ``ValueSizes``.
 
     Raises TypeError where a layer does not declare what it keeps.
     """
@@ -41,9 +39,7 @@ class Sizes(ValueSizes):
 
     @property
     def objects(self) -> Objects:
-        """Estimates of what Python's own objects take; not kept, for it would keep these sizes and
-        their model.
-        """
+        """Estimates of what Python's own objects take; not kept, for it would keep the model."""
         return Objects(self)
 
     @once
@@ -81,9 +77,7 @@ class Sizes(ValueSizes):
 
     @once
     def tables(self, length: int) -> int:
-        """Tables of kernels' tasks that the first Backward of a chunk of this many steps makes, and
-        that stay.
-        """
+        """Tables of kernels' tasks, which stay, made by the first Backward of a chunk this long."""
         return tables.backward(self, length)
 
     def gradients(self, steps: int, *, parted: bool) -> int:
@@ -141,9 +135,7 @@ class Sizes(ValueSizes):
         return self.value(self.model.outputs[0], steps) if self.loss_whole else 0
 
     def whole_loss(self, steps: int) -> int:
-        """What a call of a loss of all steps at once needs as well as y: dy, and its temporary
-        arrays.
-        """
+        """What a call of a loss of all steps needs as well as y: dy, and its temporary arrays."""
         spare = math.ceil(self.all_outputs(steps) * self.loss_spare)
         return self.all_outputs(steps) + spare + steps * self.target_bytes
 

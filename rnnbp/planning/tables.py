@@ -1,5 +1,4 @@
-"""Bytes of the tables of kernels' tasks: each is made where it is first needed, and stays for the
-run.
+"""Bytes of the tables of kernels' tasks: each is made when first needed, and stays for the run.
 
 Those of backward, and of what runs only there, come with the first Backward of a chunk of their
 length.
@@ -30,9 +29,7 @@ def forward(sizes: Sizes, length: int) -> int:
 
 
 def backward(sizes: Sizes, length: int) -> int:
-    """Tables that the first Backward of a chunk of ``length`` steps makes; the tail runs forward in
-    it too.
-    """
+    """Tables that the first Backward of ``length`` steps makes; the tail runs forward in it too."""
     both = [*sizes.model.nodes, *(() if sizes.loss_whole else sizes.parts.tail)]
     cells = [part.task_bytes(length)[0] for part in sizes.cells.values()]
     return sum(cells) + sum(job(sizes, node, length) for node in both if node.number in sizes.dense)

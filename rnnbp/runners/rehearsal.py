@@ -14,8 +14,7 @@ from typing import TypeAlias
 from rnnbp.runners.heap import Block
 
 StateDeltas: TypeAlias = Sequence[Block | None]
-"""The deltas of a state, in one block or one for each array; none where no later step has made any.
-"""
+"""The deltas of a state, in one block or one for each array; none where no later step made any."""
 Tables: TypeAlias = Callable[[int, int], None]
 """Takes the bytes of a table of tasks, which stays, and the temporary bytes of making it."""
 

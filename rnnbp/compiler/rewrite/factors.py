@@ -32,8 +32,7 @@ def gathered(code: Code, moving: set[int]) -> Code:
         else:
             (other,) = (v for v in inner.args if v != moved[0])
             factor = maker.make("mul", other, a)
-        return maker.put(
-            Op("mul", (moved[0], factor), op.outs)
-        )  # under its number, for the next product
+        # Under its number, for the next product.
+        return maker.put(Op("mul", (moved[0], factor), op.outs))
 
     return code.rewrite(change)

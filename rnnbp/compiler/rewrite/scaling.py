@@ -82,9 +82,8 @@ def scaled_tanh(code: Code) -> Code:
         negative = _times(code.made[op.out].args[0], -1.0, code, users, maker)
         if negative is None:
             return None
-        return maker.put(
-            Op("sigmoid", (negative,), op.outs, NEGATIVE)
-        )  # under the number that the backward code knows
+        # Under the number that the backward code knows.
+        return maker.put(Op("sigmoid", (negative,), op.outs, NEGATIVE))
 
     return code.rewrite(change)
 

@@ -46,8 +46,7 @@ from rnnbp.support.aside import aside
 from rnnbp.support.lazy import cached
 
 PATIENCE = barrier.SPINS + 2500
-"""Looks for a next job before a thread goes to sleep; after SPINS each look offers the core first.
-"""
+"""Looks for a next job before a thread goes to sleep; after SPINS each offers the core first."""
 # The 2,500 offers take 0.3 to 2 µs each, so this is one to some milliseconds. Too few: Python takes
 # about 0.1 ms between the chunks of a run; a thread that falls asleep in it has to be woken, which
 # takes 20 µs (median on a Xeon), and is not waited for where it could be. Too many: idle threads

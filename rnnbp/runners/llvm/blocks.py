@@ -26,8 +26,7 @@ WIDE, NARROW = (6, 4), (6, 2)
 # there.
 
 TURNS = 4
-"""Values of k in one turn of the loop over packed weights, so that counting takes a smaller share.
-"""
+"""Values of k in one turn of the loop over packed weights, so that counting takes a small share."""
 # Counting is an addition, a comparison and a jump for what may be 6 multiplications, where a block
 # has one vector. Measured on a Xeon: 1, 2 and 4 are equal for whole blocks, 8 makes large products
 # up to three times as slow. Not in ragged blocks, where loads of memory take longer than counting.

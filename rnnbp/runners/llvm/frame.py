@@ -30,8 +30,7 @@ _ROWS = (
     "  %own = sub i64 %b1, %b0",
     "  %all = select i1 %together, i64 %B, i64 %own",
 )
-"""Rows of a thread: ``own`` of them for pointwise operations; for products ``all``, from ``r0`` on.
-"""
+"""Rows of a thread: ``own`` of them for pointwise operations; for products ``all``, from ``r0``."""
 # Pointwise operations go by rows also where products go by columns: a row's features lie together,
 # and layer norm and softmax need all of them.
 

@@ -27,8 +27,7 @@ from rnnbp.runners.workspace import Workspace
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
 READING = 2**19
-"""Bytes of weights that take longer to read than to be multiplied by a row and for threads to meet.
-"""
+"""Bytes of weights that take longer to read than to multiply by a row and for threads to meet."""
 
 
 @final
