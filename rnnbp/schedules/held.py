@@ -26,7 +26,7 @@ class IllegalError(Exception):
 
 
 @final
-class Held:
+class EngineState:
     """The engine's state, on sets of chunk numbers; one method for each kind of action.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rnnbp.actions import TIERS, Action
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
-from rnnbp.schedules.held import Held, IllegalError
+from rnnbp.schedules.held import EngineState, IllegalError
 from rnnbp.support.printing import as_text
 from rnnbp.wording.arguments import takes
 
@@ -86,7 +86,7 @@ def simulate(
     total = found * chunk if steps is None else steps
     lengths = [min(chunk, total - n * chunk) for n in range(found)]
     slotted = {"slots": slots, "ram slots": ram, "disk slots": disk}
-    held = Held(lengths, {**slotted, "tapes": tapes, "thin tapes": thin_tapes})
+    held = EngineState(lengths, {**slotted, "tapes": tapes, "thin tapes": thin_tapes})
     counts = _run(held, resolve(schedule, found))
     _check_end(held)
     return _result(held, counts)
@@ -104,7 +104,7 @@ def _chunks_of(schedule: ScheduleLike, steps: int | None, chunk: int) -> int:
     return found
 
 
-def _run(held: Held, actions: Iterable[Action]) -> dict[str, int]:
+def _run(held: EngineState, actions: Iterable[Action]) -> dict[str, int]:
     """Do all actions. Returns how often each occurs. Raises ScheduleError for an illegal one."""
     chunks, counts = len(held.lengths), Counter[type]()
     for number, action in enumerate(actions):
@@ -125,7 +125,7 @@ def _run(held: Held, actions: Iterable[Action]) -> dict[str, int]:
     return {kind.__name__: count for kind, count in counts.items()}
 
 
-def _check_end(held: Held) -> None:
+def _check_end(held: EngineState) -> None:
     """Raise ScheduleError for an early end, and for what is held still."""
     if held.left:
         raise ScheduleError(f"the schedule ends early: chunk {held.left - 1} has not gone backward")
@@ -134,7 +134,7 @@ def _check_end(held: Held) -> None:
         raise ScheduleError(f"the schedule leaks: slots {sorted(held.slots)}, {tapes} are held")
 
 
-def _result(held: Held, counts: dict[str, int]) -> Simulation:
+def _result(held: EngineState, counts: dict[str, int]) -> Simulation:
     return Simulation(
         len(held.lengths),
         held.peaks["slots"],
