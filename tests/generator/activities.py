@@ -62,7 +62,8 @@ def new_shapes(draw: Draw, place: Path) -> None:
     """One model, called with shapes that it has not met."""
     for _ in range(10):
         x = numbers(draw, draw.integer(1, 300), draw.integer(1, 40), 5)
-        work = draw.pick([rb.bptt, rb.bptt, rb.evaluate])
+        works: list[Callable[..., object]] = [rb.bptt, rb.bptt, rb.evaluate]
+        work = draw.pick(works)
         work(KEPT, x, x, MSE)
         rb.predict(KEPT, x)
 
@@ -71,7 +72,8 @@ def new_features(draw: Draw, place: Path) -> None:
     """New models, of sizes that no other has."""
     for _ in range(3):
         n, units = draw.integer(1, 90), draw.integer(1, 90)
-        cell = draw.pick([rb.LSTM, rb.GRU, rb.RNN])
+        cells: list[Callable[..., rb.Recurrent]] = [rb.LSTM, rb.GRU, rb.RNN]
+        cell = draw.pick(cells)
         model = rb.Sequential(cell(n, units, rng=0), rb.LayerNorm(units), rb.Dense(units, n, rng=1))
         x = numbers(draw, draw.integer(1, 20), draw.integer(1, 9), n)
         rb.bptt(model, x, x, MSE, checkpoint=draw.pick(["all", "sqrt"]))
@@ -85,7 +87,7 @@ def planned(draw: Draw, place: Path) -> None:
         draw.integer(60_000, 2_000_000),
     )
     model = draw.pick([KEPT, rb.Sequential(rb.GRU(5, draw.integer(2, 40), rng=0))])
-    options = {"steps": steps, "batch": batch, "dx": False}
+    options: dict[str, Any] = {"steps": steps, "batch": batch, "dx": False}
     loss = lambda y, _: (float(y.sum()), np.ones_like(y))  # noqa: E731  # one line of a case
     plan = rb.plan(model, loss, budget=budget, disk=draw.pick([None, "9 MB"]), **options)
     rb.forecast(model, loss, checkpoint="sqrt", **options)
@@ -99,8 +101,9 @@ def trained(draw: Draw, place: Path) -> None:
     data = numbers(draw, rows, steps, 5)
     mask = np.arange(steps) < np.array([draw.integer(1, steps) for _ in range(rows)])[:, None]
     source = rb.Sequences(data, data, batch_size=draw.integer(1, 5), mask=draw.pick([None, mask]))
-    model = rb.Sequential(rb.RNN(5, draw.integer(2, 20), rng=0), rb.Dropout(0.2))
-    model = rb.Sequential(model, rb.Dense(model.output_shapes((5,))[0][0], 5, rng=1))
+    units = draw.integer(2, 20)
+    model = rb.Sequential(rb.RNN(5, units, rng=0), rb.Dropout(0.2))
+    model = rb.Sequential(model, rb.Dense(units, 5, rng=1))
     at = draw.integer(1, 12)
 
     def callback(event: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,10 @@ def check_bytes(case: Case) -> None:
     for backend in [*case.backends, rb.Backend("interpreter")]:
         for name, schedule in {"all": "all", **case.schedules, **case.rebuilding}.items():
             what = f"{backend}, {name}"
-            told = _check_measured(what, lambda b=backend, s=schedule: case.run(b, s))
+            told = _check_measured(what, partial(case.run, backend, schedule))
             if not UNTOLD & case.options.keys() and case.model.dtype is not None:
                 _check_forecast(what, case, backend, schedule, told)
-        _check_measured(f"{backend}, streamed", lambda b=backend: _streamed(case, b))
+        _check_measured(f"{backend}, streamed", partial(_streamed, case, backend))
 
 
 def _check_measured(what: str, run: Callable[[], Any]) -> int:

@@ -58,12 +58,13 @@ class CellMaker:
         self.kinds = [*KINDS, "own"] if own else KINDS
         self.seed, self.made = 0, list[rb.Dense]()
         self.x = rb.Input(() if symbols else self.size() if n_in is None else n_in)
-        self.states = [rb.State(self.size()) for _ in range(draw.integer(1, 3))]
+        self.states: list[Any] = [rb.State(self.size()) for _ in range(draw.integer(1, 3))]
         first = [self.x]
         if symbols or products:
             make = self.vectors if symbols else self.product
             first = [make() for _ in range(draw.integer(1, 2))]
-        self.first, self.pool = first[0], [*first, *self.states]
+        self.first: Any = first[0]
+        self.pool = [*first, *self.states]
 
     def size(self) -> int:
         return self.draw.pick(self.sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +41,8 @@ class ModelMaker:
         portable: bool = False,
     ) -> None:
         self.draw, self.sizes, self.dtype, self.portable = draw, sizes, dtype, portable
-        self.seed, self.embedding = 100, None
+        self.seed = 100
+        self.embedding: rb.Embedding | None = None
         self.front = draw.pick(["none", "Embedding"] if portable else FRONTS)
         self.symbols = self.front in ("Embedding", "OneHot", "cell")
 
@@ -57,17 +59,16 @@ class ModelMaker:
         x = rb.Input(() if self.symbols else self.size())
         v = self._front(x)
         if self.front in ("Embedding", "OneHot") and not self.portable and self.draw.chance():
-            v = self._own_cell(v.shape[0], products=True)(
-                v
-            )  # looked up by symbol, where there are few
+            # looked up by symbol, where there are few
+            v = self._own_cell(v.shape[0], products=True)(v)
         for _ in range(self.draw.integer(1, 3)):
             v = self._block(v)
         return rb.Graph(x, self._head(v))
 
     def _front(self, x: Any) -> Any:
         if self.front == "Embedding":
-            self.embedding = rb.Embedding(SYMBOLS, self.size(), **self.options())
-            return self.embedding(x)
+            self.embedding = found = rb.Embedding(SYMBOLS, self.size(), **self.options())
+            return found(x)
         if self.front == "OneHot":
             return rb.OneHot(SYMBOLS)(x)
         if self.front == "cell":
@@ -125,9 +126,8 @@ class ModelMaker:
         if self.draw.chance():
             size = self.size()
             a, b = (self.recurrent(n, size)[0](v) for _ in range(2))
-            return self.draw.pick([lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - b])(
-                a, b
-            )
+            join = self.draw.pick([operator.add, operator.mul, operator.sub])
+            return join(a, b)
         branches = [self.recurrent(n) for _ in range(self.draw.integer(2, 3))]
         return rb.Concat(*(size for _, size in branches))(*(branch(v) for branch, _ in branches))
 

@@ -22,7 +22,7 @@ class Sine(rb.Layer):
     def __init__(self) -> None:
         self.params = {}
 
-    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:  # type: ignore[override]
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:
         return np.sin(x), (x,)
 
     def backward_inputs(self, saved: tuple[Array, ...], dy: Array) -> tuple[Array, ...]:
@@ -43,7 +43,7 @@ class Tilt(rb.Layer):
     def __init__(self, n: int, dtype: str, rng: int) -> None:
         self.params = {"tilt": generator(rng).normal(size=n).astype(dtype)}
 
-    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:  # type: ignore[override]
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:
         return x * self.params["tilt"], (x,)
 
     def backward_inputs(self, saved: tuple[Array, ...], dy: Array) -> tuple[Array, ...]:
@@ -71,7 +71,7 @@ class Fork(rb.Layer):
     def __init__(self) -> None:
         self.params = {}
 
-    def forward(self, x: Array) -> tuple[Any, tuple[Array, ...]]:  # type: ignore[override]
+    def forward(self, x: Array) -> tuple[Any, tuple[Array, ...]]:
         return (x + 0, x * x), (x,)
 
     def backward_inputs(self, saved: tuple[Array, ...], dy: Any) -> tuple[Array, ...]:
@@ -97,7 +97,7 @@ class Alarm(rb.Layer):
     def __init__(self) -> None:
         self.params = {}
 
-    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:  # type: ignore[override]
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:
         self.ring()
         return x + 0, ()
 

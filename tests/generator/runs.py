@@ -74,7 +74,7 @@ def case_of(draw: Draw, *, large: bool = False, wild: bool = False, portable: bo
         else (draw.integer(1, 12), draw.integer(1, 4))
     )
     data = generator(draw.integer(0, 10**6))
-    shape = () if maker.symbols else model.input_shapes[0]
+    shape: Any = () if maker.symbols else model.input_shapes[0]
     x = (
         data.integers(0, SYMBOLS, (steps, batch))
         if maker.symbols
@@ -83,7 +83,7 @@ def case_of(draw: Draw, *, large: bool = False, wild: bool = False, portable: bo
     if wild:
         for array in model.params.values():
             array *= np.dtype(dtype).type(1e200 if dtype == "float64" else 1e30)
-    (out,) = model.output_shapes(shape)
+    out: Any = model.output_shapes(shape)[0]
     loss, target = _loss(draw, data, (steps, batch, *out), dtype, wild=wild)
     options = _options(draw, model, data, steps, batch, dtype) | {"seed": draw.integer(0, 99)}
     if loss is half_square:
