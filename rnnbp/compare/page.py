@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from rnnbp.compare.row_texts import HEADER, LEFT, left_out_lines, row_cells, shown
+from rnnbp.compare.row_texts import HEADER, LEFT, left_out_lines, row_cells, same_runs, shown
 from rnnbp.compare.table import Comparison
 
 STYLE = """
@@ -39,7 +39,8 @@ WORDS = {
     "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
     "full caching": (
         "every chunk is run once, and its tape kept until its deltas are done. Times are "
-        "ratios to its."
+        "ratios to its, in the chunks that are named above: by default 32 steps, as bptt has them. "
+        "A ratio below 1 is of a run that is faster than that, mostly because its chunks are longer."
     ),
     "budget": (
         "percent of the bytes of full caching. Each schedule has the parameters and, unless "
@@ -53,9 +54,9 @@ WORDS = {
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
     "forecast, time": (
         "seconds over those of full caching: predicted from the measured costs of actions; "
-        "and measured, the median of runs in alternation with full caching, which against "
-        "itself shows how far the machine wavers. Schedules are worked out before the clock "
-        "starts; those that come to the same actions are run once for all."
+        "and measured, the median of runs in alternation with full caching, whose own is 1. "
+        "Schedules are worked out before the clock starts; those that come to the same actions "
+        "are run once for all, and their rows say so."
     ),
     "gradients": (
         "compared with those of full caching in chunks of the same length: the same bits, or "
@@ -117,8 +118,8 @@ def _picture(name: str, data: bytes) -> str:
 
 def _table(comparison: Comparison) -> str:
     lines, before = [_line("th", HEADER)], None
-    for row in comparison.rows:
-        lines.append(_line("td", row_cells(row), first=row.share != before))
+    for row, same_as in zip(comparison.rows, same_runs(comparison.rows), strict=True):
+        lines.append(_line("td", row_cells(row, same_as), first=row.share != before))
         before = row.share
     return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
 

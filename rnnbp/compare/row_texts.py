@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rnnbp.compare.choices import Key
 from rnnbp.compare.rows import SLOWEST, LeftOut, Row
 
 UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
@@ -14,13 +17,18 @@ HEADER = (
 LEFT = (1, 2, 10)
 """Of those, the columns of words."""
 
+SAME = "the same run as"
 
-def row_cells(row: Row) -> tuple[str, ...]:
-    """A row as text, one for each of ``HEADER``; forecast and time are ratios to full caching."""
+
+def row_cells(row: Row, same_as: str = "") -> tuple[str, ...]:
+    """A row as text, one for each of ``HEADER``; forecast and time are ratios to full caching.
+
+    ``same_as``: the schedule above it that comes to the same run, or "".
+    """
     found = row.measured
     return (
         f"{row.share:g} %",
-        row.choice.name,
+        f"{row.choice.name}, {SAME} {same_as}" if same_as else row.choice.name,
         row.choice.parameters,
         f"{row.choice.chunk}",
         shown(found.stats.peak_bytes),
@@ -31,6 +39,13 @@ def row_cells(row: Row) -> tuple[str, ...]:
         f"{found.ratio:.2f}",
         "same bits" if found.same_bits else f"within {found.error_at_chunk:.0e}",
     )
+
+
+def same_runs(rows: Sequence[Row]) -> list[str]:
+    """For each row, the first schedule of its budget that comes to the same run; "" if it is it."""
+    first: dict[tuple[float, Key], str] = {}
+    names = [first.setdefault((row.share, row.choice.key), row.choice.name) for row in rows]
+    return ["" if name == row.choice.name else name for name, row in zip(names, rows, strict=True)]
 
 
 def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:

@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rnnbp.compare.row_texts import HEADER, LEFT, left_out_lines, row_cells, shown
 from rnnbp.compare.rows import LeftOut, Row
+from rnnbp.compare.table_text import text_lines
 from rnnbp.storage import JSON
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import bytes_text, counted, safe, titled
@@ -70,25 +70,4 @@ class Comparison:
     @printable
     def __str__(self) -> str:
         """The rows in columns, then what was left out, then what the columns mean."""
-        cells = [HEADER, *(row_cells(row) for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join(
-                text.ljust(width) if k in LEFT else text.rjust(width)
-                for k, (text, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in cells
-        ]
-        return "\n".join([*lines, *left_out_lines(self.left_out), "", *self._legend()])
-
-    def _legend(self) -> list[str]:
-        """What the columns are, in which units."""
-        cached = self.reference.measured
-        return [
-            f"budget: of arrays, in percent of the {shown(cached.stats.peak_bytes)} that full "
-            f"caching holds; Python's objects come on top, for which a budget of plan leaves room.",
-            "bytes: the most that arrays took at once; traced: the same with Python's objects, by "
-            "tracemalloc.",
-            "rerun, rebuilt: steps. forecast, time: times as long as full caching, which took "
-            f"{cached.seconds:.3g} s.",
-        ]
+        return "\n".join(text_lines(self.reference, self.rows, self.left_out))
