@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Loss
-from rnnbp.losses.outputs import Scalar, check_outputs, sum_of
+from rnnbp.losses.outputs import Scalar, check_outputs, mask_of_known, sum_of
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, cast
 
@@ -88,7 +88,8 @@ class Elementwise(Loss):
             t = np.where(w > 0, t, t.dtype.type(0))
         if (bad := first_bad(t)) is not None:
             raise NonFiniteError(
-                f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0"
+                f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0, "
+                f"{mask_of_known(t, bad)}"
             )
         self._check_range(t)
         return t, w

@@ -14,6 +14,10 @@ Scalar: TypeAlias = Any  # float, but for gradcheck, and callers compare it as o
 """A float; a complex number for complex outputs, which gradcheck uses."""
 
 
+LEAD = 2
+"""Axes of a target before its features, (T, B)."""
+
+
 def check_outputs(loss: object, y: Like) -> Array:
     y = plain("outputs", y, loss)
     if y.dtype not in (np.float32, np.float64, np.complex128):
@@ -46,6 +50,21 @@ def check_weightless(who: object, dy: object, weights: Like | None) -> None:
 def first_true(bad: Array) -> tuple[int, ...] | None:
     """The index of the first True."""
     return tuple(np.argwhere(bad)[0].tolist()) if bad.any() else None
+
+
+def mask_of_known(target: Array, at: tuple[int, ...] = ()) -> str:
+    """The cure for a target (T, B, ...) that is not finite, at ``at``: the mask that leaves it out.
+
+    The mask is written so that it is right for batch-first arrays too.
+    """
+    features = target.ndim - LEAD
+    axes = "-1" if features == 1 else f"{tuple(range(-features, 0))}"
+    every = f".all(axis={axes})" if features > 0 else ""
+    some = len(at) > LEAD and np.isfinite(target[at[:LEAD]]).any()
+    return (
+        f"mask=np.isfinite(target){every} in Sequences, Windows or bptt"
+        + "; help('rnnbp.losses') has a loss of the known elements of a step" * bool(some)
+    )
 
 
 def sum_of(losses: Array) -> Scalar:

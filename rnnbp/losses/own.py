@@ -41,6 +41,8 @@ class Own(Loss):
     reads_target = False
     assumed: ClassVar[float] = Loss.spare
     """Temporary arrays, in sizes of y, of a function that declares none."""
+    unknown: ClassVar[str] = "; or leave it out in your loss"
+    """What else to do about steps whose target is not known."""
     returns: ClassVar[str] = "(value, dy)"
     """What the function returns, as errors say it."""
 

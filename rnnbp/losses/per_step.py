@@ -50,6 +50,7 @@ class PerStep(Own):
     0.95
     """
 
+    unknown = "; a value of 0 in its place would count in the mean"
     returns = "(values, dy)"
 
     def __init__(self, function: LossFunction) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.checks.arrays import plain
-from rnnbp.losses.outputs import Scalar, first_true
+from rnnbp.losses.outputs import Scalar, first_true, mask_of_known
 from rnnbp.losses.own import Own
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
+from rnnbp.support.callers import outside
 
 
 def fitting(who: object, returned: object, y: Array) -> Array:
@@ -28,14 +31,12 @@ def not_finite(
     loss: Own, dy: Array, at: tuple[int, ...], target: object, weights: object, start: int
 ) -> ValueError:
     """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
-    place, why = [start + at[0], *at[1:]], target_not_finite(target, weights, start)
-    return ValueError(
-        f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}"
-    )
+    place, why = [start + at[0], *at[1:]], why_not(loss, target, weights, start)
+    return ValueError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why}")
 
 
 def derivative(
-    who: object, dy: object, y: Array, target: Like | None = None, weights: Like | None = None
+    who: Own, dy: object, y: Array, target: Like | None = None, weights: Like | None = None
 ) -> Array:
     """As ``fitting``; raises ValueError too if dy is not finite although y is. The target and the
     weights say why.
@@ -44,13 +45,13 @@ def derivative(
     if (at := first_bad(found)) is not None and first_bad(y) is None:
         raise ValueError(
             f"{who} returned dy = {found[at]} at {list(at)}; it must be "
-            f"finite{why_not(target, weights)}"
+            f"finite{why_not(who, target, weights) or ': mask steps without a target'}"
         )
     return found
 
 
-def why_not(target: object, weights: object = None, start: int = 0) -> str:
-    """Why a loss is not finite: a target that counts is not finite, or else steps need a mask.
+def why_not(loss: Own, target: object, weights: object = None, start: int = 0) -> str:
+    """Why a loss is not finite, if a target that counts is not, and the cures; "" else.
 
     Args:
         target: (L, B, ...).
@@ -58,7 +59,13 @@ def why_not(target: object, weights: object = None, start: int = 0) -> str:
         start: the number of their first step.
     """
     found = target_not_finite(target, weights, start)
-    return f": {found}" if found else ": mask steps without a target"
+    return f": {found}{loss.unknown}" if found else ""
+
+
+def warn_of_target(loss: Own, value: Scalar, target: object, weights: object, start: int) -> None:
+    """Warn of a value that is not finite, if a target that counts is not."""
+    if why := why_not(loss, target, weights, start):
+        warnings.warn(f"{loss.name} returned {value}{why}", UserWarning, stacklevel=outside())
 
 
 def target_not_finite(target: object, weights: object = None, start: int = 0) -> str:
@@ -72,8 +79,8 @@ def target_not_finite(target: object, weights: object = None, start: int = 0) ->
         return ""
     place = [start + at[0], *at[1:]] if at else []
     return (
-        f"the target is {target[at]} at {place}; give that step weight 0 by a mask, or leave it "
-        "out in your loss"
+        f"the target is {target[at]} at {place}; give that step weight 0, "
+        f"{mask_of_known(target, at)}"
     )
 
 

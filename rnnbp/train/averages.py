@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from rnnbp.losses.outputs import mask_of_known
+from rnnbp.losses.returned import target_not_finite
 from rnnbp.numerics import Array
 from rnnbp.storage import JSON
+from rnnbp.support.callers import outside
 from rnnbp.train.metric_values import Values
 
 
@@ -48,7 +52,10 @@ class Averages:
                 np.ones(len(sums)) if mask is None else np.asarray(mask, np.float64).reshape(-1)
             )
             sums[weights == 0] = 0  # they may be NaN
-            self._sums[k] += float(sums @ weights)
+            total = float(sums @ weights)
+            if not math.isfinite(total) or metric.kind == "accuracy":  # where NaN is a wrong class
+                _warn_of_target(metric.name, target, mask)
+            self._sums[k] += total
             self._weights[k] += float(weights.sum()) * rows.shape[1]
 
     def values(self, prefix: str = "") -> dict[str, float]:
@@ -59,6 +66,17 @@ class Averages:
             for metric, total, weight in found
             if weight > 0
         }
+
+
+def _warn_of_target(name: str, target: Array | None, mask: Array | None) -> None:
+    """Warn of a metric that has a target that is not finite, and has weight."""
+    if target is not None and target_not_finite(target, mask):
+        warnings.warn(
+            f"metric {name}: the target is not finite at steps that count, so that the mean says "
+            f"nothing; give them weight 0, {mask_of_known(target)}",
+            UserWarning,
+            stacklevel=outside(),
+        )
 
 
 def in_json(found: Mapping[str, JSON]) -> dict[str, JSON]:
