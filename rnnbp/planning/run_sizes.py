@@ -7,6 +7,8 @@ import math
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.series import Series
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import needs_of
 from rnnbp.numerics import Shape, lies
@@ -22,14 +24,28 @@ def sizes_of_run(objective: Objective, *, dx: bool, return_y: bool) -> Sizes:
         dx: whether the gradient by x is kept.
         return_y: whether y of all steps is kept.
     """
-    problem, x, loss = objective.problem, objective.problem.x, objective.loss
+    given = objective.target, objective.mask
+    return sizes_of_problem(objective.problem, objective.loss, *given, dx=dx, return_y=return_y)
+
+
+def sizes_of_problem(
+    problem: Problem,
+    loss: Loss,
+    target: Series | None,
+    mask: Series | None,
+    *,
+    dx: bool,
+    return_y: bool = False,
+) -> Sizes:
+    """``sizes_of_run`` from the parts of it, whose values are not looked at."""
+    x = problem.x
     plain = isinstance(x, Held) and x.array is not None and lies(x.array)
-    masked = objective.mask is not None
-    given = objective.mask if masked else objective.target
+    masked = mask is not None
+    given = mask if masked else target
     spread = masked and len(problem.output_shape) > 1  # to all rows of a step, which copies it
     recast = spread or (given is not None and given.dtype != problem.dtype)
     spare, rows = needs_of(loss, problem.dtype, masked=masked, recast=recast)
-    read = objective.read_anew
+    read = [part for part in (target, mask) if part is not None and part.fresh]
     return Sizes(
         problem.model,
         problem.x_shape,

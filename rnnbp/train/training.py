@@ -16,6 +16,7 @@ from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
 from rnnbp.support import late_bars
 from rnnbp.support.callers import outside
+from rnnbp.train.ahead import check_ahead
 from rnnbp.train.anew import begins_anew
 from rnnbp.train.assigning import exchange
 from rnnbp.train.data import Sequences
@@ -241,6 +242,8 @@ class Training:
                 f"Trainer.fit: the run stands at batch {self.at.index} of an epoch, and the data "
                 f"have {batches}; give it the same data"
             )
+        if self.update.bounded:
+            check_ahead(data, self.at.epoch, self.update.check_fits)
         self.folder.claim()
         self.known.compare(data, self.options.validation)
         self._count_from_here()

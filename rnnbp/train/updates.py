@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rnnbp.bptt import bptt
+from rnnbp.bptt.beforehand import check_fits
 from rnnbp.bptt.calibration import known_costs
 from rnnbp.bptt.known_plans import for_batch
 from rnnbp.bptt.results import Gradients
@@ -18,6 +21,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.inputs.states import States
 from rnnbp.ledger import arrays_in
+from rnnbp.losses.as_loss import as_loss
 from rnnbp.losses.base import NoWeightError
 from rnnbp.losses.no_loss import NoLoss
 from rnnbp.numerics import Array, real_number, shown
@@ -25,7 +29,7 @@ from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.extents import Extent
 from rnnbp.optim.rates import called
-from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
+from rnnbp.planning.budget import BudgetError, is_budget, parse_budget, remaining, training_budget
 from rnnbp.planning.plan import Plan
 from rnnbp.rng import fold
 from rnnbp.storage import JSON
@@ -102,11 +106,34 @@ class Update:
         copies = self.options.judges + (self.options.accumulate > 1)
         return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
 
+    @property
+    def bounded(self) -> bool:
+        """True if the bytes of a run have a bound."""
+        return isinstance(self.options.checkpoint, Plan) or is_budget(self.options.checkpoint)
+
     def costs(self) -> dict[str, JSON]:
         """The measured costs that decide the chunks within a budget; empty without a budget."""
         if isinstance(self.options.checkpoint, Plan):
             return {"costs": [{"plan": self.options.checkpoint.costs.to_dict()}]}
         return {"costs": [*known_costs(self.model)]} if is_budget(self.options.checkpoint) else {}
+
+    def check_fits(self, batch: Batch, *, weightless: bool = False) -> None:
+        """Raise BudgetError if a batch does not fit in the budget, or in the plan; nothing runs.
+
+        If it has a mask, it may be without weight, and is if it is ``weightless``.
+        """
+        given, arrays = self.options.checkpoint, (batch.x, batch.target, batch.mask)
+        if not all(part is None or isinstance(part, np.ndarray) for part in arrays):
+            return
+        losses = [] if weightless else [as_loss(self.options.loss)]
+        for loss in [*losses, *[NoLoss()] * (batch.mask is not None)]:
+            if isinstance(given, Plan):
+                plan: Any = for_batch(given, batch.x.shape[0], self.options.chunk)  # no schedule
+                check_fits(self.model, *arrays, loss, plan)
+            elif is_budget(given):
+                budget = parse_budget(given)
+                with training_budget(budget, self.held):
+                    check_fits(self.model, *arrays, loss, remaining(budget, self.held))
 
     @ieee  # what is not finite is checked below
     def __call__(self, batch: Batch, state: States, step: int, seen: Seen | None = None) -> Updated:
@@ -146,7 +173,11 @@ class Update:
             with contextlib.suppress(NoWeightError):
                 return self._learned(place, batch, self._run(batch, loss_of, state, step, number))
             # a window of padding alone: nothing to learn, but the state is carried on
-            result = self._run(batch, NoLoss(), state, step, number)
+            try:
+                result = self._run(batch, NoLoss(), state, step, number)
+            except BudgetError:
+                self.check_fits(batch)  # whose error names what batches with weight need
+                raise
             check_finite(place, _states(result))
             return Part(math.nan, None, result.state, result.lost), []
 

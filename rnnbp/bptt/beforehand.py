@@ -1,0 +1,43 @@
+"""Whether a batch fits in a budget or a plan, from its shapes and dtypes, before anything runs."""
+
+from __future__ import annotations
+
+from rnnbp.bptt.run_checks import check_plan
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.series import Series, series
+from rnnbp.losses import Loss
+from rnnbp.numerics import Array
+from rnnbp.planning.choice import check
+from rnnbp.planning.plan import Plan
+from rnnbp.planning.run_sizes import sizes_of_problem
+from rnnbp.runners.refused import backend_for, by_numpy_where_refused
+
+
+@by_numpy_where_refused
+def check_fits(
+    model: Graph,
+    x: Array,
+    target: Array | None,
+    mask: Array | None,
+    loss: Loss,
+    checkpoint: int | Plan,
+) -> None:
+    """Raise BudgetError if a run of arrays, without dx, needs more than a budget or a plan has.
+
+    Values are not looked at. Arguments that ``bptt`` refuses raise what they may.
+    """
+    given = series("x", x)
+    parts: list[Series | None] = [
+        None if part is None else series(name, part)
+        for name, part in (("target", target), ("mask", mask))
+    ]
+    dtype = given.dtype if model.dtype is None else model.dtype
+    (output,) = model.output_shapes(given.shape[1:])
+    chunk = checkpoint.chunk if isinstance(checkpoint, Plan) else given.steps
+    problem = Problem(model, given, dtype, chunk, (), (), output or (), backend_for(model, None))
+    sizes = sizes_of_problem(problem, loss, *parts, dx=False)
+    if isinstance(checkpoint, Plan):
+        check_plan(checkpoint, problem, sizes, None)
+    else:
+        check(sizes, given.steps, checkpoint)

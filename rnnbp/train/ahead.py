@@ -1,0 +1,95 @@
+"""Whether all batches of a run fit in its budget, as far as their shapes are known before step 1.
+
+The first batches may take least, as windows of warm-up, which have no loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from rnnbp.planning.budget import BudgetError
+from rnnbp.train.batches import Batches
+from rnnbp.train.shuffled import Shuffled
+from rnnbp.train.source import Batch, Source, is_batch
+from rnnbp.train.windows import Windows
+
+
+class Check(Protocol):
+    """Raises BudgetError for a batch that does not fit."""
+
+    def __call__(self, batch: Batch, *, weightless: bool) -> None: ...
+
+
+class Ahead(NamedTuple):
+    """A batch of an epoch: its number, how to get it, and whether it is known to have no weight."""
+
+    number: int
+    get: Callable[[], Batch]
+    weightless: bool = False
+
+
+def check_ahead(data: Source, epoch: int, check: Check) -> None:
+    """Raise the BudgetError of the batch that needs most, with a note which one it is.
+
+    Args:
+        check: what else it raises is left to the step that the batch belongs to.
+    """
+    worst: BudgetError | None = None
+    for ahead in _differing(data, epoch):
+        try:
+            check(ahead.get(), weightless=ahead.weightless)
+        except BudgetError as error:
+            error.add_note(f"for batch {ahead.number} of an epoch; no step was made")
+            if worst is None or (error.least or 0) > (worst.least or 0):
+                worst = error
+        except Exception:  # whatever a source or layer raises; the step has the place of it
+            continue
+    if worst is not None:
+        raise worst
+
+
+def _differing(data: Source, epoch: int) -> Iterator[Ahead]:
+    """Batches of which each differs from those before in shapes or dtypes."""
+    if isinstance(data, Batches) and isinstance(data.given, list | tuple):
+        yield from _of_list(data, data.given)
+    elif isinstance(data, Shuffled):
+        for index in sorted({0, data.batches_per_epoch - 1}):
+            yield Ahead(index, partial(data.batch, epoch, index))
+    elif isinstance(data, Windows):
+        yield from _of_windows(data)
+
+
+def _of_windows(data: Windows) -> Iterator[Ahead]:
+    """One window of each length, within the warm-up, with a mask, and without."""
+    seen: set[object] = set()
+    begin = 0
+    for one in data.recordings:
+        lane = len(one.x) // data.batch_size
+        count, warm = math.ceil(lane / data.horizon), math.ceil(data.warm_up / data.horizon)
+        for n in sorted({0, min(max(warm - 1, 0), count - 1), min(warm, count - 1), count - 1}):
+            end = min((n + 1) * data.horizon, lane)
+            masked, weightless = one.mask is not None or n < warm, end <= data.warm_up
+            kind = end - n * data.horizon, masked, weightless
+            if kind not in seen:
+                seen.add(kind)
+                yield Ahead(begin + n, partial(data.batch, 0, begin + n), weightless)
+        begin += count
+
+
+def _of_list(data: Batches, given: list[object] | tuple[object, ...]) -> Iterator[Ahead]:
+    """Batches of a list of arrays, one of each shape and dtype."""
+    seen: set[object] = set()
+    for index, item in enumerate(islice(given, data.declared)):
+        parts = (item.x, item.target, item.mask) if is_batch(item) else item
+        if not isinstance(parts, list | tuple):
+            continue
+        kind = tuple([(p.shape, p.dtype) if isinstance(p, np.ndarray) else type(p) for p in parts])
+        if kind not in seen:
+            seen.add(kind)
+            yield Ahead(index, partial(data.layout.batch, item, fresh=True))

@@ -1,0 +1,122 @@
+"""The budget that an error of ``fit`` names is enough for all of its batches, whichever is first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.planning.costs import Costs
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(430, 3)).astype("float32")
+MASK = np.arange(430) >= 250
+ROWS = RNG.normal(size=(23, 40, 3)).astype("float32")
+STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
+COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
+
+
+def model() -> rb.Sequential:
+    return rb.Sequential(rb.LSTM(3, 5, rng=0), rb.Dense(5, 3, rng=1))
+
+
+def ratio(y: Any, target: Any, mask: Any = None) -> Any:
+    w = 1.0 if mask is None else mask[..., None]
+    d, energy = w * (y - target), (w * target**2).sum() + 1e-8
+    return (d**2).sum() / energy, 2 * d / energy
+
+
+def squares(y: Any, target: Any) -> Any:
+    return float(((y - target) ** 2).sum()), 2 * (y - target)
+
+
+LOSSES = {
+    "mse": rb.losses.MeanSquaredError(),
+    "huber": rb.losses.Huber(),
+    "function": squares,
+    "per step": rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))),
+    "whole": rb.losses.WholeSequence(ratio),
+}
+WINDOWS: dict[str, Any] = {"horizon": 100, "batch_size": 1}
+SOURCES: dict[str, Any] = {
+    "warm-up": rb.Windows(X, X, **WINDOWS, warm_up=200),
+    "warm-up within a window": rb.Windows(X, X, **WINDOWS, warm_up=150),
+    "mask": rb.Windows(X, X, **WINDOWS, mask=MASK),
+    "weights": rb.Windows(X, X, **WINDOWS, mask=MASK.astype("float64")),
+    "float64": rb.Windows(X.astype("float64"), X.astype("float64"), **WINDOWS, warm_up=200),
+    "recordings": rb.Windows([X[:30], X], [X[:30], X], **WINDOWS, warm_up=20),
+    "sequences": rb.Sequences(ROWS, ROWS, batch_size=22),
+    "lengths": rb.Sequences(ROWS, ROWS, batch_size=5, lengths=RNG.integers(1, 41, 23)),
+    "list": [(X[:n, None], X[:n, None]) for n in (5, 9, 300, 9)],
+    "batch-first list": rb.Batches([(ROWS[:n], ROWS[:n]) for n in (1, 9, 23)], batch_first=True),
+}
+
+
+def trained(source: Any, loss: Any, budget: Any) -> rb.History:
+    options: dict[str, Any] = {"checkpoint": budget, "progress": False, "epochs": 1}
+    return rb.fit(model(), source, loss, "adam", **options)
+
+
+def refused(source: Any, loss: Any, budget: Any) -> rb.BudgetError:
+    with pytest.raises(rb.BudgetError, match="too small for any schedule") as caught:
+        trained(source, loss, budget)
+    return caught.value
+
+
+CASES = [
+    *[(source, "whole") for source in SOURCES],
+    *[(source, loss) for source in ("mask", "lengths") for loss in LOSSES if loss != "whole"],
+]
+
+
+@pytest.mark.parametrize(("source", "loss"), CASES)
+def test_the_budget_that_is_named_first_is_enough(source: Any, loss: Any) -> None:
+    source, loss = SOURCES[source], LOSSES[loss]
+    error = refused(source, loss, "1 kB")
+    assert error.least is not None
+    assert error.__notes__[0].endswith("of an epoch; no step was made")
+    history = trained(source, loss, error.least)
+    assert history.steps == len(list(source))
+    assert history.skipped == 0
+    assert refused(source, loss, error.least - 1).least == error.least
+
+
+def test_the_error_names_the_batch_that_needs_most() -> None:
+    error = refused(SOURCES["warm-up"], LOSSES["whole"], "1 kB")
+    assert "for a loss of all steps at once" in str(error)
+    assert error.__notes__ == ["for batch 2 of an epoch; no step was made"]
+    assert refused(SOURCES["list"], squares, "1 kB").__notes__[0].startswith("for batch 2 of")
+
+
+def test_so_for_a_generator_whose_first_batch_has_no_weight() -> None:
+    """Its later batches are not known, but the loss is."""
+
+    def batches() -> Any:
+        for weight in (0.0, 1.0, 1.0):
+            yield X[:100, None], X[:100, None], np.full((100, 1), weight)
+
+    error = refused(batches, LOSSES["whole"], "1 kB")
+    assert "for a loss of all steps at once" in str(error)
+    assert error.least is not None
+    assert trained(batches, LOSSES["whole"], error.least).weightless == 1
+
+
+def test_a_plan_is_held_against_all_batches_before_the_first() -> None:
+    wide = np.repeat(X[:100, None], 16, axis=1)
+    how: dict[str, Any] = {"steps": 100, "batch": 1, "dx": False, "costs": COSTS}
+    with pytest.raises(rb.BudgetError) as small:
+        rb.plan(model(), squares, **how, budget=1)
+    assert small.value.least is not None
+    plan = rb.plan(model(), squares, **how, budget=small.value.least)
+    with pytest.raises(rb.BudgetError, match="this run would need") as caught:
+        trained([(X[:100, None], X[:100, None]), (wide, wide)], squares, plan)
+    assert caught.value.__notes__ == ["for batch 1 of an epoch; no step was made"]
+
+
+def test_another_error_of_a_batch_is_left_to_its_step() -> None:
+    good, bad = (X[:9, None], X[:9, None]), (X[:9, None, :2], X[:9, None])
+    with pytest.raises(rb.ShapeError) as caught:
+        trained([good, bad], squares, "1 MB")
+    assert "in step 2, batch 1 of epoch 0" in caught.value.__notes__
