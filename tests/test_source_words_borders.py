@@ -99,7 +99,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ragged x": (
         lambda: sequences(x=[X[0], X[1, :4]]),
         rb.ShapeError,
-        "pad them to one length and give a mask, or lengths=",
+        r"its items have 4 to 10 steps; pad them and give a mask: lengths = \[len\(a\)",
     ),
     "ragged target": (
         lambda: sequences(target=[STEPS[0], STEPS[1, :4]]),
@@ -109,7 +109,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ragged objects": (
         lambda: sequences(x=np.array([X[0], X[1, :4]], dtype=object)),
         rb.DtypeError,
-        "sequences of several lengths are padded, with a mask",
+        r"its items have 4 to 10 steps; pad them and give a mask: lengths = \[len\(a\)",
     ),
     "a label each in batches": (
         lambda: rb.fit(net(), [(X, LABELS)], CE, epochs=1),

@@ -6,8 +6,14 @@ import numpy as np
 
 from rnnbp.checks.kinds import is_masked, is_sparse, parts
 from rnnbp.checks.mapped import check_there
+from rnnbp.checks.ragged import of_one_length, of_several_lengths
 from rnnbp.numerics import Array, DtypeError, ShapeError, shown
 
+CONVERT = "convert it, as with np.asarray(..., 'float32')"
+PAD = (
+    "pad them to one length and give a mask, or lengths= to Sequences, or iter(...) for a stream "
+    "where one is taken"
+)
 REAL = "biuf"
 """Kinds of dtype that are real numbers: bool, signed, unsigned, floats."""
 
@@ -28,7 +34,7 @@ def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> 
     """
     array = plain(name, given)
     if array.dtype.kind not in kinds:
-        raise DtypeError(f"{name}: {_found(given, array)}; {_cure(array, kinds)}")
+        raise DtypeError(f"{name}: {_found(given, array)}; {_cure(name, array, kinds)}")
     if axes and array.ndim == 0:
         raise ShapeError(
             f"{name} needs axes {axes}, found {shown(given)}; give an array, or a stream where one "
@@ -74,10 +80,8 @@ def _converted(name: str, given: object) -> Array:
     try:
         return np.asarray(given)
     except ValueError as error:
-        raise ShapeError(
-            f"{name} has parts of inhomogeneous shape; pad them to one length and give a mask, or "
-            f"lengths= to Sequences, or iter(...) for a stream where one is taken"
-        ) from error
+        padded = of_several_lengths(name, given) if isinstance(given, list | tuple) else ""
+        raise ShapeError(f"{name} has parts of inhomogeneous shape; {padded or PAD}") from error
     except (TypeError, RuntimeError, OverflowError, RecursionError) as error:
         # as of a tensor that requires grad
         raise DtypeError(f"{name}: {shown(given)} cannot be read as an array: {error}") from error
@@ -92,18 +96,18 @@ def _found(given: object, array: Array) -> str:
     return f"{shown(given)} is no array of numbers"
 
 
-def _cure(array: Array, kinds: str) -> str:
+def _cure(name: str, array: Array, kinds: str) -> str:
     """What to do about a dtype that is refused."""
     kind = array.dtype.kind
     if kind == "c":
         return "take .real, or its two parts as two features"
     if kind == "O" and array.ndim == 0:
         return "give an array or a list of numbers, or iter(...) where a stream is taken"
+    if kind == "O" and array.ndim == 1:
+        joined = of_several_lengths(name, array) or of_one_length(name, array)
+        return joined or f"{CONVERT}; sequences of several lengths are padded, with a mask"
     if kind == "O":
-        return (
-            "convert it, as with np.asarray(..., 'float32'); sequences of several lengths are "
-            "padded, with a mask"
-        )
+        return CONVERT
     if kind in "US":
         return "number its symbols from 0; for the bytes of a text np.frombuffer(data, np.uint8)"
     if kind in "mM":

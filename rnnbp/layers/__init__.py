@@ -1,5 +1,7 @@
 """Layers: differentiable functions that know only themselves; contract in rnnbp.layers.base."""
 
+from typing import TYPE_CHECKING
+
 from rnnbp.layers.base import Layer
 from rnnbp.layers.concat import Concat
 from rnnbp.layers.conv import Conv1D, Conv2D
@@ -21,6 +23,7 @@ from rnnbp.layers.smooth_rectifiers import ELU, GELU, Softplus
 from rnnbp.layers.softmax import LogSoftmax, Softmax
 from rnnbp.layers.split import Split
 from rnnbp.layers.sums import Add, Subtract
+from rnnbp.wording.attributes import refusing
 
 __all__ = [
     "ELU",
@@ -54,3 +57,6 @@ __all__ = [
     "Subtract",
     "Tanh",
 ]
+
+if not TYPE_CHECKING:  # type checkers read __all__
+    __getattr__ = refusing("rnnbp.layers", __all__)

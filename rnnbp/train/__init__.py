@@ -1,5 +1,7 @@
 """Training: sources of batches, the loop, snapshots that resume bit for bit, weights as files."""
 
+from typing import TYPE_CHECKING
+
 from rnnbp.train.batches import Batches
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.evaluation import evaluate
@@ -11,6 +13,7 @@ from rnnbp.train.prediction import predict
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.weights import load_weights, save_weights
 from rnnbp.train.windows import Windows
+from rnnbp.wording.attributes import refusing
 
 __all__ = [
     "Batch",
@@ -28,3 +31,6 @@ __all__ = [
     "predict",
     "save_weights",
 ]
+
+if not TYPE_CHECKING:  # type checkers read __all__
+    __getattr__ = refusing("rnnbp.train", __all__)

@@ -14,7 +14,14 @@ from rnnbp.wording.other_losses import OURS as LOSSES
 from rnnbp.wording.unsupported import METHODS
 
 RECURRENT = "both directions are not there yet; help('rnnbp.missing') has the lines that do it"
-PADDING = "pad, and give a mask or Sequences(x, target, lengths=lengths, ...); help('rnnbp.missing') has more"
+PADDING = (
+    "pad, and give a mask or Sequences(x, target, lengths=lengths, ...); help('rnnbp.missing') has "
+    "the lines"
+)
+PADDED = (
+    "pad pad_sequence pad_sequences pack_sequence pack_padded_sequence pad_packed_sequence "
+    "PackedSequence RaggedTensor ragged Masking collate_fn default_collate"
+)
 STACK = "give several layers to Sequential"
 CELL = "{name} is the attribute cell of a layer, as rnnbp.LSTM(3, 4).cell"
 INSTEAD = {
@@ -28,10 +35,6 @@ INSTEAD = {
     "MultiRNNCell": STACK,
     "ModuleList": STACK,
     "TimeDistributed": "every layer acts on each step: put it into a Sequential as it is",
-    "Masking": PADDING,
-    "pack_padded_sequence": PADDING,
-    "pad_packed_sequence": PADDING,
-    "pad_sequence": PADDING,
     "Module": "a network is a Sequential or a Graph, a layer of your own a Layer, a step of your own a Cell",
     "Model": "a network of several paths is a Graph",
     "Lambda": "a layer of your own is a Layer; help('rnnbp.missing') has the lines",
@@ -126,6 +129,7 @@ CALLED = {
 } | CALLED
 CALLED |= {other: f"losses.{own}" for own, others in LOSSES.items() for other in others.split()}
 INSTEAD |= dict.fromkeys(NOT_HERE.split(), OWN)
+INSTEAD |= dict.fromkeys(PADDED.split(), PADDING)
 PLACES = ("rnnbp", "rnnbp.optim", "rnnbp.losses", "rnnbp.schedules", "rnnbp.train")
 """Modules with names of their own."""
 
