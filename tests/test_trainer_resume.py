@@ -117,7 +117,7 @@ OTHERWISE = {
     "every": (lambda f: text_run(folder=f, validate_every=None), "validate_every was 2, is None"),
     "schedule": (
         lambda f: text_run(folder=f, learning_rate=None),
-        'learning_rate was "OnPlateau .* is None',
+        r'learning_rate was "OnPlateau .* is 0\.001;',
     ),
     "plateau": (
         lambda f: text_run(
@@ -130,7 +130,7 @@ OTHERWISE = {
     "option": (lambda f: rebuilt(f, rb.optim.Adam, eps=1e-6), "adam eps was 1e-08, is 1e-06"),
     "rate": (
         lambda f: rebuilt(f, rb.optim.Adam, learning_rate=0.5),
-        r"adam lr was 0\.001, is 0\.5",
+        r"the optimizer's own learning_rate was 0\.001, is 0\.5;",
     ),
     "some": (lambda f: rebuilt(f, rb.optim.Adam, only="3."), "optimized parameters was"),
     "loss": (

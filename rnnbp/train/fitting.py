@@ -15,7 +15,7 @@ from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
 from rnnbp.train.named_optimizers import OPTIMIZERS, built_for_fit
 from rnnbp.train.options import Rate
-from rnnbp.train.sources import SourceLike
+from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.signatures import parameters_of
 
@@ -81,18 +81,19 @@ def fit(
         text = f"fit: lr is called learning_rate now; write learning_rate={lr!r}"
         warnings.warn(text, DeprecationWarning, outside())
     trainer = Trainer(model, rule, loss, learning_rate=learning_rate, **options)
-    _resume(trainer, override, wanted=flag("fit: resume", resume))
+    _resume(trainer, override, data, wanted=flag("fit: resume", resume))
     # so that errors do not advise to use a Trainer that the user does not have
     trainer._training.caller = "fit"
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 
 
-def _resume(trainer: Trainer, override: Sequence[str], *, wanted: bool) -> None:
+def _resume(trainer: Trainer, override: Sequence[str], data: SourceLike, *, wanted: bool) -> None:
     """Resume from the trainer's folder if that is wanted. Raises ValueError if it has none."""
     if wanted:
         if trainer.folder.path is None:
             raise ValueError("fit: resume=True goes on from the snapshot in a folder; give folder=")
-        trainer.resume(missing_ok=True, override=override)
+        source = as_source("Trainer.fit: data", data)
+        trainer._training.resume(None, override, missing_ok=True, data=source)
     elif override:
         raise ValueError(
             "fit: override says what differs in a run that is resumed; give resume=True too"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from rnnbp.numerics import shown
@@ -15,6 +16,12 @@ EVERYTHING, DATA = "everything", "data"
 """Names to override apart from the parts: all of them; the data, which ``fit`` compares."""
 LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor": "val_loss"}}
 """Parts that snapshots of earlier versions do not have, as those were."""
+
+_KIND = "optimizer"
+_OWN = "the optimizer's own learning_rate"
+_LR = re.compile(r"\blr\b")
+_OWN_RATE = re.compile(r"(?!learning_rate )\S+ lr\b(.*)")
+"""Lines of an optimiser's own rate, as files have them."""
 
 
 def check_override(override: Collection[str], now: Identity) -> None:
@@ -58,11 +65,45 @@ def differences(
             differing := _compared(lines, other if isinstance(other, dict) else {})
         ):
             found[part] = differing
-    return found
+    return found if _KIND not in found else _of_other_optimizer(found)
+
+
+def _of_other_optimizer(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Without the options of two rules, which have nothing in common."""
+    rules = [line for line in found[_KIND] if line.startswith(f"{_KIND} was ")]
+    return found | {_KIND: rules} if rules else found
 
 
 def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
     """The lines that both have first; then those of one, unless a line above them differs."""
+    if then == now or "learning_rate" not in now:
+        return _of_lines(now, then)
+    rate, before = _of_rate(now), _of_rate(then)
+    if rate.get("learning_rate") != before.get("learning_rate"):
+        rate, before = _without_own(rate), _without_own(before)
+    return _of_lines(rate, before) or _of_lines(now, then)
+
+
+def _without_own(lines: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {name: line for name, line in lines.items() if not name.startswith(_OWN)}
+
+
+def _of_rate(lines: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A learning rate under the one name that users give it, whichever object has it."""
+    found: dict[str, JSON] = {}
+    rule = lines.get("learning_rate")
+    for name, line in lines.items():
+        text = line.replace("(lr=", "(learning_rate=") if isinstance(line, str) else line
+        if (own := _OWN_RATE.match(name)) is None:
+            found[_LR.sub("learning_rate", name)] = text
+        elif rule is None:
+            found[f"learning_rate{own[1]}"] = text
+        else:
+            found[f"{_OWN}{own[1]}"] = text
+    return found
+
+
+def _of_lines(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
     both = [name for name in now if name in then]
     changed = [name for name in both if then[name] != now[name]]
     found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in changed]

@@ -12,6 +12,7 @@ from rnnbp.train.run_data import RunData
 from rnnbp.train.run_identity import identity_of
 from rnnbp.train.snapshot_reading import Snapshot
 from rnnbp.train.snapshots import load_snapshot
+from rnnbp.train.source import Source
 from rnnbp.train.stamps import Stamp, stamp
 from rnnbp.train.standing import Standing
 from rnnbp.train.updates import Update
@@ -37,13 +38,24 @@ class Resumable:
     adopt: Callable[[], None]
 
     @classmethod
-    def of(cls, file: Path, update: Update, parts: Parts, override: Collection[str]) -> Resumable:
-        """Read a snapshot. Raises as ``Trainer.resume`` does; nothing has changed then."""
+    def of(
+        cls,
+        file: Path,
+        update: Update,
+        parts: Parts,
+        override: Collection[str],
+        source: Source | None = None,
+    ) -> Resumable:
+        """Read a snapshot. Raises as ``Trainer.resume`` does; nothing has changed then.
+
+        Args:
+            source: the data to come, if they are known: an error names them with what else differs.
+        """
         before, found = stamp(file), load_snapshot(file)
         checkpoint = found.planned(update.options.checkpoint)
         update = replace(update, options=replace(update.options, checkpoint=checkpoint))
         identity = identity_of(update)
-        found.check(parts, identity, override)
+        found.check(parts, identity, override, source)
         adopt, data = found.measured(update.model), found.data(override)
         return cls(found, before, update, identity, data, adopt)
 

@@ -70,7 +70,7 @@ class RunData:
         """
         found = fingerprint(data)
         if self.known not in (None, found) and (self.wanted or self.resumed or midway):
-            what = differing(self.parts, parts_of(data)) or f"{self.known}, not {found}"
+            what = self.differs(data)
             cure = (
                 "resume(override=('data',))"
                 if self.wanted or self.resumed
@@ -82,6 +82,13 @@ class RunData:
         self.known, self.resumed = found, False
         if self.wanted and not self.parts:
             self.parts = parts_of(data)
+
+    def differs(self, data: Source) -> str:
+        """What of a source differs from the run's by their fingerprints; "" for nothing."""
+        found = fingerprint(data)
+        if self.known in (None, found):
+            return ""
+        return differing(self.parts, parts_of(data)) or f"{self.known}, not {found}"
 
     def compare(self, data: Source, validation: Source | None) -> None:
         """Compare the recorded batches with those of the sources of a resumed run, once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,11 +23,13 @@ from rnnbp.train.identity import Identity
 from rnnbp.train.identity_differences import LATER, differences
 from rnnbp.train.parts import Parts
 from rnnbp.train.run_data import KEY, SEEN, RunData
+from rnnbp.train.source import Source
 from rnnbp.train.standing import Standing
 from rnnbp.train.standing_reading import StandingFields, under
 
 LISTED = 8
 """Differences that an error lists."""
+_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
 _PREFIXES = ("history/", "model/", "best/", "optimizer/", "state/")
 
 
@@ -68,19 +71,35 @@ class Snapshot:
         batches, whole = ({k: str(v) for k, v in each.items()} for each in (found, parts))
         return RunData.stored(self.metadata.text("data"), batches, whole, frozenset(override))
 
-    def check(self, parts: Parts, identity: Identity, override: Collection[str]) -> None:
-        """Raise ValueError unless the model has its parameters, and the run is set up as it was."""
-        check_fits(f"resume from {self.path}", parts.params, under(self.arrays, "model/"))
+    def check(
+        self, parts: Parts, identity: Identity, override: Collection[str], data: Source | None
+    ) -> None:
+        """Raise ValueError unless the model has its parameters, and the run is set up as it was.
+
+        All that differs is named at once; ``data`` too, if they are known already.
+        """
+        misfit, place = "", f"resume from {self.path}: "
         found = differences(identity, self.metadata.fields("identity").values, override)
-        if found:
-            lines = [line for part in found.values() for line in part]
-            listed = [escaped(line, 400) for line in lines[:LISTED]]
-            listed += [f"and {len(lines) - LISTED} more"] * (len(lines) > LISTED)
-            raise ValueError(
-                f"resume from {self.path}: the run was set up otherwise: {'; '.join(listed)}; "
-                f"{self._cure(parts, (*override, *found))}, or begin a new run from its "
-                f"model.safetensors with load_weights"
-            )
+        try:
+            check_fits(place.removesuffix(": "), parts.params, under(self.arrays, "model/"))
+        except ValueError as error:
+            if not (found := {part: found[part] for part in found if part != "model"}):
+                raise
+            misfit = f"{str(error).removeprefix(place)}; "
+        if found and data is not None and (other := self.data(override).differs(data)):
+            found["data"] = [f"other data: {other}"]
+        if not found:
+            return
+        lines = [line for part in found.values() for line in part]
+        listed = [escaped(_DIGEST.sub(r"\1…", line), 400) for line in lines[:LISTED]]
+        listed += [f"and {len(lines) - LISTED} more"] * (len(lines) > LISTED)
+        text = f"{place}{misfit}the run was set up otherwise: {'; '.join(listed)}; "
+        if misfit:
+            raise ValueError(f"{text}set it up as it was")
+        raise ValueError(
+            f"{text}{self._cure(parts, (*override, *found))}, or begin a new run from its "
+            f"model.safetensors with load_weights"
+        )
 
     def _cure(self, parts: Parts, names: tuple[str, ...]) -> str:
         """What to do about differing parts, those named in ``override`` among ``names``."""

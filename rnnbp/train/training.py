@@ -146,8 +146,11 @@ class Training:
         """End after this step."""
         self.stopping = reason
 
-    def resume(self, path: PathLike | None, override: Collection[str], *, missing_ok: bool) -> None:
-        """Go back to a snapshot, as ``Trainer.resume``."""
+    def resume(
+        self, path: PathLike | None, override: Collection[str], *, missing_ok: bool,
+        data: Source | None = None,
+    ) -> None:  # fmt: skip
+        """Go back to a snapshot, as ``Trainer.resume``; errors name ``data`` that differ too."""
         file = self.folder.snapshot_file(path)
         if is_missing(file):
             if missing_ok:
@@ -158,7 +161,7 @@ class Training:
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "
                 "resume(missing_ok=True)"
             )
-        found = Resumable.of(file, self.update, self.parts, override)
+        found = Resumable.of(file, self.update, self.parts, override, data)
         at = found.put(self.parts, override)
         self.own_rate.note(found.update.optimizer)
         self.update, self.identity, self.at = found.update, found.identity, at
