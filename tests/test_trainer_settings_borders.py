@@ -265,7 +265,10 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
         r"Trainer\(model, optimizer, loss\)\.fit\(data, until_steps=\.\.\.\)",
     ),
     "of the source": ({"batch_size": 3}, r"give rnnbp\.Sequences\(x, target, batch_size=32\)"),
-    "none of all": ({"colour": 3}, r"unknown option 'colour'; it takes model, .*optimizer, "),
+    "none of all": (
+        {"colour": 3},
+        r"unknown option 'colour'; help\(rnnbp\.(Trainer|fit)\) has all that it takes",
+    ),
 }
 
 

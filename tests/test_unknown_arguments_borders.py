@@ -107,7 +107,7 @@ MISSING: dict[str, tuple[Callable[[], Any], str]] = {
 ELSEWHERE: dict[str, tuple[Callable[[], Any], str]] = {
     "units": (
         lambda: rb.LSTM(3, units=4),
-        "'units', it is called 'n' here; it takes n_in, n, forget_bias",
+        r"'units', it is called 'n' here; help\(rnnbp.LSTM\) has all that it takes$",
     ),
     "hidden_size": (
         lambda: rb.GRU(input_size=3, hidden_size=4),
@@ -215,7 +215,7 @@ def test_names_of_other_libraries_are_translated(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", NEAREST)
-def test_else_the_nearest_name_and_all_of_them(case: str) -> None:
+def test_else_the_nearest_name_and_where_all_of_them_are(case: str) -> None:
     call, text = NEAREST[case]
     with pytest.raises(TypeError, match=text):
         call()

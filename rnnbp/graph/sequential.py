@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import Self, SupportsIndex, TypeAlias
+from typing import Self, SupportsIndex, TypeAlias, overload
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
@@ -41,6 +41,8 @@ class Sequential(Graph):
     >>> encoder = rb.LSTM(3, 4, bias=False, name="encoder")
     >>> list(rb.Sequential(encoder, rb.Tanh(), rb.Dense(4, 2)).params)
     ['encoder.weight_ih', 'encoder.weight_hh', '2.weight', '2.bias']
+
+    ``model[0]`` is a layer, ``model[1:]`` a chain of the same layers with the same parameters.
     """
 
     def __init__(self, *blocks: Layer | Graph | Recurrent, name: str | None = None) -> None:
@@ -68,6 +70,15 @@ class Sequential(Graph):
                 raise ShapeError(f"{found}; use Graph to say where each goes")
         self.blocks = blocks
         super().__init__(x, value, name=name)
+
+    @overload
+    def __getitem__(self, at: int) -> Layer | Graph | Recurrent: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequential: ...
+    def __getitem__(self, at: int | slice) -> Layer | Graph | Recurrent:
+        """A layer by its place, or a chain of some of them, which share their parameters."""
+        found = self.blocks[at]
+        return Sequential(*found) if isinstance(found, tuple) else found
 
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
         return [(str(k), block) for k, block in enumerate(self.blocks)]

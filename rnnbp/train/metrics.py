@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from rnnbp.losses import BinaryCrossEntropy
@@ -42,6 +42,23 @@ OTHER_NAMES = {
 """What other libraries call them."""
 
 
+NO_MEAN = (
+    "metrics are means over steps, which it is not: compute it from y = rnnbp.predict(model, data)"
+)
+ELSEWHERE = (
+    ("r2 r2score r2_score", "from metrics=['mse'] it is 1 - mse / np.var(target)"),
+    ("rmse root_mean_squared_error rootmeansquarederror", "it is the root of 'mse'"),
+    ("mape mean_absolute_percentage_error", "give lambda y, target: abs(y / target - 1)"),
+    ("perplexity ppl", "it is np.exp of the loss"),
+    (
+        "f1 f1score f1_score precision recall auc auroc roc_auc mcc kappa iou corr correlation "
+        "pearson pearsonr spearman confusion_matrix explained_variance",
+        NO_MEAN,
+    ),
+)
+"""Metrics that other libraries have, and the way to them."""
+
+
 def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...]:
     """Metrics by name, or functions of the user's.
 
@@ -73,10 +90,9 @@ def _metric(what: str, name: object, given: object, loss: object) -> Metric:
             "mae": differences,
         }
         if given not in known:
-            near = OTHER_NAMES.get(given.lower()) or nearest(given.lower(), known)
-            meant = f", did you mean {near!r}?" if near else ";"
             cure = f"they are {', '.join(map(repr, known))}, or a function (y, target) -> values"
-            raise ValueError(f"{what}: no metric is called {given!r}{meant} {cure}")
+            meant = f"{_meant(given.lower(), known)} {cure}"
+            raise ValueError(f"{what}: no metric is called {given!r}{meant}")
         return Metric(_free(what, name or given), known[given], given)
     if isinstance(given, type) or not callable(given):
         raise TypeError(
@@ -84,6 +100,14 @@ def _metric(what: str, name: object, given: object, loss: object) -> Metric:
         )
     called = _free(what, name or getattr(given, "__name__", type(given).__name__))
     return Metric(called, Own(called, given))
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """What to do for a metric of a different library, or the nearest of ``known``."""
+    if way := next((way for names, way in ELSEWHERE if name in names.split()), ""):
+        return f"; {way};"
+    near = OTHER_NAMES.get(name) or nearest(name, known)
+    return f", did you mean {near!r}?" if near else ";"
 
 
 def _free(what: str, name: object) -> str:

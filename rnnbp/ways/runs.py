@@ -17,6 +17,23 @@ from rnnbp.ways.way import (
 RULES = "it is the optimizer's: give one of rnnbp.optim"
 RUNS_AND_TRAINING = (
     Way(
+        f"{TRAINING} Trainer.fit Sequences Examples Batches",
+        "horizon tbptt tbptt_steps truncate truncation k1 k2 bptt_steps window window_size",
+        "a source cuts a long stream: rnnbp.Windows(x, target, horizon=50, batch_size=1) has "
+        "windows that carry the state",
+    ),
+    Way(
+        "WarmUp",
+        "warmup_steps num_warmup_steps warmup warm_up warmup_iters",
+        "it is called 'steps' here: WarmUp(Cosine(1e-3, steps=1000), steps=100)",
+    ),
+    Way(
+        f"{TRAINING} {OPTIMIZERS} Cosine StepDecay",
+        "warmup warmup_steps num_warmup_steps warmup_ratio",
+        "a rate has it: learning_rate=rnnbp.optim.WarmUp(rnnbp.optim.Cosine(1e-3, steps=1000), "
+        "steps=100)",
+    ),
+    Way(
         f"{RUNS} {CELLS} {TRAINING}",
         "lengths length seq_len seq_lens seq_lengths sequence_length sequence_lengths "
         "input_lengths x_lengths",

@@ -1,12 +1,14 @@
 """Arguments that a function does not take: its error says what to give instead.
 
 Python's own says that there is no such argument. Here it names the way around what is not there
-yet, what the argument is called in this library, or the nearest name, and all that there are.
+yet, what the argument is called in this library, or the nearest name, and all that there are, or
+the help that has them.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -22,6 +24,18 @@ R = TypeVar("R")
 LAYERS = ("rnnbp.layers", "rnnbp.graph.cells")
 """Modules whose classes are built from numbers, and called on values."""
 VALUES = "rnnbp.graph.values"
+LISTED = 8
+"""Arguments that an error lists; of more it names the help."""
+PLACES = (
+    "rnnbp",
+    "rnnbp.compare",
+    "rnnbp.optim",
+    "rnnbp.losses",
+    "rnnbp.schedules",
+    "rnnbp.train",
+    "rnnbp.memory",
+)
+"""Modules that have the help of what is called, the first of them that has its name."""
 
 
 def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -166,7 +180,22 @@ def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
     """The error of an argument ``name`` that ``what`` does not take."""
     unknown = f"{what}: unknown option {name!r}"
     if own := synonym(name, known):
-        return TypeError(f"{unknown}, it is called {own!r} here; it takes {', '.join(known)}")
+        return TypeError(f"{unknown}, it is called {own!r} here; {_taken(what, known)}")
     if way := way_around(what, name):
         return TypeError(f"{unknown}; {way}")
-    return TypeError(f"{unknown}{hint(name, known)}; it takes {', '.join(known) or 'none'}")
+    return TypeError(f"{unknown}{hint(name, known)}; {_taken(what, known)}")
+
+
+def _taken(what: str, known: Collection[str]) -> str:
+    """What ``what`` takes: the names, or where they are if there are many."""
+    if len(known) <= LISTED:
+        return f"it takes {', '.join(known) or 'none'}"
+    owner = what.partition(".")[0]
+    found = (f"{each}.{what}" for each in PLACES if owner in _public(each))
+    return f"help({next(found, what)}) has all that it takes"
+
+
+def _public(module: str) -> Collection[str]:
+    """The public names of a module that is imported."""
+    names: Collection[str] = getattr(sys.modules.get(module), "__all__", ())
+    return names

@@ -35,8 +35,12 @@ SYNONYMS: dict[str, str] = {
     "alpha": "rho decay smoothing",
     "weight_decay": "decay l2 wd",
     "momentum": "mu beta",
+    "every": "step_size step period",
+    "factor": "gamma decay_rate",
+    "floor": "eta_min min_lr end_learning_rate",
     "epochs": "n_epochs num_epochs max_epochs nb_epoch nb_epochs",
-    "steps": "max_steps n_steps num_steps T seq_len timesteps length sequence_length n_iter max_iter",
+    "steps": "max_steps n_steps num_steps T T_max decay_steps total_steps total_iters seq_len timesteps "
+    "length sequence_length n_iter max_iter",
     "batch": "batch_size B n_batch",
     "batch_size": "batch B",
     "validation": "validation_data val_data valid_data eval_data val eval_set valid",
@@ -79,4 +83,6 @@ SYNONYMS: dict[str, str] = {
 
 def synonym(name: str, known: Collection[str]) -> str:
     """The known argument that is called ``name`` elsewhere, or "" if it has no other name."""
-    return next((own for own in known if name in SYNONYMS.get(own, "").split()), "")
+    others = [(own, SYNONYMS.get(own, "").split()) for own in known]
+    found = [(names.index(name), own) for own, names in others if name in names]
+    return min(found, key=lambda each: each[0], default=(0, ""))[1]
