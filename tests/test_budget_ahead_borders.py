@@ -35,6 +35,7 @@ def squares(y: Any, target: Any) -> Any:
 LOSSES = {
     "mse": rb.losses.MeanSquaredError(),
     "huber": rb.losses.Huber(),
+    "quantile": rb.losses.Quantile(0.9),
     "function": squares,
     "per step": rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))),
     "whole": rb.losses.WholeSequence(ratio),

@@ -20,6 +20,7 @@ LIBRARY: dict[str, tuple[Any, Any]] = {
     "mse": (rb.losses.MeanSquaredError(), TARGET),
     "mae": (rb.losses.MeanAbsoluteError(), TARGET),
     "huber": (rb.losses.Huber(0.3), TARGET),
+    "quantile": (rb.losses.Quantile((0.1, 0.4, 0.5, 0.9)), TARGET),
     "bce": (rb.losses.BinaryCrossEntropy(), TARGET),
     "ce": (rb.losses.CrossEntropy(label_smoothing=0.1), CLASSES),
 }

@@ -15,6 +15,7 @@ from rnnbp.losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    Quantile,
 )
 
 T, B, K = 6, 3, 4
@@ -26,6 +27,8 @@ LOSSES: dict[str, Loss] = {
     "mae": MeanAbsoluteError(),
     "huber": Huber(),
     "huber 0.3": Huber(0.3),
+    "quantile": Quantile(0.8),
+    "quantiles": Quantile((0.1, 0.5, 0.8, 0.9)),
     "bce": BinaryCrossEntropy(),
     "ce": CrossEntropy(),
     "ce weights": CrossEntropy(CLASS_WEIGHT),
@@ -77,7 +80,7 @@ def test_derivative_by_complex_step(name, weights):
     assert z_value == pytest.approx(value, rel=1e-14)
 
 
-def naive(loss, y, target):
+def naive(loss, y, target, q):
     """ℓ of one element (elementwise) or of one row of logits, straight from the definition."""
     if isinstance(loss, MeanSquaredError):
         return (y - target) ** 2
@@ -86,6 +89,8 @@ def naive(loss, y, target):
     if isinstance(loss, Huber):
         d = abs(y - target)
         return d * d / 2 if d <= loss.delta else loss.delta * (d - loss.delta / 2)
+    if isinstance(loss, Quantile):
+        return max(q * (target - y), (q - 1) * (target - y))
     if isinstance(loss, BinaryCrossEntropy):
         p = 1 / (1 + math.exp(-y))
         return -target * math.log(p) - (1 - target) * math.log(1 - p)
@@ -101,9 +106,10 @@ def naive(loss, y, target):
 def test_values_are_the_definition(name, weights):
     loss, y, target, w = case(name, weights)
     total = count = 0.0
+    quantiles = np.broadcast_to(getattr(loss, "q", 0.0), K)
     for at in np.ndindex(target.shape):
         each = 1.0 if w is None else float(w[at[: w.ndim]])
-        total += each * naive(loss, y[at], target[at])
+        total += each * naive(loss, y[at], target[at], quantiles[at[-1]])
         v = getattr(loss, "class_weight", None)
         count += each if v is None else each * v[target[at]]
     assert loss.summed(y, target, w)[0] == pytest.approx(total, rel=1e-13)
@@ -120,6 +126,7 @@ def test_values_are_the_definition(name, weights):
         (MeanSquaredError(), [[3.0, 1.0]], [[1.0, 2.0]], 2.5, [[2.0, -1.0]]),
         (MeanAbsoluteError(), [[3.0, 1.0, 5.0]], [[1.0, 2.0, 5.0]], 1.0, [[1 / 3, -1 / 3, 0.0]]),
         (Huber(2.0), [[0.0, 1.0, 5.0, -5.0]], [[0.0, 0.0, 0.0, 0.0]], 16.5 / 4, [[0.0, 0.25, 0.5, -0.5]]),
+        (Quantile(0.75), [[1.0, 4.0, 3.0]], [[3.0, 3.0, 3.0]], 1.75 / 3, [[-0.25, 0.25 / 3, 0.0]]),
         (BinaryCrossEntropy(), [[0.0, 0.0]], [[1.0, 0.0]], math.log(2), [[-0.25, 0.25]]),
         (CrossEntropy(), [[0.0, 0.0, 0.0]], [1], math.log(3), [[1 / 3, -2 / 3, 1 / 3]]),
         (CrossEntropy(), [[0.0, math.log(3)]], [0], math.log(4), [[-0.75, 0.75]]),

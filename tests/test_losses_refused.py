@@ -13,6 +13,7 @@ from rnnbp.losses import (
     CrossEntropy,
     Huber,
     MeanSquaredError,
+    Quantile,
 )
 from rnnbp.numerics import DtypeError, ShapeError
 
@@ -73,6 +74,9 @@ def test_errors(loss, y, target, weights, error, message):
     ("make", "message"),
     [
         (lambda: Huber(0), "Huber: delta must lie in (0, inf), found 0; for squares use"),
+        (lambda: Quantile(90), "Quantile: q must lie in (0, 1), found 90; 0.5 is the median"),
+        (lambda: Quantile((0.1, 1)), "Quantile: q must lie in (0, 1), found 1"),
+        (lambda: Quantile([]), "Quantile: q is empty; give one for each output"),
         (lambda: Huber(math.nan), "Huber: delta must lie in (0, inf), found nan"),
         (
             lambda: CrossEntropy(label_smoothing=1.0),
@@ -105,6 +109,10 @@ def test_errors_of_arguments(make, message):
             "Huber: delta must be a number and lie in (0, inf), found '1'; for squares use",
         ),
         (
+            lambda: Quantile("0.9"),
+            "Quantile: q must be a number and lie in (0, 1), found '0.9'",
+        ),
+        (
             lambda: CrossEntropy(label_smoothing="0.1"),
             "CrossEntropy: label_smoothing must be a number",
         ),
@@ -127,6 +135,8 @@ def test_the_class_weights_are_a_copy():
     ("loss", "text"),
     [
         (Huber(0.5), "Huber(0.5)"),
+        (Quantile(0.5), "Quantile(0.5)"),
+        (Quantile(np.array([0.1, 0.9])), "Quantile((0.1, 0.9))"),
         (CrossEntropy([1.0, 2.0], 0.1), "CrossEntropy(class_weight of 2, label_smoothing=0.1)"),
         (MeanSquaredError(), "MeanSquaredError()"),
     ],

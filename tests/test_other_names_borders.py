@@ -124,7 +124,7 @@ MODULES = {
     },
     rb.losses: {
         "MSELoss": "it is called MeanSquaredError here",
-        "Quantile": "it does not exist here: write rnnbp.losses.PerStep",
+        "CosineSimilarity": "it does not exist here: write rnnbp.losses.PerStep",
         "mse": "it is called MeanSquaredError here",
         "KLDivLoss": "it does not exist here",
         "StepLR": "it is called rnnbp.optim.StepDecay here",

@@ -37,7 +37,7 @@ SURFACE = {
     rb.layers: LAYERS,
     rb.losses: """
         BinaryCrossEntropy CrossEntropy Elementwise Huber Loss MeanAbsoluteError MeanSquaredError
-        PerStep WholeSequence
+        PerStep Quantile WholeSequence
     """,
     rb.memory: "HighWater Used high_water measure",
     rb.optim: """

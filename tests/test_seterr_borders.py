@@ -93,6 +93,7 @@ LOSSES = [
     MSE,
     rb.losses.MeanAbsoluteError(),
     rb.losses.Huber(1e-30),
+    rb.losses.Quantile(0.9),
     rb.losses.BinaryCrossEntropy(),
 ]
 LAYERS = [

@@ -57,6 +57,7 @@ from rnnbp.losses.binary_cross_entropy import BinaryCrossEntropy
 from rnnbp.losses.cross_entropy import CrossEntropy
 from rnnbp.losses.elementwise import Elementwise
 from rnnbp.losses.per_step import PerStep
+from rnnbp.losses.quantile import Quantile
 from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 from rnnbp.losses.whole_sequence import WholeSequence
 from rnnbp.wording.attributes import refusing
@@ -70,6 +71,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "PerStep",
+    "Quantile",
     "WholeSequence",
 ]
 

@@ -102,7 +102,7 @@ RUNS_AND_TRAINING = (
         "out",
     ),
     Way(
-        "MeanSquaredError MeanAbsoluteError Huber BinaryCrossEntropy",
+        "MeanSquaredError MeanAbsoluteError Huber Quantile BinaryCrossEntropy",
         "weight class_weight pos_weight sample_weight",
         "weights are the source's: Sequences(x, target, mask=weights, ...), (N,) of sequences or "
         "(N, T) of steps",

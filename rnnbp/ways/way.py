@@ -11,7 +11,7 @@ RUNS = "bptt predict evaluate backprop plan forecast check_grads calibrate sweep
 TRAINING = "fit Trainer"
 SOURCES = "Sequences Windows Examples Batches"
 LAYERS = "Dense Conv1D Conv2D Embedding LayerNorm OneHot"
-LOSSES = "CrossEntropy BinaryCrossEntropy MeanSquaredError MeanAbsoluteError Huber"
+LOSSES = "CrossEntropy BinaryCrossEntropy MeanSquaredError MeanAbsoluteError Huber Quantile"
 OPTIMIZERS = "SGD Adagrad RMSProp Adam AdamW"
 EVERYWHERE = f"{CELLS} {RUNS} {TRAINING} {SOURCES} {LAYERS} {OPTIMIZERS} Sequential Graph"
 

@@ -11,6 +11,8 @@ OURS = {
     "CategoricalCrossentropy sparse_categorical_crossentropy categorical_crossentropy crossentropy "
     "sparse_softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits "
     "softmax_cross_entropy",
+    "Quantile": "QuantileLoss Pinball PinballLoss quantile_loss quantile pinball pinball_loss "
+    "mean_pinball_loss",
     "BinaryCrossEntropy": "BCELoss BCEWithLogitsLoss binary_cross_entropy binary_cross_entropy_with_logits "
     "BinaryCrossentropy binary_crossentropy sigmoid_cross_entropy_with_logits BCE bce",
 }
@@ -20,7 +22,7 @@ OWN = (
     "WholeSequence(f); help(rnnbp.losses) has an example"
 )
 NOT_HERE = (
-    "Quantile QuantileLoss Pinball PinballLoss quantile_loss CosineSimilarity CosineEmbeddingLoss "
+    "CosineSimilarity CosineEmbeddingLoss "
     "KLDivLoss KLDivergence KLDiv CTCLoss GaussianNLLLoss PoissonNLLLoss Poisson Hinge "
     "HingeEmbeddingLoss LogCosh MAPE Focal FocalLoss MeanAbsolutePercentageError "
     "MeanSquaredLogarithmicError RMSE MSLE Dice TripletMarginLoss MarginRankingLoss"
@@ -54,4 +56,6 @@ def instead_of(loss: object) -> str:
 
 
 def _called(name: str) -> str:
-    return f"rnnbp.losses.{name}()" + LOGITS * name.endswith("CrossEntropy")
+    return f"rnnbp.losses.{name}({'0.9' * (name == 'Quantile')})" + LOGITS * name.endswith(
+        "CrossEntropy"
+    )

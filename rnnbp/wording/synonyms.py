@@ -30,6 +30,7 @@ SYNONYMS: dict[str, str] = {
     "class_weight": "weight weights class_weights",
     "label_smoothing": "smoothing",
     "delta": "beta threshold",
+    "q": "quantile quantiles tau alpha",
     "learning_rate": "lr step_size rate eta scheduler lr_scheduler schedule",
     "betas": "beta1 beta2 beta_1 beta_2 b1 b2",
     "alpha": "rho decay smoothing",
