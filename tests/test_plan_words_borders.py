@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.planning.budget import margin, parse_budget, with_margin
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.plan_text import frontier_lines
 
 MSE = rb.losses.MeanSquaredError()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
@@ -133,3 +136,29 @@ def test_attributes_of_a_plan_that_are_elsewhere() -> None:
 def test_attributes_that_a_plan_does_not_have_are_named(name: str, text: str) -> None:
     with pytest.raises(AttributeError, match=text):
         getattr(planned("1 MB"), name)
+
+
+def test_the_frontier_of_a_plan_has_no_hole_and_says_what_its_ends_are() -> None:
+    """The table that a user prints for an LSTM: of two rows in turn none is far from the other."""
+    lstm = rb.Sequential(rb.LSTM(3, 32, rng=1), rb.Dense(32, 2, rng=2))
+    options = {"steps": 1000, "batch": 4, "backend": "numpy"}
+    for budget in ("800 kB", "1 MB", "64 MB"):
+        plan = planned(budget, lstm, **options)
+        sizes = [with_margin(row.bytes) for row in plan.frontier]
+        assert max(b / a for a, b in pairwise(sizes)) < 2.5
+        slow = [row for row in plan.frontier if row.seconds > 100 * plan.seconds / plan.ratio]
+        assert len(slow) <= 3
+        rows = str(plan).splitlines()[-len(sizes) :]
+        assert [row for row in rows if row.endswith("; the least that works")] == rows[:1]
+        assert max(map(len, str(plan).splitlines())) <= 80
+        assert 5 <= len(rows) <= 12
+
+
+def test_a_large_ratio_stands_in_its_column() -> None:
+    chosen = planned("1 MB").chosen
+    slow = [replace(chosen, seconds=7484.62), replace(chosen, chunk=1000, seconds=1.25)]
+    head, first, second = frontier_lines(slow, chosen, 1.0)
+    end = head.index("ratio") + len("ratio")
+    assert first[:end].endswith(" 7,485")
+    assert second[:end].endswith(" 1.25")
+    assert second.endswith("chunks of 1,000")

@@ -83,9 +83,10 @@ def plan(
     with training_budget(budget, held):
         costs = costs or measured_for(sizes, steps, limit)
         if disk is None:
-            return choose(sizes, steps, limit, costs)
+            return choose(sizes, steps, limit, costs, between=True)
         costs = with_disk(costs, sizes.slot, folder)
-        return choose(sizes, steps, limit, costs, parse_budget(disk, "disk"))
+        limits = limit, costs, parse_budget(disk, "disk")
+        return choose(sizes, steps, *limits, between=True)
 
 
 def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:

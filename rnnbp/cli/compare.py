@@ -20,6 +20,7 @@ from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
 from rnnbp.compare.files import CURE, can_draw
 from rnnbp.support.nearest import hint
+from rnnbp.support.printing import filled
 
 ABOUT = (
     "Run backpropagation through time under every schedule and several budgets of memory: bytes, "
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     problem.check()  # before a folder is made
     with _folder(options.out) as folder:
         if not options.quiet:
-            print(f"model   {problem}\nfolder  {folder}", flush=True)
+            print(filled(f"model   {problem}", 8), f"folder  {folder}", sep="\n", flush=True)
             if not can_draw():
                 print(f"There will be no pictures: {CURE}", flush=True)
         with limited(problem, options.threads), problem.speaking():

@@ -15,6 +15,7 @@ from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.planning.budget import parse_budget
 from rnnbp.planning.search import Candidate
 from rnnbp.storage import JSON
+from rnnbp.support.printing import filled
 
 ABOUT = (
     "Choose the schedule and the chunks with which backpropagation through time is fastest within "
@@ -54,10 +55,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(as_json(problem, found), indent=2, ensure_ascii=False))
     else:
-        print(
-            f"model      {problem}\n{found}\n\nseconds of an action on a chunk, measured "
-            f"here\n{found.costs}"
-        )
+        print(filled(f"model      {problem}", 11))
+        print(f"{found}\n\nseconds of an action on a chunk, measured here\n{found.costs}")
     return 0
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from rnnbp.compare.row_texts import HEADER, LEFT, SAME, left_out_lines, row_cells, same_runs, shown
 from rnnbp.compare.rows import LeftOut, Row
+from rnnbp.support.printing import filled
 
-WIDE = 80
-"""Columns of a line of words."""
 GRADIENTS = HEADER.index("gradients")
 """The last column, which is left out where all rows have the same bits."""
 
@@ -32,7 +30,7 @@ def text_lines(reference: Row, rows: Sequence[Row], left_out: tuple[LeftOut, ...
             yield f"within {share:g} %: {shown(row.budget)} of arrays"
         yield _line((*line[:2], f"{SAME} {name}") if name else line, widths)
     for text in (*left_out_lines(left_out), "", *_legend(reference, rows, last)):
-        yield textwrap.fill(text, WIDE, subsequent_indent="  ", break_on_hyphens=False)
+        yield filled(text)
 
 
 def _widths(figured: Sequence[tuple[str, ...]], named: Sequence[tuple[str, ...]]) -> list[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 
 from rnnbp.planning.budget import margin, too_small, with_margin
 from rnnbp.planning.costs import Costs
@@ -12,6 +14,9 @@ from rnnbp.planning.prices import least_of
 from rnnbp.planning.search import Candidate, Search
 from rnnbp.planning.sizes import Sizes
 
+BETWEEN = 6
+"""Budgets between the least and full caching that a frontier is made for: some ms each."""
+
 
 def check(sizes: Sizes, steps: int, budget: int) -> None:
     """Raise BudgetError where no schedule fits in a budget."""
@@ -20,8 +25,14 @@ def check(sizes: Sizes, steps: int, budget: int) -> None:
         raise too_small(budget, least, most_of(sizes, steps, least), sizes.all_outputs(steps))
 
 
-def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
-    """The fastest candidate within a budget. Raises BudgetError where there is none."""
+def choose(
+    sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0, *, between: bool = False
+) -> Plan:
+    """The fastest candidate within a budget. Raises BudgetError where there is none.
+
+    ``between``: whether the frontier has plans for budgets all the way from the least that works
+    to full caching, which is for readers; a run needs none.
+    """
     check(sizes, steps, budget)
     search, room = Search(sizes, steps, costs, disk), budget - margin(budget)
     cached = [*search.cached()]
@@ -30,9 +41,21 @@ def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -
     others += search.least()
     fitting = [*search.planned(room), *(c for c in others if c.bytes <= room)]
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
+    if between:
+        others += (
+            c for c in _between(search, cached) if c.bytes > room or c.seconds > best.seconds
+        )
     frontier, fastest = _frontier([best, *cached, *others]), min(c.seconds for c in cached)
     thinned, ratio = tuple(_thinned(frontier, best)), best.seconds / fastest
     return Plan(budget, steps, best, ratio, thinned, costs, sizes)
+
+
+def _between(search: Search, cached: list[Candidate]) -> Iterator[Candidate]:
+    """Candidates for budgets that come ever closer to the least that works."""
+    least, _ = least_of(search.sizes, search.steps)
+    more = max(c.bytes for c in cached) - least
+    for halvings in range(2, 2 * BETWEEN + 1, 2):
+        yield from search.planned(least + (more >> halvings), tables=False)
 
 
 def _frontier(candidates: list[Candidate]) -> list[Candidate]:
@@ -45,8 +68,19 @@ def _frontier(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _thinned(frontier: list[Candidate], best: Candidate, most: int = 9) -> list[Candidate]:
-    """About ``most`` of the frontier, spread evenly, the chosen one among them."""
-    every = max(1, math.ceil(len(frontier) / most))
-    last = len(frontier) - 1
-    kept = [c for k, c in enumerate(frontier) if k % every == 0 or c == best or k == last]
+    """About ``most`` of the frontier: the least, the fastest, the chosen, and some between.
+
+    Those are evenly far apart, in the logarithms of bytes and seconds. A large drop of seconds
+    counts as a factor of e, so that the rows do not all go to the quadratic schedules at the least.
+    """
+    far = [0.0]
+    for a, b in pairwise(frontier):
+        drop = min(1.0, math.log(a.seconds / b.seconds))
+        far.append(far[-1] + math.log(b.bytes / a.bytes) + drop)
+    ends, apart, last = (frontier[0], best, frontier[-1]), far[-1] / most, -math.inf
+    kept: list[Candidate] = []
+    for candidate, at in zip(frontier, far, strict=True):
+        if candidate in ends or at - last >= apart:
+            kept.append(candidate)
+            last = at
     return kept if best in kept else sorted([*kept, best], key=lambda c: c.bytes)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rnnbp.planning.budget import exactly, shown, with_margin
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.search import Candidate
+from rnnbp.support.printing import filled
 
 
 def held_lines(found: Forecast, budget: int, tables: int, slot: int) -> Iterator[str]:
@@ -21,7 +22,7 @@ def held_lines(found: Forecast, budget: int, tables: int, slot: int) -> Iterator
     arrays, objects = found.peak_bytes, found.object_bytes + tables
     kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in found.peak_bytes_by_kind.items())
     yield f"bytes      {exactly(arrays + objects)} of {exactly(budget)}"
-    yield f"  arrays   {exactly(arrays)}: {kinds}"
+    yield filled(f"  arrays   {exactly(arrays)}: {kinds}", 11)
     yield f"  objects  Python's objects, about {exactly(objects)}"
     free = exactly(budget - arrays - objects)
     yield f"  free     {free}, for what estimates may be short by"
@@ -41,9 +42,15 @@ def seconds_text(seconds: float, ratio: float) -> str:
 
 def frontier_lines(frontier: Sequence[Candidate], chosen: Candidate, least: float) -> Iterator[str]:
     """The table of what other budgets would buy; ``least``: seconds of caching everything."""
-    yield f"{'budget':>12}  {'seconds':>9}  {'ratio':>5}  what it would buy"
-    for other in frontier:
-        mark = "*" if other == chosen else " "
-        budget = f"{shown(with_margin(other.bytes), up=True):>12}"
-        seconds = f"{other.seconds:9.3g}  {other.seconds / least:5.2f}"
-        yield f"{budget}  {seconds} {mark}{other.name}, chunks of {other.chunk}"
+    ratios = [_ratio(other.seconds / least) for other in frontier]
+    wide = max(5, *map(len, ratios))
+    yield f"{'budget':>9}  {'seconds':>9}  {'ratio':>{wide}}  what it would buy"
+    for k, (other, ratio) in enumerate(zip(frontier, ratios, strict=True)):
+        budget = f"{shown(with_margin(other.bytes), up=True):>9}"
+        mark, end = "*" if other == chosen else " ", "" if k else "; the least that works"
+        what = f"{other.name}, chunks of {other.chunk:,}{end}"
+        yield f"{budget}  {other.seconds:9.3g}  {ratio:>{wide}} {mark}{what}"
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 100 else f"{ratio:,.0f}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import functools
+import re
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable
 from contextvars import copy_context
@@ -17,6 +19,20 @@ PLAIN = {
     "σ": "sigmoid", "Σ": "sum ", "√": "sqrt", "≤": "<=", "≥": ">=", "µ": "u", "μ": "u", "∞": "inf", "Δ": "D",
 }  # fmt: skip
 """What stands for the signs of formulas, in ASCII."""
+
+
+WIDE = 80
+"""Columns of a line of words: those of a terminal that nobody has made wider."""
+
+
+def filled(text: str, indent: int = 2) -> str:
+    """``text`` in lines of at most 80 columns, all but the first indented.
+
+    A number stays with its unit of bytes, and a name with "= 3" after it.
+    """
+    whole = re.sub(r"(?<=\d) (?=[kMG]?B\b)| (?==)|(?<==) ", "\0", text)
+    found = textwrap.fill(whole, WIDE, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return found.replace("\0", " ")
 
 
 def as_text(value: object) -> str:
