@@ -9,7 +9,8 @@ from rnnbp.bptt.results import Gradients, Stats
 from rnnbp.bptt.without_time import backprop
 from rnnbp.planning.budget import BudgetError
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.forecast import Forecast, forecast
+from rnnbp.planning.forecast import Forecast
+from rnnbp.planning.forecast_call import forecast
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.summarize import summarize
 from rnnbp.runners.backend import Backend

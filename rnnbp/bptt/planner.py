@@ -11,6 +11,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.numerics import shown as a_value
 from rnnbp.optim import Optimizer
+from rnnbp.optim.named import rule_named
 from rnnbp.planning.budget import parse_budget, remaining, training_budget
 from rnnbp.planning.choice import check, choose
 from rnnbp.planning.costs import Costs
@@ -38,7 +39,7 @@ def plan(
     disk: int | str | None = None,
     folder: PathLike | None = None,
     dx: bool = True,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     accumulate: int = 1,
     costs: Costs | None = None,
     backend: BackendLike = None,
@@ -57,7 +58,8 @@ def plan(
         dx: True if the gradient by x will be kept, which is as long as x; False for streams and
             mapped files.
         return_y: True if y of all steps will be kept, as with ``bptt``'s ``return_y``.
-        optimizer: if passed, the budget covers its state too, as that of ``fit`` does.
+        optimizer: if passed, an object or a name as "adam", the budget covers its state too, as
+            that of ``fit`` does.
         accumulate: batches per update of ``fit``; more than one take a second copy of the
             gradients.
         costs: seconds of actions; None calls ``calibrate``, which measures them in about a second.
@@ -97,14 +99,16 @@ def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
 
 def _held(model: Graph, optimizer: object, accumulate: int) -> int:
     """Bytes that training holds during a run: state of the optimiser, gradients of a batch."""
-    held = 0 if optimizer is None else _checked(optimizer).nbytes
+    held = 0 if optimizer is None else _optimizer_of(model, optimizer).nbytes
     return held + (sum(p.nbytes for p in model.params.values()) if accumulate > 1 else 0)
 
 
-def _checked(optimizer: object) -> Optimizer:
-    if not isinstance(optimizer, Optimizer):
+def _optimizer_of(model: Graph, given: object) -> Optimizer:
+    if isinstance(given, str):
+        return rule_named("plan", given)(model)  # type: ignore[call-arg]  # its rate has a default
+    if not isinstance(given, Optimizer):
         raise TypeError(
-            f"plan: optimizer must be one of rnnbp.optim, found {a_value(optimizer)}; as "
-            "Adam(model)"
+            f"plan: optimizer must be one of rnnbp.optim, found {a_value(given)}; as Adam(model), "
+            "or 'adam'"
         )
-    return optimizer
+    return given

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.streams import Stream
 from rnnbp.numerics import flag
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.forecast import forecast_of
-from rnnbp.planning.plan import Plan
+from rnnbp.planning.plan import Plan, check_length
 from rnnbp.planning.sizes import Sizes
 
 
@@ -42,16 +40,7 @@ def keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
 
 def check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -> None:
     """Raise BudgetError where the run is not the one that was planned, and would take more."""
-    if chunk not in (None, plan.chunk):
-        raise BudgetError(
-            f"the plan is for chunks of {plan.chunk} steps, found chunk={chunk}; leave chunk out"
-        )
-    chunks = math.ceil(plan.steps / plan.chunk)
-    if not problem.known or chunks != math.ceil(problem.steps / plan.chunk):
-        found = f"{problem.steps} steps" if problem.known else "a stream; give steps= with it"
-        raise BudgetError(
-            f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
-        )
+    check_length(plan, problem.steps if problem.known else None, chunk)
     if sizes == plan.sizes:
         return
     again = forecast_of(sizes, plan.chosen.schedule, problem.steps, plan.chunk)

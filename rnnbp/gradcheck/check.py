@@ -17,6 +17,7 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss
 from rnnbp.numerics import flag, real_number, shown
+from rnnbp.planning.plan import Plan, check_length
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.support.ieee import ieee
@@ -34,7 +35,7 @@ def check_grads(
     *,
     state: StateLike = None,
     mask: SeriesLike = None,
-    checkpoint: ScheduleLike = "all",
+    checkpoint: ScheduleLike | Plan = "all",
     chunk: int | None = None,
     seed: int = 0,
     training: bool = True,
@@ -51,6 +52,7 @@ def check_grads(
         x: for a model (T, B, ...); for a layer or graph a tuple, one array for each input; for a
             loss the outputs y.
         target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them.
+            Of a Plan the schedule and the chunks count, not its bytes: the check is in float64.
             Without a loss the value is a weighted sum of the outputs, its weights drawn from
             ``seed``.
         method: "complex", or "central" for functions that are not analytic or refuse complex
@@ -84,7 +86,10 @@ def check_grads(
     problem, context = posed(function, x, state, chunk, mask), _context(seed, training)
     if loss is None:
         target, loss = random_weights(problem, seed), weighted_sum
-    objective = GivenObjective(target, loss, mask, checkpoint)
+    if isinstance(checkpoint, Plan):
+        check_length(checkpoint, problem.steps, chunk)
+        chunk, checkpoint = checkpoint.chunk, checkpoint.schedule
+    objective = GivenObjective(target, loss, mask, checkpoint, chunk)
     return _check_model(problem, objective, context, look)
 
 

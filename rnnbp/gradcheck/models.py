@@ -36,6 +36,7 @@ class GivenObjective:
     loss: LossLike
     mask: SeriesLike
     checkpoint: ScheduleLike
+    chunk: int | None
 
 
 def posed(
@@ -84,7 +85,7 @@ def _run(problem: Problem, x: Array, objective: GivenObjective, context: Context
         objective.target,
         objective.loss,
         checkpoint=objective.checkpoint,
-        chunk=problem.chunk,
+        chunk=objective.chunk,
         state=tuple(state if is_given else None for state, is_given in given),
         mask=objective.mask,
         seed=context.seed,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NoReturn
 
 from rnnbp.actions import Action
-from rnnbp.planning.budget import shown, with_margin
+from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
 from rnnbp.planning.plan_text import frontier_lines, held_lines, seconds_text
@@ -107,6 +108,23 @@ class Plan:
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
         table = frontier_lines(self.frontier, self.chosen, self.seconds / self.ratio)
         return "\n".join([f"schedule   {what}", *held, seconds, "", *table])
+
+
+def check_length(plan: Plan, steps: int | None, chunk: int | None) -> None:
+    """Raise BudgetError for a run in other chunks than a plan's, or of a different number of them.
+
+    ``steps`` is None for a stream whose length is not known, ``chunk`` where none is given.
+    """
+    if chunk not in (None, plan.chunk):
+        raise BudgetError(
+            f"the plan is for chunks of {plan.chunk} steps, found chunk={chunk}; leave chunk out"
+        )
+    chunks = math.ceil(plan.steps / plan.chunk)
+    if steps is None or chunks != math.ceil(steps / plan.chunk):
+        found = "a stream; give steps= with it" if steps is None else f"{steps} steps"
+        raise BudgetError(
+            f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
+        )
 
 
 def _instead(name: str) -> str:

@@ -19,6 +19,13 @@ class OfChunks(Protocol):
     chunks: int
 
 
+@runtime_checkable
+class HasSchedule(Protocol):
+    """What is no schedule but has one, as a plan where a schedule of chunks is asked for."""
+
+    schedule: Iterable[Action]
+
+
 def check_counts(chunks: int, k: int = 1, **others: int) -> None:
     """Check numbers of chunks, slots and the like.
 

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
 
 from rnnbp.actions import Action
-from rnnbp.schedules.base import ScheduleLike
+from rnnbp.schedules.base import HasSchedule, ScheduleLike
 from rnnbp.schedules.foreign import Foreign, HasMaxN
 from rnnbp.schedules.online import KeepingSweep, Sweep, Sweepable
 from rnnbp.schedules.periodic import All, Sqrt
 from rnnbp.support.nearest import hint
+from rnnbp.support.printing import as_text
 from rnnbp.support.tracebacks import CALLED_AS
 
+MOST = 60
+"""Characters of what is no schedule that an error shows."""
 NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
 
 
@@ -72,7 +75,15 @@ def check_kind(schedule: object) -> None:
         and (size := float(schedule)).is_integer()
     ):
         cure = f"a budget of bytes is an integer or text: give {int(size)}, or as '64 MB'"
-    raise TypeError(f"checkpoint is {schedule!r}, which is no schedule; {cure}")
+    if isinstance(schedule, HasSchedule):
+        cure = "give its schedule, as plan.schedule, and with it chunk=plan.chunk"
+    raise TypeError(f"checkpoint is {_shown(schedule)}, which is no schedule; {cure}")
+
+
+def _shown(schedule: object) -> str:
+    """Its repr, or what it is where that is long."""
+    text = as_text(schedule)
+    return f"a {type(schedule).__name__}" if len(text) > MOST or "\n" in text else text
 
 
 def sweep(schedule: ScheduleLike) -> Sweep | KeepingSweep:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from rnnbp.actions import TIERS, Action
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
 from rnnbp.schedules.held import EngineState, IllegalError
+from rnnbp.schedules.named import check_kind
 from rnnbp.support.printing import as_text
 from rnnbp.wording.arguments import takes
 
@@ -98,6 +99,7 @@ def _chunks_of(schedule: ScheduleLike, steps: int | None, chunk: int) -> int:
         return math.ceil(steps / chunk)
     found: int | None = getattr(schedule, "chunks", None)
     if found is None:
+        check_kind(schedule)
         raise ValueError(
             "simulate: give chunks or steps; this schedule does not say how many it is for"
         )

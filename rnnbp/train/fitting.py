@@ -10,10 +10,11 @@ from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import flag, shown
 from rnnbp.optim import Optimizer
+from rnnbp.optim.named import OPTIMIZERS
 from rnnbp.support.callers import outside
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
-from rnnbp.train.named_optimizers import OPTIMIZERS, built_for_fit
+from rnnbp.train.named_optimizers import built_for_fit
 from rnnbp.train.options import Rate
 from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.wording.arguments import takes

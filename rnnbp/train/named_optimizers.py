@@ -8,23 +8,8 @@ from typing import Any
 
 from rnnbp.inputs.given import ModelLike
 from rnnbp.losses import Loss
-from rnnbp.numerics import shown
-from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
-from rnnbp.support.nearest import hint
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)
-}
-
-
-def rule_named(what: str, name: str) -> type[Optimizer]:
-    """The optimizer of a name. Raises ValueError for an unknown one; ``what`` is the caller."""
-    if name not in OPTIMIZERS:
-        known = ", ".join(map(repr, OPTIMIZERS))
-        raise ValueError(
-            f"{what}: optimizer is one of {known}, found {shown(name)}{hint(name, OPTIMIZERS)}"
-        )
-    return OPTIMIZERS[name]
+from rnnbp.optim import Optimizer
+from rnnbp.optim.named import OPTIMIZERS, rule_named
 
 
 def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimizer:

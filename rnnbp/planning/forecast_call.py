@@ -1,0 +1,120 @@
+"""The forecast of a run of ``bptt`` from the arguments of the call."""
+
+from __future__ import annotations
+
+import math
+
+from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.horizon import check_horizon
+from rnnbp.inputs.models import as_model, feature_shape
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.pose import DEFAULT_CHUNK
+from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.planning.budget import BudgetError, is_budget
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.forecast import Forecast, forecast_of
+from rnnbp.planning.plan import Plan, check_length
+from rnnbp.planning.run_sizes import sizes_of
+from rnnbp.runners.backend import BackendLike
+from rnnbp.runners.refused import by_numpy_where_refused
+from rnnbp.schedules import ScheduleLike, resolve
+from rnnbp.support.ieee import restoring
+from rnnbp.wording.arguments import takes
+
+MOST = 10**8
+"""Chunks that a forecast goes through, one by one: some minutes."""
+
+
+@takes()
+@restoring
+@by_numpy_where_refused
+def forecast(
+    model: ModelLike,
+    loss: LossLike,
+    *,
+    steps: int,
+    batch: int,
+    x_shape: Shape | None = None,
+    checkpoint: ScheduleLike | Plan = "all",
+    chunk: int | None = None,
+    dx: bool = True,
+    horizon: int | None = None,
+    costs: Costs | None = None,
+    backend: BackendLike = None,
+    training: bool = True,
+    return_y: bool = False,
+) -> Forecast:
+    """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
+
+    Args:
+        model, loss, chunk, horizon, backend, training, return_y: as ``bptt`` takes them.
+        checkpoint: a schedule, as ``bptt`` takes it, or a ``Plan``, with its chunks, dx and costs.
+            For a budget ``plan`` makes one.
+        steps, batch: T and B of x.
+        x_shape: feature shape of x, () for symbols; None if the model's first layer or Input
+            declares it.
+        dx: True if the gradient by x is kept.
+        costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without
+            seconds.
+
+    Returns:
+        A ``Forecast``. x is assumed to be in C order and of the model's dtype, without an initial
+        state; a checkpoint on disk is assumed to be written at once.
+
+    ``peak_bytes`` is what the arrays take. tracemalloc counts Python's own objects too: its peak is
+    about ``peak_bytes + object_bytes``, of which the second is an estimate, in a run that is not
+    the first of its kind in a process. The first one compiles, and fills caches.
+
+    Raises ShapeError for an unknown feature shape, TypeError if a layer does not declare what it
+    keeps, ValueError for a horizon that is not a multiple of the chunk, and as ``simulate`` does.
+
+    >>> import rnnbp as rb
+    >>> model, loss = rb.LSTM(3, 4), rb.losses.MeanSquaredError()
+    >>> rb.forecast(model, loss, steps=100, batch=2, horizon=20).peak_tapes
+    5
+    """
+    steps, batch = positive_int("forecast: steps", steps), positive_int("forecast: batch", batch)
+    if is_budget(checkpoint):
+        raise _budget_given(checkpoint, steps, batch)
+    graph = as_model(model)
+    shape = feature_shape("forecast", graph, x_shape)
+    horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
+    flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
+    flags["return_y"] = flag("forecast: return_y", return_y)
+    if isinstance(checkpoint, Plan):
+        check_length(checkpoint, steps, chunk)
+        chunk, costs, flags["dx"] = checkpoint.chunk, costs or checkpoint.costs, _dx(checkpoint, dx)
+        checkpoint = checkpoint.schedule
+    length = DEFAULT_CHUNK if chunk is None else positive_int("forecast: chunk", chunk)
+    length = min(length, steps)
+    chunks = _chunks(steps, length)
+    sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
+    return forecast_of(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
+
+
+def _budget_given(checkpoint: object, steps: int, batch: int) -> BudgetError:
+    call = f"plan(model, loss, steps={steps}, batch={batch}, budget={checkpoint!r})"
+    return BudgetError(
+        f"forecast: checkpoint is a budget, {checkpoint!r}, for which a schedule is chosen first; "
+        f"the forecast of the fastest is {call}.forecast"
+    )
+
+
+def _dx(plan: Plan, asked: bool) -> bool:
+    """Whether the run of a plan keeps dx. Raises BudgetError where it is not to, but does."""
+    if plan.sizes.dx and not asked:
+        raise BudgetError(
+            "forecast: the plan is for dx=True, found dx=False; plan for that, or leave it out"
+        )
+    return plan.sizes.dx
+
+
+def _chunks(steps: int, length: int) -> int:
+    """Chunks of this many steps in a sequence. Raises ValueError where there are more than MOST."""
+    chunks = math.ceil(steps / length)
+    if chunks > MOST:
+        raise ValueError(
+            f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than "
+            f"{MOST:,}; give a longer chunk, or ask plan"
+        )
+    return chunks
