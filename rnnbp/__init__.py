@@ -95,6 +95,9 @@ from rnnbp.train import (
     save_weights,
 )
 from rnnbp.wording.attributes import refusing
+from rnnbp.wording.called_modules import refuse_calls
+
+refuse_calls(actions, compare, initializers, layers, losses, memory, optim, schedules, train)
 
 __version__ = VERSION
 

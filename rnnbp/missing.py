@@ -115,6 +115,9 @@ def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
         )
     if what in ("fit", "Trainer.fit") and type(args[-1]) is int:
         return f"write epochs={args[-1]}"
+    if what in ("measure", "high_water"):
+        called = getattr(args[0], "__name__", "f")
+        return f"it measures a block: with rnnbp.memory.{what}() as used: {called}(...)"
     if what == "Trainer.evaluate":
         return (
             "the loss is the Trainer's: evaluate(data), or rnnbp.evaluate(model, data, loss) for "

@@ -19,7 +19,7 @@ from tests.compared import problem
     ("options", "says"),
     [
         ({"shares": []}, "there is nothing to compare"),
-        ({"shares": [0]}, "a budget is above 0 percent of full caching, found 0"),
+        ({"shares": [0]}, "a share is a number above 0, in percent of full caching, found 0"),
         ({"shares": [math.nan]}, "found nan"),
         ({"schedules": ["all", "best"]}, "there is no schedule 'best'; use some of all, every-k"),
         ({"shares": [1]}, r"no schedule fits in \S+ kB, 1 % of full caching; give a larger share"),

@@ -32,7 +32,8 @@ def checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[flo
     for share in shares:
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < math.inf:
             raise ValueError(
-                f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28"
+                f"sweep: a share is a number above 0, in percent of full caching, found {share!r}; "
+                "give as 28"
             )
     known = compared()
     for name in schedules:

@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rnnbp.memory.gauges import Block, children, lock, resident, traced
+from rnnbp.memory.measuring import Measuring
 from rnnbp.support.figures import HighWater, Used
+from rnnbp.wording.arguments import takes
 
 __all__ = ["HighWater", "Used", "high_water", "measure"]
 
 
-@contextmanager
-def measure() -> Iterator[Used]:
+@takes()
+def measure() -> Measuring[Used]:
     """Measure the bytes that a block allocates, and the process's resident high-water mark.
 
     Returns:
@@ -44,6 +46,11 @@ def measure() -> Iterator[Used]:
     >>> 4_000_000 <= used.kept_bytes <= used.peak_bytes < 4_100_000
     True
     """
+    return Measuring(_measured, "measure")
+
+
+@contextmanager
+def _measured() -> Iterator[Used]:
     used = Used()
     with _risen(used), allocated(used):
         yield used
@@ -89,8 +96,8 @@ def _note_allocated(used: Used, block: Block) -> str:
     return "" if known else fault
 
 
-@contextmanager
-def high_water() -> Iterator[HighWater]:
+@takes()
+def high_water() -> Measuring[HighWater]:
     """Measure how far the process's resident high-water mark rises in a block, untraced.
 
     Returns:
@@ -109,6 +116,11 @@ def high_water() -> Iterator[HighWater]:
     >>> found.high_water_bytes is None or found.high_water_bytes >= 0
     True
     """
+    return Measuring(_marked, "high_water")
+
+
+@contextmanager
+def _marked() -> Iterator[HighWater]:
     found = HighWater()
     with _risen(found):
         yield found

@@ -77,6 +77,7 @@ SYNONYMS: dict[str, str] = {
     "frozen": "freeze trainable",
     "next_state": "state states next_states",
     "output": "outputs y",
+    "shares": "budgets budget percent",
     "rename": "mapping name_map key_map",
 }
 """Of each argument, the names that it has elsewhere, those that say it best first."""
