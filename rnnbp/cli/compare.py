@@ -44,9 +44,9 @@ def add_options(parser: Parser) -> None:
     group.add_argument(
         "--schedules",
         type=_names,
-        default=",".join(SCHEDULES),
+        default=list(SCHEDULES),
         metavar="LIST",
-        help="names, with commas between",
+        help=f"names with commas between, of {', '.join(SCHEDULES)}; by default all of them",
     )
     _add_lengths(group)
     _add_files(group)

@@ -22,7 +22,10 @@ from rnnbp.support.version import VERSION
 def build_parser() -> Parser:
     """The parser of the whole command line."""
     parser = Parser(
-        prog="rnnbp", description="Recurrent networks on CPUs, by backpropagation through time."
+        prog="rnnbp",
+        description="Recurrent networks on CPUs, by backpropagation through time.",
+        epilog="rnnbp COMMAND --help lists the options of a command; in Python, help('rnnbp') is "
+        "the page of the library.",
     )
     parser.add_argument("--version", action="version", version=f"rnnbp {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import shutil
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rnnbp.cli.encodings import known
+from rnnbp.support.nearest import hint
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+
+WIDEST = 100
+"""Columns beyond which lines of words are hard to read."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:  # Any: argparse's own, each of its type
         super().__init__(
-            formatter_class=lambda prog: _Help(prog, max_help_position=32, width=100),
+            formatter_class=lambda prog: _Help(prog, max_help_position=32, width=_columns()),
             allow_abbrev=False,
             **options,
         )
@@ -29,6 +35,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """argparse's own check of choices, whose error names the nearest one too."""
+        if action.choices is not None and value not in action.choices:
+            names = [*map(str, action.choices)]
+            found = f"invalid choice: {value!r}{hint(value, names)}"
+            raise argparse.ArgumentError(
+                action, f"{found} (choose from {', '.join(map(repr, names))})"
+            )
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         """Write a message; argparse's own ignores that stdout, as of --help, cannot be written."""
@@ -48,13 +63,18 @@ class Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(
                 unknown[0].split("=")[0], command.option_names(), n=1, cutoff=0.7
             )
-            hint = f", did you mean {near[0]}?" if near else ""
-            command.error(f"unknown argument {unknown[0]}{hint}")
+            meant = f", did you mean {near[0]}?" if near else ""
+            command.error(f"unknown argument {unknown[0]}{meant}")
         return options
 
     def option_names(self) -> list[str]:
         """Every option's name, as --units."""
         return [name for action in self._actions for name in action.option_strings]
+
+
+def _columns() -> int:
+    """Columns of the help: those of the terminal, 80 in a pipe, and at most 100."""
+    return max(40, min(WIDEST, shutil.get_terminal_size().columns))
 
 
 class _Noted(argparse.Action):
@@ -78,10 +98,10 @@ def given(options: argparse.Namespace) -> set[str]:
 
 
 class _Help(argparse.HelpFormatter):
-    """Appends the default to the help of an option, unless it is empty."""
+    """Appends the default to the help of an option, unless it is empty, or a list in words."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        shown = not isinstance(action.default, bool) and action.default not in (
+        shown = not isinstance(action.default, bool | list | tuple) and action.default not in (
             None,
             argparse.SUPPRESS,
             "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from functools import partial
 
 from rnnbp.bptt import BudgetError, Plan, plan
 from rnnbp.cli.errors import CommandError
@@ -12,7 +13,8 @@ from rnnbp.cli.options import Parser
 from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem_options import add_options as add_problem
-from rnnbp.planning.budget import parse_budget
+from rnnbp.optim.named import OPTIMIZERS
+from rnnbp.planning.budget import parse_budget, shown
 from rnnbp.planning.search import Candidate
 from rnnbp.storage import JSON
 from rnnbp.support.printing import filled
@@ -33,6 +35,24 @@ def add_options(parser: Parser) -> None:
         metavar="BYTES",
         help="bytes, or text as '64 MB' or '64 MiB'",
     )
+    parser.add_argument(
+        "--disk",
+        type=_disk,
+        metavar="BYTES",
+        help="bytes that checkpoints may take on disk as well, as '2 GB'; by default none",
+    )
+    parser.add_argument(
+        "--no-dx",
+        dest="dx",
+        action="store_false",
+        help="leave out the gradient by x, which is as long as x, as training does",
+    )
+    parser.add_argument(
+        "--optimizer",
+        choices=list(OPTIMIZERS),
+        metavar="NAME",
+        help=f"let the budget hold the state of {', '.join(OPTIMIZERS)} too, as that of fit does",
+    )
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     add_problem(parser, steps=1000, batch=32)
 
@@ -49,13 +69,19 @@ def run(options: argparse.Namespace) -> int:
                 batch=problem.batch,
                 budget=options.budget,
                 x_shape=problem.x_shape,
+                disk=options.disk,
+                dx=options.dx,
+                optimizer=options.optimizer,
             )
         except BudgetError as error:
-            raise CommandError(f"--budget: {error}") from None
+            raise CommandError(f"--budget: {error}".replace("dx=False", "--no-dx")) from None
     if options.json:
         print(json.dumps(as_json(problem, found), indent=2, ensure_ascii=False))
     else:
         print(filled(f"model      {problem}", 11))
+        if held := options.budget - found.budget:
+            of = f"{shown(held)} of {shown(options.budget)} are for its state"
+            print(f"optimizer  {options.optimizer}: {of}; budgets below are without it")
         print(f"{found}\n\nseconds of an action on a chunk, measured here\n{found.costs}")
     return 0
 
@@ -82,8 +108,11 @@ def _candidate(found: Candidate) -> dict[str, JSON]:
     }
 
 
-def _budget(text: str) -> int:
+def _budget(text: str, what: str = "budget") -> int:
     try:
-        return parse_budget(text)
+        return parse_budget(text, what)
     except BudgetError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+_disk = partial(_budget, what="disk")

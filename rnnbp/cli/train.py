@@ -23,7 +23,7 @@ from rnnbp.train.lock import FolderLock
 
 ABOUT = (
     "Train a recurrent network to predict each byte of a text from those before it, compare it "
-    "with n-grams on the last tenth of the text, which is kept from all of them, and write a "
+    "with n-grams on the last tenth of the text, on which neither is trained, and write a "
     "sample. Ctrl-C, SIGTERM and SIGHUP save and stop."
 )
 
