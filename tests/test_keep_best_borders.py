@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,46 @@ def test_a_run_goes_on_from_the_last_and_resumes_to_the_bit(tmp_path: Path) -> N
     for each in found:
         del each["metadata"]["snapshot"]["began"]
     assert found[0] == found[1] == found[2]
+
+
+def ctrl_c_at(step: int) -> Any:
+    """A callback that is as Ctrl-C in some step."""
+    return lambda event: (
+        signal.raise_signal(signal.SIGINT)
+        if (event.kind, event.metrics["step"]) == ("step", step)
+        else None
+    )
+
+
+def interrupted(seen: Seen, **options: Any) -> rb.Trainer:
+    """A run that is interrupted after its best epoch."""
+    model, callbacks = net(), [seen, ctrl_c_at(12)]
+    given = {"validation": OTHER, "keep_best": True, "callbacks": callbacks} | LATER | options
+    return rb.Trainer(model, rb.optim.SGD(model), MSE, **given)
+
+
+def test_an_interrupted_fit_that_returns_leaves_the_best_and_goes_on_from_the_last() -> None:
+    seen, whole = Seen(), Seen()
+    trainer = interrupted(seen, on_interrupt="return")
+    history = trainer.fit(DATA, epochs=4)
+    assert (history.reason, history.steps, history.best_step) == ("interrupted", 12, 5)
+    assert weights(trainer.model) == seen.best()
+    trainer.fit(DATA, until_epochs=4)
+    other = interrupted(whole, callbacks=[whole])
+    other.fit(DATA, epochs=4)
+    assert seen.found == whole.found
+
+
+@pytest.mark.parametrize("patience", [None, 9])
+def test_one_that_raises_leaves_the_last_and_says_so(patience: int | None) -> None:
+    seen, trainer = Seen(), interrupted(Seen(), patience=patience)
+    with pytest.raises(KeyboardInterrupt, match="the last ones and not the best") as caught:
+        trainer.fit(DATA, epochs=4)
+    assert "on_interrupt='return' leaves there" in str(caught.value)
+    assert not any(weights(trainer.model) == found for _, found in seen.found)
+    with pytest.raises(KeyboardInterrupt) as plain:
+        interrupted(seen, keep_best=False).fit(DATA, epochs=4)
+    assert "the best" not in str(plain.value)
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {

@@ -76,6 +76,7 @@ def test_ctrl_c_ends_the_loop_around_fit(tmp_path: Path) -> None:
     assert out == ""
     assert process.returncode in (-signal.SIGINT, 130)
     step = rb.storage.load_tensors(tmp_path / "0" / "snapshot.safetensors")[1]["snapshot"]["step"]
+    assert "the History is error.history in 'except KeyboardInterrupt as error'" in said
     assert f"KeyboardInterrupt: fit: interrupted after step {step}; all is in " in said
     assert "snapshot.safetensors: fit with resume=True and the same folder goes on" in said
     assert os.listdir(tmp_path) == ["0"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -136,3 +137,44 @@ def test_what_nobody_thought_of_keeps_all_lines(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(import_module("rnnbp.bptt.engine"), "Run", None)  # cannot be called
     files, _ = frames(lambda: rb.bptt(model(), X, TARGET, LOSS))
     assert ours(files) > 4
+
+
+def interrupts(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
+    """Ctrl-C while a loss is computed."""
+    signal.raise_signal(signal.SIGINT)
+    return float((y - target).sum()), np.ones_like(y)
+
+
+LONG: dict[str, Callable[[], object]] = {
+    "bptt": lambda: rb.bptt(model(), X, X[..., :2].copy(), interrupts, chunk=2),
+    "evaluate": lambda: rb.evaluate(model(), X, X[..., :2].copy(), interrupts),
+    "check_grads": lambda: rb.check_grads(model(), X, X[..., :2].copy(), interrupts),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_an_interrupt_says_what_was_interrupted(name: str) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        LONG[name]()
+    text = f"{name}: interrupted, nothing is returned; RNNBP_FULL_TRACEBACK=1 shows where"
+    assert str(caught.value) == text
+    files = [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert ours(files) == 1
+    assert files[-1] == __file__, "the line of the user's that was run"
+
+
+def test_an_interrupt_shows_all_lines_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNBP_FULL_TRACEBACK", "1")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        LONG["bptt"]()
+    assert ours([f.filename for f in traceback.extract_tb(caught.value.__traceback__)]) > 4
+
+
+def test_an_interrupt_with_a_text_of_its_own_keeps_it() -> None:
+    def stop(event: object) -> None:
+        raise KeyboardInterrupt("enough")
+
+    source = rb.Sequences(X, TARGET, batch_size=7)
+    with pytest.raises(KeyboardInterrupt, match="enough") as caught:
+        rb.fit(model(), source, LOSS, epochs=1, callbacks=[stop])
+    assert vars(caught.value)["history"].steps == 1

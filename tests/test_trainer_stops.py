@@ -84,13 +84,13 @@ def test_the_second_ctrl_c_raises_at_once(tmp_path, handler):
     assert outcome(tmp_path) == {part: whole("text")[part] for part in outcome(tmp_path)}
 
 
-def test_ctrl_c_does_not_restore_the_best(monkeypatch):
+def test_ctrl_c_restores_the_best_where_fit_returns(monkeypatch):
     scripted_validation(monkeypatch, [1.0, 2.0, 3.0, 4.0])
     model = linear()
     options = {"validation": VALIDATION, "patience": 9, "callbacks": [interrupt_at(3)]}
     trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options)
     assert trainer.fit(pulls(1.0), epochs=5, on_interrupt="return").reason == "interrupted"
-    assert model.params["0.weight"].item() == -3.0
+    assert model.params["0.weight"].item() == -1.0
 
 
 def test_no_handler_outside_the_main_thread(handler):

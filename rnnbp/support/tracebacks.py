@@ -17,6 +17,8 @@ from types import TracebackType
 VARIABLE = "RNNBP_FULL_TRACEBACK"
 KEPT = 3
 """Lines of the library's that stay."""
+INTERRUPTED = f": interrupted, nothing is returned; {VARIABLE}=1 shows where"
+"""How the text of a KeyboardInterrupt that Python raised goes on."""
 CALLED_AS = "called as ("
 """What notes say that errors out of functions of the user's get."""
 _HERE = str(Path(__file__).parents[1]) + os.sep
@@ -29,18 +31,42 @@ def shorten(error: BaseException) -> None:
     All stay unless the library raised it on purpose, or a function of the user's raised it.
     """
     entries = list(_entries(error.__traceback__))
-    if not entries or os.environ.get(VARIABLE, "0") not in ("", "0"):
+    if not entries or _all_wanted():
         return
     if not _raised_here(entries[-1]) and not any(
         CALLED_AS in note for note in getattr(error, "__notes__", ())
     ):
         return
+    _leave_out(error, entries, KEPT)
+
+
+def explain_interrupt(error: KeyboardInterrupt, name: str) -> None:
+    """Say what was interrupted, and leave out the library's own frames but for the last.
+
+    Where it stood when Ctrl-C was pressed says nothing to the caller. One that has a text of its
+    own, as out of ``fit``, keeps it; of functions that call each other the outermost is named.
+    """
+    if not error.args or str(error.args[0]).endswith(INTERRUPTED):
+        error.args = (f"{name}{INTERRUPTED}",)
+    if not _all_wanted():
+        _leave_out(error, list(_entries(error.__traceback__)), 1)
+
+
+def _all_wanted() -> bool:
+    return os.environ.get(VARIABLE, "0") not in ("", "0")
+
+
+def _leave_out(error: BaseException, entries: list[TracebackType], kept: int) -> None:
+    """Leave out frames of the library's but for the last ``kept``."""
     ours = [entry for entry in entries if _is_ours(entry)]
-    left_out = {id(entry) for entry in ours[:-KEPT]}
+    left_out = {id(entry) for entry in ours[:-kept]}
     found: TracebackType | None = None
     for entry in reversed(entries):
         if id(entry) not in left_out:
-            found = TracebackType(found, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+            # None where an interrupt comes between lines, which typeshed does not know
+            line: int | None = entry.tb_lineno
+            at = entry.tb_lasti, (-1 if line is None else line)
+            found = TracebackType(found, entry.tb_frame, *at)
     error.__traceback__ = found
 
 

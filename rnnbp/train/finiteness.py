@@ -16,9 +16,10 @@ from rnnbp.numerics import Array, first_bad
 from rnnbp.optim.extents import Extent, extents
 from rnnbp.train.source import Batch
 
+LEAVES_OUT = ", which on_nonfinite='skip' leaves out"
 LOWER = (
-    "lower the learning rate, clip gradients by clip_norm, or look at the data of this step, "
-    "which on_nonfinite='skip' leaves out"
+    "lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
+    f"{LEAVES_OUT}"
 )
 """What to do about numbers that are not finite."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from dataclasses import dataclass, field
+from signal import SIGINT
 
 from rnnbp.support.callers import outside
 from rnnbp.train.folder import SNAPSHOT
@@ -44,7 +45,7 @@ class FitCall:
         if not run.goes_on and run.pending is None and (text := self.limits.reached(run.at)):
             warnings.warn(text, stacklevel=outside())
         try:
-            reason = self._trained(data)
+            reason = self._trained(data, returns=on_interrupt == "return")
             if reason is None and signals.signal is not None and on_interrupt == "raise":
                 raise ending(signals.signal, self._how_to_go_on())
         except BaseException as error:
@@ -56,13 +57,13 @@ class FitCall:
         run.ended = (reason, None) if reason else ("interrupted", signals.signal)
         return run.at.history.copy(*run.ended)
 
-    def _trained(self, data: SourceLike) -> str | None:
+    def _trained(self, data: SourceLike, *, returns: bool) -> str | None:
         """Train under the handlers of signals; why it ended, None for a signal."""
         run = self.training
         try:
             run.busy, run.ended = True, ("", None)
             with contextlib.closing(run.folder), self.interrupts:
-                reason = run.train(data, self.limits, self.interrupts, self.tell)
+                reason = run.train(data, self.limits, self.interrupts, self.tell, returns=returns)
         finally:
             self._leave()
         if reason is not None:
@@ -88,6 +89,9 @@ class FitCall:
     def _how_to_go_on(self) -> str:
         run = self.training
         place, path = f"{run.caller}: interrupted after step {run.at.step}", run.folder.path
+        last = ""
+        if run.options.keeps_best and run.at.best_weights:
+            last = ", the last ones and not the best, which on_interrupt='return' leaves there"
         if run.caller == "fit":
             kept = "nothing can go on, for no folder was given"
             cure = (
@@ -95,9 +99,20 @@ class FitCall:
             )
             if path is not None:
                 kept, cure = f"all is in {path / SNAPSHOT}", RESUME
-            there = "the parameters are in the model, and the History is error.history"
-            return f"{place}; {kept}: {cure}; {there}"
+            return (
+                f"{place}; {kept}: {cure}; the parameters are in the model{last}; {self._there()}"
+            )
         kept = "no folder was given: call this Trainer's fit again in this process to go on"
         if path is not None:
             kept = f"all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"
-        return f"{place}; {kept}; what was found is in Trainer.history"
+        if last:
+            kept += f"; the model has its parameters{last}"
+        return f"{place}; {kept}; the losses so far are in Trainer.history"
+
+    def _there(self) -> str:
+        """Where the History is, now and after an exception that nobody caught."""
+        kind = "KeyboardInterrupt" if self.interrupts.signal == SIGINT else "SystemExit"
+        return (
+            f"the History is error.history in 'except {kind} as error', or later "
+            "sys.last_value.history at a prompt or in a notebook"
+        )

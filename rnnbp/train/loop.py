@@ -64,9 +64,10 @@ class Trainer(Attributes, Named, Instead):
             ``evaluate``.
         validate_every: steps between validations; by default one at the end of each epoch.
         patience: the number of validations without a new best one to stop after.
-        keep_best: True if the model has the best parameters when ``fit`` returns, unless a signal
-            ended it; None for only with ``patience``. A next call continues from the last
-            parameters, unless others are written into the model.
+        keep_best: True if the model has the best parameters when ``fit`` returns, after a signal
+            with on_interrupt="return" too; when ``fit`` raises it has the last ones. None for only
+            with ``patience``. A next call continues from the last parameters, unless others are
+            written into the model.
         monitor: the name of the figure that decides which parameters are the best. Of validation:
             "val_loss", or "val_" and the name of one of ``metrics``, as "val_accuracy". Of
             training, without the "val_": "loss" or a metric, its mean over the batches since the
@@ -93,7 +94,8 @@ class Trainer(Attributes, Named, Instead):
         on_nonfinite: what to do about a batch whose data, loss, gradients or state are not finite:
             "raise" an error, or "skip" it: parameters and optimiser stay, the next batch starts
             from a fresh state, the step counts, its loss in the history is NaN, and its line of
-            metrics has "skipped", the number skipped so far.
+            metrics has "skipped", the number skipped so far, and "nonfinite", why. A RuntimeWarning
+            says so if a call has learned nothing for that reason.
         metrics: averages over each batch and over the validation, by the mask's weights: "accuracy"
             of classes or of one output, "mse", "mae", or functions ``(y, target) -> values`` of
             each step (T, B) or each element, or a dict of these by name. A batch's are of the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -15,11 +14,11 @@ from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
 from rnnbp.support import late_bars
-from rnnbp.support.callers import outside
 from rnnbp.train.ahead import check_ahead
 from rnnbp.train.anew import begins_anew
 from rnnbp.train.assigning import exchange
 from rnnbp.train.data import Sequences
+from rnnbp.train.endings import Learned, put_best, warn_of_none_best
 from rnnbp.train.folder import RunFolder
 from rnnbp.train.identity import Identity
 from rnnbp.train.identity_differences import check_override
@@ -108,15 +107,16 @@ class Training:
             self.folder.outdate()
 
     def train(
-        self, given: SourceLike, limits: Limits, interrupts: Interrupts, tell: Tell
-    ) -> str | None:
+        self, given: SourceLike, limits: Limits, interrupts: Interrupts, tell: Tell, *,
+        returns: bool,
+    ) -> str | None:  # fmt: skip
         """Train until there is a reason to stop, and return it; None for a signal.
 
-        ``tell`` is called with each event.
+        ``tell`` is called with each event; ``returns`` if ``fit`` returns after a signal too.
         """
         data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
         self._begin(data)
-        limits = limits.counted(self.at)
+        limits, learned = limits.counted(self.at), Learned()
         total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
             done = self.pending is None and self._reason(limits) is not None
@@ -126,6 +126,7 @@ class Training:
                         break
                     self.own_rate.warn_if_set(self.update.optimizer, self.options)
                     metrics = self._step(data, limits)
+                    learned.note(metrics)
                     self._write(metrics, tell)
                     if bar is not None:
                         bar.set_postfix(loss=metrics["loss"], refresh=False)
@@ -134,12 +135,10 @@ class Training:
             self._note_time(limits)
         self.folder.snapshot(self.at, self._extra())
         self.folder.save_model(self.at)
-        if self.options.keeps_best and self.at.waited and not self.at.best_weights:
-            warnings.warn(self.options.monitored.none_best(), stacklevel=outside())
-        if reason is not None and self.options.keeps_best and self.at.best_weights:
-            last = {name: p.copy() for name, p in self.parts.params.items()}
-            exchange("Trainer.fit", self.parts.params, last, self.at.best_weights)
-            self.last = last
+        warn_of_none_best(self.options, self.at)
+        learned.warn(self.caller)
+        if reason is not None or returns:
+            self.last = put_best(self.options, self.at, self.parts.params)
         return reason
 
     def stop(self, reason: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from rnnbp.missing import cure_of_count, way_around
 from rnnbp.support.nearest import hint
-from rnnbp.support.tracebacks import shorten
+from rnnbp.support.tracebacks import explain_interrupt, shorten
 from rnnbp.wording.signatures import Signature, signature_of
 from rnnbp.wording.synonyms import synonym
 
@@ -61,6 +61,9 @@ def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             except Exception as error:  # whatever it raises: the traceback alone changes
                 shorten(error)
                 raise
+            except KeyboardInterrupt as error:
+                explain_interrupt(error, name)
+                raise
 
         return checked
 
@@ -82,6 +85,9 @@ def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]
                 return method(*args, **options)
             except Exception as error:  # whatever it raises: the traceback alone changes
                 shorten(error)
+                raise
+            except KeyboardInterrupt as error:
+                explain_interrupt(error, what)
                 raise
 
         return checked
