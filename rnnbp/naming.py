@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rnnbp.numerics import Array, shown
-from rnnbp.support.nearest import nearest
+from rnnbp.support.nearest import hint
 from rnnbp.wording.renamed import warn_renamed
 
+MOST = 4
+"""Names that a hint proposes."""
 _shown = ContextVar("shown", default=True)
 
 
@@ -40,16 +43,29 @@ def checked_name(what: str, name: object) -> str | None:
 
 def with_name(text: str, name: str | None) -> str:
     """What a repr shows of a layer with a name: "LSTM(3, 4)" as "LSTM(3, 4, name='encoder')"."""
-    if not name or not _shown.get():
+    return with_options(text, [f"name={name!r}"] if name and _shown.get() else [])
+
+
+def with_options(text: str, options: Iterable[str]) -> str:
+    """What a repr shows of options: "RNN(3, 4)" as "RNN(3, 4, activation='relu')"."""
+    more = ", ".join(options)
+    if not more:
         return text
     if not text.endswith(")"):
-        return f"{text}(name={name!r})"
-    return f"{text[:-1]}{'' if text.endswith('()') else ', '}name={name!r})"
+        return f"{text}({more})"
+    return f"{text[:-1]}{'' if text.endswith('()') else ', '}{more})"
+
+
+def in_full() -> bool:
+    """False within ``as_filed``: reprs leave out what snapshots do not have."""
+    return _shown.get()
 
 
 @contextmanager
-def names_hidden() -> Iterator[None]:
-    """Within it no repr shows a name: two models that differ in names alone compute the same."""
+def as_filed() -> Iterator[None]:
+    """Within it reprs are those of snapshots: without names, because two models that differ in names
+    alone compute the same, and without options that have lines of their own there.
+    """
     token = _shown.set(False)
     try:
         yield
@@ -73,6 +89,30 @@ def old_path(path: str) -> str:
     return path if not name or name.isdecimal() else ".".join([*above[1:], f"{key}_{name}"])
 
 
+NUMBER = re.compile(r"_l(\d+)\*?$")
+"""How names of PyTorch's recurrent layers end."""
+
+
+def likely(path: str, known: Collection[str]) -> str:
+    """As ", did you mean '0.weight_ih'?", for a path that a network does not have, or "".
+
+    PyTorch's names are those of the same weight: where it has one layer with a number, and here
+    there are several layers, of the layer with that place.
+    """
+    number = NUMBER.search(path)
+    if number is None:
+        return hint(path, known)
+    owner, _, key = path[: number.start()].rpartition(".")
+    alike = [name for name in known if name.rpartition(".")[2] == key]
+    inside = [name for name in alike if name.startswith(f"{owner}.")] if owner else []
+    place, several = int(number[1]), inside or alike
+    if f"{owner}.{key}" in inside:
+        several = [f"{owner}.{key}"][place:]
+    elif inside or place:
+        several = several[place : place + 1]
+    return f", did you mean {' or '.join(map(repr, several[:MOST]))}?" if several else ""
+
+
 class ByPath(dict[str, Array]):
     """Arrays of a network by path. An old spelling is found too, with a DeprecationWarning."""
 
@@ -84,6 +124,6 @@ class ByPath(dict[str, Array]):
                 warn_renamed(repr(path), repr(known))
                 return self[known]
         error = KeyError(path)
-        near = nearest(path, self) if isinstance(path, str) else ""
-        error.add_note(f"did you mean {near!r}?" if near else f"the names are {', '.join(self)}")
+        near = likely(path, self) if isinstance(path, str) else ""
+        error.add_note(near.removeprefix(", ") or f"the names are {', '.join(self)}")
         raise error

@@ -60,7 +60,7 @@ def test_every_cell_takes_a_name(make):
         "enc.weight_hh",
         "enc.initial_h",
     ]
-    assert repr(block) == f"{make.__name__}(3, 4, name='enc')"
+    assert repr(block) == f"{make.__name__}(3, 4, bias=False, initial='learned', name='enc')"
 
 
 LAYERS = [

@@ -84,8 +84,9 @@ def RNN(  # noqa: N802  # reads as the class it stands for
     Weights of PyTorch's nn.RNN, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
     for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
     names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
-    PyTorch. Weights of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer here and
-    ``layer`` theirs::
+    PyTorch. No file says the nonlinearity: of one with ``nonlinearity="relu"`` build this with
+    ``activation="relu"``. Weights of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer
+    here and ``layer`` theirs::
 
         kernel, recurrent, bias = layer.get_weights()
         new = {"weight_ih": kernel.T, "weight_hh": recurrent.T}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -11,9 +12,13 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.network import Network
 from rnnbp.graph.values import Outputs, Value
 from rnnbp.layers.params import LayerParams
-from rnnbp.naming import checked_name, with_name
+from rnnbp.layers.rectifiers import ReLU
+from rnnbp.naming import checked_name, in_full, with_name, with_options
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.support.nearest import hint
+
+BUILT_IN = ("RNN", "LSTM", "GRU")
+"""The cells of ``graph.cells``, as their names begin."""
 
 
 class Recurrent(Network):
@@ -62,12 +67,12 @@ class Recurrent(Network):
             )
         _check_initial(initial)
         self.cell, self.layers = cell, cell.layers
+        self.initial: dict[str, Array] = LayerParams()
         own = None if dtype is None else float_dtype(dtype)
         if own is not None and cell.dtype not in (None, own):
             raise DtypeError(
                 f"{self}: dtype is {own}, that of the cell's parameters {cell.dtype}; leave it out"
             )
-        self.initial: dict[str, Array] = LayerParams()
         if initial == "learned":
             kind = own or cell.dtype or np.dtype(np.float32)
             named = zip(cell.state_names, cell.state_shapes, strict=True)
@@ -102,7 +107,20 @@ class Recurrent(Network):
         return tuple([np.zeros((batch, *shape), dtype) for shape in self.cell.state_shapes])
 
     def __repr__(self) -> str:
-        return with_name(self.cell.name or f"Recurrent({self.cell!r})", self.name)
+        text = self.cell.name or f"Recurrent({self.cell!r})"
+        return with_name(with_options(text, self._options() if in_full() else []), self.name)
+
+    def _options(self) -> Iterator[str]:
+        """Options other than the default: of a cell of the library's they follow from its parts."""
+        kind, names = self.cell.name.partition("(")[0], self.cell.params
+        if kind == "RNN" and any(isinstance(layer, ReLU) for layer in self.cell.layers):
+            yield "activation='relu'"
+        if kind == "GRU" and "weight_hm" in names:
+            yield "reset_after=False"
+        if kind in BUILT_IN and not any(name.startswith("bias") for name in names):
+            yield "bias=False"
+        if self.initial:
+            yield "initial='learned'"
 
 
 def _check_initial(initial: object) -> None:

@@ -15,6 +15,7 @@ from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.frozen import Check
 from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.reshape import as_shape
+from rnnbp.naming import in_full
 from rnnbp.numerics import (
     Array,
     Saved,
@@ -28,6 +29,8 @@ from rnnbp.numerics import (
     reused,
 )
 
+USUAL = 1e-5
+"""ε by default, that of PyTorch."""
 _eps = partial(real_number, above=0, cure="1e-5 is usual")
 
 
@@ -56,7 +59,7 @@ class LayerNorm(Layer):
         self,
         shape: int | Sequence[int],
         *,
-        eps: float = 1e-5,
+        eps: float = USUAL,
         weight: bool = True,
         bias: bool = True,
         dtype: npt.DTypeLike = "float32",
@@ -132,7 +135,8 @@ class LayerNorm(Layer):
 
     def describe(self) -> str:
         absent = "".join(f", {key}=False" for key in ("weight", "bias") if key not in self.params)
-        return f"{self.shape if len(self.shape) > 1 else self.shape[0]}{absent}"
+        eps = f", eps={self.eps}" if self.eps != USUAL and in_full() else ""
+        return f"{self.shape if len(self.shape) > 1 else self.shape[0]}{eps}{absent}"
 
     def _mean(self, x: Array) -> Array:
         mean: Array = x.sum(axis=tuple(range(-len(self.shape), 0)), keepdims=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
+from rnnbp.naming import likely
 from rnnbp.numerics import shown
 from rnnbp.optim.option_checks import Check, Value, betas
 from rnnbp.optim.rates import Rate, checked_rate
@@ -81,7 +82,7 @@ def matching(place: str, patterns: object, names: Collection[str]) -> list[str]:
     for pattern in listed:
         if not any(fnmatchcase(name, pattern) for name in names):
             under = any(name.startswith(f"{pattern}.") for name in names)
-            near = f", did you mean '{pattern}.*'?" if under else hint(pattern, names)
+            near = f", did you mean '{pattern}.*'?" if under else likely(pattern, names)
             raise ValueError(
                 f"{place}: {pattern!r} fits no parameter{near}; they are {', '.join(names)} "
                 f"(* stands for any letters, of a tied parameter the first name counts)"

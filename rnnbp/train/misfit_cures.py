@@ -16,6 +16,7 @@ TORCHS = re.compile(r"_l\d+(_reverse)?$")
 CELLS = {4: "LSTM", 3: "GRU"}
 """By the number of gates; others have one."""
 TOGETHER = "if these belong together, give load_weights "
+BUILD = "build the model with the layers of the file"
 SHOWN = 20
 """Pairs of names that an error proposes."""
 Shapes: TypeAlias = Mapping[str, Shape]
@@ -42,10 +43,18 @@ def cures(model: Shapes, file: Shapes, origin: Mapping[str, str]) -> list[str]:
     if _transposed(model, file):
         cures.append("weights of Keras are transposed, see help(rnnbp.LSTM)")
     if any(map(_backward, file)):
-        return cures  # names and shapes of both directions do not go together with those of one
+        return cures or [BUILD]  # no names of both directions go together with those of one
     if proposed := proposal(model, file, origin):
         return [*cures, TOGETHER + proposed]
-    return cures or ["build the model with the layers of the file"]
+    return cures or [BUILD]
+
+
+def in_part(model: Shapes, file: Shapes) -> list[str]:
+    """That what both have can be read alone, if some names are missing, and no shape differs."""
+    both = [name for name in model if name in file]
+    if not both or any(model[name] != file[name] for name in both):
+        return []
+    return ["or give strict=False, which reads what both have and leaves the rest"]
 
 
 def _is_torchs(model: Shapes, raw: Shapes) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnnbp.numerics import Array
-from rnnbp.train.misfit_cures import TORCHS, Shapes, cures, differences
+from rnnbp.train.misfit_cures import BUILD, TORCHS, Shapes, cures, differences, in_part
 
+LOADING = "load_weights"
+"""How the place begins that has an argument ``strict``."""
+OWN = "the file does not match the model, build the model with the architecture that was saved"
 LISTED = 6
 """Differences that an error lists."""
 
@@ -24,21 +27,22 @@ def check_names(
     """
     model, file = ({name: a.shape for name, a in given.items()} for given in (params, arrays))
     if found := differences(model, file):
-        raise _misfit(place, cures(model, file, origin or {}), found)
+        raise _misfit(place, cures(model, file, origin or {}), found, model, file)
 
 
 def check_shapes(place: str, model: Shapes, file: Shapes) -> None:
     """Raise ValueError unless a file of ours has the names and shapes of a model."""
     if found := differences(model, file):
         theirs = any(map(TORCHS.search, file))
-        own = [
-            "the file does not match the model, build the model with the architecture that was "
-            "saved"
-        ]
-        raise _misfit(place, cures(model, file, {}) if theirs else own, found)
+        ways = cures(model, file, {}) if theirs else [OWN]
+        raise _misfit(place, ways, found, model, file)
 
 
-def _misfit(place: str, ways: list[str], found: list[str]) -> ValueError:
+def _misfit(
+    place: str, ways: list[str], found: list[str], model: Shapes, file: Shapes
+) -> ValueError:
+    if place.startswith(LOADING) and ways in ([BUILD], [OWN]):
+        ways = [*ways, *in_part(model, file)]
     return ValueError(f"{place}: {'; '.join(ways)}. Names or shapes differ: {listed(found)}")
 
 

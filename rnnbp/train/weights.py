@@ -163,8 +163,9 @@ def load_weights(
         rb.load_weights(model, "net.safetensors", rename="torch")
 
     So ``rnn.weight_ih_l1`` is read into ``rnn.1.weight_ih``. ``save_weights(..., rename="torch")``
-    is the inverse. GRUs are PyTorch's with ``reset_after=True``, the default. Within one process no
-    file is needed if the names are equal but for ``_l0``::
+    is the inverse. GRUs are PyTorch's with ``reset_after=True``, the default. A file does not say
+    which function an ``nn.RNN`` has: for ``nonlinearity="relu"`` build ``rb.RNN(..., activation=
+    "relu")``. Within one process no file is needed if the names are equal but for ``_l0``::
 
         model.params.update({k.removesuffix("_l0"): v for k, v in net.state_dict().items()})
     """

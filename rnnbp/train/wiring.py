@@ -7,7 +7,7 @@ from rnnbp.graph.network import Network
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.layers.pointwise import Activation
-from rnnbp.naming import names_hidden
+from rnnbp.naming import as_filed
 from rnnbp.storage import JSON
 from rnnbp.train.attributes import attributes_of
 from rnnbp.train.describe import Description
@@ -20,7 +20,7 @@ OWN = ("_params", "name")
 
 def of_model(model: Graph) -> dict[str, JSON]:
     """The lines of a model."""
-    with names_hidden():  # a layer's name decides no number; parameters have lines of their own
+    with as_filed():  # a layer's name decides no number; parameters have lines of their own
         return _of_model(model)
 
 
