@@ -78,7 +78,7 @@ from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.rng import Context
 from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.storage import StorageError
-from rnnbp.support import helping
+from rnnbp.support.helping import names_of
 from rnnbp.support.version import VERSION
 from rnnbp.train import (
     Batches,
@@ -161,9 +161,7 @@ __all__ = [
 ]
 
 
-def __dir__() -> list[str]:
-    """All names; none for ``help(rnnbp)``, which would print every class in full after the page."""
-    return [] if helping.asked() else sorted(globals())
+__dir__ = names_of([*__all__, "__version__", "missing"])
 
 
 if not TYPE_CHECKING:  # type checkers read __all__

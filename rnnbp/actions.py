@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from rnnbp.support.helping import names_of
+
 __all__ = [
     "TIERS",
     "Action",
@@ -26,6 +28,8 @@ __all__ = [
     "Store",
     "Tier",
 ]
+
+__dir__ = names_of(__all__, page=False)
 
 Tier: TypeAlias = Literal["ram", "disk"]
 TIERS: tuple[Tier, ...] = ("ram", "disk")

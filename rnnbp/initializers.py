@@ -21,12 +21,15 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.functions import note_call
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, first_bad, real_number, shown
 from rnnbp.rng import RngLike, generator
+from rnnbp.support.helping import names_of
 from rnnbp.support.ieee import ieee
 from rnnbp.support.nearest import hint, nearest
 from rnnbp.wording.attributes import refusing
 from rnnbp.wording.other_initializers import ours
 
 __all__ = ["NAMED", "constant", "glorot", "he", "orthogonal", "uniform"]
+
+__dir__ = names_of(__all__, page=False)
 
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
 InitializerLike: TypeAlias = Initializer | str | float

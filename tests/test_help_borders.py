@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pydoc
 import re
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -37,6 +38,33 @@ def test_names_are_there_for_whoever_else_asks() -> None:
     found: dict[str, object] = {}
     exec("from rnnbp import *", found)
     assert set(rb.__all__) == set(found) - {"__builtins__"}
+
+
+PAGES = [rb.layers, rb.train, rb.losses, rb.schedules, rb.optim, rb.compare]
+
+
+@pytest.mark.parametrize("module", PAGES)
+def test_help_of_a_module_is_a_page_with_each_of_its_names(module: ModuleType) -> None:
+    page, _, rest = pydoc.plain(pydoc.render_doc(module)).partition("PACKAGE CONTENTS")
+    assert set(module.__all__) - set(re.findall(r"\w+", page)) == set()
+    assert f"as ``help({module.__name__}." in page
+    assert len(page.splitlines()) <= 110
+    assert re.search(r"class |__getattr__", rest) is None
+
+
+@pytest.mark.parametrize("module", [*PAGES, rb.memory, rb.actions, rb.initializers])
+def test_dir_of_a_module_lists_what_a_reader_looks_for(module: ModuleType) -> None:
+    """Its public names; not the modules that it is made of, or what it imports."""
+    assert dir(module) == sorted(module.__all__)
+    assert {"annotations", "conv", "refusing", "TYPE_CHECKING", "names_of"}.isdisjoint(dir(rb))
+    assert set(dir(rb)) - set(rb.__all__) == {"__version__", "missing"}
+
+
+@pytest.mark.parametrize("module", [rb.memory, rb.actions, rb.initializers])
+def test_help_of_a_small_module_has_its_functions_in_full(module: ModuleType) -> None:
+    text = pydoc.plain(pydoc.render_doc(module))
+    assert set(module.__all__) - set(re.findall(r"\w+", text)) == set()
+    assert "refuse(" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,28 @@
-"""Layers: differentiable functions that know only themselves; contract in rnnbp.layers.base."""
+"""Layers: what a network, and one step of a cell, is built of. Each is in ``rnnbp`` itself too.
+
+Each name has its own help, as ``help(rnnbp.layers.Dense)``. Recurrent layers are ``rnnbp.LSTM``,
+``GRU``, ``RNN`` and ``Recurrent``; what holds layers is ``rnnbp.Sequential`` or ``rnnbp.Graph``.
+
+With parameters
+    Dense                      W x + b, of one input or several
+    Embedding, OneHot          symbols as vectors: learned, or with a single 1
+    Conv1D, Conv2D             convolutions within a step
+    LayerNorm                  each step normalised over its features
+Without
+    Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Identity   elementwise
+    Softmax, LogSoftmax        over the features; losses take logits, so a model needs neither
+    MaxPool, AvgPool           over windows
+    Dropout                    in training alone
+Shapes and several inputs
+    Add, Subtract, Multiply, Scale      arithmetic, also +, - and * of values
+    Concat, Split, Slice, Flatten, Reshape
+A layer of your own
+    Layer, Keeps               its base class, and what it keeps for its backward pass
+
+>>> import rnnbp as rb
+>>> rb.Sequential(rb.Embedding(20, 8), rb.LSTM(8, 16), rb.Dropout(0.1), rb.Dense(16, 20))
+Sequential(Embedding(20, 8), LSTM(8, 16), Dropout(0.1), Dense(16, 20))
+"""
 
 from typing import TYPE_CHECKING
 
@@ -23,6 +47,7 @@ from rnnbp.layers.smooth_rectifiers import ELU, GELU, Softplus
 from rnnbp.layers.softmax import LogSoftmax, Softmax
 from rnnbp.layers.split import Split
 from rnnbp.layers.sums import Add, Subtract
+from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
 __all__ = [
@@ -57,6 +82,8 @@ __all__ = [
     "Subtract",
     "Tanh",
 ]
+
+__dir__ = names_of(__all__)
 
 if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing("rnnbp.layers", __all__)

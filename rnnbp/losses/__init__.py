@@ -1,5 +1,17 @@
 """Losses: means over all elements of a sequence that have weight, whatever the chunks.
 
+Each name has its own help, as ``help(rnnbp.losses.CrossEntropy)``.
+
+Classes
+    CrossEntropy               of class numbers, from logits: softmax is part of it
+    BinaryCrossEntropy         of 0 and 1, from logits: sigmoid is part of it
+Numbers
+    MeanSquaredError, MeanAbsoluteError, Huber
+    Quantile                   of a forecast; one quantile or several
+Your own
+    PerStep, WholeSequence     by a function of elements or steps; of the whole sequence at once
+    Elementwise, Loss          by a class
+
 A loss of your own is one of these; each works with masks, ``Sequences(last=True)``, budgets,
 ``evaluate`` and ``check_grads``:
 
@@ -60,6 +72,7 @@ from rnnbp.losses.per_step import PerStep
 from rnnbp.losses.quantile import Quantile
 from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 from rnnbp.losses.whole_sequence import WholeSequence
+from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
 __all__ = [
@@ -74,6 +87,8 @@ __all__ = [
     "Quantile",
     "WholeSequence",
 ]
+
+__dir__ = names_of(__all__)
 
 if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing("rnnbp.losses", __all__)

@@ -15,9 +15,12 @@ from contextlib import contextmanager
 from rnnbp.memory.gauges import Block, children, lock, resident, traced
 from rnnbp.memory.measuring import Measuring
 from rnnbp.support.figures import HighWater, Used
+from rnnbp.support.helping import names_of
 from rnnbp.wording.arguments import takes
 
 __all__ = ["HighWater", "Used", "high_water", "measure"]
+
+__dir__ = names_of(__all__, page=False)
 
 
 @takes()

@@ -1,5 +1,19 @@
 """Update rules, gradient clipping and learning rates.
 
+Each name has its own help, as ``help(rnnbp.optim.Adam)``.
+
+Update rules, "adam" and the like in fit
+    SGD                        with momentum, of Nesterov too
+    Adam, AdamW                AdamW with a decay of weights
+    RMSProp, Adagrad
+    lbfgs, LBFGSResult         of a whole data set at once, by SciPy
+    Optimizer                  what they share
+Learning rates, which any optimiser, fit and Trainer take
+    Constant, StepDecay, Cosine, WarmUp         functions of the step; Schedule is their type
+    OnPlateau                  falls when the validation does not
+Clipping, which clip_norm= and clip_value= of fit and Trainer do
+    clip_norm, clip_value
+
 An optimiser updates the parameters of a model in place, by gradients by name:
 
 >>> import numpy as np
@@ -33,6 +47,7 @@ from rnnbp.optim.plateau import OnPlateau
 from rnnbp.optim.rated import Schedule
 from rnnbp.optim.rmsprop import RMSProp
 from rnnbp.optim.sgd import SGD
+from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
 __all__ = [
@@ -53,6 +68,8 @@ __all__ = [
     "clip_value",
     "lbfgs",
 ]
+
+__dir__ = names_of(__all__)
 
 if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing("rnnbp.optim", __all__)

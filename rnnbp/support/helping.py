@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 NEAR = 5
 """Calls from pydoc's to a module's ``__dir__``, at most."""
+
+
+def names_of(names: Iterable[str], *, page: bool = True) -> Callable[[], list[str]]:
+    """The ``__dir__`` of a module: its public names alone, as a reader looks for them.
+
+    With ``page``, none for ``help``, which would print every class in full after the page that
+    lists them.
+    """
+    known = sorted(names)
+
+    def listed() -> list[str]:
+        return [] if page and asked() else known
+
+    return listed
 
 
 def asked() -> bool:
