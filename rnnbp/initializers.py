@@ -1,8 +1,8 @@
 """Initial values of parameters. A weight has shape (n_out, n_in) or (n_out, n_in, *kernel).
 
 An initializer is a function ``(rng, shape) -> float64 array``; a layer takes one, its name in
-``NAMED``, or a number for a constant. All draw in float64, so float32 and float64 models of one
-seed start from the same values.
+``NAMED``, a number for a constant, or an array of the parameter's shape, which is copied. All draw
+in float64, so float32 and float64 models of one seed start from the same values.
 
 >>> import rnnbp as rb
 >>> rb.Dense(3, 2, weight_init="orthogonal", bias_init=0.5).params["bias"].tolist()
@@ -12,7 +12,7 @@ seed start from the same values.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -32,7 +32,7 @@ __all__ = ["NAMED", "constant", "glorot", "he", "orthogonal", "uniform"]
 __dir__ = names_of(__all__, page=False)
 
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
-InitializerLike: TypeAlias = Initializer | str | float
+InitializerLike: TypeAlias = Initializer | str | float | Array | Sequence[object]
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -197,6 +197,8 @@ def initialize(
     Raises TypeError for anything but an initializer, ValueError for an unknown name or values that
     do not fit, DtypeError for values that are not real numbers.
     """
+    if _is_array(how):
+        return _given(place, how, shape, dtype)
     function = _function(how, place)
     try:
         found = function(rng, shape)
@@ -213,17 +215,36 @@ def initialize(
         raise ValueError(
             f"{place}: the initializer returned {returned} for a parameter of shape {shape}; {cure}"
         )
-    if values.dtype.kind not in "biuf":
-        raise DtypeError(
-            f"{place}: the initializer returned dtype {values.dtype}; parameters are real numbers"
+    return _parameter(place, "the initializer returned", values, dtype)
+
+
+def _given(place: str, how: object, shape: Shape, dtype: Dtype) -> Array:
+    """A parameter of an array of the user's. Raises ValueError for another shape."""
+    values = plain(f"{place}: the list of initial values", how)
+    if values.shape != shape:
+        turned = "; give its transpose, .T" * (values.shape == shape[::-1])
+        raise ValueError(
+            f"{place}: the initial values have shape {values.shape}, the parameter has {shape}"
+            f"{turned}"
         )
+    return _parameter(place, "the initial values have", values, dtype)
+
+
+def _parameter(place: str, what: str, values: Array, dtype: Dtype) -> Array:
+    """A copy in a dtype. Raises DtypeError or ValueError for what is not real and finite in it."""
+    if values.dtype.kind not in "biuf":
+        raise DtypeError(f"{place}: {what} dtype {values.dtype}; parameters are real numbers")
     parameter = np.array(values, dtype=dtype, order="C")
     if (bad := first_bad(parameter)) is not None:
         raise ValueError(
-            f"{place}: the initializer returned {values[bad]} at {list(bad)}; it must be finite in "
-            f"{dtype}"
+            f"{place}: {what} {values[bad]} at {list(bad)}; it must be finite in {dtype}"
         )
     return parameter
+
+
+def _is_array(how: object) -> bool:
+    """True for an array with axes, or a list of numbers."""
+    return isinstance(how, (list, tuple)) or len(getattr(how, "shape", ())) > 0
 
 
 def _function(how: InitializerLike, place: str) -> Initializer:
@@ -232,7 +253,7 @@ def _function(how: InitializerLike, place: str) -> Initializer:
             names = ", ".join(NAMED)
             raise ValueError(
                 f"{place}: initializer {how!r} is unknown{_elsewhere(how)}; use one of {names}, a "
-                "number or a function"
+                "number, an array or a function"
             )
         return NAMED[how]
     if callable(how) and not isinstance(how, type):
@@ -240,7 +261,8 @@ def _function(how: InitializerLike, place: str) -> Initializer:
     if not isinstance(how, (int, float, np.integer, np.floating)):
         cure = "for values of your own give lambda rng, shape: values"
         raise TypeError(
-            f"{place}: an initializer is a name, a number or a function, found {shown(how)}; {cure}"
+            f"{place}: an initializer is a name, a number, an array or a function, found "
+            f"{shown(how)}; {cure}"
         )
     return constant(real_number(f"{place}: its initial value", how))
 

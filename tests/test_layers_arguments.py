@@ -147,9 +147,9 @@ CONSTRUCTORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "Embedding: rng must be a seed from 0, .*, found 'a'",
     ),
     (
-        lambda: L.Embedding(3, 2, weight_init=[1, 2]),
+        lambda: L.Embedding(3, 2, weight_init={1: 2}),
         TypeError,
-        r"Embedding: weight: an initializer is .*\[1, 2\]",
+        r"Embedding: weight: an initializer is .*\{1: 2\}",
     ),
     (lambda: L.OneHot(3, dtype="complex64"), DtypeError, "found dtype complex64"),
     (lambda: L.Slice(4, "a", 2), TypeError, "Slice: start must be an integer, found 'a'"),

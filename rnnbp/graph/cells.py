@@ -30,7 +30,8 @@ class Options(TypedDict, total=False):
     bias: False for no biases; True by default.
     initial: "zeros", or "learned", for an initial state that is a parameter.
     input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
-        state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's.
+        state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's. An
+        array for the biases counts twice: ``bias_ih`` and ``bias_hh`` are added.
     dtype: "float32", the default, or "float64".
     rng: a seed or a NumPy Generator; fresh random numbers by default.
     name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
@@ -247,16 +248,20 @@ class _Projections:
     def __call__(self, name: str, n_in: int, n_out: int) -> Dense:
         how = self.options.get("input_init") if name == "ih" else self.options.get("recurrent_init")
         bias_how = self.options.get("bias_init")
-        return Dense(
-            n_in,
-            n_out,
-            bias=self.bias,
-            weight_init=self.limit if how is None else how,
-            bias_init=self.limit if bias_how is None else bias_how,
-            dtype=self.options.get("dtype", "float32"),
-            rng=self.numbers,
-            name=name,
-        )
+        try:
+            return Dense(
+                n_in,
+                n_out,
+                bias=self.bias,
+                weight_init=self.limit if how is None else how,
+                bias_init=self.limit if bias_how is None else bias_how,
+                dtype=self.options.get("dtype", "float32"),
+                rng=self.numbers,
+                name=name,
+            )
+        except (TypeError, ValueError) as error:  # of an initializer, which names the Dense
+            error.add_note(f"in weight_{name} or bias_{name} of {self.name}")
+            raise
 
     def recurrent(self, cell: Cell) -> Recurrent:
         return Recurrent(cell, initial=self.options.get("initial", "zeros"), name=self.called)
