@@ -92,6 +92,7 @@ machine code. Numbers that are given, not learned, are that with
 from __future__ import annotations
 
 from rnnbp.ways import ON_SOURCES, WAYS
+from rnnbp.ways.way import BUILT_IN
 
 
 def way_around(what: str, name: str) -> str:
@@ -103,7 +104,7 @@ def way_around(what: str, name: str) -> str:
 
 def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
     """What is meant by more arguments without names, ``args``, than ``what`` takes, or ""."""
-    if what in ("LSTM", "GRU", "RNN"):
+    if what in BUILT_IN.split():
         if any(type(each).__module__ == "rnnbp.graph.values" for each in args):
             return f"a layer is built first, and then called on values: {what}(n_in, n)(h)"
         layers = f"Sequential({what}(n_in, n), {what}(n, n))"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.graph import cells
+from rnnbp.ways import way
 from tests import models
 
 T, B, N_IN, N = 6, 2, 3, 4
@@ -69,13 +72,42 @@ CELLS: dict[str, tuple[Callable[..., rb.Recurrent], dict[str, Any], Step]] = {
 }
 
 
-def test_every_cell_of_the_library_is_in_both_lists() -> None:
-    own = inspect.getmembers(
-        cells, lambda f: inspect.isfunction(f) and f.__module__ == cells.__name__
-    )
-    public = {name: function for name, function in own if not name.startswith("_")}
-    assert {build for build, _, _ in CELLS.values()} == set(public.values())
-    assert {name.split()[0].upper() for name in models.CELLS} >= set(public)
+def built_in() -> dict[str, Callable[..., rb.Recurrent]]:
+    """The public functions of all modules of ``graph.cells``, exported there or not."""
+    names = [f"{cells.__name__}.{module.name}" for module in iter_modules(cells.__path__)]
+    own = [
+        function
+        for name in names
+        for _, function in inspect.getmembers(import_module(name), inspect.isfunction)
+        if function.__module__ == name and not function.__name__.startswith("_")
+    ]
+    return {function.__name__: function for function in own}
+
+
+BUILDERS = built_in()
+
+
+def test_every_cell_of_the_library_has_its_equations_here() -> None:
+    assert {build for build, _, _ in CELLS.values()} == set(BUILDERS.values())
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_cell_is_public_and_in_the_lists(name: str) -> None:
+    assert getattr(rb, name) is BUILDERS[name]
+    assert name.lower() in {model.split()[0] for model in models.CELLS}
+    assert name in way.BUILT_IN.split()
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_arguments_of_other_libraries_name_what_is_written_here(name: str) -> None:
+    """As ``nn.LSTM(3, 4, 2)`` and ``nn.GRU(3, 4, num_layers=2)`` of PyTorch."""
+    several = rf"for several layers write Sequential\({name}\(n_in, n\), {name}\(n, n\)\)"
+    with pytest.raises(TypeError, match=several):
+        BUILDERS[name](3, 4, 2)
+    with pytest.raises(TypeError, match=several):
+        BUILDERS[name](3, 4, num_layers=2)
+    with pytest.raises(TypeError, match=rf"run one {name} on x, one on x\[::-1\]"):
+        BUILDERS[name](3, 4, bidirectional=True)
 
 
 @pytest.mark.quick

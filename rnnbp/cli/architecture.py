@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,21 +18,24 @@ from rnnbp.numerics import Shape, positive_int, real_number, shown
 from rnnbp.rng import generator
 from rnnbp.storage import JSON
 
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+FORGET_BIAS = 1.0
 
-CELLS = tuple(GATES)
+BUILT: dict[str, tuple[Callable[..., Recurrent], int]] = {
+    "lstm": (partial(LSTM, forget_bias=FORGET_BIAS), 4),
+    "gru": (GRU, 3),
+    "rnn": (RNN, 1),
+}
+"""By name, the function that builds a cell, and the gates that are stacked in its weights."""
+
+CELLS = tuple(BUILT)
 
 MOST_LAYERS, MOST_UNITS = 1000, 2**20
 """Above these a weight alone has terabytes, and a model takes hours to be compiled."""
 
-FORGET_BIAS = 1.0
-
 
 def recurrent(cell: str, n_in: int, units: int, rng: np.random.Generator) -> Recurrent:
     """A layer of one of ``CELLS``: (T, B, n_in) → (T, B, units)."""
-    if cell == "lstm":
-        return LSTM(n_in, units, forget_bias=FORGET_BIAS, rng=rng)
-    return (GRU if cell == "gru" else RNN)(n_in, units, rng=rng)
+    return BUILT[cell][0](n_in, units, rng=rng)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Architecture:
 
     def shapes(self) -> dict[str, Shape]:
         """The shapes of the parameters of ``build``, by name; nothing is built."""
-        gates, step = GATES[self.cell] * self.units, 2 if self.dropout else 1
+        gates, step = BUILT[self.cell][1] * self.units, 2 if self.dropout else 1
         found: dict[str, Shape] = {"0.weight": (SYMBOLS, self.embedding)}
         for k in range(self.layers):
             place = step * (k + 1)

@@ -16,9 +16,7 @@ from rnnbp.layers.rectifiers import ReLU
 from rnnbp.naming import checked_name, in_full, with_name, with_options
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.support.nearest import hint
-
-BUILT_IN = ("RNN", "LSTM", "GRU")
-"""The cells of ``graph.cells``, as their names begin."""
+from rnnbp.ways.way import BUILT_IN
 
 
 class Recurrent(Network):
@@ -117,7 +115,7 @@ class Recurrent(Network):
             yield "activation='relu'"
         if kind == "GRU" and "weight_hm" in names:
             yield "reset_after=False"
-        if kind in BUILT_IN and not any(name.startswith("bias") for name in names):
+        if kind in BUILT_IN.split() and not any(name.startswith("bias") for name in names):
             yield "bias=False"
         if self.initial:
             yield "initial='learned'"

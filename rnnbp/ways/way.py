@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 HERE = "help('rnnbp.missing') has the lines"
 BUILT_IN = "LSTM GRU RNN"
+"""The functions of ``graph.cells``: advice on arguments is for all of them."""
 CELLS = f"{BUILT_IN} Recurrent Cell"
 RUNS = "bptt predict evaluate backprop plan forecast check_grads calibrate sweep"
 TRAINING = "fit Trainer"

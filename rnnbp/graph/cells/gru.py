@@ -1,0 +1,81 @@
+"""GRU: two gates, the candidate reset before or after its product."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.cells.projections import Options, Projections
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Input, State
+from rnnbp.layers import Sigmoid, Split, Tanh
+from rnnbp.numerics import flag
+from rnnbp.wording.arguments import takes
+
+
+@takes(*Options.__annotations__)
+def GRU(  # noqa: N802  # reads as the class it stands for
+    n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]
+) -> Recurrent:
+    """Gated recurrent unit: r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
+
+    Cho et al. 2014.
+
+    Output h′. With ``reset_after``, as PyTorch and cuDNN: m = tanh(W x + b + r ⊙ (U h + b′)), gates
+    stacked r, z, m. Without, as the paper: m = tanh(W x + b + U (r ⊙ h) + b′); ``weight_hh`` (2n,
+    n) then holds r and z, ``weight_hm`` (n, n) m.
+
+    Args:
+        n_in: features of x.
+        n: units.
+        reset_after: where the reset gate acts, see above.
+        bias: False for no biases; True by default.
+        initial: "zeros", the default, or "learned" for an initial state that is a parameter.
+        input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
+            state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as
+            PyTorch's.
+        dtype: "float32", the default, or "float64".
+        rng: a seed or a NumPy Generator; fresh random numbers by default.
+        name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+        options: those from ``bias`` on; help(rnnbp.Options) has their types.
+
+    Returns:
+        A Recurrent, a layer.
+
+    Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> y, (h,) = rb.predict(rb.GRU(3, 4, rng=0), np.zeros((7, 2, 3), "float32"))
+    >>> y.shape, h[0].shape
+    ((7, 2, 4), (2, 4))
+
+    Weights of PyTorch's nn.GRU, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
+    for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
+    names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
+    PyTorch. Weights of Keras's and TensorFlow's GRU, with ``model`` the layer here and ``layer``
+    theirs::
+
+        kernel, recurrent, bias = layer.get_weights()
+        n = len(recurrent)
+        order = np.r_[n : 2 * n, :n, 2 * n : 3 * n]  # their gates z, r, h
+        one = bias.ndim == 1  # as with reset_after=False
+        of_x, of_h = (bias[order], np.zeros(3 * n)) if one else bias[:, order]
+        new = {"weight_ih": kernel.T[order], "weight_hh": recurrent.T[order]}
+        new |= {"bias_ih": of_x, "bias_hh": of_h}
+        new |= {"weight_hm": new["weight_hh"][2 * n :], "bias_hm": of_h[2 * n :]}
+        for name, p in model.params.items():
+            p[...] = new[name][: len(p)]
+    """
+    build = Projections("GRU", n_in, n, options)
+    x, h = Input(n_in), State(n, "h")
+    xr, xz, xm = Split(n, n, n)(build("ih", n_in, 3 * n)(x))
+    if flag("GRU: reset_after", reset_after):
+        hr, hz, hm = Split(n, n, n)(build("hh", n, 3 * n)(h))
+        r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
+        m = Tanh()(xm + r * hm)
+    else:
+        hr, hz = Split(n, n)(build("hh", n, 2 * n)(h))
+        r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
+        m = Tanh()(xm + build("hm", n, n)(r * h))
+    h_new = (1 - z) * m + z * h
+    return build.recurrent(Cell(x, {h: h_new}, output=h_new, name=build.name))

@@ -1,0 +1,78 @@
+"""What the built-in cells share: their keyword arguments, and their affine layers."""
+
+from __future__ import annotations
+
+import math
+from typing import TypedDict
+
+import numpy.typing as npt
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.initializers import InitializerLike, generator_of, uniform
+from rnnbp.layers import Dense
+from rnnbp.naming import checked_name
+from rnnbp.numerics import flag, positive_int
+from rnnbp.rng import RngLike
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments that ``LSTM``, ``GRU`` and ``RNN`` take.
+
+    bias: False for no biases; True by default.
+    initial: "zeros", or "learned", for an initial state that is a parameter.
+    input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
+        state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's. An
+        array for the biases counts twice: ``bias_ih`` and ``bias_hh`` are added.
+    dtype: "float32", the default, or "float64".
+    rng: a seed or a NumPy Generator; fresh random numbers by default.
+    name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+
+    >>> import rnnbp as rb
+    >>> options: rb.Options = {"initial": "learned", "dtype": "float64", "rng": 3}
+    >>> sorted(rb.LSTM(2, 4, bias=False, **options).params)
+    ['initial_c', 'initial_h', 'weight_hh', 'weight_ih']
+    """
+
+    bias: bool
+    initial: str
+    input_init: InitializerLike
+    recurrent_init: InitializerLike
+    bias_init: InitializerLike
+    dtype: npt.DTypeLike
+    rng: RngLike
+    name: str | None
+
+
+class Projections:
+    """Builds the affine layers of a cell of n units, and the Recurrent around it."""
+
+    def __init__(self, cell: str, n_in: int, n: int, options: Options) -> None:
+        self.name = (
+            f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"
+        )
+        self.bias = flag(f"{cell}: bias", options.get("bias", True))
+        self.called = checked_name(cell, options.get("name"))
+        self.limit = uniform(1 / math.sqrt(n))
+        self.options, self.numbers = options, generator_of(cell, options.get("rng"))
+
+    def __call__(self, name: str, n_in: int, n_out: int) -> Dense:
+        how = self.options.get("input_init") if name == "ih" else self.options.get("recurrent_init")
+        bias_how = self.options.get("bias_init")
+        try:
+            return Dense(
+                n_in,
+                n_out,
+                bias=self.bias,
+                weight_init=self.limit if how is None else how,
+                bias_init=self.limit if bias_how is None else bias_how,
+                dtype=self.options.get("dtype", "float32"),
+                rng=self.numbers,
+                name=name,
+            )
+        except (TypeError, ValueError) as error:  # of an initializer, which names the Dense
+            error.add_note(f"in weight_{name} or bias_{name} of {self.name}")
+            raise
+
+    def recurrent(self, cell: Cell) -> Recurrent:
+        return Recurrent(cell, initial=self.options.get("initial", "zeros"), name=self.called)

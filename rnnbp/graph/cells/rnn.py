@@ -1,0 +1,69 @@
+"""RNN: a cell of one affine layer of x, one of the state, and an activation."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.cells.projections import Options, Projections
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Input, State
+from rnnbp.layers import Layer, ReLU, Tanh
+from rnnbp.numerics import shown
+from rnnbp.wording.arguments import takes
+
+ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
+
+
+@takes(*Options.__annotations__)
+def RNN(  # noqa: N802  # reads as the class it stands for
+    n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]
+) -> Recurrent:
+    """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′.
+
+    Args:
+        n_in: features of x.
+        n: units.
+        activation: "tanh" or "relu".
+        bias: False for no biases; True by default.
+        initial: "zeros", the default, or "learned" for an initial state that is a parameter.
+        input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
+            state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as
+            PyTorch's.
+        dtype: "float32", the default, or "float64".
+        rng: a seed or a NumPy Generator; fresh random numbers by default.
+        name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+        options: those from ``bias`` on; help(rnnbp.Options) has their types.
+
+    Returns:
+        A Recurrent, a layer.
+
+    Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> y, (h,) = rb.predict(rb.RNN(3, 4, rng=0), np.zeros((7, 2, 3), "float32"))
+    >>> y.shape, h[0].shape
+    ((7, 2, 4), (2, 4))
+
+    Weights of PyTorch's nn.RNN, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
+    for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
+    names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
+    PyTorch. No file says the nonlinearity: of one with ``nonlinearity="relu"`` build this with
+    ``activation="relu"``. Weights of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer
+    here and ``layer`` theirs::
+
+        kernel, recurrent, bias = layer.get_weights()
+        new = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
+        new |= {"bias_ih": bias, "bias_hh": 0 * bias}
+        for name, p in model.params.items():
+            p[...] = new[name]
+    """
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise ValueError(
+            f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}; "
+            "others are Cells of your own, see help(rnnbp.graph.cells)"
+        )
+    build = Projections("RNN", n_in, n, options)
+    x, h = Input(n_in), State(n, "h")
+    h_new = ACTIVATIONS[activation]()(build("ih", n_in, n)(x) + build("hh", n, n)(h))
+    return build.recurrent(Cell(x, {h: h_new}, output=h_new, name=build.name))
