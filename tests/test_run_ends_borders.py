@@ -253,7 +253,6 @@ BROKEN: dict[str, Callable[[rb.Trainer], object]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Trainer.fit. steps=9 counts from now:FutureWarning")
 @pytest.mark.parametrize("case", BROKEN)
 def test_an_error_carries_the_history(case: str) -> None:
     run = trainer()

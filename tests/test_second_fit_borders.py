@@ -57,33 +57,43 @@ def test_how_long_a_second_fit_is(case: str) -> None:
     assert run.fit(DATA, **limits).steps == steps
 
 
-@pytest.mark.parametrize(
-    ("limits", "name"), [({"epochs": 3}, "epochs=3"), ({"steps": 9}, "steps=9")]
-)
-def test_a_count_that_would_have_meant_all_is_warned_of_once(
-    limits: Any, name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["epochs", "steps"])
+@pytest.mark.parametrize("more", [1, 4])
+def test_a_loop_that_counts_in_all_is_warned_of_once(
+    name: str, more: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Only such a loop: a first ``fit`` and a longer second one are what the help describes."""
     monkeypatch.setattr("rnnbp.train.fit_call.said", [])
     run, other = trainer(), trainer()
-    run.fit(DATA, epochs=1)
-    other.fit(DATA, epochs=1)
-    with pytest.warns(
-        FutureWarning, match=rf"{name} counts from now, .* write until_{name}$"
-    ) as found:
-        run.fit(DATA, **limits)
-    other.fit(DATA, epochs=3)  # warnings are errors
+    for each in (run, other):
+        each.fit(DATA, **{name: more})
+        each.fit(DATA, **{name: 2 * more})
+    text = rf"{name}={3 * more} counts from now, .* write until_{name}={3 * more}$"
+    with pytest.warns(FutureWarning, match=text) as found:
+        run.fit(DATA, **{name: 3 * more})
+    other.fit(DATA, **{name: 3 * more})  # warnings are errors
     assert [w.filename for w in found] == [__file__]
 
 
-@pytest.mark.parametrize(
-    "limits", [{"epochs": 1}, {"steps": 5}, {"until_epochs": 3}, {"epochs": 2, "steps": 3}]
-)
-def test_what_had_one_meaning_is_not_warned_of(limits: Any) -> None:
+OFTEN: list[list[dict[str, int]]] = [
+    [{"epochs": 1}, {"epochs": 3}, {"epochs": 3}],
+    [{"epochs": 1}, {"epochs": 1}, {"epochs": 5}],
+    [{"steps": 2}, {"steps": 9}, {"steps": 3}],
+    [{"epochs": 2}, {"epochs": 3}, {"epochs": 4}],
+    [{"epochs": 1}, {"epochs": 2}, {"until_epochs": 6}],
+    [{"epochs": 1}, {"steps": 10}, {"epochs": 3}],
+]
+
+
+@pytest.mark.parametrize("calls", OFTEN, ids=str)
+def test_who_goes_on_as_the_help_says_is_not_warned(
+    calls: list[dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnbp.train.fit_call.said", [])
     run = trainer()
-    run.fit(DATA, epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert run.fit(DATA, **limits).steps > 5
+        assert [run.fit(DATA, **limits).reason for limits in calls] == ["finished"] * 3
 
 
 @pytest.mark.parametrize("name", ["until_epochs", "until_steps"])

@@ -39,7 +39,9 @@ class FitCall:
                 "Trainer.fit: it is training already, in a callback or another thread; wait for "
                 "its end"
             )
-        if not run.goes_on and not said and (text := self.limits.counted_otherwise(run.at)):
+        text = self.limits.counted_otherwise(run.at, run.asked)
+        run.asked = [*run.asked[-1:], self.limits]
+        if not run.goes_on and not said and text:
             said.append(text)
             warnings.warn(text, FutureWarning, stacklevel=outside())
         if not run.goes_on and run.pending is None and (text := self.limits.reached(run.at)):

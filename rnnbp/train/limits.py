@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rnnbp.numerics import positive_int, real_number
@@ -83,19 +84,23 @@ class Limits:
                 )
         return ""
 
-    def counted_otherwise(self, at: Standing) -> str | None:
-        """A note that ``epochs`` and ``steps`` count from now, and no more in all; or None."""
-        given = {"epochs": (self.epochs, at.epoch), "steps": (self.steps, at.step)}
-        both = {name: (value, done) for name, (value, done) in given.items() if value is not None}
-        if not at.step or not both or any(value <= done for value, done in both.values()):
-            return None
+    def counted_otherwise(self, at: Standing, before: Sequence[Limits]) -> str | None:
+        """A note that ``epochs`` and ``steps`` count from now, and no more in all; or None.
+
+        Only for who asks for n, 2 n and 3 n in turn, as a loop that counts in all does: who asks
+        once more for some epochs may have read that they count from now.
+        """
         if self.until_epochs is not None or self.until_steps is not None:
             return None  # earlier versions had no such arguments
-        name, (value, done) = next(iter(both.items()))
-        return (
-            f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; for "
-            f"{value} in all, as in earlier versions, write until_{name}={value}"
-        )
+        for name, done in (("epochs", at.epoch), ("steps", at.step)):
+            counts = [getattr(limits, name) for limits in (*before, self)]
+            if len(counts) == 3 and counts[0] and counts == [counts[0] * n for n in (1, 2, 3)]:
+                return (
+                    f"Trainer.fit: {name}={counts[-1]} counts from now, after the {done} that are "
+                    f"done; for {counts[-1]} in all, as in earlier versions, write "
+                    f"until_{name}={counts[-1]}"
+                )
+        return None
 
 
 def _first(until: int | None, more: int | None, began: int) -> int | None:

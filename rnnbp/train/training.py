@@ -55,7 +55,7 @@ class Training:
     goes_on: whether it comes from a snapshot, so that the call of fit that wrote it goes on.
     stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
     caller: what the user called. ended: why the last call of fit ended, and by what signal.
-    last: the last parameters, while the model holds the best.
+    last: the last parameters, while the model holds the best. asked: the last two calls of fit.
     """
 
     update: Update
@@ -75,6 +75,7 @@ class Training:
     ended: tuple[str, int | None] = ("", None)
     last: dict[str, Array] = field(default_factory=dict)
     grads: Mapping[str, Array] | None = None
+    asked: list[Limits] = field(default_factory=list)
 
     @classmethod
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
