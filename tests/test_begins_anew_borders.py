@@ -38,15 +38,34 @@ def test_a_mistyped_folder_is_said(
     script(tmp_path / "lstm-64", progress=False)
     start(tmp_path / "lstm_46")
     (line,) = said(capsys)
-    expected = f"rnnbp: no snapshot in {tmp_path / 'lstm_46'} yet, the run begins anew"
-    assert line == f"{expected}; {tmp_path / 'lstm-64'} has one, should that go on?"
+    expected = f"rnnbp: no snapshot in {tmp_path / 'lstm_46'} yet, the run starts from step 1"
+    assert line == f"{expected} ({tmp_path / 'lstm-64'} has one; if that was meant, give its name)"
 
 
 def test_a_mistyped_parent_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script(tmp_path / "runs" / "a", progress=False)
     script(tmp_path / "run" / "a")
     (line,) = said(capsys)
-    assert line.endswith(f"; {tmp_path / 'runs' / 'a'} has one, should that go on?")
+    assert line.endswith(f" ({tmp_path / 'runs' / 'a'} has one; if that was meant, give its name)")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("seed0", "seed1"),
+        ("seed-9", "seed-10"),
+        ("lr0.01", "lr1e-3"),
+        ("a", "b"),
+        ("run-a", "run-b"),
+    ],
+)
+def test_the_runs_of_a_loop_are_not_taken_for_each_other(
+    one: str, other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(tmp_path / one, progress=False)
+    script(tmp_path / other)
+    folder = tmp_path / other
+    assert said(capsys) == [f"rnnbp: no snapshot in {folder} yet, the run starts from step 1"]
 
 
 def test_the_first_start_of_a_script_names_no_other(
@@ -56,7 +75,7 @@ def test_the_first_start_of_a_script_names_no_other(
     script(tmp_path / "quite another", progress=False)
     script(tmp_path / "lstm-64")
     assert said(capsys) == [
-        f"rnnbp: no snapshot in {tmp_path / 'lstm-64'} yet, the run begins anew"
+        f"rnnbp: no snapshot in {tmp_path / 'lstm-64'} yet, the run starts from step 1"
     ]
 
 
@@ -82,7 +101,7 @@ def test_a_notebook_shows_it_as_text(
     found = capsys.readouterr()
     assert (found.err, found.out) == (
         "",
-        f"rnnbp: no snapshot in {tmp_path} yet, the run begins anew\n",
+        f"rnnbp: no snapshot in {tmp_path} yet, the run starts from step 1\n",
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import Path
 
 from rnnbp.support.nearest import nearest
 from rnnbp.train.folder import SNAPSHOT
 
+NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
 MOST = 1000
 """Folders that are checked."""
 
@@ -16,8 +18,8 @@ def begins_anew(file: Path) -> str:
     """The note that snapshot ``file`` is missing, with a folder of a similar name that has one."""
     folder = file.parent if file.name == SNAPSHOT else file
     near = _near(folder)
-    also = f"; {near} has one, should that go on?" if near is not None else ""
-    return f"rnnbp: no snapshot in {folder} yet, the run begins anew{also}"
+    also = f" ({near} has one; if that was meant, give its name)" if near is not None else ""
+    return f"rnnbp: no snapshot in {folder} yet, the run starts from step 1{also}"
 
 
 def _near(folder: Path) -> Path | None:
@@ -29,8 +31,20 @@ def _near(folder: Path) -> Path | None:
 
 
 def _nearest(name: str, folders: dict[str, Path]) -> Path | None:
-    known = {other: path for other, path in folders.items() if _is_file(path / SNAPSHOT)}
+    known = {
+        other: path
+        for other, path in folders.items()
+        if not _siblings(name, other) and _is_file(path / SNAPSHOT)
+    }
     return known.get(nearest(name, known))
+
+
+def _siblings(one: str, other: str) -> bool:
+    """True for names as of several runs by one script: other numbers, or one other letter."""
+    if NUMBER.sub("0", one) == NUMBER.sub("0", other):
+        return True
+    differing = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+    return len(one) == len(other) and len(differing) == 1 and all(map(str.isalnum, differing[0]))
 
 
 def _folders(place: Path) -> list[Path]:
