@@ -42,7 +42,7 @@ def test_other_budgets_are_refused(budget: Any) -> None:
     ("options", "message"),
     [
         ({"checkpoint": "500 kB", "chunk": 4}, "a budget chooses the chunks too, found chunk=4"),
-        ({"checkpoint": "500 kB", "horizon": 4}, "leave chunk and horizon out"),
+        ({"checkpoint": "500 kB", "horizon": 4}, "found horizon=4; leave horizon and chunk out"),
         (
             {"checkpoint": "10 B"},
             r"a budget of 10 bytes is too small for any schedule; .* bytes\) are enough",

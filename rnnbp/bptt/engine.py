@@ -23,6 +23,7 @@ from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.pose import pose
 from rnnbp.memory_pool import reuse
 from rnnbp.numerics import flag
+from rnnbp.planning.chosen_chunks import chunk_beside
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.possible import check_possible
 from rnnbp.rng import check_seed
@@ -83,7 +84,9 @@ def bptt(
             that only replays, at the same chunk length; a budget chooses that too, by measured
             costs: for the same bits in a different process pass a Plan that was computed with the
             same ``costs``.
-        chunk: steps in a chunk, by default 32.
+        chunk: steps in a chunk, by default 32. A budget or a Plan chooses it; with a budget neither
+            chunk nor horizon can be passed, with a Plan a horizon that is a multiple of
+            ``plan.chunk``.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may be unusable, as NaN or a
             symbol of −1, after the last step of its row that has weight: it is read as 0 from there
@@ -130,7 +133,7 @@ def bptt(
     >>> all((rerun.grads[name] == g).all() for name, g in cached.grads.items())
     True
     """
-    horizon, chunk = check_horizon(horizon, chunk)
+    horizon, chunk = check_horizon(horizon, chunk_beside(checkpoint, chunk, horizon))
     _check_own_iterator(x, target, mask)
     graph = as_model(model)
     check_possible(graph, x, checkpoint, dx)

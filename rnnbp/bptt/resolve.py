@@ -13,7 +13,7 @@ from rnnbp.bptt.run_checks import check_plan, keeps_dx, returns_y
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.problem import Problem
 from rnnbp.numerics import flag
-from rnnbp.planning.budget import BudgetError, is_budget, parse_budget
+from rnnbp.planning.budget import is_budget, parse_budget
 from rnnbp.planning.online import online
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of_run
@@ -86,19 +86,15 @@ def resolve(
     if isinstance(checkpoint, Plan):
         return _of_plan(checkpoint, problem, sizes, chunk)
     if is_budget(checkpoint):
-        return _of_budget(checkpoint, problem, sizes, chunk)
+        return _of_budget(checkpoint, problem, sizes)
     return _of_schedule(checkpoint, problem, sizes)
 
 
-def _of_budget(checkpoint: object, problem: Problem, sizes: Sizes, chunk: int | None) -> Resolved:
+def _of_budget(checkpoint: object, problem: Problem, sizes: Sizes) -> Resolved:
     """A run within a budget: as it is planned, or by the slots that fit for an unknown length."""
-    if chunk is not None:
-        raise BudgetError(
-            f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out"
-        )
     budget = parse_budget(checkpoint)
     if problem.known:
-        return _of_plan(known_plan(sizes, problem.steps, budget), problem, sizes, chunk)
+        return _of_plan(known_plan(sizes, problem.steps, budget), problem, sizes, None)
     length, slots = online(sizes, budget)
     return _of_schedule(Online(slots), replace(problem, chunk=length), sizes)
 

@@ -11,6 +11,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.planning.budget import BudgetError, is_budget
+from rnnbp.planning.chosen_chunks import chunk_beside
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
 from rnnbp.planning.plan import Plan, check_length
@@ -78,6 +79,7 @@ def forecast(
         raise _budget_given(checkpoint, steps, batch)
     graph = as_model(model)
     shape = feature_shape("forecast", graph, x_shape)
+    chunk = chunk_beside(checkpoint, chunk, horizon)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
     flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
     flags["return_y"] = flag("forecast: return_y", return_y)

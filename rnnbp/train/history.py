@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from rnnbp.support import reprs
 from rnnbp.train.best import Best
@@ -53,6 +54,12 @@ class History(Instead):
     metrics: dict[str, list[float]] = field(default_factory=dict)
     weightless: int = 0
     best: Best | None = None
+
+    def __getitem__(self, name: object) -> NoReturn:
+        """Raise TypeError that says which attribute has what Keras has under this name."""
+        way = HISTORY.get(name, "") if isinstance(name, str) else ""
+        known = "losses, validation_losses and metrics, a dict of lists, are attributes"
+        raise TypeError(f"History: no [{name!r}]; {way or known}")
 
     def note(self, found: Mapping[str, float]) -> None:
         """Append a value to each of some metrics."""

@@ -13,6 +13,7 @@ from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
 from rnnbp.planning.budget import is_budget
+from rnnbp.planning.chosen_chunks import chunk_beside
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.named import check_kind
@@ -100,6 +101,7 @@ class Options:
                 self._put(name, positive_int(f"Trainer: {name}", count))
         if not isinstance(self.checkpoint, Plan) and not is_budget(self.checkpoint):
             check_kind(self.checkpoint)
+        chunk_beside(self.checkpoint, self.chunk)
         self._put("accumulate", positive_int("Trainer: accumulate", self.accumulate))
         for name, cure in (
             ("clip_norm", "None clips nothing"),

@@ -23,6 +23,23 @@ RUNS_AND_TRAINING = (
         "windows that carry the state",
     ),
     Way(
+        "plan",
+        "chunk chunk_size chunk_length segment",
+        "a plan chooses the length of chunks, plan(...).chunk says which; rnnbp.forecast(model, "
+        "loss, steps=..., batch=..., chunk=8) says what a length of yours takes",
+    ),
+    Way(
+        "plan",
+        "horizon tbptt truncation window",
+        "a plan is for gradients through all of its steps; for truncated ones plan the steps of a "
+        "window, steps=50, and train in rnnbp.Windows(x, target, horizon=50, ...)",
+    ),
+    Way(
+        "predict evaluate",
+        "checkpoint budget memory schedule max_memory",
+        "nothing is kept for a way back, a chunk is held at a time: chunk=8 makes it a small one",
+    ),
+    Way(
         "WarmUp",
         "warmup_steps num_warmup_steps warmup warm_up warmup_iters",
         "it is called 'steps' here: WarmUp(Cosine(1e-3, steps=1000), steps=100)",

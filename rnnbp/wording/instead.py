@@ -102,6 +102,23 @@ HISTORY = _table(
         "best_val_accuracy",
         "history.best has epoch, step, monitor, value and metrics",
     ),
+    (
+        "learning_rates learning_rate lrs lr rates",
+        "a callback sees each step's, event.metrics['lr'], and with folder= the lines of "
+        "metrics.jsonl have it",
+    ),
+    (
+        "grad_norms grad_norm",
+        "a callback sees each step's, event.metrics['grad_norm'], and with folder= the lines of "
+        "metrics.jsonl have it",
+    ),
+    (
+        "stats peak_bytes object_bytes memory bytes peak",
+        "of one batch rnnbp.bptt(model, x, target, loss).stats has the bytes; of all of fit "
+        "'with rnnbp.memory.measure() as used:' around it",
+    ),
+    ("model params weights", "fit updates the model that it is given, in place"),
+    ("keys items values", "history.metrics is a dict of lists, history.losses a list"),
     ("plot", "matplotlib's plt.plot(history.losses) does it"),
 )
 GRADIENTS = _table(

@@ -1,0 +1,38 @@
+"""The length of chunks where a budget or a plan chooses it, and what may be passed with these."""
+
+from __future__ import annotations
+
+from rnnbp.planning.budget import BudgetError, is_budget
+from rnnbp.planning.plan import Plan
+
+
+def chunk_beside(checkpoint: object, chunk: int | None, horizon: int | None = None) -> int | None:
+    """The ``chunk`` of a run: as it was passed, or with a horizon that of the plan.
+
+    Raises BudgetError for a chunk or horizon with a budget, which chooses the chunks by itself, and
+    for a horizon within a chunk of a plan.
+    """
+    if isinstance(checkpoint, Plan):
+        if chunk is not None or horizon is None:
+            return chunk
+        if not isinstance(horizon, int) or horizon % checkpoint.chunk == 0:
+            return checkpoint.chunk
+        raise BudgetError(
+            f"the plan is for chunks of {checkpoint.chunk} steps, found horizon={horizon}, which "
+            f"would cut one; give a multiple, or plan for steps={horizon} and run as many steps at "
+            f"a time, with state="
+        )
+    if not is_budget(checkpoint):
+        return chunk
+    if horizon is not None:
+        raise BudgetError(
+            f"a budget chooses the chunks, and gradients flow through all of them, found "
+            f"horizon={horizon}; leave horizon and chunk out, or run {horizon} steps at a time: "
+            f"fit by rnnbp.Windows(x, target, horizon={horizon}, ...), bptt with state="
+        )
+    if chunk is not None:
+        raise BudgetError(
+            f"a budget chooses the chunks too, found chunk={chunk}; leave it out: "
+            f"rnnbp.plan(..., budget={checkpoint!r}).chunk says what is chosen"
+        )
+    return None
