@@ -94,6 +94,9 @@ from __future__ import annotations
 from rnnbp.ways import ON_SOURCES, WAYS
 from rnnbp.ways.way import BUILT_IN
 
+EXAMPLES = {"Cell": "Cell(x, {h: h_new}, output=h_new)"}
+"""Calls that say more than the names of what is missing, by function."""
+
 
 def way_around(what: str, name: str) -> str:
     """What to do instead of giving ``what`` an argument ``name``, or "" where nothing is known."""
@@ -116,6 +119,8 @@ def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
         )
     if what in ("fit", "Trainer.fit") and type(args[-1]) is int:
         return f"write epochs={args[-1]}"
+    if what in ("plan", "forecast") and any(hasattr(each, "shape") for each in args):
+        return f"it takes sizes, not arrays: {what}(model, loss, steps=T, batch=B)"
     if what in ("measure", "high_water"):
         called = getattr(args[0], "__name__", "f")
         return f"it measures a block: with rnnbp.memory.{what}() as used: {called}(...)"

@@ -9,7 +9,7 @@ from rnnbp.numerics import Array
 from rnnbp.schedules.cost_text import cost_text
 from rnnbp.schedules.simulation import Simulation
 from rnnbp.support import reprs
-from rnnbp.wording.instead import GRADIENTS, Instead
+from rnnbp.wording.instead import COST, GRADIENTS, Instead
 
 MOST = 20
 """Names that a repr looks at."""
@@ -42,6 +42,7 @@ class Stats(Simulation):
     output_bytes: int = 0
     """Of y, then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule."""
 
+    _instead = COST
     __repr__ = cost_text
 
 

@@ -107,9 +107,11 @@ def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, Shape]:
         assert isinstance(node.block, Recurrent)
         cell, found = node.block.cell, shapes[node.args[0]]
     if not isinstance(cell, Cell):
+        name = getattr(given, "__name__", "")
+        cure = f"; build one first: {name}(n_in, n)" if name in ("LSTM", "GRU", "RNN") else ""
         raise TypeError(
             "explain takes a Recurrent, a Cell, or a network with one Recurrent, found "
-            f"{shown(given)}"
+            f"{shown(given)}{cure}"
         )
     shape = cell.input_shapes[0] if found is None else found
     if shape is None:

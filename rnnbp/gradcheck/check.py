@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +16,10 @@ from rnnbp.gradcheck.result import GradientCheck, GradientError
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import Problem
+from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss
-from rnnbp.numerics import flag, real_number, shown
+from rnnbp.numerics import ShapeError, flag, real_number, shown
 from rnnbp.planning.plan import Plan, check_length
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
@@ -83,7 +86,9 @@ def check_grads(
     look = replace(look, method=method or "complex")
     if isinstance(x, tuple):
         return compare(layer_case(function, x, _context(seed, training), look.dtype), look)
-    problem, context = posed(function, x, state, chunk, mask), _context(seed, training)
+    context = _context(seed, training)
+    with _of_layer(function):
+        problem = posed(function, x, state, chunk, mask)
     if loss is None:
         target, loss = random_weights(problem, seed), weighted_sum
     if isinstance(checkpoint, Plan):
@@ -91,6 +96,19 @@ def check_grads(
         chunk, checkpoint = checkpoint.chunk, checkpoint.schedule
     objective = GivenObjective(target, loss, mask, checkpoint, chunk)
     return _check_model(problem, objective, context, look)
+
+
+@contextmanager
+def _of_layer(function: object) -> Iterator[None]:
+    """Within it, errors about shapes of a layer's x say how a layer is checked by itself."""
+    try:
+        yield
+    except ShapeError as error:
+        if not isinstance(function, Layer):
+            raise
+        raise ShapeError(
+            f"{error}; or, to check the layer by itself, give a tuple of its inputs, as (x,)"
+        ) from None
 
 
 def _context(seed: int, training: bool) -> Context:

@@ -86,7 +86,7 @@ def _check_next_state(next_state: object) -> None:
             raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {found}")
         if new.shape is not None and new.shape != state.shape:
             raise ShapeError(
-                f"Cell: state {k} is {state.shape}, its next value {new.shape}; "
+                f"Cell: state {state.name or k} is {state.shape}, its next value {new.shape}; "
                 "make their shapes equal"
             )
 

@@ -13,6 +13,7 @@ from rnnbp.planning.predicted_ledger import PredictedLedger
 from rnnbp.planning.sizes import Sizes
 from rnnbp.schedules.cost_text import cost_text
 from rnnbp.schedules.simulation import Simulation, simulate
+from rnnbp.wording.instead import COST
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Forecast(Simulation):
     also takes one more run of all steps. Checkpoints save nothing of these; other losses have
     none."""
 
+    _instead = COST
     __repr__ = cost_text
 
 

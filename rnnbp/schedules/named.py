@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, fields
 from numbers import Real
 
 from rnnbp.actions import Action
@@ -10,10 +11,12 @@ from rnnbp.schedules.base import HasSchedule, ScheduleLike
 from rnnbp.schedules.foreign import Foreign, HasMaxN
 from rnnbp.schedules.online import KeepingSweep, Sweep, Sweepable
 from rnnbp.schedules.periodic import All, Sqrt
+from rnnbp.schedules.registry import KINDS
 from rnnbp.support.nearest import hint
 from rnnbp.support.printing import as_text
 from rnnbp.support.tracebacks import CALLED_AS
 
+NOTHING_AGAIN = "'all', the default, keeps everything and runs nothing again"
 MOST = 60
 """Characters of what is no schedule that an error shows."""
 NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
@@ -37,9 +40,7 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
     """
     if isinstance(schedule, str):
         if schedule not in NAMED:
-            unknown = f"checkpoint {schedule!r} is unknown{hint(schedule, NAMED)}"
-            known = ", ".join(map(repr, NAMED))
-            raise ValueError(f"{unknown}; use {known}, a schedule as Revolve(slots=4), or '64 MB'")
+            raise ValueError(f"checkpoint {schedule!r} is unknown{_meant(schedule)}")
         schedule = NAMED[schedule]
     check_kind(schedule)
     found = _of_chunks(schedule, chunks) if callable(schedule) else schedule
@@ -50,6 +51,21 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
             f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}"
         )
     return found
+
+
+def _meant(name: str) -> str:
+    """What to give instead of an unknown name."""
+    known = ", ".join(map(repr, NAMED))
+    kind = KINDS.get(name.casefold()) or next(
+        (kind for kind in KINDS.values() if kind.__name__.casefold() == name.casefold()), None
+    )
+    if kind is not None and name.casefold() not in NAMED:
+        own = [each.name for each in fields(kind) if each.default is MISSING][1:]
+        call = f"{kind.__name__}({', '.join(f'{each}=...' for each in own)})"
+        return f"; it is a class, checkpoint=rnnbp.schedules.{call}"
+    if name.casefold() in ("none", "off", "false", ""):
+        return f"; {NOTHING_AGAIN}"
+    return f"{hint(name, NAMED)}; use {known}, a schedule as Revolve(slots=4), or '64 MB'"
 
 
 def _of_chunks(schedule: Callable[[int], object], chunks: int) -> object:
@@ -75,6 +91,8 @@ def check_kind(schedule: object) -> None:
         and (size := float(schedule)).is_integer()
     ):
         cure = f"a budget of bytes is an integer or text: give {int(size)}, or as '64 MB'"
+    if schedule is None or schedule is False:
+        cure = f"{cure}; {NOTHING_AGAIN}"
     if isinstance(schedule, HasSchedule):
         cure = "give its schedule, as plan.schedule, and with it chunk=plan.chunk"
     raise TypeError(f"checkpoint is {_shown(schedule)}, which is no schedule; {cure}")

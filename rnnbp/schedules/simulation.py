@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 from rnnbp.actions import TIERS, Action
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
+from rnnbp.schedules.cost_text import held_line, steps_line
 from rnnbp.schedules.held import EngineState, IllegalError
 from rnnbp.schedules.named import check_kind
 from rnnbp.support.printing import as_text
+from rnnbp.support.reprs import counted, safe, titled
 from rnnbp.wording.arguments import takes
+from rnnbp.wording.instead import Instead
 
 
 class ScheduleError(ValueError):
@@ -20,7 +23,7 @@ class ScheduleError(ValueError):
 
 
 @dataclass(frozen=True)
-class Simulation:
+class Simulation(Instead):
     """What a schedule takes: the counts that a run of it must show."""
 
     chunks: int
@@ -40,6 +43,11 @@ class Simulation:
     """Checkpoints written, by tier."""
     reads: dict[str, int] = field(default_factory=dict, kw_only=True)
     """Checkpoints read, by tier; a Load from a tape is none."""
+
+    @safe
+    def __repr__(self) -> str:
+        what = counted(self.chunks, "chunk")
+        return titled(self, what, steps=steps_line(self), held=held_line(self))
 
 
 @takes()

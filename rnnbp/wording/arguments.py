@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
-from rnnbp.missing import cure_of_count, way_around
+from rnnbp.missing import EXAMPLES, cure_of_count, way_around
 from rnnbp.support.nearest import hint
 from rnnbp.support.tracebacks import explain_interrupt, shorten
 from rnnbp.wording.signatures import Signature, signature_of
@@ -110,9 +110,28 @@ class Named:
     if not TYPE_CHECKING:  # which looks at __init__
 
         def __new__(cls, *args: object, **options: object) -> Self:
+            if getattr(cls, "__abstractmethods__", None):
+                raise _lacking(cls)
             if args or options:  # a copy is made without arguments
                 check_init(cls.__name__, cls.__init__, args, options)
             return super().__new__(cls)
+
+
+# Any: of whatever a class is built from
+def _lacking(kind: type[Any]) -> TypeError:
+    """The error of a class that lacks methods that its base, a class of this library, names."""
+    names = " and ".join(sorted(kind.__abstractmethods__))
+    base = next(each for each in kind.__mro__ if each.__module__.startswith("rnnbp."))
+    package = ".".join(base.__module__.split(".")[:2])
+    path = f"{package}.{base.__name__}"
+    if base is kind:
+        return TypeError(
+            f"{kind.__name__}: it is a base of classes, which write {names}; see help({path})"
+        )
+    return TypeError(
+        f"{kind.__name__}: it lacks {names}, which each {base.__name__} of your own needs; "
+        f"help({path}) shows one"
+    )
 
 
 class _OfInit:
@@ -179,7 +198,8 @@ def _check(
     given = {*has.places[:n_args], *options}
     if missing := [name for name in has.needed if name not in given]:
         call = [name if name in has.places else f"{name}=..." for name in has.needed]
-        raise TypeError(f"{what}: {', '.join(missing)} missing; give {what}({', '.join(call)})")
+        example = EXAMPLES.get(what) or f"{what}({', '.join(call)})"
+        raise TypeError(f"{what}: {', '.join(missing)} missing; give {example}")
 
 
 def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:

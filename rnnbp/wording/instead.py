@@ -127,7 +127,21 @@ GRADIENTS = _table(
     ("output outputs y_pred predictions", "bptt(..., return_y=True).y has the outputs"),
     ("h hidden h_n final_state last_state", "its state is that after the last step"),
     ("value item", "its loss is a float"),
+    ("peak_bytes peak memory", "it is stats.peak_bytes"),
+    *((name, f"it is stats.{name}") for name in ("seconds", "steps_run", "steps_rerun")),
+    ("time elapsed", "it is stats.seconds"),
 )
+COST = _table(
+    (
+        "peak bytes nbytes memory peak_memory max_memory total_bytes memory_bytes peak_mb",
+        "the most bytes of arrays at once are its peak_bytes; Python's objects take about "
+        "object_bytes more",
+    ),
+    ("time elapsed duration runtime wall_time", "it is called seconds here"),
+    ("bytes_by_kind kinds breakdown", "it is called peak_bytes_by_kind here"),
+    ("slots checkpoints", "the most at once are its peak_slots; how many were made, its writes"),
+)
+"""Of what a run takes, predicted or measured."""
 SET = {"trainable": FROZEN, "requires_grad": FROZEN, "training": MODES}
 """What other libraries set, and would change nothing here."""
 WEIGHTS = ("weight", "bias", "initial_")
@@ -149,7 +163,7 @@ class Instead:
             if name.startswith("_") or hasattr(kind, name):
                 return object.__getattribute__(self, name)
             way = kind._instead.get(name) or _parameter(kind, name)
-            text = f"; {way}" if way else hint(name, [n for n in dir(kind) if n[0] != "_"])
+            text = f"; {way}" if way else hint(name, [n for n in dir(self) if n[0] != "_"])
             raise AttributeError(
                 f"{kind.__name__!r} object has no attribute {name!r}{text}", name=name, obj=self
             )
