@@ -112,7 +112,7 @@ def evaluate(
         return _of_source(model, x, wanted, metrics, options, chunk, progress)
     _check_arrays(x, metrics)
     value = evaluate_arrays(model, x, target, loss, chunk=chunk, progress=progress, **options)
-    warn_of_axes(model, x, state)
+    warn_of_axes(model, x, state, value[1])
     return value
 
 

@@ -78,5 +78,5 @@ def predict(
         seed=seed,
         progress=shown,
     )
-    warn_of_axes(model, x, state)
+    warn_of_axes(model, x, state, after)
     return y, after

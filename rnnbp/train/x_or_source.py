@@ -8,9 +8,11 @@ from itertools import chain, islice
 import numpy as np
 
 from rnnbp.bptt.shape_warnings import warn_if_batch_first, warn_if_one_step
+from rnnbp.checks.along_batch import look
 from rnnbp.checks.batch_first import is_known
 from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.models import as_model
+from rnnbp.inputs.states import States
 from rnnbp.train.batches import Batches
 from rnnbp.train.iterables import holds_arrays, is_function, iterable
 from rnnbp.train.source import Batch, Source
@@ -19,9 +21,14 @@ AXES = 2
 """Axes of x for steps and sequences."""
 
 
-def warn_of_axes(model: ModelLike, x: object, state: object) -> None:
-    """Warn of an x that a model has run, and that is likely to be batch-first."""
+def warn_of_axes(model: ModelLike, x: object, state: object, after: States) -> None:
+    """Warn of an x that a model has run, and that is likely to be batch-first.
+
+    Args:
+        after: the state after x.
+    """
     shape = getattr(x, "shape", ())
+    look(x, state, after)
     warn_if_one_step(model, shape, state)
     if not isinstance(x, np.ndarray) or not is_known(x):  # which has been said
         warn_if_batch_first(model, shape, state)
