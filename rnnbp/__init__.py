@@ -47,7 +47,18 @@ Errors
 
 from typing import TYPE_CHECKING
 
-from rnnbp import actions, compare, initializers, layers, losses, memory, optim, schedules, train
+from rnnbp import (
+    actions,
+    compare,
+    gradcheck,
+    initializers,
+    layers,
+    losses,
+    memory,
+    optim,
+    schedules,
+    train,
+)
 from rnnbp.bptt import (
     Backend,
     BudgetError,
@@ -97,7 +108,8 @@ from rnnbp.train import (
 from rnnbp.wording.attributes import refusing
 from rnnbp.wording.called_modules import refuse_calls
 
-refuse_calls(actions, compare, initializers, layers, losses, memory, optim, schedules, train)
+refuse_calls(actions, compare, gradcheck, initializers, layers)
+refuse_calls(losses, memory, optim, schedules, train)
 
 __version__ = VERSION
 
@@ -168,6 +180,6 @@ if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing(
         "rnnbp",
         __all__,
-        {f"rnnbp.{part.__name__[6:]}": part.__all__ for part in (optim, losses, schedules)}
-        | {"rnnbp.memory": ["measure"]},
+        {"rnnbp.memory": memory.__all__, "rnnbp.compare": ["sweep", "timeline"]}
+        | {part.__name__: part.__all__ for part in (optim, losses, schedules)},
     )

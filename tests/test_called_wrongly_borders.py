@@ -16,6 +16,7 @@ import rnnbp as rb
     ("module", "text"),
     [
         (rb.compare, "the comparison is rnnbp.compare.sweep(model, x, target, loss)"),
+        (rb.gradcheck, "gradients are checked by rnnbp.check_grads(model, x, target, loss)"),
         (rb.train, "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer"),
         (rb.optim, "it has the optimisers, as rnnbp.optim.Adam(model)"),
         (rb.losses, "it has the losses, as rnnbp.losses.CrossEntropy()"),
@@ -70,3 +71,35 @@ def test_measure_still_decorates_a_function_and_lets_errors_through() -> None:
     with pytest.raises(ZeroDivisionError), rb.memory.measure() as used:
         _ = 1 / 0
     assert used.peak_bytes >= 0
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "text"),
+    [
+        (rb.compare, "compare", "the comparison is rnnbp.compare.sweep(model, x, target, loss)"),
+        (rb.compare, "sweeps", "did you mean 'sweep'?"),
+        (rb.memory, "profile", "rnnbp.memory.measure() measures a block of code, rnnbp.forecast"),
+        (rb.memory, "mesure", "did you mean 'measure'?"),
+        (rb, "sweep", "it is rnnbp.compare.sweep"),
+        (rb, "measure", "it is rnnbp.memory.measure"),
+        (rb, "grad_check", "it is called check_grads here"),
+    ],
+)
+def test_a_name_that_a_module_does_not_have(module: Any, name: str, text: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(module, name)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("eps", "the step goes with the method, 'complex' or 'central'; tolerance= is the largest"),
+        ("atol", "it is called 'tolerance' here"),
+    ],
+)
+def test_options_of_other_gradient_checks(option: str, text: str) -> None:
+    x: Any = np.zeros((3, 2, 3), "float32")
+    with pytest.raises(TypeError) as caught:
+        rb.check_grads(rb.LSTM(3, 4), x, **{option: 1e-4})
+    assert text in str(caught.value)

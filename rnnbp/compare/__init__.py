@@ -16,6 +16,8 @@ Each name has its own help, as ``help(rnnbp.compare.sweep)``; the command is ``r
 1.0
 """
 
+from typing import TYPE_CHECKING
+
 from rnnbp.compare.choices import SCHEDULES
 from rnnbp.compare.files import save
 from rnnbp.compare.rows import LeftOut, Row
@@ -24,6 +26,7 @@ from rnnbp.compare.sweep_arguments import SHARES
 from rnnbp.compare.table import Comparison
 from rnnbp.compare.timeline import Timeline, timeline
 from rnnbp.support.helping import names_of
+from rnnbp.wording.attributes import refusing
 
 __all__ = [
     "SCHEDULES",
@@ -38,3 +41,6 @@ __all__ = [
 ]
 
 __dir__ = names_of(__all__)
+
+if not TYPE_CHECKING:  # type checkers read __all__
+    __getattr__ = refusing("rnnbp.compare", __all__)

@@ -11,16 +11,21 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rnnbp.memory.gauges import Block, children, lock, resident, traced
 from rnnbp.memory.measuring import Measuring
 from rnnbp.support.figures import HighWater, Used
 from rnnbp.support.helping import names_of
 from rnnbp.wording.arguments import takes
+from rnnbp.wording.attributes import refusing
 
 __all__ = ["HighWater", "Used", "high_water", "measure"]
 
 __dir__ = names_of(__all__, page=False)
+
+if not TYPE_CHECKING:  # type checkers read __all__
+    __getattr__ = refusing("rnnbp.memory", __all__)
 
 
 @takes()

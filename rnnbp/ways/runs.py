@@ -60,6 +60,12 @@ RUNS_AND_TRAINING = (
         "returns each sequence's last output; for its last state " + HERE,
     ),
     Way(
+        "check_grads",
+        "eps epsilon h delta step_size",
+        "the step goes with the method, 'complex' or 'central'; tolerance= is the largest error that "
+        "passes",
+    ),
+    Way(
         "Windows Batches Examples",
         "lengths seq_lens sequence_lengths",
         "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...); here pad, "

@@ -84,6 +84,9 @@ INSTEAD = {
     "load_state_dict": "it is rnnbp.load_weights(model, path), or model.params.update(arrays)",
     "save_model": "weights are saved by rnnbp.save_weights(model, path)",
     "load_model": "weights are loaded by rnnbp.load_weights(model, path) into a model that is built as it was",
+    "compare": "the comparison is rnnbp.compare.sweep(model, x, target, loss)",
+    "profile": "rnnbp.memory.measure() measures a block of code, rnnbp.forecast predicts a run",
+    "Profiler": "rnnbp.memory.measure() measures a block of code, rnnbp.forecast predicts a run",
     "summary": "it is a method: print(model.summary())",
     "compile": "nothing is compiled before; fit(model, data, loss, 'adam') takes loss and optimiser",
     "grad": "rnnbp.bptt(model, x, target, loss).grads has the gradients",
@@ -102,6 +105,8 @@ INSTEAD = {
 }
 """By the names of other libraries."""
 CALLED = {
+    "grad_check": "check_grads",
+    "check_grad": "check_grads",
     "Linear": "Dense",
     "SimpleRNN": "RNN",
     "LayerNormalization": "LayerNorm",
@@ -159,7 +164,9 @@ def _instead(module: str, name: str, known: list[str], others: Mapping[str, list
         if name in names:
             return f"; it is {where}.{name}"
     for where in PLACES:
-        if where != module and name in getattr(sys.modules.get(where), "__all__", ()):
+        if module not in (where, f"{where}.{name}") and name in getattr(
+            sys.modules.get(where), "__all__", ()
+        ):
             return f"; it is {where}.{name}"
     if name in CALLED:
         place = f"rnnbp.{CALLED[name]}"

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 MEANT = {
     "compare": "the comparison is rnnbp.compare.sweep(model, x, target, loss)",
+    "gradcheck": "gradients are checked by rnnbp.check_grads(model, x, target, loss)",
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
     "optim": "it has the optimisers, as rnnbp.optim.Adam(model)",
     "losses": "it has the losses, as rnnbp.losses.CrossEntropy()",

@@ -77,6 +77,7 @@ SYNONYMS: dict[str, str] = {
     "frozen": "freeze trainable",
     "next_state": "state states next_states",
     "output": "outputs y",
+    "tolerance": "tol atol rtol",
     "shares": "budgets budget percent",
     "rename": "mapping name_map key_map",
 }
