@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -98,6 +98,30 @@ def test_its_run_is_what_was_forecast(name: str) -> None:
     assert found.stats.peak_slots == predicted.peak_slots
 
 
+COUNTS = {
+    (schedule.label, field.name): schedule
+    for schedule in SCHEDULES.values()
+    for field in fields(schedule)
+    if field.init and isinstance(getattr(schedule, field.name), int)
+}
+"""Of every kind and each of its counts, a schedule that has it."""
+
+
+def test_every_kind_has_counts() -> None:
+    assert {label for label, _ in COUNTS} == set(KINDS)
+    assert {label for label, name in COUNTS if name == "chunks"} == set(KINDS)
+
+
+@pytest.mark.parametrize(("label", "name"), COUNTS)
+def test_its_counts_are_integers_of_at_least_1(label: str, name: str) -> None:
+    schedule = COUNTS[label, name]
+    with pytest.raises(ValueError, match=rf"a schedule's {name} must be at least [01], found -1"):
+        replace(schedule, **{name: -1})
+    for wrong in (1.5, "2", True):
+        with pytest.raises(TypeError, match=rf"a schedule's {name} must be an integer, found"):
+            replace(schedule, **{name: wrong})
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_it_is_drawn_to_its_end(name: str) -> None:
     found = timeline(SCHEDULES[name], T, CHUNK)
@@ -137,6 +161,11 @@ class FirstOnly(SizedSchedule):
             yield Record(n)
             yield Backward(n)
         yield Drop(0)
+
+
+def test_a_new_kind_has_its_counts_checked() -> None:
+    with pytest.raises(ValueError, match="a schedule's chunks must be at least 1, found -1"):
+        FirstOnly(-1)
 
 
 @pytest.fixture

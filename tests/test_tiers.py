@@ -172,8 +172,8 @@ def test_a_tape_is_read_rather_than_the_disk() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Multistage(5, -1, 3), "slots in ram cannot be fewer than 0, found -1"),
-        (lambda: Multistage(5, 3, -2), "slots in disk cannot be fewer than 0, found -2"),
+        (lambda: Multistage(5, -1, 3), "a schedule's ram must be at least 0, found -1"),
+        (lambda: Multistage(5, 3, -2), "a schedule's disk must be at least 0, found -2"),
         (lambda: Multistage(5, 0, 0), "a schedule's slots must be at least 1, found 0"),
         (lambda: DiskRevolve(5, 0, 1, 1), "a schedule's ram must be at least 1"),
         (

@@ -40,10 +40,15 @@ def check_counts(chunks: int, k: int = 1, **others: int) -> None:
     >>> rb.schedules.check_counts(10, k=2, slots=3)
     """
     for name, value in {"chunks": chunks, "k": k, **others}.items():
-        if isinstance(value, bool) or not isinstance(value, Integral):  # NumPy's integers too
-            raise TypeError(f"a schedule's {name} must be an integer, found {as_text(value)}")
-        if value < 1:
-            raise ValueError(f"a schedule's {name} must be at least 1, found {value}")
+        check_count(name, value)
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Raise TypeError or ValueError unless it is an integer of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, Integral):  # NumPy's integers too
+        raise TypeError(f"a schedule's {name} must be an integer, found {as_text(value)}")
+    if value < least:
+        raise ValueError(f"a schedule's {name} must be at least {least}, found {value}")
 
 
 def check_tier(tier: object) -> None:

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action
-from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.declared import BLUE, Holds, Marker, Room
 from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
@@ -81,9 +80,6 @@ class Revolve(SizedSchedule):
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
         def __init__(self, chunks: int = ..., slots: int = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        check_counts(self.chunks, slots=self.slots)
 
     @property
     def steps(self) -> int:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action
-from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, extra, split
 from rnnbp.schedules.declared import PURPLE, RED, SKY, Holds, Marker, Room
 from rnnbp.schedules.hulls import Table, Way, grow, released
@@ -77,9 +76,6 @@ class ISM(SizedSchedule):
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
         def __init__(self, chunks: int = ..., internals: int = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        check_counts(self.chunks, internals=self.internals)
 
     @property
     def steps(self) -> int:
@@ -144,9 +140,6 @@ class MSM(SizedSchedule):
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
         def __init__(self, chunks: int = ..., units: int = ..., alpha: int = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        check_counts(self.chunks, units=self.units, alpha=self.alpha)
 
     @property
     def steps(self) -> int:

@@ -74,9 +74,6 @@ class Streamed(SizedSchedule):
 
         def __init__(self, chunks: int = ..., slots: int = ...) -> None: ...
 
-    def __post_init__(self) -> None:
-        check_counts(self.chunks, slots=self.slots)
-
     @property
     def steps(self) -> int:
         """Chunks run, reruns included."""

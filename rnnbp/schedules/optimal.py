@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action
-from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.declared import GREEN, Holds, Marker, Room
 from rnnbp.schedules.hulls import Table, Way, grow, released
 from rnnbp.schedules.sized import SizedSchedule
@@ -53,9 +52,6 @@ class Optimal(SizedSchedule):
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
         def __init__(self, chunks: int = ..., units: int = ..., alpha: int = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        check_counts(self.chunks, units=self.units, alpha=self.alpha)
 
     @property
     def steps(self) -> int:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Load, Record, Store, Tier
-from rnnbp.schedules.base import check_counts, check_tier
 from rnnbp.schedules.declared import GREY, ORANGE, Holds, Marker, Room, powers_of_2, spacings
 from rnnbp.schedules.sized import SizedSchedule
 
@@ -35,9 +34,6 @@ class All(SizedSchedule):
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
         def __init__(self, chunks: int = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        check_counts(self.chunks)
 
     @property
     def steps(self) -> int:
@@ -87,10 +83,6 @@ class EveryK(SizedSchedule):
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
         def __init__(self, chunks: int = ..., k: int = ..., tier: Tier = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        check_counts(self.chunks, self.k)
-        check_tier(self.tier)
 
     @property
     def steps(self) -> int:
@@ -169,8 +161,7 @@ class Sqrt(EveryK):
         def __init__(self, chunks: int = ..., tier: Tier = ...) -> None: ...
 
     def __post_init__(self) -> None:
-        check_counts(self.chunks)
-        check_tier(self.tier)
+        super().__post_init__()
         object.__setattr__(self, "k", math.isqrt(self.chunks - 1) + 1)
 
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, fields
 from typing import Any, ClassVar
 
 from rnnbp.actions import Action
+from rnnbp.schedules.base import check_count, check_tier
 from rnnbp.schedules.counted import counted_from
 from rnnbp.schedules.declared import Holds, Marker, Room
 from rnnbp.schedules.unsized import Unsized
@@ -30,6 +31,16 @@ class SizedSchedule(ABC):
     """Whether it is for a disk only, which comparisons do not have."""
 
     chunks: int
+
+    def __post_init__(self) -> None:
+        """Check the arguments: integers are counts of at least 1. A subclass whose arguments have
+        other bounds checks those."""
+        own = vars(self)
+        for name, optional in _counts(type(self)):
+            if not optional or own[name] is not None:
+                check_count(name, own[name])
+        if "tier" in own:
+            check_tier(own["tier"])
 
     @property
     @abstractmethod
@@ -111,3 +122,11 @@ def _arguments(kind: type[SizedSchedule]) -> tuple[list[str], list[str]]:
     """The names of the arguments, and of those that have no default."""
     given = [f for f in fields(kind) if f.init]
     return [f.name for f in given], [f.name for f in given if f.default is MISSING]
+
+
+@cached
+def _counts(kind: type[SizedSchedule]) -> list[tuple[str, bool]]:
+    """The arguments that are integers, and whether each may be None."""
+    # types are text where a module has annotations from the future
+    types = {"int": False, int: False, "int | None": True, int | None: True}
+    return [(f.name, types[f.type]) for f in fields(kind) if f.init and f.type in types]

@@ -12,7 +12,6 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import TIERS, Action, Backward, Keep, Rebuild, Record, Tier
-from rnnbp.schedules.base import check_counts, check_tier
 from rnnbp.schedules.declared import PURPLE, Holds, Marker, Room, powers_of_2, spacings
 from rnnbp.schedules.periodic import All, EveryK
 from rnnbp.schedules.sized import SizedSchedule
@@ -42,10 +41,6 @@ class ThinTapes(SizedSchedule):
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
         def __init__(self, chunks: int = ..., k: int | None = ..., tier: Tier = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        check_counts(self.chunks, 1 if self.k is None else self.k)
-        check_tier(self.tier)
 
     @property
     def _replaying(self) -> All | EveryK:

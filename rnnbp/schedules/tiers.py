@@ -10,7 +10,7 @@ from operator import add
 from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action, Advance, Drop, Load, Record, Store
-from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.base import check_count, check_counts
 from rnnbp.schedules.binomial import Revolve, cost, revolve
 from rnnbp.schedules.declared import BLUE, GREEN, Marker, Room
 from rnnbp.schedules.sized import SizedSchedule
@@ -70,8 +70,7 @@ class Multistage(SizedSchedule):
 
     def __post_init__(self) -> None:
         for name, value in (("ram", self.ram), ("disk", self.disk)):
-            if value < 0:
-                raise ValueError(f"slots in {name} cannot be fewer than 0, found {value}")
+            check_count(name, value, least=0)
         check_counts(self.chunks, slots=self.ram + self.disk)
 
     @property
@@ -150,7 +149,7 @@ class DiskRevolve(SizedSchedule):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        check_counts(self.chunks, ram=self.ram)
+        super().__post_init__()
         for name, value in (("write", self.write), ("read", self.read)):
             if not 0 <= value < math.inf:
                 raise ValueError(
