@@ -58,6 +58,14 @@ def test_a_ratio_below_one_is_explained(
     assert text.count(why) == explained
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(0.01, 1), (0.2, 0)])
+def test_times_of_short_runs_are_said_to_vary(found: Comparison, seconds: float, said: int) -> None:
+    base = replace(found.reference, measured=replace(found.reference.measured, seconds=seconds))
+    text = " ".join(str(replace(found, reference=base)).split())
+    assert f"the base, which took {seconds:.3g} s." in text
+    assert text.count("Times of runs so short vary: more repeats, or a longer sequence") == said
+
+
 def test_the_table_is_narrow(found: Comparison) -> None:
     """Gradients are a column of their own only where some have other bits."""
     assert max(map(len, str(found).splitlines())) <= 88

@@ -8,6 +8,9 @@ from rnnbp.compare.row_texts import HEADER, LEFT, SAME, left_out_lines, row_cell
 from rnnbp.compare.rows import LeftOut, Row
 from rnnbp.support.printing import filled
 
+SHORT = 0.05
+"""Seconds of a run below which what else the machine does shows in its time."""
+VARIES = " Times of runs so short vary: more repeats, or a longer sequence, tell more."
 GRADIENTS = HEADER.index("gradients")
 """The last column, which is left out where all rows have the same bits."""
 
@@ -65,6 +68,7 @@ def _legend(reference: Row, rows: Sequence[Row], last: int) -> Iterator[str]:
     yield (
         "rerun, rebuilt: steps. forecast, time: times as long as full caching in chunks of "
         f"{length:,}, the base, which took {cached.seconds:.3g} s."
+        f"{VARIES if cached.seconds < SHORT else ''}"
     )
     if any(min(row.forecast_ratio, row.measured.ratio) < 1 for row in rows):
         yield (
