@@ -4,67 +4,73 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from rnnbp import layers as L  # noqa: N812
 from rnnbp.layers import Layer
+from rnnbp.layers.pointwise import Activation
 from rnnbp.numerics import Array, DtypeError, ShapeError
 from rnnbp.rng import Context
 
-CLOSED_FORMS: list[tuple[Layer, Callable[[float], float]]] = [
-    (L.Sigmoid(), lambda x: 1 / (1 + math.exp(-x))),
-    (L.Tanh(), lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1)),
-    (L.ReLU(), lambda x: max(x, 0.0)),
-    (L.LeakyReLU(0.2), lambda x: x if x > 0 else 0.2 * x),
-    (L.ELU(0.7), lambda x: x if x > 0 else 0.7 * math.expm1(x)),
-    (L.GELU(), lambda x: 0.5 * x * math.erfc(-x / math.sqrt(2))),
-    (L.Softplus(), lambda x: math.log1p(math.exp(x))),
-    (L.Identity(), lambda x: x),
-    (L.Scale(-2.0, 0.5), lambda x: 0.5 - 2 * x),
+
+class Known(NamedTuple):
+    """What is known of an elementwise layer, beside its code."""
+
+    layer: Layer
+    formula: Callable[[float], float]
+    slope: float
+    """At 0."""
+    far: tuple[float, float]
+    """Values at −1000 and 1000."""
+    slopes: tuple[float, float]
+    """Slopes there."""
+
+
+ELEMENTWISE = [
+    Known(L.Sigmoid(), lambda x: 1 / (1 + math.exp(-x)), 0.25, (0, 1), (0, 0)),
+    Known(L.Tanh(), lambda x: (math.exp(2 * x) - 1) / (math.exp(2 * x) + 1), 1.0, (-1, 1), (0, 0)),
+    Known(L.ReLU(), lambda x: max(x, 0.0), 0.0, (0, 1000), (0, 1)),
+    Known(L.LeakyReLU(0.2), lambda x: x if x > 0 else 0.2 * x, 0.2, (-200, 1000), (0.2, 1)),
+    Known(L.ELU(0.7), lambda x: x if x > 0 else 0.7 * math.expm1(x), 0.7, (-0.7, 1000), (0, 1)),
+    Known(L.GELU(), lambda x: 0.5 * x * math.erfc(-x / math.sqrt(2)), 0.5, (0, 1000), (0, 1)),
+    Known(L.Softplus(), lambda x: math.log1p(math.exp(x)), 0.5, (0, 1000), (0, 1)),
+    Known(L.Identity(), lambda x: x, 1.0, (-1000, 1000), (1, 1)),
+    Known(L.Scale(-2.0, 0.5), lambda x: 0.5 - 2 * x, -2.0, (2000.5, -1999.5), (-2, -2)),
 ]
+"""All elementwise layers; a test fails for one that is left out."""
+elementwise = pytest.mark.parametrize("known", ELEMENTWISE, ids=lambda known: str(known.layer))
+
+
+def test_every_elementwise_layer_is_in_the_list() -> None:
+    kinds = [getattr(L, name) for name in L.__all__]
+    elsewhere = {L.Softmax, L.LogSoftmax}  # whose elements depend on one another
+    found = {kind for kind in kinds if issubclass(kind, Activation)} - elsewhere
+    assert {type(known.layer) for known in ELEMENTWISE} == found
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize(
-    ("layer", "formula"), CLOSED_FORMS, ids=[str(layer) for layer, _ in CLOSED_FORMS]
-)
-def test_activations_are_their_formulas(layer: Layer, formula: Callable[[float], float]) -> None:
+@elementwise
+def test_activations_are_their_formulas(known: Known) -> None:
     x = np.array([-9.0, -2.5, -1.0, -0.3, 0.0, 0.2, 1.0, 2.5, 9.0])
-    np.testing.assert_allclose(layer(x), [formula(float(v)) for v in x], rtol=1e-13, atol=1e-15)
+    expected = [known.formula(float(v)) for v in x]
+    np.testing.assert_allclose(known.layer(x), expected, rtol=1e-13, atol=1e-15)
 
 
-AT_ZERO = [
-    (L.ReLU(), 0.0),
-    (L.LeakyReLU(0.2), 0.2),
-    (L.ELU(0.7), 0.7),
-    (L.GELU(), 0.5),
-    (L.Softplus(), 0.5),
-    (L.Sigmoid(), 0.25),
-    (L.Tanh(), 1.0),
-    (L.Identity(), 1.0),
-    (L.Scale(-2.0, 0.5), -2.0),
-]
-
-
-@pytest.mark.parametrize(("layer", "slope"), AT_ZERO, ids=[str(layer) for layer, _ in AT_ZERO])
+@elementwise
 @pytest.mark.parametrize("zero", [0.0, -0.0])
-def test_derivatives_at_zero(layer: Layer, slope: float, zero: float) -> None:
-    y, saved = layer.forward(np.array([zero]))
-    assert layer.backward_inputs(saved, np.ones_like(y))[0].tolist() == [slope]
+def test_derivatives_at_zero(known: Known, zero: float) -> None:
+    y, saved = known.layer.forward(np.array([zero]))
+    assert known.layer.backward_inputs(saved, np.ones_like(y))[0].tolist() == [known.slope]
 
 
-LIMITS: list[tuple[Layer, list[float], list[float]]] = [
-    (L.Sigmoid(), [0.0, 1.0], [0.0, 0.0]),
-    (L.Tanh(), [-1.0, 1.0], [0.0, 0.0]),
-    (L.ReLU(), [0.0, 1000.0], [0.0, 1.0]),
-    (L.ELU(), [-1.0, 1000.0], [0.0, 1.0]),
-    (L.GELU(), [0.0, 1000.0], [0.0, 1.0]),
-    (L.Softplus(), [0.0, 1000.0], [0.0, 1.0]),
-    (L.Softmax(), [0.0, 1.0], [0.0, 0.0]),
-    (L.LogSoftmax(), [-2000.0, 0.0], [1.0, -1.0]),
+LIMITS = [
+    *((known.layer, known.far, known.slopes) for known in ELEMENTWISE),
+    (L.ELU(), (-1, 1000), (0, 1)),
+    (L.Softmax(), (0, 1), (0, 0)),
+    (L.LogSoftmax(), (-2000, 0), (1, -1)),
 ]
 
 
@@ -73,13 +79,13 @@ LIMITS: list[tuple[Layer, list[float], list[float]]] = [
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_inputs_of_a_thousand(
-    layer: Layer, values: list[float], slopes: list[float], dtype: str
+    layer: Layer, values: tuple[float, float], slopes: tuple[float, float], dtype: str
 ) -> None:
     with np.errstate(all="raise", under="ignore"):
         y, saved = layer.forward(np.array([-1000.0, 1000.0], dtype))
         (dx,) = layer.backward_inputs(saved, np.ones_like(y))
-    np.testing.assert_allclose(y, values, atol=1e-30)
-    np.testing.assert_allclose(dx, slopes, atol=1e-30)
+    np.testing.assert_allclose(y, np.array(values, dtype), atol=1e-30)
+    np.testing.assert_allclose(dx, np.array(slopes, dtype), atol=1e-30)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0])
