@@ -21,7 +21,7 @@ def noise():
 def test_the_outputs_become_the_quantiles():
     x, target = noise()
     model = rb.Sequential(rb.RNN(1, 8, rng=0), rb.Dense(8, 3, rng=1))
-    data = rb.Sequences(x, np.repeat(target, 3, axis=-1), batch_size=50)
+    data = rb.Sequences(x, target, batch_size=50)
     loss = rb.losses.Quantile(QS)
     rb.fit(model, data, loss, "adam", learning_rate=1e-2, epochs=40)
     y = rb.predict(model, data)
@@ -72,6 +72,24 @@ def test_outputs_that_are_not_as_many_are_refused():
     )
     with pytest.raises(rb.ShapeError, match=message):
         rb.losses.Quantile(QS)(np.zeros((5, 2, 1)), np.zeros((5, 2, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mask", [None, rng.random((5, 2)) < 0.5])
+def test_one_target_is_that_of_all_quantiles(dtype, mask):
+    y, target = rng.normal(size=(5, 2, 3)), rng.normal(size=(5, 2, 1)).astype(dtype)
+    value, dy = rb.losses.Quantile(QS)(y, target, mask)
+    wanted, dwanted = rb.losses.Quantile(QS)(y, np.repeat(target, 3, axis=-1), mask)
+    assert value == wanted
+    np.testing.assert_array_equal(dy, dwanted)
+    with pytest.raises(rb.ShapeError, match="target axis 2 must have size 3"):
+        rb.losses.Quantile(0.9)(y, target, mask)
+
+
+def test_a_text_in_its_place_is_answered():
+    x, target = noise()
+    with pytest.raises(TypeError, match=r"build it first, as losses.Quantile\(0.9\)"):
+        rb.bptt(rb.RNN(1, 1), x, target, "pinball")
 
 
 @pytest.mark.parametrize("name", ["QuantileLoss", "PinballLoss", "mean_pinball_loss"])

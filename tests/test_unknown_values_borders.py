@@ -46,6 +46,16 @@ def test_the_error_of_a_target_that_is_nan_has_the_mask_that_leaves_it_out(loss)
     np.testing.assert_allclose(rb.evaluate(model(), data, loss)["loss"], wanted, rtol=1e-5)
 
 
+def test_of_one_target_for_each_sequence_those_are_left_out():
+    data = source(GAPS[:, 0], last=True)
+    text = "of one target for each sequence or example leave those out"
+    with pytest.raises(ValueError, match=text):
+        rb.fit(model(), data, MSE, epochs=1)
+    known = np.isfinite(GAPS[:, 0]).all(axis=-1)
+    data = rb.Sequences(X[known], GAPS[known, 0], last=True, batch_size=4)
+    assert np.isfinite(rb.fit(model(), data, MSE, epochs=1).losses).all()
+
+
 def test_of_values_of_steps_the_error_says_that_zeros_count():
     with pytest.raises(ValueError, match="a value of 0 in its place would count in the mean"):
         rb.fit(model(), source(GAPS), rb.losses.PerStep(squares), epochs=1)

@@ -7,7 +7,7 @@ from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction
 from rnnbp.numerics import Dtype, shown
-from rnnbp.wording.other_losses import instead_of
+from rnnbp.wording.other_losses import built, instead_of
 
 
 def as_loss(loss: Loss | LossFunction) -> Loss:
@@ -48,4 +48,4 @@ def check_loss(loss: object) -> None:
 def _cure(loss: object) -> str:
     if hasattr(loss, "shape"):
         return "the order is (model, x, target, loss)"
-    return f"build it first, as losses.{meant(loss)}()"
+    return f"build it first, as {built(meant(loss))}"

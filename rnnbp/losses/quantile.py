@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import final
 
 import numpy as np
+from numpy.typing import ArrayLike as Like
 
+from rnnbp.checks.arrays import plain
 from rnnbp.losses.elementwise import Elementwise
-from rnnbp.numerics import Array, ShapeError, real_number
+from rnnbp.numerics import Array, Shape, ShapeError, real_number
 
 
 @final
@@ -19,9 +21,9 @@ class Quantile(Elementwise):
         q: the share of targets that is to lie below y, 0 < q < 1; or several, one for each output.
 
     The derivative by y is −q where y < t, 1 − q where y > t, and 0 at t. Shapes: y and target
-    (..., n) alike; for n quantiles of one number, ``np.repeat(target, n, axis=-1)``. Raises
-    ValueError unless 0 < q < 1, ShapeError in calls where the outputs are not as many as the
-    quantiles.
+    (..., n) alike; of several quantiles the target may be (..., 1), a number that all are of.
+    Raises ValueError unless 0 < q < 1, ShapeError in calls where the outputs are not as many as
+    the quantiles.
 
     >>> import numpy as np, rnnbp as rb
     >>> value, dy = rb.losses.Quantile(0.9)(np.array([[1.0], [4.0]]), np.array([[3.0], [3.0]]))
@@ -30,8 +32,8 @@ class Quantile(Elementwise):
 
     Three quantiles of one target, so that four of five lie between the first output and the last:
 
-    >>> loss, target = rb.losses.Quantile((0.1, 0.5, 0.9)), np.array([[3.0]])
-    >>> loss(np.array([[1.0, 3.0, 4.0]]), np.repeat(target, 3, axis=-1))[1].round(3).tolist()
+    >>> loss = rb.losses.Quantile((0.1, 0.5, 0.9))
+    >>> loss(np.array([[1.0, 3.0, 4.0]]), np.array([[3.0]]))[1].round(3).tolist()
     [[-0.033, 0.0, 0.033]]
     """
 
@@ -59,6 +61,14 @@ class Quantile(Elementwise):
         slope[d.real == 0] = 0
         d *= slope
         return d, slope.astype(y.dtype, copy=False)
+
+    def _checked(
+        self, target: Like, weights: Like | None, outputs: Shape
+    ) -> tuple[Array, Array | None]:
+        t = plain("target", target, self)
+        if isinstance(self.q, tuple) and t.shape == (*outputs[:-1], 1):
+            t = np.broadcast_to(t, outputs)
+        return super()._checked(t, weights, outputs)
 
     def describe(self) -> str:
         return f"{self.q}"

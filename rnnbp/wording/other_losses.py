@@ -50,12 +50,15 @@ def instead_of(loss: object) -> str:
         other = other if isinstance(other, str) else type(named).__name__
         library = LIBRARIES.get(module.partition(".")[0]) if isinstance(module, str) else None
         if library is not None:
-            cure = f"give {_called(name)}" if (name := ours(other)) else OWN
+            cure = (
+                f"give rnnbp.{built(name)}{LOGITS * name.endswith('CrossEntropy')}"
+                if (name := ours(other))
+                else OWN
+            )
             return f"it is {library}'s {other}, which takes tensors; {cure}"
     return ""
 
 
-def _called(name: str) -> str:
-    return f"rnnbp.losses.{name}({'0.9' * (name == 'Quantile')})" + LOGITS * name.endswith(
-        "CrossEntropy"
-    )
+def built(name: str) -> str:
+    """A call that builds the loss of a name."""
+    return f"losses.{name}({'0.9' * (name == 'Quantile')})"
