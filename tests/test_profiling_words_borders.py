@@ -136,7 +136,7 @@ def narrow() -> rb.Cell:
         (lambda: rb.explain(rb.GRU), "build one first: GRU(n_in, n)"),
         (
             lambda: rb.check_grads(rb.Dense(3, 4), X[0]),
-            "to check the layer by itself, give a tuple of its inputs, as (x,)",
+            "to check the layer alone, give a tuple of its inputs, as (x,)",
         ),
     ],
 )

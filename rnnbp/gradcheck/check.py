@@ -107,7 +107,7 @@ def _of_layer(function: object) -> Iterator[None]:
         if not isinstance(function, Layer):
             raise
         raise ShapeError(
-            f"{error}; or, to check the layer by itself, give a tuple of its inputs, as (x,)"
+            f"{error}; or, to check the layer alone, give a tuple of its inputs, as (x,)"
         ) from None
 
 
