@@ -89,11 +89,10 @@ def plan(
     sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
     with training_budget(budget, held):
         costs = costs or measured_for(sizes, steps, limit)
-        if disk is None:
-            return choose(sizes, steps, limit, costs, between=True)
-        costs = with_disk(costs, sizes.slot, folder)
-        limits = limit, costs, parse_budget(disk, "disk")
-        return choose(sizes, steps, *limits, between=True)
+        if disk is not None:
+            costs = with_disk(costs, sizes.slot, folder)
+        on_disk = 0 if disk is None else parse_budget(disk, "disk")
+        return choose(sizes, steps, limit, costs, on_disk, between=True)
 
 
 def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:

@@ -78,24 +78,33 @@ def check_grads(
     ('complex', True)
     """
     _check_order(x, target, method)
-    training = flag("check_grads: training", training)
-    limit = None if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
-    look = Look(method, limit, samples, seed)
+    context = _context(seed, flag("check_grads: training", training))
+    look = Look(method, _limit(tolerance), samples, seed)
     if loss is None and is_loss(function) and not isinstance(x, tuple):
         return check_loss(as_loss(function), x, target, mask, look)
     look = replace(look, method=method or "complex")
     if isinstance(x, tuple):
-        return compare(layer_case(function, x, _context(seed, training), look.dtype), look)
-    context = _context(seed, training)
+        return compare(layer_case(function, x, context, look.dtype), look)
     with _of_layer(function):
         problem = posed(function, x, state, chunk, mask)
     if loss is None:
         target, loss = random_weights(problem, seed), weighted_sum
-    if isinstance(checkpoint, Plan):
-        check_length(checkpoint, problem.steps, chunk)
-        chunk, checkpoint = checkpoint.chunk, checkpoint.schedule
-    objective = GivenObjective(target, loss, mask, checkpoint, chunk)
+    objective = GivenObjective(target, loss, mask, *_schedule_of(checkpoint, problem.steps, chunk))
     return _check_model(problem, objective, context, look)
+
+
+def _limit(tolerance: float | None) -> float | None:
+    return None if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
+
+
+def _schedule_of(
+    checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None
+) -> tuple[ScheduleLike, int | None]:
+    """The schedule, and the length of its chunks. Raises BudgetError for a plan of other chunks."""
+    if not isinstance(checkpoint, Plan):
+        return checkpoint, chunk
+    check_length(checkpoint, steps, chunk)
+    return checkpoint.schedule, checkpoint.chunk
 
 
 @contextmanager

@@ -75,31 +75,34 @@ def forecast(
     5
     """
     steps, batch = positive_int("forecast: steps", steps), positive_int("forecast: batch", batch)
-    if is_budget(checkpoint):
-        raise _budget_given(checkpoint, steps, batch)
+    _check_no_budget(checkpoint, steps, batch)
     graph = as_model(model)
     shape = feature_shape("forecast", graph, x_shape)
     chunk = chunk_beside(checkpoint, chunk, horizon)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
-    flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
-    flags["return_y"] = flag("forecast: return_y", return_y)
     if isinstance(checkpoint, Plan):
         check_length(checkpoint, steps, chunk)
-        chunk, costs, flags["dx"] = checkpoint.chunk, costs or checkpoint.costs, _dx(checkpoint, dx)
-        checkpoint = checkpoint.schedule
-    length = DEFAULT_CHUNK if chunk is None else positive_int("forecast: chunk", chunk)
-    length = min(length, steps)
-    chunks = _chunks(steps, length)
+        dx, costs = _dx(checkpoint, dx), costs or checkpoint.costs
+        chunk, checkpoint = checkpoint.chunk, checkpoint.schedule
+    length, flags = _length(chunk, steps), _flags(dx=dx, training=training, return_y=return_y)
     sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
-    return forecast_of(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
+    actions = resolve(checkpoint, math.ceil(steps / length))
+    return forecast_of(sizes, actions, steps, length, costs, horizon)
 
 
-def _budget_given(checkpoint: object, steps: int, batch: int) -> BudgetError:
-    call = f"plan(model, loss, steps={steps}, batch={batch}, budget={checkpoint!r})"
-    return BudgetError(
-        f"forecast: checkpoint is a budget, {checkpoint!r}, for which a schedule is chosen first; "
-        f"the forecast of the fastest is {call}.forecast"
-    )
+def _flags(**given: bool) -> dict[str, bool]:
+    """These arguments, checked."""
+    return {name: flag(f"forecast: {name}", value) for name, value in given.items()}
+
+
+def _check_no_budget(checkpoint: object, steps: int, batch: int) -> None:
+    """Raise BudgetError for a budget, which says how its plan is forecast."""
+    if is_budget(checkpoint):
+        call = f"plan(model, loss, steps={steps}, batch={batch}, budget={checkpoint!r})"
+        raise BudgetError(
+            f"forecast: checkpoint is a budget, {checkpoint!r}, for which a schedule is chosen "
+            f"first; the forecast of the fastest is {call}.forecast"
+        )
 
 
 def _dx(plan: Plan, asked: bool) -> bool:
@@ -111,12 +114,13 @@ def _dx(plan: Plan, asked: bool) -> bool:
     return plan.sizes.dx
 
 
-def _chunks(steps: int, length: int) -> int:
-    """Chunks of this many steps in a sequence. Raises ValueError where there are more than MOST."""
-    chunks = math.ceil(steps / length)
-    if chunks > MOST:
+def _length(chunk: int | None, steps: int) -> int:
+    """Steps in a chunk. Raises ValueError where they make more than MOST chunks."""
+    length = DEFAULT_CHUNK if chunk is None else positive_int("forecast: chunk", chunk)
+    length = min(length, steps)
+    if (chunks := math.ceil(steps / length)) > MOST:
         raise ValueError(
             f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than "
             f"{MOST:,}; give a longer chunk, or ask plan"
         )
-    return chunks
+    return length
