@@ -117,12 +117,33 @@ def summed(y, target):
     return (d**2).sum(), 2 * d
 
 
-@pytest.mark.parametrize(
-    "loss", [rb.losses.PerStep(squares), rb.losses.WholeSequence(whole), summed]
-)
+class Squares(rb.losses.Loss):
+    def summed(self, y, target, weights=None):
+        return summed(y, target)
+
+    def weight(self, target, weights=None, *, outputs):
+        return 1.0
+
+
+OWN = [rb.losses.PerStep(squares), rb.losses.WholeSequence(whole), summed, Squares()]
+
+
+@pytest.mark.parametrize("loss", OWN)
 def test_evaluate_says_why_a_loss_of_ones_own_is_nan(loss):
-    with pytest.warns(UserWarning, match="the target is nan at .*isfinite"):
-        assert np.isnan(rb.evaluate(model(), source(GAPS), loss)["loss"])
+    with pytest.warns(
+        UserWarning, match="batch [01]: the loss is nan: the target .*isfinite"
+    ) as all_of:
+        assert np.isnan(rb.evaluate(model(), source(GAPS, shuffle=False), loss)["loss"])
+    assert {each.filename for each in all_of} == {__file__}
+    x, target = X.swapaxes(0, 1), GAPS.swapaxes(0, 1)
+    with pytest.warns(UserWarning, match=r"evaluate: the loss is nan: the target is nan at \[0, 5"):
+        assert np.isnan(rb.evaluate(model(), x, target, loss)[0])
+
+
+def test_a_loss_that_is_nan_otherwise_is_no_targets():
+    x = np.full((5, 2, 3), 1e30, "float32")
+    dense = rb.Dense(3, 2, weight_init=1e30)
+    assert not np.isfinite(rb.evaluate(dense, x, np.zeros((5, 2, 2), "float32"), MSE)[0])
 
 
 def test_gaps_in_x_are_filled_by_the_line_in_the_error():

@@ -16,7 +16,7 @@ from rnnbp.ledger import alone
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.outputs import Scalar
 from rnnbp.losses.own import Own, read_only
-from rnnbp.losses.returned import fitting, not_finite, warn_of_target
+from rnnbp.losses.returned import fitting, not_finite
 from rnnbp.machine.finite import first_bad
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, lies
@@ -83,10 +83,7 @@ class ChunkLosses:
         """Return the part of the loss that chunk n adds."""
         if isinstance(self.loss, Own):
             target, mask = self._chunk(y, n)
-            value = self.loss.value(y, target, mask)
-            if value - value != 0:  # NaN or infinite
-                warn_of_target(self.loss, value, target, mask, self.problem.span(n).start)
-            return value / self.objective.total
+            return self.loss.value(y, target, mask) / self.objective.total
         return self._evaluate(y, n)[0] / self.objective.total
 
     def see_all(self, y: Array) -> Array:
@@ -98,11 +95,7 @@ class ChunkLosses:
     def value_of_all(self, y: Array) -> Scalar:
         """Return the loss, from y (T, B, ...)."""
         assert isinstance(self.loss, Own)
-        target, mask = self._all()
-        value = self.loss.value(y, target, mask)
-        if value - value != 0:
-            warn_of_target(self.loss, value, target, mask, 0)
-        return value
+        return self.loss.value(y, *self._all())
 
     def _all(self) -> tuple[TargetLike, TargetLike]:
         return self.objective.data_again(slice(0, self.problem.steps))

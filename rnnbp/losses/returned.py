@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
@@ -12,7 +10,6 @@ from rnnbp.losses.outputs import Scalar, first_true, mask_of_known
 from rnnbp.losses.own import Own
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
-from rnnbp.support.callers import outside
 
 
 def fitting(who: object, returned: object, y: Array) -> Array:
@@ -60,12 +57,6 @@ def why_not(loss: Own, target: object, weights: object = None, start: int = 0) -
     """
     found = target_not_finite(target, weights, start)
     return f": {found}{loss.unknown}" if found else ""
-
-
-def warn_of_target(loss: Own, value: Scalar, target: object, weights: object, start: int) -> None:
-    """Warn of a value that is not finite, if a target that counts is not."""
-    if why := why_not(loss, target, weights, start):
-        warnings.warn(f"{loss.name} returned {value}{why}", UserWarning, stacklevel=outside())
 
 
 def target_not_finite(target: object, weights: object = None, start: int = 0) -> str:

@@ -13,6 +13,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.states import States
 from rnnbp.numerics import optional_flag
 from rnnbp.storage import PathLike
+from rnnbp.train.finiteness import warn_of_target
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.results import evaluate_source
 from rnnbp.train.source import Source
@@ -113,6 +114,7 @@ def evaluate(
     _check_arrays(x, metrics)
     value = evaluate_arrays(model, x, target, loss, chunk=chunk, progress=progress, **options)
     warn_of_axes(model, x, state, value[1])
+    warn_of_target("evaluate", value[0], loss, target, mask)
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 
 from rnnbp.checks.arrays import plain
@@ -14,6 +15,7 @@ from rnnbp.losses.own import Own
 from rnnbp.losses.returned import target_not_finite
 from rnnbp.numerics import Array, first_bad
 from rnnbp.optim.extents import Extent, extents
+from rnnbp.support.callers import outside
 from rnnbp.train.source import Batch
 
 LEAVES_OUT = ", which on_nonfinite='skip' leaves out"
@@ -30,10 +32,21 @@ class DivergedError(FloatingPointError):
 
 def bad_target(batch: Batch) -> str:
     """Where the target of a batch is not finite; "" if nowhere, or it is a stream."""
-    target, mask = (
-        None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask)
-    )
+    return _bad(batch.target, batch.mask)
+
+
+def _bad(*given: object) -> str:
+    """``bad_target`` of a target and a mask."""
+    target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in given)
     return target_not_finite(target, mask)
+
+
+def warn_of_target(what: str, value: float, loss: LossLike, target: object, mask: object) -> None:
+    """Warn of a loss that is not finite, if it is so because a target that counts is not."""
+    if not math.isfinite(value) and (why := _bad(target, mask)):
+        own = loss.unknown if isinstance(loss, Own) else ""
+        text = f"{what}: the loss is {value}: {why}{own}"
+        warnings.warn(text, UserWarning, stacklevel=outside())
 
 
 def loss_not_finite(

@@ -34,8 +34,9 @@ def evaluate_source(
     """The "loss" and the metrics by name, over an epoch of a source, as if it were one batch."""
     found = Averages(metrics)
     seen = found.see if metrics else None
+    source = as_source(f"{what}: data", data)
     value = validation_loss(
-        model, as_source(f"{what}: data", data), loss, chunk=chunk, measured=seen, progress=progress
+        model, source, loss, chunk=chunk, measured=seen, progress=progress, warn=True
     )
     return {"loss": value, **found.values()}
 

@@ -15,6 +15,7 @@ from rnnbp.losses.base import NoWeightError
 from rnnbp.losses.no_loss import NoLoss
 from rnnbp.train.batch_weights import weight_in_source
 from rnnbp.train.carried import carrying, check_known, lost_after
+from rnnbp.train.finiteness import warn_of_target
 from rnnbp.train.origins import note_origin
 from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Batch, Source
@@ -31,6 +32,7 @@ def validation_loss(
     seen: Callable[[int, Batch], object] | None = None,
     measured: Seen | None = None,
     progress: bool | None = False,
+    warn: bool = False,
 ) -> float:
     """The mean over all elements of epoch 0 of ``source``, as if they were one batch.
 
@@ -38,16 +40,17 @@ def validation_loss(
     whose weights are all 0 is run for its state alone. For a function instead of a Loss it counts
     by its number of steps times sequences, and so with a ``WholeSequence``: the mean of the
     batches' values. State is carried into batches that are not fresh. ``measured`` is called with
-    y, target and mask of each chunk that has weight. ``progress`` shows a bar of the batches.
+    y, target and mask of each chunk that has weight. ``progress`` shows a bar of the batches;
+    ``warn`` is True for a warning where the loss of a batch is not finite because of its target.
 
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
     check_targets(model, source, loss)
-    found, index = _Sums(model, loss, chunk, measured), -1
+    found, index = _Sums(model, loss, chunk, measured, warn), -1
     with bar_of_batches("evaluate", progress, source) as bar:
         for index, batch in enumerate(epoch_of(source)):
             try:
-                found.add(batch)
+                found.add(index, batch)
             except Exception as error:  # whatever a source or a loss raises
                 note_origin(error, source, 0, index)
                 error.add_note(f"in validation, batch {index}")
@@ -71,19 +74,23 @@ class _Sums:
     loss: LossLike
     chunk: int | None
     measured: Seen | None
+    warn: bool
     total: float = 0.0
     weights: float = 0.0
     state: States | None = None
     lost: tuple[int, ...] = ()
 
-    def add(self, batch: Batch) -> None:
-        """Run a batch."""
+    def add(self, index: int, batch: Batch) -> None:
+        """Run a batch, of this number."""
         check_known(batch, self.lost)
         with carrying(batch, self.state):
             value, weight, self.state, rows = self._evaluated(batch)
             self.lost = lost_after(batch, self.lost, rows)
         self.total += value * weight
         self.weights += weight
+        if self.warn:
+            place = f"evaluate, batch {index}"
+            warn_of_target(place, value, self.loss, batch.target, batch.mask)
 
     def _evaluated(self, batch: Batch) -> tuple[float, float, States, tuple[int, ...]]:
         """(loss, weight, state after it, rows whose state is lost) of a batch."""
