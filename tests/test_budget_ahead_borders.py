@@ -119,5 +119,5 @@ def test_a_plan_is_held_against_all_batches_before_the_first() -> None:
 def test_another_error_of_a_batch_is_left_to_its_step() -> None:
     good, bad = (X[:9, None], X[:9, None]), (X[:9, None, :2], X[:9, None])
     with pytest.raises(rb.ShapeError) as caught:
-        trained([good, bad], squares, "1 MB")
+        trained([good, bad, (), 3], squares, "1 MB")
     assert "in step 2, batch 1 of epoch 0" in caught.value.__notes__

@@ -83,13 +83,20 @@ def _of_windows(data: Windows) -> Iterator[Ahead]:
 
 
 def _of_list(data: Batches, given: list[object] | tuple[object, ...]) -> Iterator[Ahead]:
-    """Batches of a list of arrays, one of each shape and dtype."""
-    seen: set[object] = set()
+    """Batches of a list of arrays: of those that differ in length alone the longest, which needs
+    the most.
+    """
+    longest: dict[object, tuple[int, Ahead]] = {}
     for index, item in enumerate(islice(given, data.declared)):
         parts = (item.x, item.target, item.mask) if is_batch(item) else item
-        if not isinstance(parts, list | tuple):
+        if not isinstance(parts, list | tuple) or not parts:
             continue
-        kind = tuple([(p.shape, p.dtype) if isinstance(p, np.ndarray) else type(p) for p in parts])
-        if kind not in seen:
-            seen.add(kind)
-            yield Ahead(index, partial(data.layout.batch, item, fresh=True))
+        x, time = parts[0], int(data.layout.batch_first and parts is item)
+        if not isinstance(x, np.ndarray) or x.ndim < 2:
+            continue
+        kinds = [p.dtype if isinstance(p, np.ndarray) else type(p) for p in parts]
+        kind = x.shape[1 - time], x.shape[2:], x.flags.c_contiguous, *kinds
+        if kind not in longest or x.shape[time] > longest[kind][0]:
+            ahead = Ahead(index, partial(data.layout.batch, item, fresh=True))
+            longest[kind] = x.shape[time], ahead
+    return (ahead for _, ahead in longest.values())
