@@ -70,3 +70,25 @@ def test_each_call_of_a_trainer_is_told() -> None:
     with pytest.warns(RuntimeWarning, match=r"Trainer.fit: nothing was learned.* left out 3 batch"):
         history = trainer.fit(rb.Sequences(gap(X), Y, batch_size=4), epochs=1)
     assert (history.steps, history.skipped) == (6, 3)
+
+
+OWN: dict[str, Any] = {
+    "function": lambda y, target: (float(((y - target) ** 2).sum()), 2 * (y - target)),
+    "per step": rb.losses.PerStep(lambda y, target: ((y - target) ** 2, 2 * (y - target))),
+    "whole": rb.losses.WholeSequence(lambda y, t: (((y - t) ** 2).mean(), 2 * (y - t) / y.size)),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_derivative_of_ones_own_loss_that_is_not_finite_is_skipped_too(name: str) -> None:
+    history, unchanged = run(X, gap(Y, rows=4), OWN[name], epochs=1)
+    assert (history.steps, history.skipped, unchanged) == (3, 1, False)
+
+
+def test_the_bar_shows_no_loss_of_none(capsys: pytest.CaptureFixture[str]) -> None:
+    model = rb.Sequential(rb.Dense(2, 1, rng=0))
+    data = rb.Sequences(gap(X, rows=4), Y, batch_size=4, shuffle=False)
+    rb.fit(model, data, MSE, on_nonfinite="skip", epochs=1, progress=True)
+    said = capsys.readouterr().err
+    assert "None" not in said
+    assert "loss=" in said

@@ -9,7 +9,7 @@ from rnnbp.checks.arrays import plain
 from rnnbp.losses.outputs import Scalar, first_true, mask_of_known
 from rnnbp.losses.own import Own
 from rnnbp.machine.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
+from rnnbp.numerics import Array, DtypeError, NonFiniteError, ShapeError, cast, shown
 
 
 def fitting(who: object, returned: object, y: Array) -> Array:
@@ -26,21 +26,21 @@ def fitting(who: object, returned: object, y: Array) -> Array:
 
 def not_finite(
     loss: Own, dy: Array, at: tuple[int, ...], target: object, weights: object, start: int
-) -> ValueError:
+) -> NonFiniteError:
     """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
     place, why = [start + at[0], *at[1:]], why_not(loss, target, weights, start)
-    return ValueError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why}")
+    return NonFiniteError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why}")
 
 
 def derivative(
     who: Own, dy: object, y: Array, target: Like | None = None, weights: Like | None = None
 ) -> Array:
-    """As ``fitting``; raises ValueError too if dy is not finite although y is. The target and the
+    """As ``fitting``; raises NonFiniteError too if dy is not finite although y is. The target and the
     weights say why.
     """
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
-        raise ValueError(
+        raise NonFiniteError(
             f"{who} returned dy = {found[at]} at {list(at)}; it must be "
             f"finite{why_not(who, target, weights) or ': mask steps without a target'}"
         )

@@ -130,7 +130,8 @@ class Training:
                     learned.note(metrics)
                     self._write(metrics, tell)
                     if bar is not None:
-                        bar.set_postfix(loss=metrics["loss"], refresh=False)
+                        kind = "loss" if metrics["loss"] is not None else "skipped"
+                        bar.set_postfix({kind: metrics[kind]}, refresh=False)
                         bar.update()
         finally:
             self._note_time(limits)
