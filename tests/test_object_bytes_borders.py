@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.planning.objects import ways_of
 from tests.byte_models import own_cell
 from tests.programs import half_square
 from tests.schedule_checks import figures
@@ -51,6 +52,31 @@ def test_arrays_and_objects_are_what_tracemalloc_finds(
     told = stats.peak_bytes + stats.object_bytes
     assert abs(peak - told) <= max(0.01 * told, 2**16), f"tracemalloc {peak}, told {told}"
     assert stats.object_bytes <= 200_000
+
+
+@pytest.mark.parametrize("units", [1, 60])
+@pytest.mark.parametrize("kind", [rb.schedules.Optimal, rb.schedules.MSM])
+def test_tables_of_a_schedule_are_counted(kind: Any, units: int) -> None:
+    """Of 60 units they are far more than the rest: 100 and 240 kB."""
+    x, target = real(60, 1, 8, dtype="float64"), real(60, 1, 5, dtype="float64")
+    run = {"checkpoint": kind(60, units, 2), "chunk": 1, "backend": "numpy"}
+    peak, stats = traced(stack("float64"), x, target, **run)
+    assert abs(peak - stats.peak_bytes - stats.object_bytes) <= 2**15
+
+
+@pytest.mark.parametrize(
+    ("counts", "whole", "short"),
+    [
+        ({"Record": 1, "Backward": 1}, 0, 0),
+        ({"Record": 3, "Backward": 1}, 0, 1),  # of the last chunk, which is shorter, alone
+        ({"Record": 3, "Backward": 2}, 0, 2),
+        ({"Keep": 2, "Record": 1, "Backward": 1}, 1, 1),  # the peak comes before any Rebuild
+        ({"Keep": 2, "Record": 1, "Backward": 2, "Rebuild": 1}, 2, 3),
+        ({"Advance": 2, "Store": 1, "Record": 1}, 0, 0),
+    ],
+)
+def test_ways_that_chunks_have_been_run_in(counts: Any, whole: int, short: int) -> None:
+    assert (ways_of(counts, 30, 10), ways_of(counts, 25, 10)) == (whole, short)
 
 
 @pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU])

@@ -22,6 +22,8 @@ class Counter:
         self.began = time.perf_counter()
         self.steps = self.rebuilt = 0
         self.actions: dict[str, int] = {}
+        self.highest, self.at_highest = -1, dict[str, int]()
+        """The ledger's peak so far, and the actions counted up to it."""
         self.writes: dict[str, int] = dict.fromkeys(TIERS, 0)
         self.reads: dict[str, int] = dict.fromkeys(TIERS, 0)
         self.peaks: dict[str, int] = dict.fromkeys(("slots", "tapes", "thin", *TIERS), 0)
@@ -30,6 +32,8 @@ class Counter:
         """Take note of an action that a run has just done, and of what it holds now."""
         name = type(action).__name__
         self.actions[name] = self.actions.get(name, 0) + 1
+        if held.ledger.peak_bytes > self.highest:
+            self.highest, self.at_highest = held.ledger.peak_bytes, self.actions.copy()
         match action:
             case Record():
                 self._peak("tapes", len(held.tapes))
@@ -49,8 +53,8 @@ class Counter:
         if count > self.peaks[what]:
             self.peaks[what] = count
 
-    def stats(self, problem: Problem, ledger: Ledger, sizes: Sizes) -> Stats:
-        """All of it, with the ledger's peak."""
+    def stats(self, problem: Problem, ledger: Ledger, sizes: Sizes, tables: int) -> Stats:
+        """All of it, with the ledger's peak; ``tables``: bytes of those of the schedule."""
         peaks = self.peaks
         return Stats(
             chunks=problem.chunks,
@@ -73,9 +77,10 @@ class Counter:
                 peaks["thin"],
                 peaks["slots"],
                 peaks["disk"],
-                ways_of(self.actions, problem.steps, problem.chunk),
+                ways_of(self.at_highest, problem.steps, problem.chunk),
                 fused_of(self.actions, problem.chunks),
-            ),
+            )
+            + tables,
             seconds=time.perf_counter() - self.began,
             output_bytes=sizes.all_outputs(problem.steps),
         )

@@ -24,6 +24,7 @@ from rnnbp.ledger import Ledger
 from rnnbp.planning.live_states import LiveStates
 from rnnbp.planning.predicted_ledger import OUTPUTS
 from rnnbp.planning.tables import reversing
+from rnnbp.schedules.sized import table_bytes
 from rnnbp.storage import PathLike
 
 
@@ -85,7 +86,7 @@ class Run:
             self._close()
             self.ledger.count("state", self.problem.lent - self._live)  # they are the result's
             self.ledger.count("program", -sum(self.tables.values()))
-        stats = self.counter.stats(self.problem, self.ledger, self.sizes)
+        stats = self.counter.stats(self.problem, self.ledger, self.sizes, table_bytes(actions))
         return self.sums.result(self.final, stats)
 
     def _do(self, action: Action, state: States) -> States:

@@ -13,6 +13,7 @@ from rnnbp.planning.predicted_ledger import PredictedLedger
 from rnnbp.planning.sizes import Sizes
 from rnnbp.schedules.cost_text import cost_text
 from rnnbp.schedules.simulation import Simulation, simulate
+from rnnbp.schedules.sized import table_bytes
 from rnnbp.wording.instead import COST
 
 
@@ -69,16 +70,23 @@ def forecast_of(
         output_bytes=sizes.all_outputs(steps),
         peak_bytes=ledger.peak,
         peak_bytes_by_kind=ledger.by_kind,
-        object_bytes=sizes.object_bytes(
-            length,
-            counts.peak_tapes,
-            counts.peak_thin_tapes,
-            counts.peak_slots,
-            counts.peak_slots_by_tier["disk"],
-            ways_of(counts.counts, steps, length),
-            fused_of(counts.counts, chunks),
-        ),
+        object_bytes=_objects(sizes, counts, ledger, steps, length) + table_bytes(schedule),
         seconds=None if costs is None else _seconds(costs, counts, ledger, again),
+    )
+
+
+def _objects(
+    sizes: Sizes, counts: Simulation, ledger: PredictedLedger, steps: int, length: int
+) -> int:
+    """Bytes of Python's objects, as a run tells them, tables of the schedule apart."""
+    return sizes.object_bytes(
+        length,
+        counts.peak_tapes,
+        counts.peak_thin_tapes,
+        counts.peak_slots,
+        counts.peak_slots_by_tier["disk"],
+        ways_of(ledger.at_highest, steps, length),
+        fused_of(counts.counts, counts.chunks),
     )
 
 

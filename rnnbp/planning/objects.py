@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rnnbp.graph.cell import Cell
-from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.runners.base import FusedRunner
-from rnnbp.runners.numpy.sizes import ProgramSizes
 from rnnbp.runners.runner_sizes import RunnerSizes
 
 if TYPE_CHECKING:
@@ -31,9 +29,7 @@ class Each:
         run: of any run.
         parameter, dense, numbers: for each array of parameters, each Dense outside cells that
             kernels run, and each value that is numbers of symbols.
-        opaque: for each layer within a Recurrent that runs as Python.
         tape: of a tape.
-        tape_array: in it for each array of a Recurrent, which the ledger knows of too.
         tape_opaque, tape_layer: in it for each layer within a Recurrent that runs as Python, and
             each layer between Recurrents.
     """
@@ -42,9 +38,7 @@ class Each:
     parameter: int
     dense: int
     numbers: int
-    opaque: int
     tape: int
-    tape_array: int
     tape_opaque: int
     tape_layer: int
 
@@ -54,32 +48,31 @@ class EachCell:
     """Bytes of each Recurrent.
 
     Attributes:
-        cell, node, array: for it, each layer within, and each array of its tapes, where chunks are
-            recorded and run backward.
-        way_cell, way_node: for it, and each layer within, in each further way that chunks are run,
-            as ``ways_of`` counts them.
-        tape: in a tape.
+        cell, array: for it, and each array of its chunks, which are recorded and run backward.
+        way_cell, way_array: for the same in each further way that chunks are run, as ``ways_of``
+            counts them.
+        tape, tape_array: of its part of a tape, and each array there.
     """
 
     cell: int
-    node: int
     array: int
     way_cell: int
-    way_node: int
+    way_array: int
     tape: int
+    tape_array: int
 
 
 EACH = {
-    "llvm": Each(24_900, 0, 9_400, 11_000, 1_280, 830, 700, 320, 50),
-    "numpy": Each(21_200, 1_040, 0, 0, 2_500, 1_450, 340, 1_140, 500),
-    "interpreter": Each(21_700, 650, 0, 0, 0, 860, 370, 130, 1_340),
+    "llvm": Each(25_000, 1_220, 7_100, 9_310, 632, 584, 373),
+    "numpy": Each(21_000, 1_320, 0, 0, 1_220, 597, 281),
+    "interpreter": Each(22_200, 1_190, 0, 0, 196, 191, 203),
 }
-KERNELS = EachCell(11_800, 700, 0, 2_130, 144, 380)
+KERNELS = EachCell(6_860, 318, 1_740, 100, 1_100, 0)
 """A Recurrent that kernels run."""
 OTHERS = {
-    "llvm": EachCell(1_100, 440, 3_400, 1_930, 200, 770),
-    "numpy": EachCell(2_670, 400, 2_350, 1_240, 56, 230),
-    "interpreter": EachCell(1_240, 0, 510, 290, 0, 1_040),
+    "llvm": EachCell(4_640, 305, 1_980, 22, 212, 428),
+    "numpy": EachCell(2_940, 386, 2_080, 0, 242, 252),
+    "interpreter": EachCell(2_110, 0, 276, 0, 780, 373),
 }
 """By backend, one that they do not."""
 STEP = 500
@@ -122,18 +115,14 @@ class Objects:
             each.parameter * len(sizes.model.params)
             + each.dense * len(sizes.dense)
             + each.numbers * len(sizes.numbers)
-            + each.opaque * self._opaque
         )
-        own = sum(
-            of.cell + of.node * len(part.layout.cell.nodes) + of.array * _arrays(part)
-            for part, of in self._cells()
-        )
+        own = sum(of.cell + of.array * part.array_counts.chunk for part, of in self._cells())
         return each.run + own + around + self.of_ways(ways)
 
     def of_ways(self, ways: int) -> int:
         """Bytes of further ways of running chunks."""
         return ways * sum(
-            of.way_cell + of.way_node * len(part.layout.cell.nodes) for part, of in self._cells()
+            of.way_cell + of.way_array * part.array_counts.chunk for part, of in self._cells()
         )
 
     def peak(
@@ -172,22 +161,31 @@ class Objects:
         return sum(_opaques(part.layout.cell) for part in self.sizes.cells.values())
 
     def _tape(self, length: int) -> int:
-        each, parts, cells = self.each, self.sizes.parts, self._cells()
-        own = (
-            sum(of.tape + each.tape_array * _arrays(part) for part, of in cells)
-            + each.tape_opaque * self._opaque
-            + each.tape_layer * (len(parts.body) - len(parts.recurrent))
+        each, parts = self.each, self.sizes.parts
+        around = each.tape_opaque * self._opaque + each.tape_layer * (
+            len(parts.body) - len(parts.recurrent)
         )
-        return each.tape + own + STEP * length * sum(part.stepped for part, _ in cells)
+        own = sum(
+            of.tape + of.tape_array * part.array_counts.tape + STEP * length * part.stepped
+            for part, of in self._cells()
+        )
+        return each.tape + around + own
 
 
 def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
-    """How many more ways chunks are run in than recorded and run backward, each with its own jobs.
+    """How many more ways chunks have been run in than two, each with jobs of its own.
 
-    They are advanced, kept and rebuilt; a shorter last one has its jobs for both.
+    They are advanced, kept, rebuilt, recorded and run backward; a shorter last one has its own jobs
+    for the last two, and comes first.
+
+    Args:
+        counts: of actions so far, by name.
+        steps, length: of the sequence, and of a chunk.
     """
-    others = sum(bool(counts.get(name)) for name in ("Advance", "Keep", "Rebuild"))
-    return others + SHORT * bool(steps > length and steps % length)
+    ways = sum(bool(counts.get(name)) for name in ("Advance", "Keep", "Rebuild"))
+    for name in ("Record", "Backward"):
+        ways += min(counts.get(name, 0), 2 if steps > length and steps % length else 1)
+    return max(0, ways - 2)
 
 
 def fused_of(counts: Mapping[str, int], chunks: int) -> int:
@@ -204,21 +202,6 @@ def always(objects: Objects, steps: int, length: int) -> int:
 def filed(disk: int) -> int:
     """Bytes in memory of this many slots on disk, apart from their states."""
     return DISK * bool(disk) + FILED * disk
-
-
-def _arrays(part: RunnerSizes) -> int:
-    """How many arrays a tape of a Recurrent has: kernels' lie in one."""
-    if part.in_kernels:
-        return 1
-    if isinstance(part, ProgramSizes):
-        return part.layout.n_states + len(part.functions.record.tape)
-    return _declared(part.layout)
-
-
-def _declared(layout: Layout) -> int:
-    """How many arrays layers keep, and the states."""
-    extras = sum(len(keeps.extras) for keeps in layout.keeps if keeps is not None)
-    return layout.n_states + len(layout.buffered) + extras
 
 
 def _opaques(cell: Cell) -> int:

@@ -104,7 +104,7 @@ class Plan:
     @printable
     def __str__(self) -> str:
         what = f"{self.chosen.name}, chunks of {counted(self.chunk, 'step')}"
-        held = held_lines(self.forecast, self.budget, self.chosen.tables, self.sizes.slot)
+        held = held_lines(self.forecast, self.budget, self.sizes.slot)
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
         table = frontier_lines(self.frontier, self.chosen, self.seconds / self.ratio)
         return "\n".join([f"schedule   {what}", *held, seconds, "", *table])

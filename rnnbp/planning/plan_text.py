@@ -10,16 +10,15 @@ from rnnbp.planning.search import Candidate
 from rnnbp.support.printing import filled
 
 
-def held_lines(found: Forecast, budget: int, tables: int, slot: int) -> Iterator[str]:
+def held_lines(found: Forecast, budget: int, slot: int) -> Iterator[str]:
     """What is held against a budget, and on disk, and the steps that this costs.
 
     Args:
         found: of the run.
         budget: bytes.
-        tables: bytes of a schedule that works out its actions from tables.
         slot: bytes of a checkpoint.
     """
-    arrays, objects = found.peak_bytes, found.object_bytes + tables
+    arrays, objects = found.peak_bytes, found.object_bytes
     kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in found.peak_bytes_by_kind.items())
     yield f"bytes      {exactly(arrays + objects)} of {exactly(budget)}"
     yield filled(f"  arrays   {exactly(arrays)}: {kinds}", 11)

@@ -44,6 +44,8 @@ class PredictedLedger:
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
         """Steps of each action, by its name."""
+        self.counts, self.highest, self.at_highest = dict[str, int](), -1, dict[str, int]()
+        """The actions counted so far, the peak after one of them, and those counted up to it."""
         self._count_live_states()
         self._note()
         self.arrived = 0
@@ -65,6 +67,13 @@ class PredictedLedger:
                 self._hold("read ahead", self.sizes.slot)
             self._do(action, length)
             self._count_live_states()
+            self._count(type(action).__name__)
+
+    def _count(self, name: str) -> None:
+        """Count an action that is done, as a run does."""
+        self.counts[name] = self.counts.get(name, 0) + 1
+        if self.peak > self.highest:
+            self.highest, self.at_highest = self.peak, self.counts.copy()
 
     def _see_all(self, steps: int) -> None:
         """A loss takes all steps at once: y is computed for it, and its dy stays."""

@@ -36,8 +36,6 @@ class Candidate:
     chunk: int
     bytes: int
     seconds: float
-    tables: int = 0
-    """Of these bytes, those of a schedule that works out its actions from tables."""
 
 
 @final
@@ -161,8 +159,7 @@ class Search:
             if holds.moved:
                 seconds += self._moving(holds.moved)
             seconds += held * self.costs.byte + units * BUILDING
-            tables = units * TABLE
-            yield Candidate(schedule.title, schedule, length, held + tables, seconds, tables)
+            yield Candidate(schedule.title, schedule, length, held + units * TABLE, seconds)
 
     def _seconds(self, schedule: SizedSchedule, length: int) -> float:
         """Of a schedule that records or rebuilds each chunk once; the last is not advanced."""

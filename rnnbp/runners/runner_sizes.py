@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rnnbp.graph.layout import Layout
 from rnnbp.runners.heap import Heap
 from rnnbp.runners.rehearsal import CellRehearsal
+
+
+class ArrayCounts(NamedTuple):
+    """How many arrays a run has, around each of which there are objects.
+
+    Attributes:
+        chunk: that functions of a chunk take by name, to record it and to run it backward.
+        tape: of a tape; a state counts twice, for it has a view of its own.
+    """
+
+    chunk: int
+    tape: int
 
 
 class RunnerSizes(ABC):
@@ -31,6 +43,11 @@ class RunnerSizes(ABC):
     def stepped(self) -> int:
         """The layers that run as Python at every step, and keep Python objects of each."""
         return 0
+
+    @property
+    @abstractmethod
+    def array_counts(self) -> ArrayCounts:
+        """How many arrays a run has."""
 
     def state_bytes(self) -> int:
         """A checkpoint: the state of all sequences."""

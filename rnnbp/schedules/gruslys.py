@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rnnbp.actions import Action
 from rnnbp.schedules.binomial import Revolve, extra, split
 from rnnbp.schedules.declared import PURPLE, RED, SKY, Holds, Marker, Room
-from rnnbp.schedules.hulls import Table, Way, grow, released
+from rnnbp.schedules.hulls import Table, Way, grow, nbytes, released
 from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 
@@ -149,6 +149,10 @@ class MSM(SizedSchedule):
     @property
     def table_units(self) -> int:
         return self.units
+
+    @property
+    def table_bytes(self) -> int:
+        return nbytes(1, self.units, self.chunks)
 
     @property
     def holds(self) -> Holds:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action
 from rnnbp.schedules.declared import GREEN, Holds, Marker, Room
-from rnnbp.schedules.hulls import Table, Way, grow, released
+from rnnbp.schedules.hulls import Table, Way, grow, nbytes, released
 from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 from rnnbp.support.reprs import counted
@@ -61,6 +61,10 @@ class Optimal(SizedSchedule):
     @property
     def table_units(self) -> int:
         return self.units
+
+    @property
+    def table_bytes(self) -> int:
+        return nbytes(2, self.units, self.chunks)
 
     @property
     def holds(self) -> Holds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, fields
 from typing import Any, ClassVar
 
@@ -55,6 +55,11 @@ class SizedSchedule(ABC):
     @property
     def table_units(self) -> int:
         """Units of the tables that its actions are worked out from; 0 where there are none."""
+        return 0
+
+    @property
+    def table_bytes(self) -> int:
+        """About the bytes that those take while it runs."""
         return 0
 
     @property
@@ -115,6 +120,11 @@ class SizedSchedule(ABC):
 
     def __getnewargs__(self) -> tuple[object, ...]:
         return tuple(vars(self)[name] for name in _arguments(type(self))[0])
+
+
+def table_bytes(actions: Iterable[Action]) -> int:
+    """About the bytes of the tables that actions are worked out from; 0 for those without any."""
+    return actions.table_bytes if isinstance(actions, SizedSchedule) else 0
 
 
 @cached

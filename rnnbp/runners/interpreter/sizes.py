@@ -12,7 +12,7 @@ from rnnbp.graph.layout import Layout
 from rnnbp.runners.heap import Heap
 from rnnbp.runners.interpreter.rehearsal import InterpreterRehearsal
 from rnnbp.runners.rehearsal import CellRehearsal
-from rnnbp.runners.runner_sizes import RunnerSizes
+from rnnbp.runners.runner_sizes import ArrayCounts, RunnerSizes
 
 
 @final
@@ -21,6 +21,12 @@ class InterpreterSizes(RunnerSizes):
     """A cell on a batch. Each action takes its own memory, and gives it back."""
 
     layout: Layout
+
+    @property
+    def array_counts(self) -> ArrayCounts:
+        layout = self.layout
+        extras = sum(len(keeps.extras) for keeps in layout.keeps if keeps is not None)
+        return ArrayCounts(0, 2 * layout.n_states + len(layout.buffered) + extras)
 
     def delta_bytes(self) -> int:
         """The deltas of the arrays of a state that y depends on; others have none."""

@@ -21,6 +21,7 @@ from rnnbp.runners.llvm.cell import KernelCell
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import packed_rows
 from rnnbp.runners.llvm.tasks import Tasks
+from rnnbp.runners.runner_sizes import ArrayCounts
 from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import workspace_bytes
 from rnnbp.support.lazy import cached_property
@@ -115,6 +116,12 @@ class KernelSizes(StepSizes):
             self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)
         ]
         return (*forward, self.cell.backward)
+
+    @property
+    @once
+    def array_counts(self) -> ArrayCounts:
+        recording, backward = self.cell.forward(output=self._made, taped=True), self.cell.backward
+        return ArrayCounts(len(recording.names) + len(backward.names), 1)  # a tape lies in one
 
     @property
     def looks_up(self) -> bool:

@@ -29,6 +29,11 @@ class Function:
     """Its operands that are not contiguous, as ``runners.apart.apart`` returns them."""
     compiled: CodeType
 
+    @property
+    def named(self) -> list[str]:
+        """The names of the arrays that it takes."""
+        return [*self.constants, *self.tape, *self.block, *self.step]
+
 
 def function_of(
     lines: Sequence[str], emitter: Emitter, taken: Iterable[str], ops: Sequence[Op]

@@ -18,6 +18,7 @@ from rnnbp.runners.apart import buffered_elements
 from rnnbp.runners.constants import Constant
 from rnnbp.runners.numpy.function import Function
 from rnnbp.runners.numpy.functions import Functions
+from rnnbp.runners.runner_sizes import ArrayCounts
 from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.support.lazy import cached_property
@@ -65,6 +66,13 @@ class ProgramSizes(StepSizes):
     def remakes_output(self) -> bool:
         """Whether y need not be kept next to the tape, for it is a state there."""
         return self.step.forward.output_state is not None
+
+    @cached_property
+    def array_counts(self) -> ArrayCounts:
+        made = self.functions
+        pair = made.record.named, made.backward.named
+        taped = 2 * self.layout.n_states + len(made.record.tape)
+        return ArrayCounts(sum(map(len, pair)) + len(made.gathers.rows), taped)
 
     def block(self, length: int) -> int:
         """Steps in a block of a chunk of this many steps."""
