@@ -15,7 +15,6 @@ from rnnbp.graph.layout import Layout
 from rnnbp.machine import elementwise
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
-from rnnbp.runners.apart import apart, buffered_elements
 from rnnbp.runners.constants import Constant
 from rnnbp.runners.llvm.cell import KernelCell
 from rnnbp.runners.llvm.kernel import Kernel
@@ -244,33 +243,15 @@ class KernelSizes(StepSizes):
         """y, where it is not a state of the tape."""
         return 0 if in_tape and not self._made else super().output_bytes(length, in_tape=in_tape)
 
-    @once
     def advance_bytes(self, length: int) -> int:
-        return self.state_bytes() + max(
-            self._buffered(length, output, False, False) for output in (False, True)
-        )
+        return self.state_bytes()
 
-    @once
     def record_bytes(self, length: int) -> int:
-        return self.state_bytes() + self._buffered(length, True, True, False)
+        return self.state_bytes()
 
-    @once
     def rebuild_bytes(self, length: int) -> int:
-        return self._buffered(length, True, True, True)
+        return 0
 
     def backward_bytes(self, length: int) -> int:
         """The deltas of the state."""
         return self.state_bytes()
-
-    def _buffered(self, length: int, output: bool, taped: bool, known: bool) -> int:
-        """As much as NumPy's buffers would take: more than kernels need, which take none."""
-        found = buffered_elements(
-            self._apart(output, taped, known), min(self.block(length), length), self.layout.batch
-        )
-        return found * self.layout.dtype.itemsize
-
-    @once
-    def _apart(self, output: bool, taped: bool, known: bool) -> frozenset[tuple[int, int]]:
-        half = self.step.forward
-        _, ops, phases = half.chosen(output=output, taped=taped, known=known)
-        return apart(half.storage, ops, phases)
