@@ -40,12 +40,7 @@ def sizes_of_problem(
     """``sizes_of_run`` from the parts of it, whose values are not looked at."""
     x = problem.x
     plain = isinstance(x, Held) and x.array is not None and lies(x.array)
-    masked = mask is not None
-    given = mask if masked else target
-    spread = masked and len(problem.output_shape) > 1  # to all rows of a step, which copies it
-    recast = spread or (given is not None and given.dtype != problem.dtype)
-    spare, rows = needs_of(loss, problem.dtype, masked=masked, recast=recast)
-    read = [part for part in (target, mask) if part is not None and part.fresh]
+    spare, rows = _loss_needs(problem, loss, target, mask)
     return Sizes(
         problem.model,
         problem.x_shape,
@@ -62,8 +57,25 @@ def sizes_of_problem(
         symbol_bytes=x.dtype.itemsize if x.fresh else 8,
         backend=problem.backend,
         training=problem.training,
-        target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in read),
+        target_bytes=_read_bytes(target, mask),
     )
+
+
+def _read_bytes(*parts: Series | None) -> int:
+    """Of a step of those that are read anew for each chunk."""
+    read = [part for part in parts if part is not None and part.fresh]
+    return sum(math.prod(part.shape) * part.dtype.itemsize for part in read)
+
+
+def _loss_needs(
+    problem: Problem, loss: Loss, target: Series | None, mask: Series | None
+) -> tuple[float, int]:
+    """As ``needs_of`` returns them."""
+    masked = mask is not None
+    given = mask if masked else target
+    spread = masked and len(problem.output_shape) > 1  # to all rows of a step, which copies it
+    recast = spread or (given is not None and given.dtype != problem.dtype)
+    return needs_of(loss, problem.dtype, masked=masked, recast=recast)
 
 
 def sizes_of(

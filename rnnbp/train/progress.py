@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 
 from rnnbp.support import bars, late_bars
 from rnnbp.train.source import UNKNOWN, Source
@@ -20,6 +21,14 @@ def progress_bar(
         if late_bars.wanted(shown)
         else contextlib.nullcontext()
     )
+
+
+def show_step(bar: bars.Bar | None, metrics: Mapping[str, object]) -> None:
+    """Advance a bar, if there is one, by a step: its loss, or how many were skipped."""
+    if bar is not None:
+        kind = "loss" if metrics["loss"] is not None else "skipped"
+        bar.set_postfix({kind: metrics[kind]}, refresh=False)
+        bar.update()
 
 
 def bar_of_batches(

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from rnnbp.bptt.shape_warnings import note_sequences
+from rnnbp.graph.model_split import recurrents
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model
 from rnnbp.losses import CrossEntropy, Elementwise, Loss
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
+
+
+def check_data(model: ModelLike, data: Source, validation: Source | None, loss: object) -> None:
+    """Check the targets of both, and warn of ``data`` that look as if their first axes were
+    exchanged.
+
+    Raises ShapeError as ``check_targets`` does.
+    """
+    for source in (data, validation):
+        check_targets(model, source, loss)
+    if isinstance(data, Sequences) and data.batch_first and recurrents(as_model(model)):
+        note_sequences(as_model(model), data.steps)
 
 
 def check_targets(model: ModelLike, source: object, loss: object) -> None:

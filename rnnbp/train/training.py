@@ -8,8 +8,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.bptt.shape_warnings import note_sequences
-from rnnbp.graph.model_split import recurrents
 from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
@@ -17,7 +15,6 @@ from rnnbp.support import late_bars
 from rnnbp.train.ahead import check_ahead
 from rnnbp.train.anew import begins_anew
 from rnnbp.train.assigning import exchange
-from rnnbp.train.data import Sequences
 from rnnbp.train.endings import Learned, put_best, warn_of_none_best
 from rnnbp.train.folder import RunFolder
 from rnnbp.train.identity import Identity
@@ -27,7 +24,7 @@ from rnnbp.train.judging import judged
 from rnnbp.train.limits import Limits
 from rnnbp.train.options import Options
 from rnnbp.train.parts import Parts
-from rnnbp.train.progress import progress_bar
+from rnnbp.train.progress import progress_bar, show_step
 from rnnbp.train.resuming import Resumable
 from rnnbp.train.run_data import RunData
 from rnnbp.train.run_identity import identity_of
@@ -36,7 +33,7 @@ from rnnbp.train.sources import SourceLike
 from rnnbp.train.stamps import is_missing
 from rnnbp.train.standing import Standing
 from rnnbp.train.steps import updated
-from rnnbp.train.targets import check_targets
+from rnnbp.train.targets import check_data
 from rnnbp.train.updates import Update
 from rnnbp.train.watched_rate import WatchedRate
 
@@ -129,10 +126,7 @@ class Training:
                     metrics = self._step(data, limits)
                     learned.note(metrics)
                     self._write(metrics, tell)
-                    if bar is not None:
-                        kind = "loss" if metrics["loss"] is not None else "skipped"
-                        bar.set_postfix({kind: metrics[kind]}, refresh=False)
-                        bar.update()
+                    show_step(bar, metrics)
         finally:
             self._note_time(limits)
         self.folder.snapshot(self.at, self._extra())
@@ -235,10 +229,7 @@ class Training:
         if self.useless:
             raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
         self.options.monitored.check()
-        for source in (data, self.options.validation):
-            check_targets(self.update.model, source, self.options.loss)
-        if isinstance(data, Sequences) and data.batch_first and recurrents(self.update.model):
-            note_sequences(self.update.model, data.steps)
+        check_data(self.update.model, data, self.options.validation, self.options.loss)
         self.known.begin(data, midway=self.at.index > 0)
         batches = data.batches_per_epoch
         if self.at.index >= batches:
