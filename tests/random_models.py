@@ -15,7 +15,7 @@ import traceback
 import warnings
 from collections import Counter
 
-from tests.generator.byte_checks import check_bytes
+from tests.generator.byte_checks import check_bytes, make_room
 from tests.generator.checks import DiffersError, check, ends_in_probabilities
 from tests.generator.draws import Seeded
 from tests.generator.runs import case_of
@@ -64,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--trace", action="store_true", help="show where an error came from")
     given = parser.parse_args(arguments)
+    make_room()
     gc.freeze()  # what is imported, which each comparison of bytes would go through
     start, kinds, done = time.monotonic(), Counter[str](), 0
     for number in range(given.first, given.first + given.models, given.step):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,6 +19,17 @@ SHARE, BYTES = 0.01, 2**16
 """How far tracemalloc's peak may be from arrays and objects as they are told; one of both."""
 UNTOLD = {"state", "mask"}
 """Options of which a forecast takes no account."""
+
+
+_names: list[str] = []
+
+
+def make_room() -> None:
+    """Let Python's table of interned names grow now: enough for those of some thousands of models.
+
+    It doubles when it is full, by 2 MB and more, in whatever is measured at that moment.
+    """
+    _names[:] = [sys.intern(f"room for names {k}") for k in range(150_000)]
 
 
 def check_bytes(case: Case) -> None:
