@@ -14,7 +14,8 @@ import pytest
 
 from tests.corpus import recording
 from tests.corpus.__main__ import main
-from tests.corpus.cases import BACKENDS, Case, all_cases
+from tests.corpus.case import Case
+from tests.corpus.cases import BACKENDS, all_cases
 from tests.corpus.digests import Found, flat
 from tests.corpus.models import NETWORKS
 from tests.corpus.recording import differences, found_by, portable, read

@@ -20,7 +20,8 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tests.corpus.cases import Case, all_cases
+from tests.corpus.case import Case
+from tests.corpus.cases import all_cases
 from tests.corpus.machine import surroundings
 from tests.corpus.recording import Findings, differences, found_by, portable, read, write
 

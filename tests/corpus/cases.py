@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import rnnbp as rb
-from tests.corpus.digests import Found
+from tests.corpus.case import Case
 from tests.corpus.layers import LAYERS, Leaf
 from tests.corpus.losses import LOSSES
 from tests.corpus.models import CELLS, LARGE, NETWORKS, WRITTEN
@@ -21,24 +21,6 @@ RULES = (
     *("constants", "parts", "sums", "ordered", "gathered", "scaled tanh"),
     *("products", "turned", "joined", "recomputed", "hoisted"),
 )
-
-
-class What(Protocol):
-    """What a case runs."""
-
-    def run(self) -> Found: ...
-
-
-@dataclass(frozen=True)
-class Case:
-    """A run under a backend of the environment and a number of threads."""
-
-    name: str
-    what: What
-    backend: str = "llvm"
-    threads: int = 1
-    portable: bool = False
-    """Whether what it finds is the same on every machine."""
 
 
 def cells() -> Iterator[Case]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from threadpoolctl import threadpool_limits
 
 import rnnbp as rb
-from tests.corpus.cases import Case
+from tests.corpus.case import Case
 from tests.corpus.digests import Found
 
 Findings: TypeAlias = dict[str, Found]
