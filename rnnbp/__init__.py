@@ -77,7 +77,8 @@ from rnnbp.compiler.explain import explain
 from rnnbp.compiler.explanation import Explanation
 from rnnbp.gradcheck import GradientError, check_grads
 from rnnbp.graph.cell import Cell
-from rnnbp.graph.cells import GRU, LSTM, RNN, Options
+from rnnbp.graph.cells import *  # noqa: F403  # __all__ says which
+from rnnbp.graph.cells import __all__ as _cells
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
@@ -114,9 +115,6 @@ refuse_calls(losses, memory, optim, schedules, train)
 __version__ = VERSION
 
 __all__ = [
-    "GRU",
-    "LSTM",
-    "RNN",
     "Backend",
     "Batches",
     "BudgetError",
@@ -132,7 +130,6 @@ __all__ = [
     "Graph",
     "History",
     "Input",
-    "Options",
     "Plan",
     "Recurrent",
     "ScheduleError",
@@ -169,6 +166,7 @@ __all__ = [
     "schedules",
     "simulate",
     "train",
+    *_cells,
     *_layers,
 ]
 
