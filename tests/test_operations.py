@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -34,13 +33,24 @@ WEIGHTS = {
 }
 
 
-DRAWS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {}
-"""By primitive: how to draw its arguments, (N, BATCH), where N(0, 1) may leave its domain, as in
-"log1p": lambda rng: rng.exponential(size=(N, BATCH)). In machine code they lie within (-1, 1)."""
+DOMAIN: dict[str, tuple[float, float]] = {}
+"""By primitive: between what its arguments lie, for one that is not defined everywhere, as for
+"log1p": (-0.5, 5.0). Those of others are drawn from N(0, 1), and lie in (-1, 1) in machine code."""
 
 
-def normal(rng: np.random.Generator) -> np.ndarray:
+def drawn(name: str, rng: np.random.Generator) -> np.ndarray:
+    """An argument, (N, BATCH)."""
+    if name in DOMAIN:
+        return rng.uniform(*DOMAIN[name], size=(N, BATCH))
     return rng.normal(size=(N, BATCH))
+
+
+def inside(name: str, value: rb.Value) -> Any:
+    """A value in (-1, 1), moved to where the primitive is defined."""
+    if name not in DOMAIN:
+        return value
+    low, high = DOMAIN[name]
+    return rb.Scale((high - low) / 2, (high + low) / 2)(value)
 
 
 def attribute(name: str, owner: dict[str, np.ndarray] = WEIGHTS) -> Any:
@@ -169,7 +179,7 @@ def test_an_adjoint_agrees_with_complex_steps(name: str) -> None:
     code = Code(
         values, inputs, tuple(ops.maker.ops), (out, *inputs[1:])
     )  # the others are states that stay
-    xs = [DRAWS.get(name, normal)(rng).astype(complex) for _ in inputs]
+    xs = [drawn(name, rng).astype(complex) for _ in inputs]
     dy = rng.normal(size=(values.rows(out), BATCH)).astype(complex)
     forward = Evaluated(code, dict(zip(inputs, xs, strict=True)))
     back = differentiate(code)
@@ -221,7 +231,8 @@ def test_machine_code_agrees_with_numpy(name: str) -> None:
     x, h = rb.Input(N), rb.State(N, "h")
     state = rb.Tanh()(rb.Dense((N, N), N, rng=0, dtype="float64")(x, h))
     layer = Applied(name)
-    cell = rb.Recurrent(rb.Cell(x, {h: state}, output=layer(*[state, h][: layer.n_inputs])))
+    args = [inside(name, value) for value in (state, h)]
+    cell = rb.Recurrent(rb.Cell(x, {h: state}, output=layer(*args[: layer.n_inputs])))
     data, loss = (
         np.random.default_rng(3).normal(size=(7, BATCH, N)),
         lambda y, _: (float((y**2).sum()) / 2, y.copy()),
