@@ -185,7 +185,7 @@ def test_errors_of_shuffled_sequences_say_which_they_are(call, part):
     source = rb.Sequences(**given, batch_size=4)
     order = np.concatenate([batch.x[0, :, 0] for batch in source])
     row = int(np.flatnonzero(order == given["x"][13, 0, 0])[0]) % 4
-    assert f"row {row} of the batch is sequence 13" in places(call, source)
+    assert f"row {row} of the batch is sequence 13: see {part}[13, 3]" in places(call, source)
 
 
 GOOD = rb.Sequences(RNG.normal(size=(4, 5, 1)), RNG.normal(size=(4, 5, 1)), batch_size=4)
@@ -195,7 +195,7 @@ def test_so_in_predict_in_the_order_of_the_data():
     x = RNG.normal(size=(20, 5, 1))
     x[13, 3] = np.nan
     notes = places(lambda source: rb.predict(model(), source), rb.Sequences(x, None, batch_size=4))
-    assert "row 1 of the batch is sequence 13" in notes
+    assert "row 1 of the batch is sequence 13: see x[13, 3]" in notes
 
 
 def test_so_of_windows_and_recordings_whatever_the_chunk():
@@ -221,7 +221,7 @@ def test_so_of_examples():
         lambda source: rb.fit(net, source, MSE, epochs=1),
         rb.Examples(x, x[:, :1], batch_size=20, shuffle=False),
     )
-    assert "row 7 of the batch is example 7" in notes
+    assert "row 7 of the batch is example 7: see x[7]" in notes
 
 
 def test_a_gradient_or_state_is_no_place_in_the_data():

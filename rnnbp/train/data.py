@@ -161,9 +161,14 @@ class Sequences(Shuffled):
             target, mask = at_last(target, mask, self.steps)
         return Batch(time_first(self.x[chosen]), time_first(target), time_first(mask), fresh=True)
 
-    def origin(self, epoch: int, index: int, step: int, row: int) -> str:
-        """Where a row of batch ``index`` comes from, in words."""
-        return f"row {row} of the batch is sequence {self._row(epoch, index, row):,}"
+    def origin(self, epoch: int, index: int, step: int, row: int, array: str = "") -> str:
+        """Where a row of batch ``index`` comes from, in words; of one of the arrays the element."""
+        n = self._row(epoch, index, row)
+        text = f"row {row} of the batch is sequence {n:,}"
+        if array == "target" and self.last:
+            return f"{text}: see target[{n}]"
+        place = f"{n}, {step}" if self.batch_first else f"{step}, {n}"
+        return f"{text}: see {array}[{place}]" if array else text
 
 
 @final
@@ -211,6 +216,8 @@ class Examples(Shuffled):
             fresh=True,
         )
 
-    def origin(self, epoch: int, index: int, step: int, row: int) -> str:
-        """Where a row of batch ``index`` comes from, in words."""
-        return f"row {row} of the batch is example {self._row(epoch, index, row):,}"
+    def origin(self, epoch: int, index: int, step: int, row: int, array: str = "") -> str:
+        """Where a row of batch ``index`` comes from, in words; of one of the arrays the element."""
+        n = self._row(epoch, index, row)
+        text = f"row {row} of the batch is example {n:,}"
+        return f"{text}: see {array}[{n}]" if array else text

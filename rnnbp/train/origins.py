@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 
+from rnnbp.train.batches import Batches
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
-_PLACE = re.compile(r"\b(?:x|target|dy) (?:is|has|=) \S+ at \[(\d+), (\d+)")
-"""Of a value that is not finite or out of range: its step and row in the batch."""
+_PLACE = re.compile(
+    r"\b(x|target|weights|input|dy) (?:(?:is|has|=) |must [^;]*, found |)\S+ at \[(\d+), (\d+)"
+)
+"""Of a value that cannot be: the array that has it, its step and row in the batch."""
+_ARRAYS = {"x": "x", "target": "target", "weights": "mask"}
+"""What a source calls the arrays in which an error is at the place that it says."""
 _START = re.compile(r"steps are counted from step (\d+) of the sequence")
 
 
 def note_origin(error: BaseException, source: Source, epoch: int, index: int) -> None:
     """Add a note to an error about a row of a batch: which data it is, if the source knows."""
     found = _PLACE.search(str(error))
-    if found is None or not isinstance(source, (Sequences, Examples, Windows)):
+    if found is None or not isinstance(source, (Sequences, Examples, Windows, Batches)):
         return
     starts = [
         int(start[1]) for note in getattr(error, "__notes__", ()) if (start := _START.match(note))
     ]
-    step, row = sum(starts) + int(found[1]), int(found[2])
-    if 0 <= index < source.batches_per_epoch:
-        error.add_note(source.origin(epoch, index, step, row))
+    step, row, array = sum(starts) + int(found[2]), int(found[3]), _ARRAYS.get(found[1], "")
+    if isinstance(source, Batches):
+        if array == "target" and source.layout.last:
+            error.add_note(f"row {row} of the batch: see its target[{row}]")
+    elif 0 <= index < source.batches_per_epoch:
+        error.add_note(source.origin(epoch, index, step, row, array))

@@ -180,7 +180,7 @@ class Windows(Named):
             mask[:warm] = 0
         return Batch(x, target, mask, fresh=steps.start == 0)
 
-    def origin(self, epoch: int, index: int, step: int, row: int) -> str:
+    def origin(self, epoch: int, index: int, step: int, row: int, array: str = "") -> str:
         """Where a step of a row of batch ``index`` comes from, in words."""
         which, steps = self._span(index)
         found = self.recordings[which]
