@@ -116,6 +116,33 @@ def test_a_plan_is_held_against_all_batches_before_the_first() -> None:
     assert caught.value.__notes__ == ["for batch 1 of an epoch; no step was made"]
 
 
+class Counted(rb.Sequences):
+    """Counts its batches."""
+
+    made = 0
+
+    def batch(self, epoch: int, index: int) -> rb.train.Batch:
+        self.made += 1
+        return super().batch(epoch, index)
+
+
+def test_the_same_data_are_looked_at_once() -> None:
+    """A loop of single steps takes no longer for it."""
+    data, trainer = Counted(ROWS, ROWS, batch_size=5), rb.Trainer(model(), "adam", squares)
+    trainer.checkpoint = "1 MB"
+    for _ in range(3):
+        trainer.fit(data, steps=1)
+    assert data.made == 2 + 3
+    trainer.checkpoint = "1 kB"
+    with pytest.raises(rb.BudgetError) as caught:
+        trainer.fit(data, steps=1)
+    assert caught.value.__notes__[0].endswith("no step was made")
+    other = Counted(ROWS, ROWS, batch_size=5)
+    trainer.checkpoint = "1 MB"
+    trainer.fit(other, steps=1)
+    assert other.made == 2 + 1
+
+
 def test_another_error_of_a_batch_is_left_to_its_step() -> None:
     good, bad = (X[:9, None], X[:9, None]), (X[:9, None, :2], X[:9, None])
     with pytest.raises(rb.ShapeError) as caught:

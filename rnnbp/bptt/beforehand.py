@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rnnbp.bptt.run_checks import check_plan
 from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import lasting
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, series
 from rnnbp.losses import Loss
@@ -11,7 +15,13 @@ from rnnbp.numerics import Array
 from rnnbp.planning.choice import check
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of_problem
+from rnnbp.planning.sizes import OWN
 from rnnbp.runners.refused import backend_for, by_numpy_where_refused
+from rnnbp.support.memo import Recent
+from rnnbp.support.prepared import Remembered
+
+_fitting = Remembered[Graph | Recurrent, Recent[tuple[object, ...], None]](lambda model: Recent(64))
+"""The last shapes of a model that fit, because each call of ``fit`` asks again."""
 
 
 @by_numpy_where_refused
@@ -40,4 +50,5 @@ def check_fits(
     if isinstance(checkpoint, Plan):
         check_plan(checkpoint, problem, sizes, None)
     else:
-        check(sizes, given.steps, checkpoint)
+        key = OWN(sizes), given.steps, checkpoint
+        _fitting.of(lasting(model)).get(key, partial(check, sizes, given.steps, checkpoint))

@@ -53,6 +53,7 @@ class Training:
     stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
     caller: what the user called. ended: why the last call of fit ended, and by what signal.
     last: the last parameters, while the model holds the best. asked: the last two calls of fit.
+    ahead: the data that fit in a budget, and the update that has it.
     """
 
     update: Update
@@ -73,6 +74,7 @@ class Training:
     last: dict[str, Array] = field(default_factory=dict)
     grads: Mapping[str, Array] | None = None
     asked: list[Limits] = field(default_factory=list)
+    ahead: tuple[Source, Update] | None = None
 
     @classmethod
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
@@ -85,7 +87,7 @@ class Training:
         return found
 
     def __getstate__(self) -> dict[str, object]:
-        return vars(self) | {"busy": False}
+        return vars(self) | {"busy": False, "ahead": None}
 
     @property
     def options(self) -> Options:
@@ -161,7 +163,7 @@ class Training:
         self.own_rate.note(found.update.optimizer)
         self.update, self.identity, self.at = found.update, found.identity, at
         self.pending, self.useless, self.grads, self.last = None, "", None, {}
-        self.goes_on, self.ended = True, ("", None)
+        self.goes_on, self.ended, self.ahead = True, ("", None), None
         self.known = replace(found.data, wanted=self.folder.path is not None)
         self.folder.adopt(file, at.step, found.stamp, differs=bool(override))
 
@@ -237,8 +239,7 @@ class Training:
                 f"Trainer.fit: the run stands at batch {self.at.index} of an epoch, and the data "
                 f"have {batches}; give it the same data"
             )
-        if self.update.bounded:
-            check_ahead(data, self.at.epoch, self.update.check_fits)
+        self._check_ahead(data)
         self.folder.claim()
         self.known.compare(data, self.options.validation)
         self._count_from_here()
@@ -253,6 +254,13 @@ class Training:
                 self.last = last
             raise
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
+
+    def _check_ahead(self, data: Source) -> None:
+        """Hold a budget against all batches, once for the same data and settings."""
+        checked, update = self.ahead or (None, None)
+        if self.update.bounded and not (checked is data and update is self.update):
+            check_ahead(data, self.at.epoch, self.update.check_fits)
+            self.ahead = data, self.update
 
     def _count_from_here(self) -> None:
         """Count epochs and steps from here, unless the run resumes; restart used-up patience."""
