@@ -86,6 +86,24 @@ def test_one_target_is_that_of_all_quantiles(dtype, mask):
         rb.losses.Quantile(0.9)(y, target, mask)
 
 
+def test_a_target_without_an_axis_of_features_needs_one_alone():
+    message = r"target has shape \(5, 2\), .* give it shape \(5, 2, 1\) if all quantiles are of one"
+    with pytest.raises(rb.ShapeError, match=message):
+        rb.losses.Quantile(QS)(np.zeros((5, 2, 3)), np.zeros((5, 2)))
+
+
+def test_several_take_no_more_memory_than_one():
+    y, target = (rng.normal(size=(400, 64, 3)).astype("float32") for _ in range(2))
+
+    def peak(loss):
+        with rb.memory.measure() as used:
+            loss(y, target)
+        return used.peak_bytes
+
+    one, several = (peak(rb.losses.Quantile(q)) for q in (0.9, QS))
+    assert several == pytest.approx(one, abs=20_000)
+
+
 def test_a_text_in_its_place_is_answered():
     x, target = noise()
     with pytest.raises(TypeError, match=r"build it first, as losses.Quantile\(0.9\)"):

@@ -56,8 +56,9 @@ class Quantile(Elementwise):
                 f"{self} has {len(q)} quantiles, one for each output, and y of shape {y.shape} has "
                 f"{y.shape[-1]} outputs; build the model with {len(q)}"
             )
-        d = y - target
-        slope = np.where(d.real < 0, -q, 1 - q)
+        d, one = y - target, q.dtype.type(1)
+        slope = np.where(d.real < 0, one - one, one)  # not of arrays, which it copies to buffers
+        slope -= q
         slope[d.real == 0] = 0
         d *= slope
         return d, slope.astype(y.dtype, copy=False)
@@ -66,8 +67,14 @@ class Quantile(Elementwise):
         self, target: Like, weights: Like | None, outputs: Shape
     ) -> tuple[Array, Array | None]:
         t = plain("target", target, self)
-        if isinstance(self.q, tuple) and t.shape == (*outputs[:-1], 1):
+        one = (*outputs[:-1], 1)
+        if isinstance(self.q, tuple) and t.shape == one:
             t = np.broadcast_to(t, outputs)
+        elif isinstance(self.q, tuple) and t.shape == one[:-1]:
+            raise ShapeError(
+                f"{self}: target has shape {t.shape}, without an axis of features; give it shape "
+                f"{one} if all quantiles are of one number, as target[..., None]"
+            )
         return super()._checked(t, weights, outputs)
 
     def describe(self) -> str:
