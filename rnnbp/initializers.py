@@ -244,7 +244,9 @@ def _parameter(place: str, what: str, values: Array, dtype: Dtype) -> Array:
 
 def _is_array(how: object) -> bool:
     """True for an array with axes, or a list of numbers."""
-    return isinstance(how, (list, tuple)) or len(getattr(how, "shape", ())) > 0
+    if callable(how):  # a type has a shape of a kind, a function of the user's may have one
+        return False
+    return isinstance(how, (list, tuple)) or bool(getattr(how, "shape", ()))
 
 
 def _function(how: InitializerLike, place: str) -> Initializer:

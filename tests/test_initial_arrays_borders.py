@@ -43,6 +43,27 @@ def test_embedding_convolution_and_cells_take_them():
     assert (lstm.params["weight_hh"] == 1).all()
 
 
+class Ones:
+    """An initializer that has a shape, which is no array."""
+
+    shape = (9,)
+
+    def __call__(self, rng, shape):
+        return np.ones(shape)
+
+
+def test_a_function_that_has_a_shape_is_called():
+    assert (rb.Dense(3, 2, weight_init=Ones()).params["weight"] == 1).all()
+
+
+@pytest.mark.parametrize("how", [np.ndarray, type("Odd", (), {"shape": None})()])
+def test_what_has_a_shape_of_a_kind_is_no_array(how):
+    with pytest.raises(
+        TypeError, match="an initializer is a name, a number, an array or a function"
+    ):
+        rb.Dense(3, 2, weight_init=how)
+
+
 def test_the_draws_of_the_others_stay():
     one, other = (rb.Dense(3, 2, rng=0, bias_init=b) for b in (None, np.ones(2)))
     assert (one.params["weight"] == other.params["weight"]).all()
