@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,20 @@ class Ratio(rb.losses.Loss):
     pass
 
 
+class Gate(Cube):
+    @abstractmethod
+    def gate(self) -> float:
+        """A method that classes of this user's own have, not those of the library."""
+
+
+class Open(Gate):
+    def output_shapes(self, *shapes: Any) -> Any:
+        return shapes
+
+    def backward_inputs(self, saved: Any, deltas: Any) -> Any:
+        return deltas
+
+
 def narrow() -> rb.Cell:
     x, h = rb.Input(3), rb.State(4, "h")
     return rb.Cell(x, {h: rb.Dense(3, 5)(x)}, h)
@@ -131,6 +146,10 @@ def narrow() -> rb.Cell:
         (
             lambda: rb.Cell(rb.Input(3), {}),  # type: ignore[call-arg]  # what users do
             "Cell: output missing; give Cell(x, {h: h_new}, output=h_new)",
+        ),
+        (
+            lambda: Open(),  # type: ignore[abstract]  # what users do
+            "Can't instantiate abstract class Open with abstract method gate",
         ),
         (narrow, "Cell: state h is (4,), its next value (5,); make their shapes equal"),
         (lambda: rb.explain(rb.GRU), "build one first: GRU(n_in, n)"),

@@ -110,25 +110,29 @@ class Named:
     if not TYPE_CHECKING:  # which looks at __init__
 
         def __new__(cls, *args: object, **options: object) -> Self:
-            if getattr(cls, "__abstractmethods__", None):
-                raise _lacking(cls)
+            if lacking := getattr(cls, "__abstractmethods__", None):
+                _check_written(cls, lacking)
             if args or options:  # a copy is made without arguments
                 check_init(cls.__name__, cls.__init__, args, options)
             return super().__new__(cls)
 
 
 # Any: of whatever a class is built from
-def _lacking(kind: type[Any]) -> TypeError:
-    """The error of a class that lacks methods that its base, a class of this library, names."""
-    names = " and ".join(sorted(kind.__abstractmethods__))
-    base = next(each for each in kind.__mro__ if each.__module__.startswith("rnnbp."))
+def _check_written(kind: type[Any], lacking: frozenset[str]) -> None:
+    """Raise TypeError for methods that a base of the library's names; Python refuses the others."""
+    own = (each for each in kind.__mro__ if each.__module__.startswith("rnnbp."))
+    none: frozenset[str] = frozenset()
+    base = next((b for b in own if lacking <= getattr(b, "__abstractmethods__", none)), None)
+    if base is None:
+        return
+    names = " and ".join(sorted(lacking))
     package = ".".join(base.__module__.split(".")[:2])
     path = f"{package}.{base.__name__}"
     if base is kind:
-        return TypeError(
+        raise TypeError(
             f"{kind.__name__}: it is a base of classes, which write {names}; see help({path})"
         )
-    return TypeError(
+    raise TypeError(
         f"{kind.__name__}: it lacks {names}, which each {base.__name__} of your own needs; "
         f"help({path}) shows one"
     )
