@@ -84,6 +84,13 @@ def test_a_setting_that_does_not_go_with_the_budget_is_refused_at_once() -> None
     assert run.fit(SOURCE, epochs=1).steps == 1
 
 
+def test_a_horizon_of_numpys_is_an_integer_and_true_is_none() -> None:
+    with pytest.raises(rb.BudgetError, match="which would cut one"):
+        bptt(checkpoint=plan(), horizon=np.int64(plan().chunk + 1))
+    with pytest.raises(TypeError, match="horizon"):
+        bptt(checkpoint=plan(), horizon=True)
+
+
 def test_a_horizon_of_several_chunks_of_a_plan() -> None:
     chunk = plan().chunk
     short = bptt(checkpoint=plan(), horizon=2 * chunk)

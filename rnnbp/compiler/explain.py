@@ -18,6 +18,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.numerics import Shape, ShapeError, check_x_shape, positive_int, shown
+from rnnbp.ways.way import BUILT_IN
 from rnnbp.wording.arguments import takes
 
 
@@ -108,7 +109,7 @@ def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, Shape]:
         cell, found = node.block.cell, shapes[node.args[0]]
     if not isinstance(cell, Cell):
         name = getattr(given, "__name__", "")
-        cure = f"; build one first: {name}(n_in, n)" if name in ("LSTM", "GRU", "RNN") else ""
+        cure = f"; build one first: {name}(n_in, n)" if name in BUILT_IN.split() else ""
         raise TypeError(
             "explain takes a Recurrent, a Cell, or a network with one Recurrent, found "
             f"{shown(given)}{cure}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.plan import Plan
 
@@ -15,8 +17,8 @@ def chunk_beside(checkpoint: object, chunk: int | None, horizon: int | None = No
     if isinstance(checkpoint, Plan):
         if chunk is not None or horizon is None:
             return chunk
-        if not isinstance(horizon, int) or horizon % checkpoint.chunk == 0:
-            return checkpoint.chunk
+        if not _is_int(horizon) or horizon % checkpoint.chunk == 0:
+            return checkpoint.chunk  # what is no integer is refused with the chunk
         raise BudgetError(
             f"the plan is for chunks of {checkpoint.chunk} steps, found horizon={horizon}, which "
             f"would cut one; give a multiple, or plan for steps={horizon} and run as many steps at "
@@ -36,3 +38,8 @@ def chunk_beside(checkpoint: object, chunk: int | None, horizon: int | None = No
             f"rnnbp.plan(..., budget={checkpoint!r}).chunk says what is chosen"
         )
     return None
+
+
+def _is_int(value: object) -> bool:
+    """True for an integer, of NumPy too."""
+    return isinstance(value, Integral) and not isinstance(value, bool)

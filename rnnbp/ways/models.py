@@ -67,7 +67,8 @@ MODELS = (
         CELLS,
         "recurrent_dropout zoneout layer_norm layernorm peephole peepholes recurrent_activation "
         "gate_activation activation nonlinearity weight_norm residual",
-        "a Cell of your own can have it: see help(rnnbp.graph.cells) for how {what} is written",
+        "a Cell of your own can have it: help(rnnbp.Cell) shows one; help(rnnbp.LSTM) and "
+        "help(rnnbp.GRU) have their equations",
     ),
     Way(
         f"{CELLS} {LAYERS}",

@@ -61,7 +61,7 @@ def RNN(  # noqa: N802  # reads as the class it stands for
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(
             f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}; "
-            "others are Cells of your own, see help(rnnbp.graph.cells)"
+            "others are Cells of your own, see help(rnnbp.Cell)"
         )
     build = Projections("RNN", n_in, n, options)
     x, h = Input(n_in), State(n, "h")
