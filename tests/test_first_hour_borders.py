@@ -49,11 +49,13 @@ def cut_at(step: int) -> Callable[[Any], None]:
     [
         (
             False,
-            r"^fit: interrupted after step 3; nothing can go on, for no folder was given: a Trainer .* folder=",
+            r"^fit: interrupted after step 3; no folder was given\nit cannot go on: give folder= the next "
+            r"time, or build a Trainer, whose fit goes on\nthe model has the parameters of that step\n",
         ),
         (
             True,
-            r"^fit: interrupted after step 3; all is in .*snapshot\.safetensors: fit with resume=True",
+            r"^fit: interrupted after step 3; all is in .*snapshot\.safetensors\nto go on, call fit "
+            r"with the same folder and resume=True\n",
         ),
     ],
 )
@@ -69,6 +71,8 @@ def test_fit_in_one_call_says_what_goes_on(folder: bool, text: str, tmp_path: Pa
             folder=tmp_path / "run" if folder else None,
         )
     assert "call fit again" not in str(caught.value)
+    assert max(map(len, str(caught.value).splitlines()[1:])) <= 100
+    assert not hasattr(caught.value, "__notes__")  # the text has the place of the History
     assert vars(caught.value)["history"].steps == 3
 
 

@@ -56,7 +56,7 @@ def test_a_script_begins_or_goes_on(tmp_path: Path, start: Any) -> None:
 
 def test_one_call_goes_on_with_what_differs_on_purpose(tmp_path: Path) -> None:
     line(tmp_path, learning_rate=1e-2)
-    with pytest.raises(ValueError, match=r"resume\(override=\('learning_rate',\)\)"):
+    with pytest.raises(ValueError, match=r"fit\(..., resume=True, override=\('learning_rate',\)\)"):
         line(tmp_path, learning_rate=1e-3, seed=0)
     history = rb.fit(
         net(),

@@ -66,7 +66,9 @@ def test_the_override_that_is_named_goes_on(folder: Path, tmp_path: Path) -> Non
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     changed: dict[str, Any] = {"learning_rate": 1e-3, "x": X + 1}
-    with pytest.raises(ValueError, match=r"resume\(override=\('learning_rate', 'data'\)\)"):
+    with pytest.raises(
+        ValueError, match=r"fit\(..., resume=True, override=\('learning_rate', 'data'\)\)"
+    ):
         script(tmp_path, **changed)
     assert script(tmp_path, **changed, override=("learning_rate", "data")).steps == 4
 

@@ -1,4 +1,4 @@
-"""The note of a run that resumes without a snapshot: its folder's name may be mistyped."""
+"""The notes of a run that resumes: after which step, or that no snapshot is in the folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from itertools import islice
 from pathlib import Path
 
+from rnnbp.support import late_bars
 from rnnbp.support.nearest import nearest
 from rnnbp.train.folder import SNAPSHOT
 
@@ -14,12 +15,30 @@ MOST = 1000
 """Folders that are checked."""
 
 
-def begins_anew(file: Path) -> str:
-    """The note that snapshot ``file`` is missing, with a folder of a similar name that has one."""
-    folder = file.parent if file.name == SNAPSHOT else file
+def say_begins_anew(progress: bool | None, file: Path) -> None:
+    """Say that snapshot ``file`` is missing, with a folder of a similar name that has one."""
+    folder = folder_of(file)
     near = _near(folder)
-    also = f" ({near} has one; if that was meant, give its name)" if near is not None else ""
-    return f"rnnbp: no snapshot in {folder} yet, the run starts from step 1{also}"
+    also = f" ('{near}' has one; if that was meant, give its name)" if near is not None else ""
+    text = f"rnnbp: no snapshot in '{folder}' yet, the run starts from step 1{also}"
+    late_bars.note(progress, text)
+
+
+def say_goes_on(progress: bool | None, folder: str, step: int, ended: str | None) -> str:
+    """Say that the run of a folder resumes after ``step``, or has ``ended`` there; nothing for "".
+
+    Returns the folder that is still to be said: none.
+    """
+    how = "is finished" if ended == "finished" else f"has ended ({ended})"
+    text = f"resumes after step {step}" if ended is None else f"{how} at step {step}, nothing to do"
+    if folder:
+        late_bars.note(progress, f"rnnbp: the run in '{folder}' {text}")
+    return ""
+
+
+def folder_of(file: Path) -> Path:
+    """The folder of a snapshot; a file of another name stands for itself."""
+    return file.parent if file.name == SNAPSHOT else file
 
 
 def _near(folder: Path) -> Path | None:

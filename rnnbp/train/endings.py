@@ -46,16 +46,18 @@ class Learned:
             )
 
 
-def put_best(options: Options, at: Standing, params: Mapping[str, Array]) -> dict[str, Array]:
+def put_best(
+    caller: str, options: Options, at: Standing, params: Mapping[str, Array]
+) -> dict[str, Array]:
     """Put the best parameters into the model if it is to keep them; returns the last ones."""
     if not options.keeps_best or not at.best_weights:
         return {}
     last = {name: p.copy() for name, p in params.items()}
-    exchange("Trainer.fit", params, last, at.best_weights)
+    exchange(caller, params, last, at.best_weights)
     return last
 
 
-def warn_of_none_best(options: Options, at: Standing) -> None:
+def warn_of_none_best(caller: str, options: Options, at: Standing) -> None:
     """Warn if the best parameters are to be kept, and no figure was ever finite."""
     if options.keeps_best and at.waited and not at.best_weights:
-        warnings.warn(options.monitored.none_best(), stacklevel=outside())
+        warnings.warn(options.monitored.none_best(caller), stacklevel=outside())

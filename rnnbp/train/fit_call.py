@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from signal import SIGINT
 
 from rnnbp.support.callers import outside
-from rnnbp.train.folder import SNAPSHOT
+from rnnbp.train.caller import FIT
+from rnnbp.train.folder import MODEL, SNAPSHOT
 from rnnbp.train.history import History, carry
 from rnnbp.train.interrupts import Interrupts, ending
 from rnnbp.train.limits import Limits
@@ -19,7 +20,7 @@ from rnnbp.train.training import Tell, Training
 said: list[str] = []
 """The warning that a count means more than it did: once in a process, as it is large in notebooks.
 """
-RESUME = "fit with resume=True and the same folder goes on"
+RETURN = "with on_interrupt='return' fit\nreturns, and the model has the best"
 
 
 @dataclass
@@ -89,32 +90,26 @@ class FitCall:
             raise stopped
 
     def _how_to_go_on(self) -> str:
-        run = self.training
-        place, path = f"{run.caller}: interrupted after step {run.at.step}", run.folder.path
-        last = ""
+        """What a signal has left, a line each: where the run stands, how it goes on, the model."""
+        run, path = self.training, self.training.folder.path
+        kept = "no folder was given" if path is None else f"all is in {path / SNAPSHOT}"
+        lines = [
+            f"{run.caller.name}: interrupted after step {run.at.step}; {kept}",
+            run.caller.goes_on if path is None else run.caller.goes_on_from_folder,
+        ]
         if run.options.keeps_best and run.at.best_weights:
-            last = ", the last ones and not the best, which on_interrupt='return' leaves there"
-        if run.caller == "fit":
-            kept = "nothing can go on, for no folder was given"
-            cure = (
-                "a Trainer goes on when its fit is called again; or give folder=, and resume=True"
-            )
-            if path is not None:
-                kept, cure = f"all is in {path / SNAPSHOT}", RESUME
-            return (
-                f"{place}; {kept}: {cure}; the parameters are in the model{last}; {self._there()}"
-            )
-        kept = "no folder was given: call this Trainer's fit again in this process to go on"
-        if path is not None:
-            kept = f"all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"
-        if last:
-            kept += f"; the model has its parameters{last}"
-        return f"{place}; {kept}; the losses so far are in Trainer.history"
+            best = f"the best are in {path / MODEL}" if path is not None else RETURN
+            lines.append(f"the model has the last parameters, not the best: {best}")
+        elif run.caller is FIT:
+            lines.append("the model has the parameters of that step")
+        return "\n".join([*lines, self._history()])
 
-    def _there(self) -> str:
+    def _history(self) -> str:
         """Where the History is, now and after an exception that nobody caught."""
+        if self.training.caller is not FIT:
+            return "the losses so far are in Trainer.history"
         kind = "KeyboardInterrupt" if self.interrupts.signal == SIGINT else "SystemExit"
         return (
-            f"the History is error.history in 'except {kind} as error', or later "
-            "sys.last_value.history at a prompt or in a notebook"
+            f"the History is error.history in 'except {kind} as error', and at a prompt\n"
+            "sys.last_value.history"
         )

@@ -12,6 +12,7 @@ from rnnbp.numerics import flag, shown
 from rnnbp.optim import Optimizer
 from rnnbp.optim.named import OPTIMIZERS
 from rnnbp.support.callers import outside
+from rnnbp.train.caller import FIT
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
 from rnnbp.train.named_optimizers import built_for_fit
@@ -82,9 +83,9 @@ def fit(
         text = f"fit: lr is called learning_rate now; write learning_rate={lr!r}"
         warnings.warn(text, DeprecationWarning, outside())
     trainer = Trainer(model, rule, loss, learning_rate=learning_rate, **options)
-    _resume(trainer, override, data, wanted=flag("fit: resume", resume))
     # so that errors do not advise to use a Trainer that the user does not have
-    trainer._training.caller = "fit"
+    trainer._training.caller = FIT
+    _resume(trainer, override, data, wanted=flag("fit: resume", resume))
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 
 
@@ -93,7 +94,7 @@ def _resume(trainer: Trainer, override: Sequence[str], data: SourceLike, *, want
     if wanted:
         if trainer.folder.path is None:
             raise ValueError("fit: resume=True goes on from the snapshot in a folder; give folder=")
-        source = as_source("Trainer.fit: data", data)
+        source = as_source("fit: data", data)
         trainer._training.resume(None, override, missing_ok=True, data=source)
     elif override:
         raise ValueError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rnnbp.storage import JSON, PathLike, StorageError, as_path, remove_leftovers, save_tensors
 from rnnbp.train.averages import in_json
+from rnnbp.train.caller import Caller
 from rnnbp.train.lock import FolderLock
 from rnnbp.train.metrics_log import MetricsLog
 from rnnbp.train.monitor import LOSS, VALIDATION
@@ -70,7 +71,7 @@ class RunFolder:
         """Mark the last snapshot as outdated: ``open``, or the next one due, writes a new one."""
         self.saved = None
 
-    def claim(self) -> None:
+    def claim(self, caller: Caller) -> None:
         """Create and lock the folder. Raises StorageError if it is in use, or another run's."""
         if self.path is None:
             return
@@ -84,7 +85,7 @@ class RunFolder:
             # known before it is taken: an interrupt leaves nothing locked
             self._lock = FolderLock(self.path)
             self._lock.take()
-        self._check(self.path)
+        self._check(self.path, caller)
         self.owned = True
 
     def open(self, at: Standing, extra: Mapping[str, JSON], *, pending: bool = False) -> None:
@@ -103,12 +104,13 @@ class RunFolder:
         self._log = MetricsLog(self.path / METRICS, at.step - pending)
         self._written = time.monotonic()
 
-    def _check(self, path: Path) -> None:
+    def _check(self, path: Path, caller: Caller) -> None:
         """Raise StorageError unless the files are this run's, as it has written or read them."""
         present = [name for name in (SNAPSHOT, METRICS, MODEL) if (path / name).exists()]
         if present and not self.owned:
             raise StorageError(
-                f"{path} already holds {', '.join(present)}; resume() it, or choose another folder"
+                f"{path} already holds {', '.join(present)}; {caller.resume}, or choose another "
+                "folder"
             )
         now = stamp(path / SNAPSHOT)
         if now is None:
@@ -116,7 +118,7 @@ class RunFolder:
         elif self.owned and now != self._stamp:
             raise StorageError(
                 f"{path}: another run has written {SNAPSHOT} since this one did, or read it; "
-                f"resume() from there, or choose another folder"
+                f"{caller.resume}, or choose another folder"
             )
 
     def close(self) -> None:

@@ -132,6 +132,6 @@ HISTORY_NOTE = "its .history is the History of the run: "
 def carry(error: BaseException, history: History) -> None:
     """Attach the history so far to an exception that ends a run, with a note."""
     vars(error)["history"] = history
-    notes = getattr(error, "__notes__", [])
-    if history.steps and not any(note.startswith(HISTORY_NOTE) for note in notes):
+    told = [str(error), *getattr(error, "__notes__", [])]  # by the text after a signal too
+    if history.steps and not any(".history" in text for text in told):
         error.add_note(f"{HISTORY_NOTE}{history.steps} steps")

@@ -106,7 +106,8 @@ def _of_rate(lines: Mapping[str, JSON]) -> dict[str, JSON]:
 def _of_lines(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
     both = [name for name in now if name in then]
     changed = [name for name in both if then[name] != now[name]]
-    found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in changed]
+    told = _told_once(changed, now, then)
+    found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in told]
     found += [
         f"{name} {now[name]}" for name in both if _is_unknown(now[name]) and then[name] == now[name]
     ]
@@ -118,6 +119,22 @@ def _of_lines(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
         if not any(name != top and name.startswith(f"{top} ") for top in above)
     ]
     return found + [f"{name} was {then.get(name)!r}, is {now.get(name)!r}" for name in tops]
+
+
+def _told_once(changed: list[str], now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
+    """The changed lines, without the attributes of an object whose own line shows how they differ.
+
+    Where its line does not, as it may leave out the values of an array, the attributes stay alone.
+    """
+    left_out: set[str] = set()
+    for top in changed:
+        below = [name for name in changed if name.startswith(f"{top} ")]
+        lines = [str(each[top]) for each in (then, now)]
+        shown = lines[0].partition("(")[0] != lines[1].partition("(")[0] or all(
+            str(then[name]) in lines[0] or str(now[name]) in lines[1] for name in below
+        )
+        left_out.update(below if shown else [top])
+    return [name for name in changed if name not in left_out]
 
 
 def _is_unknown(line: JSON) -> bool:

@@ -15,7 +15,7 @@ from rnnbp.train.standing import Standing
 class Limits:
     """The limits of a call of ``fit``.
 
-    Epochs and steps count from its beginning or in all, seconds from ``began``.
+    Epochs and steps count from its beginning or in all, seconds from ``began``; ``caller`` is what errors name.
 
     Raises TypeError or ValueError.
     """
@@ -26,18 +26,18 @@ class Limits:
     until_epochs: int | None = None
     until_steps: int | None = None
     began: float = field(default_factory=time.monotonic)
+    caller: str = "Trainer.fit"
 
     def __post_init__(self) -> None:
         counts = ("epochs", "steps", "until_epochs", "until_steps")
         if self.max_seconds is None and all(getattr(self, name) is None for name in counts):
-            raise ValueError("Trainer.fit: there is no end; give epochs, steps or max_seconds")
+            raise ValueError(f"{self.caller}: there is no end; give epochs, steps or max_seconds")
         for name in counts:
             if (value := getattr(self, name)) is not None:
-                positive_int(f"Trainer.fit: {name}", value)
+                positive_int(f"{self.caller}: {name}", value)
         if self.max_seconds is not None:
-            real_number(
-                "Trainer.fit: max_seconds", self.max_seconds, above=0, cure="None sets no limit"
-            )
+            what = f"{self.caller}: max_seconds"
+            real_number(what, self.max_seconds, above=0, cure="None sets no limit")
 
     def elapsed(self) -> float:
         """Seconds since the call."""

@@ -215,7 +215,9 @@ class Trainer(Attributes, Named, Instead):
         StorageError if files cannot be written, or the folder holds a different run or is in use.
         An exception out of a run has its History as ``error.history``.
         """
-        limits = Limits(epochs, steps, max_seconds, until_epochs, until_steps)
+        limits = Limits(
+            epochs, steps, max_seconds, until_epochs, until_steps, caller=self._training.caller.name
+        )
         way = self.on_interrupt if on_interrupt is None else on_interrupt
         check_on_interrupt("Trainer.fit: on_interrupt", way)
         return FitCall(self._training, limits, self._tell).run(data, way)

@@ -49,10 +49,10 @@ class Monitor:
                 f"is better; leave mode out, or name another figure by monitor="
             )
 
-    def none_best(self) -> str:
+    def none_best(self, caller: str) -> str:
         """The warning that no value was the best."""
         return (
-            f"Trainer.fit: {self.name} has never been a finite number, so no parameters are the "
+            f"{caller}: {self.name} has never been a finite number, so no parameters are the "
             f"best, and the model has the last ones; look at what the metric returns"
         )
 

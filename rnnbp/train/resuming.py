@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rnnbp.train.caller import TRAINER, Caller
 from rnnbp.train.identity import Identity
 from rnnbp.train.parts import Parts
 from rnnbp.train.run_data import RunData
@@ -45,6 +46,7 @@ class Resumable:
         parts: Parts,
         override: Collection[str],
         source: Source | None = None,
+        caller: Caller = TRAINER,
     ) -> Resumable:
         """Read a snapshot. Raises as ``Trainer.resume`` does; nothing has changed then.
 
@@ -55,7 +57,7 @@ class Resumable:
         checkpoint = found.planned(update.options.checkpoint)
         update = replace(update, options=replace(update.options, checkpoint=checkpoint))
         identity = identity_of(update)
-        found.check(parts, identity, override, source)
+        found.check(parts, identity, override, source, caller)
         adopt, data = found.measured(update.model), found.data(override)
         return cls(found, before, update, identity, data, adopt)
 

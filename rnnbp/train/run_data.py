@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from rnnbp.checks.kinds import is_stream
 from rnnbp.storage import JSON
 from rnnbp.support.callers import outside
+from rnnbp.train.caller import Caller
 from rnnbp.train.digests import add_to
 from rnnbp.train.rows import rows
 from rnnbp.train.source import Batch, Source, check_batch, comes_once, fingerprint
@@ -62,7 +63,7 @@ class RunData:
             return cls(None, kept, _unchecked=bool(kept))
         return cls(known, kept, parts={**parts}, resumed=True, _unchecked=bool(kept))
 
-    def begin(self, data: Source, *, midway: bool) -> None:
+    def begin(self, data: Source, caller: Caller, *, midway: bool) -> None:
         """Raise ValueError for a source whose fingerprint is not that of the run.
 
         A run that writes no snapshots may continue with other data, unless it is ``midway`` in an
@@ -72,12 +73,12 @@ class RunData:
         if self.known not in (None, found) and (self.wanted or self.resumed or midway):
             what = self.differs(data)
             cure = (
-                "resume(override=('data',))"
+                caller.override(("data",))
                 if self.wanted or self.resumed
                 else "finish the epoch that it stands in first"
             )
             raise ValueError(
-                f"Trainer.fit: the run began on other data: {what}; give it the same, or {cure}"
+                f"{caller.name}: the run began on other data: {what}; give it the same, or {cure}"
             )
         self.known, self.resumed = found, False
         if self.wanted and not self.parts:
@@ -90,15 +91,15 @@ class RunData:
             return ""
         return differing(self.parts, parts_of(data)) or f"{self.known}, not {found}"
 
-    def compare(self, data: Source, validation: Source | None) -> None:
+    def compare(self, data: Source, validation: Source | None, caller: Caller) -> None:
         """Compare the recorded batches with those of the sources of a resumed run, once.
 
         Raises ValueError if they differ, and what a source raises. Warns of a source that cannot be
         compared.
         """
         if self._unchecked:
-            self._compare("data", data)
-            self._compare("validation", validation)
+            self._compare("data", data, caller)
+            self._compare("validation", validation, caller)
             self._unchecked = False
 
     def see(self, data: Source, step: int, epoch: int, index: int, batch: Batch) -> None:
@@ -121,7 +122,7 @@ class RunData:
     def _any(self, source: str) -> bool:
         return any(name.startswith(source) for name in self.batches)
 
-    def _compare(self, kind: str, source: Source | None) -> None:
+    def _compare(self, kind: str, source: Source | None, caller: Caller) -> None:
         """Request the recorded batches from a source again."""
         known = {name: then for name, then in self.batches.items() if name.startswith(kind)}
         if source is None or _has_own(source) or not known:
@@ -129,11 +130,11 @@ class RunData:
         if ONCE in known.values():
             _warn(kind, "comes once")
             return
-        if not all(_is_same(kind, source, *place) for place in known.items()):
+        if not all(_is_same(caller, kind, source, *place) for place in known.items()):
             _warn(kind, "returns a different batch for the same place each time")
 
 
-def _is_same(kind: str, source: Source, name: str, then: str) -> bool:
+def _is_same(caller: Caller, kind: str, source: Source, name: str, then: str) -> bool:
     """True if a batch is as it was; False if the source itself cannot say.
 
     Raises ValueError for another one.
@@ -146,8 +147,8 @@ def _is_same(kind: str, source: Source, name: str, then: str) -> bool:
         return False
     data = "data" if kind == "data" else "validation data"
     raise ValueError(
-        f"Trainer.fit: the run began on other {data}: batch {index} of epoch {epoch} differs; give "
-        f"it the same, or resume(override=({kind!r},))"
+        f"{caller.name}: the run began on other {data}: batch {index} of epoch {epoch} differs; "
+        f"give it the same, or {caller.override((kind,))}"
     )
 
 

@@ -19,6 +19,7 @@ from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
 from rnnbp.train.assigning import assign, check_fits
+from rnnbp.train.caller import Caller
 from rnnbp.train.identity import Identity
 from rnnbp.train.identity_differences import LATER, differences
 from rnnbp.train.parts import Parts
@@ -72,8 +73,9 @@ class Snapshot:
         return RunData.stored(self.metadata.text("data"), batches, whole, frozenset(override))
 
     def check(
-        self, parts: Parts, identity: Identity, override: Collection[str], data: Source | None
-    ) -> None:
+        self, parts: Parts, identity: Identity, override: Collection[str], data: Source | None,
+        caller: Caller,
+    ) -> None:  # fmt: skip
         """Raise ValueError unless the model has its parameters, and the run is set up as it was.
 
         All that differs is named at once; ``data`` too, if they are known already.
@@ -97,15 +99,15 @@ class Snapshot:
         if misfit:
             raise ValueError(f"{text}set it up as it was")
         raise ValueError(
-            f"{text}{self._cure(parts, (*override, *found))}, or begin a new run from its "
+            f"{text}{self._cure(parts, caller.override((*override, *found)))}, or begin a new run from its "
             f"model.safetensors with load_weights"
         )
 
-    def _cure(self, parts: Parts, names: tuple[str, ...]) -> str:
-        """What to do about differing parts, those named in ``override`` among ``names``."""
+    def _cure(self, parts: Parts, overriding: str) -> str:
+        """What to do about differing parts; ``overriding`` is the call that resumes anyway."""
         if parts.optimizer.live_state().keys() != under(self.arrays, "optimizer/").keys():
             return "another optimizer has no state to go on with: give it the same"
-        return f"set it up as it was, or go on all the same with resume(override={names})"
+        return f"set it up as it was, or go on all the same with {overriding}"
 
     def follows_other(self, identity: Identity) -> bool:
         """True if its best is by a different figure than this run's."""

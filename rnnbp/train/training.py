@@ -11,10 +11,10 @@ import numpy as np
 from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
-from rnnbp.support import late_bars
 from rnnbp.train.ahead import check_ahead
-from rnnbp.train.anew import begins_anew
+from rnnbp.train.anew import folder_of, say_begins_anew, say_goes_on
 from rnnbp.train.assigning import exchange
+from rnnbp.train.caller import TRAINER, Caller
 from rnnbp.train.endings import Learned, put_best, warn_of_none_best
 from rnnbp.train.folder import RunFolder
 from rnnbp.train.identity import Identity
@@ -49,7 +49,8 @@ class Training:
         grads, its gradients, for callbacks.
     useless: why the model is not in the state of ``at``, if it is not.
     busy: whether a call of fit is training.
-    goes_on: whether it comes from a snapshot, so that the call of fit that wrote it goes on.
+    goes_on: whether it comes from a snapshot, so that the call of fit that wrote it goes on; and
+        resumed, the folder of that snapshot, until a note has said so.
     stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
     caller: what the user called. ended: why the last call of fit ended, and by what signal.
     last: the last parameters, while the model holds the best. asked: the last two calls of fit.
@@ -67,9 +68,10 @@ class Training:
     own_rate: WatchedRate = field(default_factory=WatchedRate)
     busy: bool = False
     goes_on: bool = False
+    resumed: str = ""
     stopping: str = ""
     earlier: float = 0.0
-    caller: str = "Trainer.fit"
+    caller: Caller = TRAINER
     ended: tuple[str, int | None] = ("", None)
     last: dict[str, Array] = field(default_factory=dict)
     grads: Mapping[str, Array] | None = None
@@ -114,12 +116,13 @@ class Training:
 
         ``tell`` is called with each event; ``returns`` if ``fit`` returns after a signal too.
         """
-        data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
+        data = self.known.wrapped.source(f"{self.caller.name}: data", given, self.at.epoch)
         self._begin(data)
         limits, learned = limits.counted(self.at), Learned()
         total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
-            done = self.pending is None and self._reason(limits) is not None
+            done = self._reason(limits) if self.pending is None else None
+            self.resumed = say_goes_on(self.options.progress, self.resumed, self.at.step, done)
             with progress_bar(False if done else self.options.progress, self.at.step, total) as bar:
                 while self.pending is not None or not (reason := self._reason(limits)):
                     if self.pending is None and interrupts.signal is not None:
@@ -133,10 +136,10 @@ class Training:
             self._note_time(limits)
         self.folder.snapshot(self.at, self._extra())
         self.folder.save_model(self.at)
-        warn_of_none_best(self.options, self.at)
-        learned.warn(self.caller)
+        warn_of_none_best(self.caller.name, self.options, self.at)
+        learned.warn(self.caller.name)
         if reason is not None or returns:
-            self.last = put_best(self.options, self.at, self.parts.params)
+            self.last = put_best(self.caller.name, self.options, self.at, self.parts.params)
         return reason
 
     def stop(self, reason: str) -> None:
@@ -152,18 +155,19 @@ class Training:
         if is_missing(file):
             if missing_ok:
                 check_override(override, identity_of(self.update))
-                late_bars.note(self.options.progress, begins_anew(file))
+                say_begins_anew(self.options.progress, file)
                 return
             raise StorageError(
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "
                 "resume(missing_ok=True)"
             )
-        found = Resumable.of(file, self.update, self.parts, override, data)
+        found = Resumable.of(file, self.update, self.parts, override, data, self.caller)
         at = found.put(self.parts, override)
         self.own_rate.note(found.update.optimizer)
         self.update, self.identity, self.at = found.update, found.identity, at
         self.pending, self.useless, self.grads, self.last = None, "", None, {}
         self.goes_on, self.ended, self.ahead = True, ("", None), None
+        self.resumed = str(folder_of(file)) if missing_ok else ""
         self.known = replace(found.data, wanted=self.folder.path is not None)
         self.folder.adopt(file, at.step, found.stamp, differs=bool(override))
 
@@ -232,25 +236,23 @@ class Training:
             raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
         self.options.monitored.check()
         check_data(self.update.model, data, self.options.validation, self.options.loss)
-        self.known.begin(data, midway=self.at.index > 0)
+        self.known.begin(data, self.caller, midway=self.at.index > 0)
         batches = data.batches_per_epoch
         if self.at.index >= batches:
-            raise ValueError(
-                f"Trainer.fit: the run stands at batch {self.at.index} of an epoch, and the data "
-                f"have {batches}; give it the same data"
-            )
+            place = f"{self.caller.name}: the run stands at batch {self.at.index} of an epoch"
+            raise ValueError(f"{place}, and the data have {batches}; give it the same data")
         self._check_ahead(data)
-        self.folder.claim()
-        self.known.compare(data, self.options.validation)
+        self.folder.claim(self.caller)
+        self.known.compare(data, self.options.validation, self.caller)
         self._count_from_here()
         last, self.last = self.last if self._holds_best() else {}, {}
         if last:
-            exchange("Trainer.fit", self.parts.params, self.at.best_weights, last)
+            exchange(self.caller.name, self.parts.params, self.at.best_weights, last)
         try:
             self.folder.open(self.at, self._extra(), pending=self.pending is not None)
         except BaseException:  # an interrupt as well: the model is as it was
             if last:
-                exchange("Trainer.fit", self.parts.params, last, self.at.best_weights)
+                exchange(self.caller.name, self.parts.params, last, self.at.best_weights)
                 self.last = last
             raise
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
