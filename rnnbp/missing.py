@@ -117,6 +117,8 @@ def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
             "x and target go into one source, Sequences(x, target, batch_size=32), and other "
             "arguments by name"
         )
+    if what == "Quantile":
+        return f"several quantiles are one argument: Quantile(({', '.join(map(repr, args))}))"
     if what in ("fit", "Trainer.fit") and type(args[-1]) is int:
         return f"write epochs={args[-1]}"
     if what in ("plan", "forecast") and any(hasattr(each, "shape") for each in args):

@@ -67,9 +67,7 @@ def test_gradients_of_a_model_are_those_of_a_function_of_ones_own(dtype):
 
 
 def test_outputs_that_are_not_as_many_are_refused():
-    message = (
-        r"Quantile\(\(0.1, 0.5, 0.9\)\) has 3 quantiles, one for each output, .* has 1 outputs"
-    )
+    message = r"Quantile\(\(0.1, 0.5, 0.9\)\) has 3 quantiles, one for each output, .* has size 1"
     with pytest.raises(rb.ShapeError, match=message):
         rb.losses.Quantile(QS)(np.zeros((5, 2, 1)), np.zeros((5, 2, 1)))
 

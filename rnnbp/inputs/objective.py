@@ -89,6 +89,10 @@ class Objective:
             )
         if isinstance(self.loss, Own) and self.mask is not None:
             self.loss.check_mask()
+        if self.target is not None and self.problem.known:
+            lead = (self.problem.steps, self.problem.batch)
+            outputs = (*lead, *self.problem.output_shape)
+            self.loss.check_target((lead[0], *self.target.shape), outputs)
         if self.loss.whole and not self.problem.known:
             raise ValueError(
                 f"{self.loss} takes y of all steps, and x is a stream of unknown length; give "

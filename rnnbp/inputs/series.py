@@ -32,10 +32,12 @@ def series(
 
 @contextlib.contextmanager
 def counted_from(start: int) -> Iterator[None]:
-    """Errors of what is checked in parts say from which step they count."""
+    """Errors of what is checked in parts say from which step they count, but those of shapes and
+    kinds, which name no step.
+    """
     try:
         yield
-    except (ValueError, TypeError, IndexError) as error:
-        if start:
+    except (ValueError, IndexError) as error:
+        if start and not isinstance(error, ShapeError):
             error.add_note(f"steps are counted from step {start} of the sequence")
         raise

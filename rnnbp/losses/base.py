@@ -217,6 +217,12 @@ class Loss(Named, ABC):
             )
         return w.reshape(w.shape + (1,) * (len(batch) - w.ndim))
 
+    def check_target(self, target: Shape, outputs: Shape) -> None:
+        """Raise ShapeError where a target of this shape does not fit outputs, whatever its values.
+
+        A run calls it with the shapes of the whole sequence, before it reads a part of it.
+        """
+
     def _same_shape(self, what: str, found: Shape, expected: Shape) -> None:
         if len(found) != len(expected):
             cure = f"{what}[..., None]" if (*found, 1) == expected else f"it shape {expected}"

@@ -117,13 +117,20 @@ class CrossEntropy(Loss):
             )
         return found, None if w is None else w.reshape(-1)
 
-    def _check_classes(self, t: Array, outputs: Shape) -> None:
-        """Raise unless targets can be classes of outputs (..., K), whatever their values."""
-        if outputs and t.shape == outputs:
+    def check_target(self, target: Shape, outputs: Shape) -> None:
+        self._check_one_hot(target, outputs)
+        self._same_shape("target", target, outputs[:-1])
+
+    def _check_one_hot(self, target: Shape, outputs: Shape) -> None:
+        if outputs and target == outputs:
             raise ShapeError(
-                f"{self}: target has the outputs' own shape {t.shape}, as if one-hot; "
+                f"{self}: target has the outputs' own shape {target}, as if one-hot; "
                 f"give class numbers, as target.argmax(axis=-1)"
             )
+
+    def _check_classes(self, t: Array, outputs: Shape) -> None:
+        """Raise unless targets can be classes of outputs (..., K), whatever their values."""
+        self._check_one_hot(t.shape, outputs)
         if t.dtype.kind not in "iu":
             cure = "use target.astype(np.int64), or BinaryCrossEntropy for probabilities"
             if t.dtype.kind in "OUST":

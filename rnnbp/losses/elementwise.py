@@ -73,6 +73,13 @@ class Elementwise(Loss):
         dy *= w
         return sum_of(losses), dy
 
+    def target_shapes(self, outputs: Shape) -> tuple[Shape, ...]:
+        """Shapes of a target that fit outputs, the one to propose first; of features alike."""
+        return (outputs,)
+
+    def check_target(self, target: Shape, outputs: Shape) -> None:
+        self._same_shape("target", target, outputs)
+
     def _checked(
         self, target: Like, weights: Like | None, outputs: Shape
     ) -> tuple[Array, Array | None]:
@@ -82,7 +89,7 @@ class Elementwise(Loss):
             raise DtypeError(
                 f"{self}: target must be real numbers, found dtype {t.dtype}; convert it to float"
             )
-        self._same_shape("target", t.shape, outputs)
+        self.check_target(t.shape, outputs)
         w = self._weights(weights, outputs)
         if w is not None:
             t = np.where(w > 0, t, t.dtype.type(0))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.checks.arrays import plain
-from rnnbp.numerics import Array, DtypeError
+from rnnbp.numerics import Array, DtypeError, Shape
 
 Scalar: TypeAlias = Any  # float, but for gradcheck, and callers compare it as one
 """A float; a complex number for complex outputs, which gradcheck uses."""
@@ -45,6 +45,13 @@ def check_weightless(who: object, dy: object, weights: Like | None) -> None:
             f"{who}: dy is not 0 at steps of weight 0: {rows[at]} at {place}; multiply by "
             f"mask[..., None], and count only what the mask counts"
         )
+
+
+def added_axis(target: Shape, fitting: Shape) -> str:
+    """The cure for a target that has the last axis of size 1 too few or too many; "" for others."""
+    if (*target, 1) == fitting:
+        return "target[..., None]"
+    return "target[..., 0]" if target == (*fitting, 1) else ""
 
 
 def first_true(bad: Array) -> tuple[int, ...] | None:

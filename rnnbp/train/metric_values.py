@@ -78,8 +78,20 @@ def differences(y: Array, target: Array | None) -> Array:
 def _like(name: str, y: Array, target: Array | None) -> Array:
     t = _there(name, target)
     if t.shape != y.shape:
-        raise ShapeError(f"metric {name}: target must have y's shape {y.shape}, found {t.shape}")
+        raise ShapeError(
+            f"metric {name}: target must have y's shape, {y.shape[AXES:]} at each step, found "
+            f"{t.shape[AXES:]}{_of_one(name, y, t)}"
+        )
     return t
+
+
+def _of_one(name: str, y: Array, t: Array) -> str:
+    """The cure for a target that all of several outputs are of, as quantiles; "" for others."""
+    if t.shape != (*y.shape[:-1], 1):
+        return ""
+    k = y.shape[-1] // 2
+    value = f"abs(y[..., {k}:{k + 1}] - t)" if name == "mae" else f"(y[..., {k}:{k + 1}] - t) ** 2"
+    return f"; for output {k} alone give metrics={{{name!r}: lambda y, t: {value}}}"
 
 
 def _there(name: str, target: Array | None) -> Array:

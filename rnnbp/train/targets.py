@@ -7,6 +7,7 @@ from rnnbp.graph.model_split import recurrents
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model
 from rnnbp.losses import CrossEntropy, Elementwise, Loss
+from rnnbp.losses.outputs import added_axis
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.source import Source
@@ -66,13 +67,10 @@ def _features(model: ModelLike, shape: Shape) -> Shape | None:
 
 def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axes: str) -> None:
     """Raise ShapeError if a target's features do not fit ``features``, those of the outputs."""
-    if isinstance(loss, Elementwise) and (*own, 1) == features:
-        needed = f"{axes[:-1].removesuffix(',')}, {', '.join(map(str, features))})"
-        raise ShapeError(
-            f"{name} has shape {shape}; {loss} takes {needed}, as the outputs: give target[..., "
-            "None]"
-        )
-    if not features or own == features[:-1] or isinstance(loss, Elementwise):
+    if isinstance(loss, Elementwise):
+        _check_elements(name, shape, own, features, loss, axes)
+        return
+    if not features or own == features[:-1]:
         return
     text = (
         f"{name} has shape {shape}; CrossEntropy takes class numbers {axes} for outputs of "
@@ -82,3 +80,22 @@ def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axe
         raise ShapeError(f"{text}: of one-hot rows give target.argmax(axis=-1)")
     if own == (*features[:-1], 1):
         raise ShapeError(f"{text}: give target[..., 0]")
+
+
+def _check_elements(
+    name: str, shape: Shape, own: Shape, features: Shape, loss: Elementwise, axes: str
+) -> None:
+    """``_check`` for a loss of elements."""
+    likely, *others = fitting = loss.target_shapes(features)
+    added = added_axis(own, likely)
+    if own in fitting or not (added or loss.ours):
+        return
+    lead = axes[:-1].removesuffix(",")
+    takes = " or ".join(
+        f"{lead}, {', '.join(map(str, each))})" if each else axes for each in fitting
+    )
+    cure = f"give {added}" if added else f"end the model in {own} at each step, not {features}"
+    raise ShapeError(
+        f"{name} has shape {shape}; {loss} takes {takes}{'' if others else ', as the outputs'}: "
+        f"{cure}"
+    )
