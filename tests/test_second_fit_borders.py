@@ -66,6 +66,7 @@ def test_a_loop_that_counts_in_all_is_warned_of_once(
     monkeypatch.setattr("rnnbp.train.fit_call.said", [])
     run, other = trainer(), trainer()
     for each in (run, other):
+        each.fit(DATA, steps=2)  # before the loop
         each.fit(DATA, **{name: more})
         each.fit(DATA, **{name: 2 * more})
     text = rf"{name}={3 * more} counts from now, .* write until_{name}={3 * more}$"

@@ -74,7 +74,7 @@ def _goes_on(x: Array, state: object, last: Block) -> bool:
         return False
     steps = last.shape[1] + x.shape[1]
     begin = (last.start - address(whole)) // stride
-    return whole.flags.c_contiguous and any(
+    return any(
         n >= steps and begin % n + steps <= n
         for n, own in zip(whole.shape, whole.strides, strict=True)
         if own == stride
