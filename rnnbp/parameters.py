@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Mapping
 from typing import NoReturn, Protocol, Self, SupportsIndex, TypeAlias, runtime_checkable
 
@@ -12,9 +11,8 @@ import numpy.typing as npt
 
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.mapped import check_there
-from rnnbp.naming import ByPath, old_path
+from rnnbp.naming import NUMBER, ByPath, likely, old_path
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
-from rnnbp.support.nearest import hint
 
 Pairs: TypeAlias = Mapping[str, npt.ArrayLike] | Iterable[tuple[str, npt.ArrayLike]]
 """What a dict is made of."""
@@ -154,14 +152,9 @@ class Parameters(ByPath):
 
 def _unknown(given: list[str], known: list[str]) -> str:
     """The error of paths that are not there: what may have been meant first."""
-    own = [re.sub(r"_l0$", "", path) if isinstance(path, str) else path for path in given]
-    theirs = [new for new, path in zip(own, given, strict=True) if new != path and new in known]
-    cure = (
-        "PyTorch's end in _l0, give {name.removesuffix('_l0'): value for name, value in ...}; "
-        if theirs
-        else ""
-    )
-    near = "" if theirs else hint(given[0], known)
+    theirs = any(isinstance(path, str) and NUMBER.search(path) for path in given)
+    near = likely(given[0], known) if isinstance(given[0], str) else ""
+    cure = "PyTorch's are read by rnnbp.load_weights(model, arrays, rename='torch'); " * theirs
     names = _some(map(shown, given))
     return (
         f"params.update: no parameter is called {names}{near}; {cure}the network's are "

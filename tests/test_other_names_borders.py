@@ -174,7 +174,7 @@ ATTRIBUTES = [
     ("model", "evaluate", "rnnbp.evaluate"),
     ("model", "parameters", "model.params is a dict of the live arrays"),
     ("model", "state_dict", r"model.params.copy\(\)"),
-    ("model", "load_state_dict", r"model.params.update\(arrays\)"),
+    ("model", "load_state_dict", r"rnnbp.load_weights\(model, arrays_or_path\)"),
     ("model", "train", "a model has no modes"),
     ("model", "eval", "in evaluation mode as it is"),
     ("model", "compile", "takes loss and optimiser"),

@@ -94,12 +94,23 @@ def test_the_help_names_the_libraries(function: Any) -> None:
         assert library in function.__doc__
 
 
-@pytest.mark.parametrize("content", [b"\x89HDF\r\n\x1a\n" + bytes(100), b"PK\x03\x04" + bytes(100)])
-def test_files_of_other_libraries_point_to_the_recipe(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "page"),
+    [
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "LSTM"),
+        (b"PK\x03\x04" + bytes(100), "load_weights"),
+        (b"\x80\x02" + bytes(100), "load_weights"),
+    ],
+)
+def test_files_of_other_libraries_point_to_the_recipe(
+    content: bytes, page: str, tmp_path: Path
+) -> None:
     model = rb.LSTM(N_IN, N, rng=0)
     path = tmp_path / "theirs"
     path.write_bytes(content)
-    with pytest.raises(rb.StorageError, match=r"is no safetensors file.* see help\(rnnbp.LSTM\)"):
+    with pytest.raises(
+        rb.StorageError, match=rf"is no safetensors file.* see help\(rnnbp.{page}\)"
+    ):
         rb.load_weights(model, path)
 
 

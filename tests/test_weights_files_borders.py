@@ -88,9 +88,9 @@ WRONG = {
         lambda m, p: rb.load_weights(p, m),
         r"load_weights takes \(model, path\), found .*; the model comes first",
     ),
-    "a dict of arrays": (
-        lambda m, p: rb.load_weights(m, m.params.copy()),
-        r"are written by model.params.update\(arrays\)",
+    "a list of arrays": (
+        lambda m, p: rb.load_weights(m, list(m.params.values())),
+        "path must be that of a file, a str or os.PathLike, or a dict of arrays by name, found",
     ),
     "nearly torch": (lambda m, p: rb.save_weights(m, p, rename="pytorch"), "did you mean 'torch'?"),
     "a device": (

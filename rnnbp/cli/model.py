@@ -10,8 +10,8 @@ from rnnbp.cli.errors import CommandError
 from rnnbp.graph.sequential import Sequential
 from rnnbp.storage import JSON, load_tensors
 from rnnbp.train.assigning import assign
+from rnnbp.train.given_weights import check_no_snapshot
 from rnnbp.train.misfits import check_shapes
-from rnnbp.train.weights import check_no_snapshot
 
 MODEL_NAME = "model.safetensors"
 

@@ -14,6 +14,7 @@ from rnnbp.layers import __all__ as layer_names
 from rnnbp.layers.base import Layer
 from rnnbp.naming import with_name
 from rnnbp.numerics import ShapeError, shown
+from rnnbp.wording.of_torch import instead_of_torch
 
 FAR = 25
 """Chains in one another that are pickled by recursion, of four calls each."""
@@ -51,9 +52,8 @@ class Sequential(Graph):
         x = value = Input()
         for k, block in enumerate(blocks):
             if not isinstance(block, (Layer, Network)):
-                raise TypeError(
-                    f"Sequential: item {k} is {shown(block)}, not a layer; {_built(block)}"
-                )
+                found = instead_of_torch(block) or f"{shown(block)}, not a layer; {_built(block)}"
+                raise TypeError(f"Sequential: item {k} is {found}")
             if isinstance(block, Graph) and len(block.input_shapes) != 1:
                 cure = "join them in a Graph"
                 if block.suffixes:  # a Cell

@@ -16,6 +16,7 @@ from rnnbp.numerics import (
     check_x_shape,
     shown,
 )
+from rnnbp.wording.of_torch import instead_of_torch
 
 
 def as_model(model: ModelLike) -> Graph:
@@ -41,7 +42,8 @@ def _as_graph(model: ModelLike) -> Graph:
             if isinstance(model, Cell)
             else "give a Sequential or a Graph"
         )
-        raise TypeError(f"a model is a network of layers, found {shown(model)}; {cure}")
+        found = instead_of_torch(model) or f"{shown(model)}; {cure}"
+        raise TypeError(f"a model is a network of layers, found {found}")
     x = Input()
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])

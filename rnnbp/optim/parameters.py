@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.numerics import Array, DtypeError
 from rnnbp.parameters import READ_ONLY_CURE, HasParams
+from rnnbp.wording.of_torch import instead_of_torch
 
 Params: TypeAlias = Mapping[str, Array] | HasParams
 
@@ -25,9 +26,11 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
         if isinstance(params, (list, tuple)):
             example = '{"*bias*": {"weight_decay": 0.0}}'
             cure = f"; groups are given by patterns of names: {place}(model, groups={example})"
+        elif isinstance(params, Iterator):
+            cure = f"; give the model, {place}(model)"
         raise TypeError(
             f"{place}: params must be a dict of arrays or a model, found "
-            f"{type(params).__name__}{cure}"
+            f"{instead_of_torch(params) or type(params).__name__ + cure}"
         )
     seen: set[int] = set()
     found: dict[str, Array] = {}

@@ -9,6 +9,7 @@ from rnnbp.numerics import real_number
 from rnnbp.optim.learning_rates import Constant, Cosine, StepDecay, WarmUp
 from rnnbp.optim.plateau import OnPlateau
 from rnnbp.optim.rated import Schedule
+from rnnbp.wording.of_torch import instead_of_torch
 
 Rate: TypeAlias = float | Schedule | OnPlateau
 
@@ -26,6 +27,8 @@ def checked_rate(name: str, value: object, **bounds: float) -> Rate:
         if isinstance(value, type)
         else "or a schedule, or a function"
     )
+    if other := instead_of_torch(value):
+        cure = f"it is {other}; give a number, {cure}"
     return real_number(name, value, cure=f"{cure} of the step", **bounds)
 
 

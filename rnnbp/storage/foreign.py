@@ -17,10 +17,12 @@ from rnnbp.storage.tensors import is_ours, load_tensors
 
 OTHERS = {
     b"PK\x03\x04": "a zip file, as torch.save, Keras and np.savez write; of PyTorch, save the weights by "
-    "safetensors.torch.save_file(net.state_dict(), path), and see help(rnnbp.LSTM)",
+    "safetensors.torch.save_file(net.state_dict(), path), or give load_weights the dict, "
+    "net.state_dict() or torch.load(path); see help(rnnbp.load_weights)",
     b"\x89HDF": "an HDF5 file, as Keras writes; take the weights by layer.get_weights(), and see help(rnnbp.LSTM)",
     b"\x93NUMPY": "a NumPy array; take them by np.load, and params.update",
-    b"\x80": "a pickle; of PyTorch, save the weights by safetensors.torch.save_file(net.state_dict(), path)",
+    b"\x80": "a pickle; of PyTorch, save the weights by safetensors.torch.save_file(net.state_dict(), path), "
+    "or give load_weights the dict, torch.load(path); see help(rnnbp.load_weights)",
 }
 """What files of other formats begin with."""
 
@@ -44,8 +46,8 @@ def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
         if start and not is_ours(start, size):
             raise StorageError(
                 f"{path} is no safetensors file, or is cut short; give one that save_weights, a "
-                "Trainer or safetensors wrote (weights of PyTorch, Keras or TensorFlow: see "
-                "help(rnnbp.LSTM))"
+                "Trainer or safetensors wrote (weights of PyTorch: see help(rnnbp.load_weights), of "
+                "Keras or TensorFlow: help(rnnbp.LSTM))"
             )
     return *load_tensors(path), True
 

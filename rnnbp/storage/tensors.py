@@ -94,7 +94,8 @@ def _head(path: PathLike, file: BufferedReader, size: int) -> tuple[bytes, bytes
     if not is_ours(start, size):
         raise StorageError(
             f"{path} is not a file of rnnbp tensors; give one that save_weights or a Trainer wrote "
-            f"(weights of PyTorch, Keras or TensorFlow: see help(rnnbp.LSTM))"
+            "(weights of PyTorch: see help(rnnbp.load_weights), of Keras or TensorFlow: "
+            "help(rnnbp.LSTM))"
         )
     if len(start) < DIGEST.stop:
         raise StorageError(

@@ -14,9 +14,7 @@ from rnnbp.train.misfits import check_shapes
 def converted(place: str, name: str, array: Array, dtype: Dtype) -> Array:
     """An array of floats in a different dtype. Raises ValueError if that cannot hold it."""
     if array.dtype.kind != "f":
-        raise ValueError(
-            f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats"
-        )
+        raise ValueError(f"{place}: {escaped(name, 80)} is {array.dtype}; weights are floats")
     with np.errstate(over="ignore"):
         found = array.astype(dtype)
     if (bad := first_bad(found)) is not None and first_bad(array) is None:

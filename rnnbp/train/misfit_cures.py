@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import SequenceMatcher
-from typing import TypeAlias
 
 from rnnbp.missing import way_around
-from rnnbp.numerics import Shape, escaped
+from rnnbp.numerics import escaped
+from rnnbp.train.layer_misfits import Shapes, by_layer
+from rnnbp.train.torch_modules import CELLS
 from rnnbp.train.torch_names import from_torch
 
 TORCHS = re.compile(r"_l\d+(_reverse)?$")
 """How names of PyTorch's recurrent layers end."""
-CELLS = {4: "LSTM", 3: "GRU"}
-"""By the number of gates; others have one."""
 TOGETHER = "if these belong together, give load_weights "
-BUILD = "build the model with the layers of the file"
+BUILD = "build the model with the layers of these weights"
 SHOWN = 20
 """Pairs of names that an error proposes."""
-Shapes: TypeAlias = Mapping[str, Shape]
+BOTH = (
+    "what rename makes has PyTorch's endings; give load_weights (model, {rename(name): a for name, a "
+    "in safetensors.numpy.load_file(path).items()}, rename='torch')"
+)
 
 
 def differences(model: Shapes, file: Shapes) -> list[str]:
@@ -39,14 +41,20 @@ def cures(model: Shapes, file: Shapes, origin: Mapping[str, str]) -> list[str]:
     raw = {origin.get(name, name): shape for name, shape in file.items()}
     if _is_torchs(model, raw):
         return [TOGETHER + "rename='torch'"]
-    cures = [*_not_there(file), *_of_gru(model, file), *_stacked(model, file)]
+    missing = [*_not_there(file), *_of_gru(model, file)]
+    found, elsewhere = ("", "") if missing else by_layer(model, file)
+    if found:
+        return [found]
+    ways = [*missing, *[elsewhere] * bool(elsewhere)]
     if _transposed(model, file):
-        cures.append("weights of Keras are transposed, see help(rnnbp.LSTM)")
-    if any(map(_backward, file)):
-        return cures or [BUILD]  # no names of both directions go together with those of one
+        ways.append("weights of Keras are transposed, see help(rnnbp.LSTM)")
+    if missing or any(map(_backward, file)):
+        return ways or [BUILD]  # no names of both directions go together with those of one
+    if raw.keys() != file.keys() and _is_torchs(model, file):
+        ways.append(BOTH)
     if proposed := proposal(model, file, origin):
-        return [*cures, TOGETHER + proposed]
-    return cures or [BUILD]
+        return [*ways, "or, " * bool(ways) + TOGETHER + proposed]
+    return ways or [BUILD]
 
 
 def in_part(model: Shapes, file: Shapes) -> list[str]:
@@ -76,21 +84,8 @@ def _not_there(file: Shapes) -> list[str]:
         if option and "weight_h" in name and len(shape) == 2:
             gates = CELLS.get(shape[0] // max(1, shape[1]), "RNN")
             cell = "LSTM" if option == "proj_size" else gates
-            found.append(f"the file is of a layer with {option}; {way_around(cell, option)}")
+            found.append(f"they are of a layer with {option}; {way_around(cell, option)}")
     return found[:1]
-
-
-def _stacked(model: Shapes, file: Shapes) -> list[str]:
-    """The names of several layers in PyTorch."""
-    found = [
-        re.fullmatch(r"(?:(.*)\.)?weight_ih_l[1-9]\d*", name) for name in file if name not in model
-    ]
-    names = [f", name={match[1]!r}" if match[1] else "" for match in found if match]
-    text = (
-        "for rename='torch', several layers of PyTorch's in one are "
-        "rnnbp.Sequential(LSTM(...), LSTM(...){})"
-    )
-    return [text.format(name) for name in names[:1]]
 
 
 def _of_gru(model: Shapes, file: Shapes) -> list[str]:

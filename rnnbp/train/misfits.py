@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnnbp.numerics import Array
-from rnnbp.train.misfit_cures import BUILD, TORCHS, Shapes, cures, differences, in_part
+from rnnbp.train.layer_misfits import Shapes, biases
+from rnnbp.train.misfit_cures import BUILD, TORCHS, cures, differences, in_part
 
 LOADING = "load_weights"
 """How the place begins that has an argument ``strict``."""
 OWN = "the file does not match the model, build the model with the architecture that was saved"
+SHORT = 180
+"""Characters of cures that share a line with what differs."""
 LISTED = 6
 """Differences that an error lists."""
 
@@ -34,7 +37,7 @@ def check_shapes(place: str, model: Shapes, file: Shapes) -> None:
     """Raise ValueError unless a file of ours has the names and shapes of a model."""
     if found := differences(model, file):
         theirs = any(map(TORCHS.search, file))
-        ways = cures(model, file, {}) if theirs else [OWN]
+        ways = cures(model, file, {}) if theirs else biases(model, file) or [OWN]
         raise _misfit(place, ways, found, model, file)
 
 
@@ -43,7 +46,10 @@ def _misfit(
 ) -> ValueError:
     if place.startswith(LOADING) and ways in ([BUILD], [OWN]):
         ways = [*ways, *in_part(model, file)]
-    return ValueError(f"{place}: {'; '.join(ways)}. Names or shapes differ: {listed(found)}")
+    end = f"ames or shapes differ: {listed(found)}"
+    if len("; ".join(ways)) <= SHORT:
+        return ValueError(f"{place}: {'; '.join(ways)}. N{end}")
+    return ValueError("\n  ".join([f"{place}:", *ways]) + f"\nN{end}")
 
 
 def listed(found: list[str]) -> str:

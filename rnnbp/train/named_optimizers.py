@@ -8,8 +8,10 @@ from typing import Any
 
 from rnnbp.inputs.given import ModelLike
 from rnnbp.losses import Loss
+from rnnbp.numerics import shown
 from rnnbp.optim import Optimizer
 from rnnbp.optim.named import OPTIMIZERS, rule_named
+from rnnbp.wording.of_torch import instead_of_torch
 
 
 def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimizer:
@@ -25,6 +27,12 @@ def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimiz
     if not isinstance(given, str):
         return given
     return rule_named(what, given)(model)  # type: ignore[call-arg]  # its rate has a default
+
+
+def no_optimizer(given: object) -> TypeError:
+    """The error of what is no optimiser of this library."""
+    found = instead_of_torch(given) or f"{shown(given)}; as Adam(model)"
+    return TypeError(f"Trainer: optimizer must be of rnnbp.optim, found {found}")
 
 
 def built_for_fit(

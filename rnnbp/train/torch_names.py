@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 NUMBERED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 """Parameters of a layer that PyTorch numbers."""
+WRAPPED = re.compile(r"(?:module\.|_orig_mod\.)+")
+"""How all names begin that DataParallel and torch.compile write."""
 
 
 def torch_names(paths: Iterable[str]) -> dict[str, str]:
@@ -20,24 +23,40 @@ def torch_names(paths: Iterable[str]) -> dict[str, str]:
     ['rnn.weight_ih_l0', 'rnn.weight_hh_l0', 'rnn.weight_ih_l1', 'rnn.weight_hh_l1', 'fc.bias']
     """
     paths = list(paths)
-    levels = _levels(paths)
+    known = recurrent_names(paths)
+    return {path: known.get(path, path) for path in paths}
+
+
+def recurrent_names(paths: Iterable[str]) -> dict[str, str]:
+    """PyTorch's names by path, of all that recurrent layers may have: biases too, if they lack them."""
     return {
-        path: _numbered(path, *levels[owner]) if (owner := _owner(path)) in levels else path
-        for path in paths
+        _join(owner, key): _join(parent, f"{key}_l{number}")
+        for owner, (parent, number) in _levels(list(paths)).items()
+        for key in NUMBERED
     }
 
 
 def from_torch(paths: Iterable[str], names: Collection[str]) -> dict[str, str]:
     """By name in a file of PyTorch, the path of a parameter, for those whose names differ.
 
-    Recurrent layers that are separate in PyTorch, ``lstms.0.weight_ih_l0``, are recognised too.
+    Recurrent layers that are separate in PyTorch, ``lstms.0.weight_ih_l0``, are recognised too, and
+    what DataParallel and torch.compile put before all names is taken off.
     """
-    found = {}
-    for path, name in torch_names(paths).items():
-        apart = _numbered(path, _owner(path), 0)
-        if name != path:
-            found[apart if apart in names and name not in names else name] = path
-    return {name: path for name, path in found.items() if name in names}
+    paths = list(paths)
+    bare = unwrapped(paths, names)
+    given, found = {*bare.values()}, {}
+    for path, name in recurrent_names(paths).items():
+        owner, _, key = path.rpartition(".")
+        apart = _join(owner, f"{key}_l0")
+        found[apart if apart in given and name not in given else name] = path
+    own = {name: found.get(short, short) for name, short in bare.items()}
+    return {name: path for name, path in own.items() if path != name}
+
+
+def unwrapped(paths: Iterable[str], names: Collection[str]) -> dict[str, str]:
+    """Names without ``module.`` and ``_orig_mod.``, if all have it, and no path of the model."""
+    alike = all(map(WRAPPED.match, names)) and not any(map(WRAPPED.match, paths))
+    return {name: WRAPPED.sub("", name, count=1) if alike else name for name in names}
 
 
 def has_no_counterpart(paths: Iterable[str]) -> bool:
@@ -60,11 +79,6 @@ def _levels(paths: list[str]) -> dict[str, tuple[str, int]]:
         alone = all(other in recurrent and _owner(other) == parent for other in inside)
         found[owner] = (parent, inside.index(owner)) if place.isdigit() and alone else (owner, 0)
     return found
-
-
-def _numbered(path: str, owner: str, number: int) -> str:
-    key = path.rpartition(".")[2]
-    return _join(owner, f"{key}_l{number}") if key in NUMBERED else path
 
 
 def _owner(path: str) -> str:

@@ -38,6 +38,7 @@ from rnnbp.support.lazy import cached_property
 from rnnbp.train.accumulation import Part
 from rnnbp.train.carried import carrying
 from rnnbp.train.finiteness import DivergedError, check_finite, loss_not_finite
+from rnnbp.train.named_optimizers import no_optimizer
 from rnnbp.train.options import Options
 from rnnbp.train.source import Batch
 
@@ -78,10 +79,7 @@ class Update:
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
-            raise TypeError(
-                f"Trainer: optimizer must be of rnnbp.optim, found {shown(self.optimizer)}; as "
-                "Adam(model)"
-            )
+            raise no_optimizer(self.optimizer)
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 
 from rnnbp.numerics import Array, escaped, flag, shown
 from rnnbp.parameters import HasParams
-from rnnbp.storage import JSON, PathLike, StorageError, load_any, save_tensors
+from rnnbp.storage import JSON, PathLike, save_tensors
 from rnnbp.support.callers import outside
 from rnnbp.train.assigning import assign, converted
+from rnnbp.train.given_weights import Weights, given_weights
 from rnnbp.train.misfits import check_names, listed
 from rnnbp.train.renaming import Rename, renamed_arrays, respelled
 from rnnbp.train.torch_names import from_torch, has_no_counterpart, torch_names
 from rnnbp.wording.arguments import takes
+from rnnbp.wording.of_torch import instead_of_torch
 from rnnbp.wording.renamed import warn_renamed
 
 ELSEWHERE = (
@@ -119,9 +121,9 @@ def _positional(
 
 @takes()
 def load_weights(
-    model: HasParams, path: PathLike, *, rename: Rename | None = None, strict: bool = True
+    model: HasParams, path: Weights, *, rename: Rename | None = None, strict: bool = True
 ) -> dict[str, JSON]:
-    """Read the parameters of a file into the model's own arrays.
+    """Read the parameters of a file, or a dict of arrays, into the model's own arrays.
 
     A safetensors file of a different library, as PyTorch, works too. It has no checksum: names,
     shapes and that all numbers are finite are checked. Its float16, bfloat16, float32 or float64
@@ -129,7 +131,7 @@ def load_weights(
 
     Args:
         model: the model, whose parameters are written in place.
-        path: the file.
+        path: the file; or arrays or PyTorch's tensors by name, as ``net.state_dict()``.
         rename: a dict or a function from the names in the file to the model's; None for a tensor to
             be left out. A name that a dict does not have stays. The dict that was passed to
             ``save_weights``, from the model's names to the file's, works too. "torch": PyTorch's
@@ -152,37 +154,34 @@ def load_weights(
     >>> all((new.params[name] == p).all() for name, p in old.params.items())
     True
 
-    The weights of ``net``, a module of PyTorch with ``self.rnn = nn.LSTM(3, 4, num_layers=2)`` and
-    ``self.head = nn.Linear(4, 2)``. Names are those of its attributes; a PyTorch layer with several
-    layers is a Sequential of recurrent layers here, with or without Dropout between them, and one
-    with a single layer is ``rb.LSTM(3, 4, name="rnn")``::
+    The weights of ``net``, a module of PyTorch with ``self.rnn = nn.LSTM(3, 4)`` and ``self.head =
+    nn.Linear(4, 2)``. Layers are called as its attributes::
 
-        safetensors.torch.save_file(net.state_dict(), "net.safetensors")
-        rnn = rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4), name="rnn")
-        model = rb.Sequential(rnn, rb.Dense(4, 2, name="head"))
+        model = rb.Sequential(rb.LSTM(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
+        rb.load_weights(model, net.state_dict(), rename="torch")  # in one process
+        safetensors.torch.save_file(net.state_dict(), "net.safetensors")  # or through a file
         rb.load_weights(model, "net.safetensors", rename="torch")
 
-    So ``rnn.weight_ih_l1`` is read into ``rnn.1.weight_ih``. ``save_weights(..., rename="torch")``
-    is the inverse. GRUs are PyTorch's with ``reset_after=True``, the default. A file does not say
-    which function an ``nn.RNN`` has: for ``nonlinearity="relu"`` build ``rb.RNN(..., activation=
-    "relu")``. Within one process no file is needed if the names are equal but for ``_l0``::
+    A layer with ``num_layers=2`` is an inner Sequential of two, with its name, with or without
+    Dropout between them: ``rnn.weight_ih_l1`` is read into ``rnn.1.weight_ih``::
 
-        model.params.update({k.removesuffix("_l0"): v for k, v in net.state_dict().items()})
+        rnn = rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4), name="rnn")
+        model = rb.Sequential(rnn, rb.Dense(4, 2, name="head"))
+
+    A module within a module, ``self.encoder.rnn``, is an inner Sequential too, one for each dot:
+    ``rb.Sequential(rb.LSTM(3, 4, name="rnn"), name="encoder")``. What DataParallel and
+    ``torch.compile`` put before all names, ``module.`` and ``_orig_mod.``, is taken off.
+
+    ``save_weights(..., rename="torch")`` is the inverse. GRUs are PyTorch's with
+    ``reset_after=True``, the default. No name says which function an ``nn.RNN`` has: for
+    ``nonlinearity="relu"`` build ``rb.RNN(..., activation="relu")``.
     """
     check_model("load_weights", model)
-    if isinstance(path, Mapping):
-        cure = "arrays that are there already are written by model.params.update(arrays)"
-        raise TypeError(
-            f"load_weights: path must be that of a file, a str or os.PathLike, found a dict; {cure}"
-        )
-    place = f"load_weights from {path}"
-    read, metadata, ours = load_any(path)
-    if ours:
-        check_no_snapshot(path, metadata)
+    place, whose, read, metadata, ours = given_weights(path)
     params: Mapping[str, Array] = model.params
     if isinstance(rename, str) and rename == "torch":
         rename = from_torch(params, read)
-    arrays = respelled(renamed_arrays(place, read, rename, "the file's"), params)
+    arrays = respelled(renamed_arrays(place, read, rename, whose), params)
     names = {id(array): name for name, array in read.items()}
     origin = {name: names[id(array)] for name, array in arrays.items()}
     if not flag("load_weights: strict", strict):
@@ -206,7 +205,8 @@ def check_model(place: str, model: object) -> None:
             if isinstance(model, Mapping)
             else "the model comes first"
         )
-        raise TypeError(f"{place} takes (model, path), found {shown(model)} for the model; {cure}")
+        found = instead_of_torch(model) or f"{shown(model)} for the model; {cure}"
+        raise TypeError(f"{place} takes (model, path), found {found}")
 
 
 def _shared(
@@ -225,12 +225,3 @@ def _shared(
             f"{place}, strict=False: {'. '.join(said)}", UserWarning, stacklevel=outside()
         )
     return {name: params[name] for name in both}, {name: arrays[name] for name in both}
-
-
-def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
-    """Raise StorageError if a file with these metadata is a snapshot."""
-    if "snapshot" in metadata:
-        raise StorageError(
-            f"{path} is a snapshot of a training run; use Trainer.resume, or load its "
-            "model.safetensors"
-        )

@@ -81,7 +81,7 @@ INSTEAD = {
     "cuda": CPU,
     "device": CPU,
     "from_numpy": "arrays are NumPy's",
-    "load_state_dict": "it is rnnbp.load_weights(model, path), or model.params.update(arrays)",
+    "load_state_dict": "it is rnnbp.load_weights(model, arrays_or_path), with rename='torch' for PyTorch's names",
     "save_model": "weights are saved by rnnbp.save_weights(model, path)",
     "load_model": "weights are loaded by rnnbp.load_weights(model, path) into a model that is built as it was",
     "compare": "the comparison is rnnbp.compare.sweep(model, x, target, loss)",

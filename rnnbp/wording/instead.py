@@ -14,7 +14,9 @@ LIVE = "model.params is a dict of the live arrays"
 COPIES = (
     "model.params.copy() is a dict of copies, and rnnbp.save_weights(model, path) writes a file"
 )
-UPDATE = "model.params.update(arrays) does it, and rnnbp.load_weights(model, path) of a file"
+UPDATE = (
+    "rnnbp.load_weights(model, arrays_or_path) does it, with rename='torch' for PyTorch's names"
+)
 MODES = "a model has no modes: fit and bptt train, predict and evaluate do not; leave it out"
 FROZEN = "the optimiser says what it updates: rnnbp.optim.Adam(model, frozen='lstm.*')"
 GRADS = "rnnbp.bptt(model, x, target, loss).grads has the gradients"

@@ -1,0 +1,83 @@
+"""Weights that are read: from a file, or from a mapping of names to arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, Self, TypeAlias, cast
+
+import numpy.typing as npt
+
+from rnnbp.checks.arrays import plain
+from rnnbp.numerics import Array, shown
+from rnnbp.storage import JSON, PathLike, StorageError, load_any
+from rnnbp.wording.of_torch import torch_class
+
+Weights: TypeAlias = PathLike | Mapping[str, npt.ArrayLike]
+"""The path of a file, or arrays by name."""
+
+
+class Given(NamedTuple):
+    """Arrays by name, where they come from, and whether that is a file of this library."""
+
+    place: str
+    whose: str
+    arrays: dict[str, Array]
+    metadata: dict[str, JSON]
+    ours: bool
+
+
+class Tensor(Protocol):
+    """What is used of PyTorch's."""
+
+    def detach(self) -> Self: ...
+    def cpu(self) -> Self: ...
+    def float(self) -> Self: ...
+
+
+def given_weights(path: Weights) -> Given:
+    """The arrays of a file or a mapping.
+
+    Raises StorageError for a bad file, TypeError for what is neither, DtypeError for what is no
+    array.
+    """
+    if isinstance(path, Mapping):
+        arrays = {_name(name): _array(name, value) for name, value in path.items()}
+        return Given("load_weights from the dict", "the dict's", arrays, {}, False)
+    if not isinstance(path, str | bytes | int | os.PathLike):
+        name = type(path).__name__
+        found = f"PyTorch's {name}; give its state_dict()" if torch_class(path) else shown(path)
+        raise TypeError(
+            "load_weights: path must be that of a file, a str or os.PathLike, or a dict of arrays "
+            f"by name, found {found}"
+        )
+    read, metadata, ours = load_any(path)
+    if ours:
+        check_no_snapshot(path, metadata)
+    return Given(f"load_weights from {path}", "the file's", read, metadata, ours)
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(
+            f"load_weights from the dict: names are texts, found {shown(name)}; give the arrays by "
+            "the names of parameters"
+        )
+    return name
+
+
+def _array(name: str, value: object) -> Array:
+    """An array of its own, because what is renamed is known by its array."""
+    if "Tensor" in torch_class(value) or torch_class(value) == "Parameter":
+        tensor = cast("Tensor", value).detach().cpu()
+        value = tensor.float() if str(getattr(value, "dtype", "")).endswith("bfloat16") else tensor
+    return plain(f"load_weights from the dict: {name}", value).view()
+
+
+def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
+    """Raise StorageError if a file with these metadata is a snapshot."""
+    if "snapshot" in metadata:
+        raise StorageError(
+            f"{path} is a snapshot of a training run; use Trainer.resume, or load its "
+            "model.safetensors"
+        )
