@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from types import ModuleType
 from typing import Any
@@ -62,6 +63,10 @@ def test_measuring_without_with_says_so() -> None:
         "<measure(): it measures a block: with rnnbp.memory.measure() as used: ..., then "
         "print(used)>"
     )
+
+
+def test_a_copy_of_what_measures_comes_to_an_end() -> None:
+    assert repr(copy.copy(rb.memory.measure())).startswith("<measure(): ")
 
 
 def test_measure_still_decorates_a_function_and_lets_errors_through() -> None:

@@ -48,7 +48,7 @@ def test_the_error_of_a_target_that_is_nan_has_the_mask_that_leaves_it_out(loss)
 
 def test_of_one_target_for_each_sequence_those_are_left_out():
     data = source(GAPS[:, 0], last=True)
-    text = "of one target for each sequence or example leave those out"
+    text = "where each sequence or example has one target, leave out those without"
     with pytest.raises(ValueError, match=text):
         rb.fit(model(), data, MSE, epochs=1)
     known = np.isfinite(GAPS[:, 0]).all(axis=-1)

@@ -66,8 +66,8 @@ def check_values(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array, start: in
         where = [start + at[0], *at[1:]]
         raise NonFiniteError(
             f"x is {x[at]} at {where}; inputs must be finite. For gaps, known = np.isfinite(x); x = "
-            "np.concatenate([np.where(known, x, 0), ~known], axis=-1) puts 0 there and tells the "
-            "model so, and mask= leaves steps out of the loss. Padding may have any value after "
+            "np.concatenate([np.where(known, x, 0), ~known], axis=-1) puts 0 there, and in twice "
+            "as many features says where; mask= leaves steps out of the loss. Padding may have any value after "
             "the last step of its sequence that has weight"
         )
     check_range("x", x, dtype, start)

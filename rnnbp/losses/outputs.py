@@ -69,8 +69,8 @@ def mask_of_known(target: Array, at: tuple[int, ...] = ()) -> str:
     every = f".all(axis={axes})" if features > 0 else ""
     some = len(at) > LEAD and np.isfinite(target[at[:LEAD]]).any()
     return (
-        f"mask=np.isfinite(target){every} in Sequences, Windows or bptt; of one target for each "
-        "sequence or example leave those out"
+        f"mask=np.isfinite(target){every} in Sequences, Windows or bptt; where each sequence or "
+        "example has one target, leave out those without"
         + "; help('rnnbp.losses') has a loss of the known elements of a step"
         * bool(some)
     )

@@ -36,8 +36,9 @@ class Measuring(AbstractContextManager[T_co], ContextDecorator, Generic[T_co]):
         return self._block.__exit__(kind, error, traceback)
 
     def __getattr__(self, name: str) -> NoReturn:
-        cure = "" if name.startswith("_") else f"; {self._cure(name)}"
-        raise AttributeError(f"{self._name}() has no attribute {name!r}{cure}")
+        if name.startswith("_"):  # as copies ask for, of an object that has no attribute yet
+            raise AttributeError(name)
+        raise AttributeError(f"{self._name}() has no attribute {name!r}; {self._cure(name)}")
 
     def __repr__(self) -> str:
         return f"<{self._name}(): {self._cure()}>"
