@@ -97,7 +97,7 @@ def test_a_budget_that_is_too_small_says_the_least_that_works(
     status, line = error_of(capsys, "plan", *TINY, "--budget", 1000)
     assert status == 1
     least = re.fullmatch(
-        r"rnnbp: --budget: a budget of 1 kB \(1,000 bytes\) is too small for any schedule; (.*) \(.* bytes\) are enough.*",
+        r"rnnbp: --budget: a budget of 1 kB \(1,000 bytes\) is too small for any schedule; .* bytes are enough, as '(.*?)'.*",
         line,
     )
     assert least, line

@@ -70,7 +70,7 @@ def test_what_no_memory_holds_is_refused_before_it_is_looked_at(case: str) -> No
 def test_any_length_is_planned(steps: int) -> None:
     plan = rb.plan(model(), MSE, steps=steps, batch=2, budget="1 MB", dx=False, costs=COSTS)
     assert plan.chosen.bytes <= 10**6
-    with pytest.raises(rb.BudgetError, match=r"\([\d,]{17,} bytes\) are enough"):
+    with pytest.raises(rb.BudgetError, match=r"; [\d,]{17,} bytes are enough"):
         rb.plan(model(), MSE, steps=steps, batch=2, budget="1 MB", costs=COSTS)
 
 

@@ -71,16 +71,16 @@ LONG = {"steps": 4000, "batch": 8}
 @pytest.mark.parametrize(
     ("model", "options", "text"),
     [
-        (rb.LSTM(64, 8, rng=0), LONG, r"dx takes 8\.19 MB of it: dx=False leaves it out"),
+        (rb.LSTM(64, 8, rng=0), LONG, r"dx takes 8\.19 MB: dx=False leaves it out"),
         (
             rb.LSTM(8, 64, rng=0),
             LONG | {"return_y": True},
-            r"y of all steps takes 8\.19 MB of it: return_y=False",
+            r"y of all steps takes 8\.19 MB: return_y=False",
         ),
         (
             rb.LSTM(8, 256, rng=0),
             {"dx": False},
-            r"the gradients of the parameters take [\d.]+ MB of it",
+            r"the gradients of the parameters take [\d.]+ MB;",
         ),
     ],
 )
@@ -94,7 +94,7 @@ def test_too_small_a_budget_says_what_takes_most_of_the_least(
 def test_dx_is_named_with_an_optimizer_too() -> None:
     model = rb.LSTM(64, 8, rng=0)
     with pytest.raises(
-        rb.BudgetError, match=r"for the optimiser's state, .*; dx takes 8\.19 MB of it: dx=False"
+        rb.BudgetError, match=r"for the optimiser's state, .*; dx takes 8\.19 MB: dx=False"
     ):
         planned("100 kB", model, **LONG, optimizer=rb.optim.Adam(model))
 

@@ -28,7 +28,7 @@ def test_too_small_a_budget_is_refused_with_nothing_run(monkeypatch: pytest.Monk
     monkeypatch.setattr(calibration, "measured", lambda *_: runs.append(1) or COSTS)
     least = least_of(lstm())
     for budget in (1, 80_000, least // 2, least - 1):
-        with pytest.raises(rb.BudgetError, match=rf"\({least:,} bytes\) are enough"):
+        with pytest.raises(rb.BudgetError, match=rf"; {least:,} bytes are enough"):
             rb.plan(model, MSE, steps=T, batch=B, budget=budget)
     assert not runs
     assert rb.plan(model, MSE, steps=T, batch=B, budget=least).costs == COSTS

@@ -37,7 +37,7 @@ def data() -> rb.Sequences:
 def least_of(model: Any, optimizer: Any, **options: Any) -> int:
     trainer = rb.Trainer(model, optimizer, MSE, checkpoint="10 kB", **options)
     with pytest.raises(
-        rb.BudgetError, match=r"bytes\) are enough, .* of them for the optimiser's state"
+        rb.BudgetError, match=r"bytes are enough, .* the optimiser's state takes"
     ) as caught:
         trainer.fit(data(), steps=1)
     assert caught.value.least is not None
@@ -91,7 +91,7 @@ def test_a_plan_with_an_optimizer_says_what_training_needs() -> None:
     options: dict[str, Any] = {"steps": STEPS, "batch": 2, "dx": False, "costs": COSTS}
     with pytest.raises(
         rb.BudgetError,
-        match=rf"\({least:,} bytes\) are enough, .*\({optimizer.nbytes:,} bytes\) of them",
+        match=rf"; {least:,} bytes are enough, .*state takes .* \({optimizer.nbytes:,} bytes\);",
     ):
         rb.plan(model, MSE, budget=least - 1, optimizer=optimizer, **options)
     plan = rb.plan(model, MSE, budget=least, optimizer=optimizer, **options)

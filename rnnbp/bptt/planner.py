@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rnnbp.bptt.calibration import remembered
 from rnnbp.bptt.disk_costs import with_disk
 from rnnbp.graph.graph import Graph
@@ -15,6 +17,7 @@ from rnnbp.optim.named import rule_named
 from rnnbp.planning.budget import parse_budget, remaining, training_budget
 from rnnbp.planning.choice import check, choose
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.held import Held
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
@@ -59,7 +62,7 @@ def plan(
             mapped files.
         return_y: True if y of all steps will be kept, as with ``bptt``'s ``return_y``.
         optimizer: if passed, an object or a name as "adam", the budget covers its state too, as
-            that of ``fit`` does.
+            that of ``fit`` does, which holds the best parameters too if there is a validation.
         accumulate: batches per update of ``fit``; more than one take a second copy of the
             gradients.
         costs: seconds of actions; None calls ``calibrate``, which measures them in about a second.
@@ -82,7 +85,7 @@ def plan(
     """
     graph = as_model(model)
     held = _held(graph, optimizer, positive_int("plan: accumulate", accumulate))
-    limit = remaining(parse_budget(budget), held)
+    limit = remaining(parse_budget(budget), held.total)
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
     flags = {"dx": flag("plan: dx", dx), "return_y": flag("plan: return_y", return_y)}
@@ -92,7 +95,8 @@ def plan(
         if disk is not None:
             costs = with_disk(costs, sizes.slot, folder)
         on_disk = 0 if disk is None else parse_budget(disk, "disk")
-        return choose(sizes, steps, limit, costs, on_disk, between=True)
+        found = choose(sizes, steps, limit, costs, on_disk, between=True)
+    return replace(found, held=held)
 
 
 def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
@@ -101,10 +105,11 @@ def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
     return remembered(sizes, budget)
 
 
-def _held(model: Graph, optimizer: object, accumulate: int) -> int:
+def _held(model: Graph, optimizer: object, accumulate: int) -> Held:
     """Bytes that training holds during a run: state of the optimiser, gradients of a batch."""
     held = 0 if optimizer is None else _optimizer_of(model, optimizer).nbytes
-    return held + (sum(p.nbytes for p in model.params.values()) if accumulate > 1 else 0)
+    copy = sum(p.nbytes for p in model.params.values())
+    return Held(optimizer=held, gradients=copy * (accumulate > 1))
 
 
 def _optimizer_of(model: Graph, given: object) -> Optimizer:

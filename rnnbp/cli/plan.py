@@ -14,7 +14,7 @@ from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.optim.named import OPTIMIZERS
-from rnnbp.planning.budget import parse_budget, shown
+from rnnbp.planning.budget import parse_budget
 from rnnbp.planning.search import Candidate
 from rnnbp.storage import JSON
 from rnnbp.support.printing import filled
@@ -79,9 +79,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(as_json(problem, found), indent=2, ensure_ascii=False))
     else:
         print(filled(f"model      {problem}", 11))
-        if held := options.budget - found.budget:
-            of = f"{shown(held)} of {shown(options.budget)} are for its state"
-            print(f"optimizer  {options.optimizer}: {of}; budgets below are without it")
+        if options.optimizer is not None:
+            print(f"optimizer  {options.optimizer}")
         print(f"{found}\n\nseconds of an action on a chunk, measured here\n{found.costs}")
     return 0
 

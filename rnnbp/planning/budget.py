@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from rnnbp.numerics import shown as cut
+from rnnbp.planning.held import Held
 
 UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
     f"{letter}{mark}": base**power
@@ -25,24 +26,27 @@ class BudgetError(ValueError):
 
     least: int | None = None
     """That number, where nothing fits in."""
-    most: str = ""
-    """What takes most of it, and what leaves that out."""
+    parts: tuple[str, ...] = ()
+    """What takes how much of it, and what leaves that out."""
 
 
-def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> BudgetError:
+def too_small(budget: int, least: int, most: Sequence[str] = (), outputs: int = 0) -> BudgetError:
     """The error of a budget where ``least`` bytes apart from the margin would do.
 
     ``most`` says what takes most of them; ``outputs`` are bytes of y of all steps, if held at once.
     """
     needed = with_margin(least)
-    whole = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each"
-    told, free = whole if outputs else "", shown(needed - least, up=True)
-    kept = f"{free} of it are left free, for what estimates may be short by"
+    whole = f"y and dy, which this loss needs of all steps at once, take {shown(outputs)} each"
+    free = f"{shown(needed - least, up=True)} are left free, for what estimates may be short by"
+    return _none_fits(budget, needed, [*[whole] * (outputs > 0), *most, free])
+
+
+def _none_fits(budget: int, least: int, parts: Sequence[str]) -> BudgetError:
     error = BudgetError(
-        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} "
-        f"are enough{told}{most}; {kept}"
+        f"a budget of {exactly(budget)} is too small for any schedule; {least:,} bytes are enough, "
+        f"as '{shown(least, up=True)}'. Of these, {'; '.join(parts)}"
     )
-    error.least, error.most = needed, told + most
+    error.least, error.parts = least, tuple(parts)
     return error
 
 
@@ -52,21 +56,16 @@ def remaining(budget: int, held: int) -> int:
 
 
 @contextmanager
-def training_budget(budget: int | str, held: int) -> Iterator[None]:
+def training_budget(budget: int | str, held: Held) -> Iterator[None]:
     """Within it, the error of too small a budget says what training holds next to a run."""
     try:
         yield
     except BudgetError as error:
-        if error.least is None or not held:
+        if error.least is None or not held.total:
             raise
-        least = error.least + held
-        whole = BudgetError(
-            f"a budget of {exactly(parse_budget(budget))} is too small for any schedule; "
-            f"{exactly(least, up=True)} are enough, {exactly(held)} of them for the optimiser's "
-            f"state, and the best parameters and gradients that are kept{error.most}"
-        )
-        whole.least, whole.most = least, error.most
-        raise whole from None  # which names a budget that nobody gave
+        own = [f"{name} takes {exactly(n)}" for name, n in held.parts.items()]
+        whole = _none_fits(parse_budget(budget), error.least + held.total, [*own, *error.parts])
+        raise whole from None  # the error itself names a budget that nobody gave
 
 
 def margin(budget: int) -> int:

@@ -47,7 +47,7 @@ def choose(
         )
     frontier, fastest = _frontier([best, *cached, *others]), min(c.seconds for c in cached)
     thinned, ratio = tuple(_thinned(frontier, best)), best.seconds / fastest
-    return Plan(budget, steps, best, ratio, thinned, costs, sizes)
+    return Plan(budget, steps, best, ratio, thinned, costs, sizes, disk=disk)
 
 
 def _between(search: Search, cached: list[Candidate]) -> Iterator[Candidate]:

@@ -11,7 +11,8 @@ from rnnbp.actions import Action
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
-from rnnbp.planning.plan_text import frontier_lines, held_lines, seconds_text
+from rnnbp.planning.held import Held
+from rnnbp.planning.plan_text import budget_lines, frontier_lines, held_lines, seconds_text
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.sizes import Sizes
 from rnnbp.support import reprs
@@ -36,13 +37,16 @@ class Plan:
     """A schedule for a budget; ``bptt`` takes it as ``checkpoint``, and ``print`` shows it.
 
     Attributes:
-        budget: bytes.
+        budget: bytes of the run: those passed to ``plan``, less those of ``held``.
         steps: T.
         chosen: the schedule, its chunk and its forecast.
         ratio: its predicted seconds over those of the fastest schedule without a budget.
         frontier: the fastest schedules for other budgets.
         costs: seconds of actions, from which it was computed.
         sizes: bytes of what a run holds.
+        held: what training holds next to it: ``held.total`` bytes, of ``optimizer`` and
+            ``accumulate``.
+        disk: bytes that checkpoints may take on disk.
     """
 
     budget: int
@@ -57,6 +61,10 @@ class Plan:
     """The seconds of actions that it rests on."""
     sizes: Sizes = field(repr=False, compare=False)
     """The bytes of actions that it rests on."""
+    held: Held = field(default=Held(), repr=False, compare=False)
+    """Bytes that training holds besides; ``budget`` is without them."""
+    disk: int = field(default=0, repr=False, compare=False)
+    """Bytes that checkpoints may take on disk."""
 
     @cached_property
     def forecast(self) -> Forecast:
@@ -91,12 +99,15 @@ class Plan:
     @reprs.safe
     def __repr__(self) -> str:
         """In a few lines, without a forecast, which takes a while for many chunks."""
-        least, most = (with_margin(c.bytes) for c in (self.frontier[0], self.frontier[-1]))
+        more, whole = self.held.total, ""
+        least, most = (with_margin(c.bytes) + more for c in (self.frontier[0], self.frontier[-1]))
+        if more:
+            whole = f" for the run, {shown(self.budget + more)} with what training holds"
         others = f"budgets from {shown(least, up=True)} to {shown(most, up=True)}"
         return reprs.titled(
             self,
             f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
-            bytes=f"about {shown(self.chosen.bytes)} of {shown(self.budget)}",
+            bytes=f"about {shown(self.chosen.bytes)} of {shown(self.budget)}{whole}",
             seconds=seconds_text(self.seconds, self.ratio),
             frontier=f"{others}; print(plan) shows them",
         )
@@ -104,10 +115,12 @@ class Plan:
     @printable
     def __str__(self) -> str:
         what = f"{self.chosen.name}, chunks of {counted(self.chunk, 'step')}"
-        held = held_lines(self.forecast, self.budget, self.sizes.slot)
+        budget = budget_lines(self.budget, self.held)
+        held = held_lines(self.forecast, self.budget, self.sizes.slot, self.disk)
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
-        table = frontier_lines(self.frontier, self.chosen, self.seconds / self.ratio)
-        return "\n".join([f"schedule   {what}", *held, seconds, "", *table])
+        least = self.seconds / self.ratio
+        table = frontier_lines(self.frontier, self.chosen, least, self.held.total)
+        return "\n".join([f"schedule   {what}", *budget, *held, seconds, "", *table])
 
 
 def check_length(plan: Plan, steps: int | None, chunk: int | None) -> None:

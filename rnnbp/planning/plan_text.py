@@ -6,17 +6,27 @@ from collections.abc import Iterator, Sequence
 
 from rnnbp.planning.budget import exactly, shown, with_margin
 from rnnbp.planning.forecast import Forecast
+from rnnbp.planning.held import Held
 from rnnbp.planning.search import Candidate
 from rnnbp.support.printing import filled
 
 
-def held_lines(found: Forecast, budget: int, slot: int) -> Iterator[str]:
+def budget_lines(budget: int, held: Held) -> Iterator[str]:
+    """What of a budget training holds, next to the ``budget`` of a run; none if it is nothing."""
+    if held.total:
+        parts = ", ".join(f"{shown(n)} for {name.rstrip(',')}" for name, n in held.parts.items())
+        left = f"{shown(budget)} are left for the run"
+        yield filled(f"budget     {exactly(budget + held.total)}: {parts}; {left}", 11)
+
+
+def held_lines(found: Forecast, budget: int, slot: int, disk: int = 0) -> Iterator[str]:
     """What is held against a budget, and on disk, and the steps that this costs.
 
     Args:
         found: of the run.
         budget: bytes.
         slot: bytes of a checkpoint.
+        disk: bytes that checkpoints may take on disk.
     """
     arrays, objects = found.peak_bytes, found.object_bytes
     kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in found.peak_bytes_by_kind.items())
@@ -27,7 +37,10 @@ def held_lines(found: Forecast, budget: int, slot: int) -> Iterator[str]:
     yield f"  free     {free}, for what estimates may be short by"
     if writes := found.writes["disk"]:
         slots = found.peak_slots_by_tier["disk"]
-        yield f"disk       {shown(slots * slot)}, {writes:,} checkpoints written"
+        limit = f" of {shown(disk)}" * (disk > 0)
+        yield f"disk       {shown(slots * slot)}{limit}, {writes:,} checkpoints written"
+    elif disk:
+        yield f"disk       none of {shown(disk)} used: the fastest schedule found needs no disk"
     if held := found.output_bytes:
         what = f"y and dy of all steps are held, {shown(held)}, under any schedule"
         yield f"loss       {what}: checkpoints save less"
@@ -39,13 +52,22 @@ def seconds_text(seconds: float, ratio: float) -> str:
     return f"{seconds:.3g}, {ratio:.2f} times as long as caching everything"
 
 
-def frontier_lines(frontier: Sequence[Candidate], chosen: Candidate, least: float) -> Iterator[str]:
-    """The table of what other budgets would buy; ``least``: seconds of caching everything."""
+def frontier_lines(
+    frontier: Sequence[Candidate], chosen: Candidate, least: float, held: int = 0
+) -> Iterator[str]:
+    """The table of what other budgets would buy.
+
+    Args:
+        frontier: schedules for budgets.
+        chosen: the one of them to mark.
+        least: seconds of caching everything.
+        held: bytes of each budget that training holds next to the run.
+    """
     ratios = [_ratio(other.seconds / least) for other in frontier]
     wide = max(5, *map(len, ratios))
-    yield f"{'budget':>9}  {'seconds':>9}  {'ratio':>{wide}}  what it would buy"
+    yield f"{'least budget':>12}  {'seconds':>9}  {'ratio':>{wide}}  what it would buy"
     for k, (other, ratio) in enumerate(zip(frontier, ratios, strict=True)):
-        budget = f"{shown(with_margin(other.bytes), up=True):>9}"
+        budget = f"{shown(with_margin(other.bytes) + held, up=True):>12}"
         mark, end = "*" if other == chosen else " ", "" if k else "; the least that works"
         what = f"{other.name}, chunks of {other.chunk:,}{end}"
         yield f"{budget}  {other.seconds:9.3g}  {ratio:>{wide}} {mark}{what}"

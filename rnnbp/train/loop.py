@@ -49,9 +49,10 @@ class Trainer(Attributes, Named, Instead):
 
     Args:
         model, loss, checkpoint, chunk: as ``bptt`` takes them. A budget of bytes covers the
-            optimiser's state and the best parameters too; if it is too small for some batch of a
-            ``Windows``, ``Sequences``, ``Examples`` or list, ``fit`` says so before the first step.
-            It chooses the chunks, so ``chunk`` cannot go with it; how far gradients flow is the
+            optimiser's state too, and with ``validation`` a copy of the parameters, the best ones,
+            also without ``keep_best``, which may be set later; if it is too small for some batch
+            of a ``Windows``, ``Sequences``, ``Examples`` or list, ``fit`` says so before the first
+            step. It chooses the chunks, so ``chunk`` cannot go with it; how far gradients flow is the
             horizon of ``Windows``.
             A loss function of your own is called once per chunk, and its values are summed; for a
             mean use ``losses.PerStep(f)``.

@@ -30,6 +30,7 @@ from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.extents import Extent
 from rnnbp.optim.rates import called
 from rnnbp.planning.budget import BudgetError, is_budget, parse_budget, remaining, training_budget
+from rnnbp.planning.held import Held
 from rnnbp.planning.plan import Plan
 from rnnbp.rng import fold
 from rnnbp.storage import JSON
@@ -95,14 +96,16 @@ class Update:
             )
 
     @cached_property
-    def held(self) -> int:
+    def held(self) -> Held:
         """Bytes that training holds all the time within a budget.
 
-        Those of the optimiser, the best parameters, and the sum of gradients if an update has
-        several batches.
+        The best parameters are among them whenever there is a figure to follow: the snapshot and
+        model.safetensors have them, and ``keep_best`` and ``folder`` may differ in a resumed run,
+        whose chunks must be the same.
         """
-        copies = self.options.judges + (self.options.accumulate > 1)
-        return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
+        copy = sum(p.nbytes for p in self.model.params.values())
+        judges, several = self.options.judges, self.options.accumulate > 1
+        return Held(self.optimizer.nbytes, copy * judges, copy * several)
 
     @property
     def bounded(self) -> bool:
@@ -131,7 +134,7 @@ class Update:
             elif is_budget(given):
                 budget = parse_budget(given)
                 with training_budget(budget, self.held):
-                    check_fits(self.model, *arrays, loss, remaining(budget, self.held))
+                    check_fits(self.model, *arrays, loss, remaining(budget, self.held.total))
 
     @ieee  # what is not finite is checked below
     def __call__(self, batch: Batch, state: States, step: int, seen: Seen | None = None) -> Updated:
@@ -222,7 +225,7 @@ class Update:
         checkpoint = self.options.checkpoint
         if not isinstance(checkpoint, Plan) and is_budget(checkpoint):
             budget = parse_budget(checkpoint)
-            left: Any = remaining(budget, self.held)  # bytes, as no schedule is
+            left: Any = remaining(budget, self.held.total)  # bytes, as no schedule is
             with training_budget(budget, self.held):
                 return run(checkpoint=left)
         return run(

@@ -1,0 +1,32 @@
+"""Bytes that training holds all the time, next to a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Those bytes, by what they are for.
+
+    optimizer: its state. best: the best parameters. gradients: the sum of those of several batches.
+    """
+
+    optimizer: int = 0
+    best: int = 0
+    gradients: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.optimizer + self.best + self.gradients
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Those that are there, by name, as an error says "NAME takes BYTES"."""
+        found = {
+            "the optimiser's state": self.optimizer,
+            "a copy of the best parameters, which validation= or monitor= keeps,": self.best,
+            "the sum of the gradients over accumulate= batches": self.gradients,
+        }
+        return {name: n for name, n in found.items() if n}
