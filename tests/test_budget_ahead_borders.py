@@ -86,7 +86,7 @@ def test_the_budget_that_is_named_first_is_enough(source: Any, loss: Any) -> Non
 
 def test_the_error_names_the_batch_that_needs_most() -> None:
     error = refused(SOURCES["warm-up"], LOSSES["whole"], "1 kB")
-    assert "for a loss of all steps at once" in str(error)
+    assert "which this loss needs of all steps at once" in str(error)
     assert error.__notes__ == ["for batch 2 of an epoch; no step was made"]
     assert refused(SOURCES["list"], squares, "1 kB").__notes__[0].startswith("for batch 2 of")
 
@@ -99,7 +99,7 @@ def test_so_for_a_generator_whose_first_batch_has_no_weight() -> None:
             yield X[:100, None], X[:100, None], np.full((100, 1), weight)
 
     error = refused(batches, LOSSES["whole"], "1 kB")
-    assert "for a loss of all steps at once" in str(error)
+    assert "which this loss needs of all steps at once" in str(error)
     assert error.least is not None
     assert trained(batches, LOSSES["whole"], error.least).weightless == 1
 

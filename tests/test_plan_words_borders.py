@@ -94,7 +94,7 @@ def test_too_small_a_budget_says_what_takes_most_of_the_least(
 def test_dx_is_named_with_an_optimizer_too() -> None:
     model = rb.LSTM(64, 8, rng=0)
     with pytest.raises(
-        rb.BudgetError, match=r"for the optimiser's state, .*; dx takes 8\.19 MB: dx=False"
+        rb.BudgetError, match=r"the optimiser's state takes .*; dx takes 8\.19 MB: dx=False"
     ):
         planned("100 kB", model, **LONG, optimizer=rb.optim.Adam(model))
 

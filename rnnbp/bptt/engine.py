@@ -84,9 +84,10 @@ def bptt(
             that only replays, at the same chunk length; a budget chooses that too, by measured
             costs: for the same bits in a different process pass a Plan that was computed with the
             same ``costs``.
-        chunk: steps in a chunk, by default 32. A budget or a Plan chooses it; with a budget neither
-            chunk nor horizon can be passed, with a Plan a horizon that is a multiple of
-            ``plan.chunk``.
+        chunk: steps in a chunk, by default 32. For small models longer ones are up to 3 times as
+            fast, because each chunk has a fixed cost, and their tapes take more memory. A budget or
+            a Plan chooses the length; with a budget neither chunk nor horizon can be passed, with a
+            Plan a horizon that is a multiple of ``plan.chunk``.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may be unusable, as NaN or a
             symbol of −1, after the last step of its row that has weight: it is read as 0 from there

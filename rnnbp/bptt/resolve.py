@@ -92,7 +92,7 @@ def resolve(
 
 def _of_budget(checkpoint: object, problem: Problem, sizes: Sizes) -> Resolved:
     """A run within a budget: as it is planned, or by the slots that fit for an unknown length."""
-    budget = parse_budget(checkpoint)
+    budget = parse_budget(checkpoint, "checkpoint")
     if problem.known:
         return _of_plan(known_plan(sizes, problem.steps, budget), problem, sizes, None)
     length, slots = online(sizes, budget)

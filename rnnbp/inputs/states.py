@@ -14,6 +14,7 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.given import StateLike
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, Dtype, DtypeError, NonFiniteError, Shape, ShapeError
+from rnnbp.support.reprs import counted
 
 States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
@@ -111,6 +112,12 @@ def _cure(array: Array, expected: tuple[int, ...]) -> str:
     """What to do about a state of another shape."""
     if array.shape == (1, *expected):
         return "its first axis is that of PyTorch's layers: give array[0]"
+    if array.ndim and array.shape[1:] == expected[1:]:
+        rows, batch = len(array), expected[0]
+        return (
+            f"the state is of {counted(rows, 'sequence')}, and x has {batch}: give a state of "
+            f"{batch}, leave state out to begin anew, or look whether x is (T, B, ...)"
+        )
     return "reshape it, or look whether x is (T, B, ...)"
 
 

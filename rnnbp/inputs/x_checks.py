@@ -35,7 +35,7 @@ def check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
     if len(shape) < 2:
         raise ShapeError(
             f"x needs axes (T, B, ...), found shape {shape}; for one sequence use x[:, None], "
-            "of one feature x[:, None, None]"
+            "of one feature x[:, None, None]; for one step of one sequence x[None, None]"
         )
     for axis, name in enumerate(("T, the steps", "B, the batch")):
         if shape[axis] == 0:

@@ -156,7 +156,9 @@ class FunctionLoss(Own):
                 f"chunk and the values are summed, so the loss would depend on the chunks. "
                 "Use rnnbp.losses.PerStep(f), if f can return a value for each element or step, "
                 "whose mean is then taken over the whole sequence; rnnbp.losses.WholeSequence(f), "
-                f"which calls f once, with all steps; or one chunk, chunk=T"
+                "which calls f once, with all steps; for a sum over a sum of the target alone, a "
+                "subclass of rnnbp.losses.Loss, as ErrorToSignal in help(rnnbp.losses), which needs "
+                "one chunk at a time; or one chunk, chunk=T"
             )
         if found.seen:
             note_passed(self.function, type(self))

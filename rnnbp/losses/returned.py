@@ -28,7 +28,8 @@ def not_finite(
     loss: Own, dy: Array, at: tuple[int, ...], target: object, weights: object, start: int
 ) -> NonFiniteError:
     """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
-    place, why = [start + at[0], *at[1:]], why_not(loss, target, weights, start)
+    place = [start + at[0], *at[1:]]
+    why = why_not(loss, target, weights, start) or silent(target, weights)
     return NonFiniteError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why}")
 
 
@@ -40,9 +41,10 @@ def derivative(
     """
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
+        why = why_not(who, target, weights) or silent(target, weights)
         raise NonFiniteError(
             f"{who} returned dy = {found[at]} at {list(at)}; it must be "
-            f"finite{why_not(who, target, weights) or ': mask steps without a target'}"
+            f"finite{why or ': mask steps without a target'}"
         )
     return found
 
@@ -57,6 +59,22 @@ def why_not(loss: Own, target: object, weights: object = None, start: int = 0) -
     """
     found = target_not_finite(target, weights, start)
     return f": {found}{loss.unknown}" if found else ""
+
+
+def silent(target: object, weights: object = None) -> str:
+    """What to do about a quotient, if a target (L, B, ...) is 0 wherever it counts; "" else."""
+    if not isinstance(target, np.ndarray) or target.dtype.kind != "f":
+        return ""
+    counted: Array = target
+    if isinstance(weights, np.ndarray) and weights.shape == target.shape[: weights.ndim]:
+        counted = target[weights != 0]
+    if not counted.size or counted.any():
+        return ""
+    return (
+        ": the target that counts is all 0 here; if the loss divides by it, add a small number to "
+        "the divisor, as (target**2).sum() + 1e-8, or leave such data out, as fit does with "
+        "on_nonfinite='skip'"
+    )
 
 
 def target_not_finite(target: object, weights: object = None, start: int = 0) -> str:

@@ -65,12 +65,12 @@ def frontier_lines(
     """
     ratios = [_ratio(other.seconds / least) for other in frontier]
     wide = max(5, *map(len, ratios))
-    yield f"{'least budget':>12}  {'seconds':>9}  {'ratio':>{wide}}  what it would buy"
+    yield f"{'least budget':>12} {'seconds':>8}  {'ratio':>{wide}}  what it would buy"
     for k, (other, ratio) in enumerate(zip(frontier, ratios, strict=True)):
         budget = f"{shown(with_margin(other.bytes) + held, up=True):>12}"
         mark, end = "*" if other == chosen else " ", "" if k else "; the least that works"
         what = f"{other.name}, chunks of {other.chunk:,}{end}"
-        yield f"{budget}  {other.seconds:9.3g}  {ratio:>{wide}} {mark}{what}"
+        yield f"{budget} {other.seconds:8.3g}  {ratio:>{wide}} {mark}{what}"
 
 
 def _ratio(ratio: float) -> str:

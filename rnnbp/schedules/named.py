@@ -17,6 +17,10 @@ from rnnbp.support.printing import as_text
 from rnnbp.support.tracebacks import CALLED_AS
 
 NOTHING_AGAIN = "'all', the default, keeps everything and runs nothing again"
+PLANNED = (
+    "a budget, as '64 MB', plans by itself, and so does a Plan, as rnnbp.plan(model, loss, ...) "
+    "returns it"
+)
 MOST = 60
 """Characters of what is no schedule that an error shows."""
 NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
@@ -38,11 +42,9 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
     >>> rb.schedules.resolve("all", 3)
     All(chunks=3)
     """
-    if isinstance(schedule, str):
-        if schedule not in NAMED:
-            raise ValueError(f"checkpoint {schedule!r} is unknown{_meant(schedule)}")
-        schedule = NAMED[schedule]
     check_kind(schedule)
+    if isinstance(schedule, str):
+        schedule = NAMED[schedule]
     found = _of_chunks(schedule, chunks) if callable(schedule) else schedule
     if isinstance(found, HasMaxN):
         return Foreign(found, chunks)
@@ -65,6 +67,8 @@ def _meant(name: str) -> str:
         return f"; it is a class, checkpoint=rnnbp.schedules.{call}"
     if name.casefold() in ("none", "off", "false", ""):
         return f"; {NOTHING_AGAIN}"
+    if name.casefold() in ("plan", "auto"):
+        return f"; {PLANNED}"
     return f"{hint(name, NAMED)}; use {known}, a schedule as Revolve(slots=4), or '64 MB'"
 
 
@@ -81,7 +85,12 @@ def _of_chunks(schedule: Callable[[int], object], chunks: int) -> object:
 
 
 def check_kind(schedule: object) -> None:
-    """Raise TypeError for a number that is no budget, None, and what else cannot be a schedule."""
+    """Raise TypeError for a number that is no budget, None, and what else cannot be a schedule.
+
+    Raises ValueError for an unknown name.
+    """
+    if isinstance(schedule, str) and schedule not in NAMED:
+        raise ValueError(f"checkpoint {schedule!r} is unknown{_meant(schedule)}")
     if callable(schedule) or isinstance(schedule, Iterable | HasMaxN):
         return
     cure = "use 'all', 'sqrt', a schedule as Revolve(slots=4), or a budget as '64 MB'"

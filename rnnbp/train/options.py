@@ -12,7 +12,7 @@ from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
-from rnnbp.planning.budget import is_budget
+from rnnbp.planning.budget import is_budget, parse_budget
 from rnnbp.planning.chosen_chunks import chunk_beside
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
@@ -99,7 +99,9 @@ class Options:
         for name in ("validate_every", "snapshot_every", "patience", "chunk"):
             if (count := getattr(self, name)) is not None:
                 self._put(name, positive_int(f"Trainer: {name}", count))
-        if not isinstance(self.checkpoint, Plan) and not is_budget(self.checkpoint):
+        if is_budget(self.checkpoint):
+            parse_budget(self.checkpoint, "checkpoint")
+        elif not isinstance(self.checkpoint, Plan):
             check_kind(self.checkpoint)
         chunk_beside(self.checkpoint, self.chunk)
         self._put("accumulate", positive_int("Trainer: accumulate", self.accumulate))

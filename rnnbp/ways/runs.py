@@ -23,6 +23,18 @@ RUNS_AND_TRAINING = (
         "windows that carry the state",
     ),
     Way(
+        f"{TRAINING} Trainer.fit Sequences Examples Batches",
+        "warm_up",
+        "a source of windows has it, steps that run and do not count: rnnbp.Windows(x, target, "
+        "horizon=50, batch_size=1, warm_up=500); of a learning rate it is rnnbp.optim.WarmUp",
+    ),
+    Way(
+        f"{TRAINING} Trainer.fit bptt backprop",
+        "disk disk_budget max_disk",
+        "a plan has it: checkpoint=rnnbp.plan(model, loss, steps=..., batch=..., budget='64 MB', "
+        "disk='2 GB')",
+    ),
+    Way(
         "plan",
         "chunk chunk_size chunk_length segment",
         "a plan chooses the length of chunks, plan(...).chunk says which; rnnbp.forecast(model, "

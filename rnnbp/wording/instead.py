@@ -28,6 +28,10 @@ EVALUATE = "rnnbp.evaluate(model, data, loss) does it"
 FILES = "rnnbp.save_weights(model, path) writes weights, rnnbp.load_weights(model, path) reads them"
 STATES = "a state is returned, and given to the next call: y, state = rnnbp.predict(model, x, state=state)"
 WHOLE = "a network is built with all its layers: rnnbp.Sequential(...); model.layers has them"
+PLAN = (
+    "rnnbp.plan(model, loss, steps=T, batch=B, budget=checkpoint, dx=False, optimizer='adam') "
+    "returns what is chosen for a batch (T, B, ...) within a budget"
+)
 SIZES = "print(model.summary()) shows shapes and parameters"
 
 
@@ -83,6 +87,7 @@ TRAINER = _table(
      "the weights"),
     ("losses best best_loss best_step epoch epochs steps current_epoch global_step", "trainer.history has them"),
     ("lr lr_scheduler scheduler", "it is called learning_rate here"),
+    ("plan plans chosen schedule", PLAN),
     ("params parameters weights", "trainer.model.params has them"),
     ("compile", "Trainer(model, optimizer, loss) takes all"),
     ("zero_grad backward", CLEARED),
@@ -119,6 +124,7 @@ HISTORY = _table(
         "of one batch rnnbp.bptt(model, x, target, loss).stats has the bytes; of all of fit "
         "'with rnnbp.memory.measure() as used:' around it",
     ),
+    ("plan plans chosen schedule", PLAN),
     ("model params weights", "fit updates the model that it is given, in place"),
     ("keys items values", "history.metrics is a dict of lists, history.losses a list"),
     ("plot", "matplotlib's plt.plot(history.losses) does it"),
