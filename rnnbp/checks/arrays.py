@@ -37,8 +37,8 @@ def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> 
         raise DtypeError(f"{name}: {_found(given, array)}; {_cure(name, array, kinds)}")
     if axes and array.ndim == 0:
         raise ShapeError(
-            f"{name} needs axes {axes}, found {shown(given)}; {_cure_of_number(name, axes)}, or a "
-            "stream where one is taken"
+            f"{name} needs axes {axes}, found {shown(given)}; give an array, or a stream where one "
+            f"is taken{_of_a_step(name, axes)}"
         )
     return array
 
@@ -96,13 +96,11 @@ def _found(given: object, array: Array) -> str:
     return f"{shown(given)} is no array of numbers"
 
 
-def _cure_of_number(name: str, axes: str) -> str:
-    """What to do about a number in the place of an array."""
+def _of_a_step(name: str, axes: str) -> str:
+    """How a number is a series of one step; "" where there is no such series."""
     if axes != "(T, B, ...)":
-        return "give an array"
-    return (
-        f"one step of one sequence of one feature is np.reshape({name}, (1, 1, 1)); give an array"
-    )
+        return ""
+    return f"; one step of one sequence of one feature is np.reshape({name}, (1, 1, 1))"
 
 
 def _cure(name: str, array: Array, kinds: str) -> str:
