@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rnnbp.numerics import Shape
 from rnnbp.summaries import Summary
 from rnnbp.wording.arguments import takes
-from rnnbp.wording.instead import MODEL, SET, Instead
+from rnnbp.wording.instead import MODEL, SET, Instead, with_example
 
 Summarize = Callable[..., Summary]
 
@@ -28,8 +28,9 @@ class Summarized(Instead):
     def __setattr__(self, name: str, value: object) -> None:
         """Raise AttributeError for what other libraries set, and would change nothing here."""
         if name in SET and type(self).__module__.startswith("rnnbp."):
+            way = with_example(SET[name], self)
             raise AttributeError(
-                f"{type(self).__name__}.{name} cannot be set; {SET[name]}", name=name, obj=self
+                f"{type(self).__name__}.{name} cannot be set; {way}", name=name, obj=self
             )
         super().__setattr__(name, value)
 

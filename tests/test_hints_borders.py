@@ -118,11 +118,24 @@ def test_the_way_to_r2_is_right():
     assert 1 - mse / np.var(target) == pytest.approx(wanted, rel=1e-5)
 
 
-@pytest.mark.parametrize("where", [model(), model()[0], model()[2]])
-@pytest.mark.parametrize("name", ["requires_grad", "requires_grad_", "trainable"])
-def test_freezing_is_the_optimisers(where, name):
-    with pytest.raises(AttributeError, match=r"rnnbp.optim.Adam\(model, frozen='lstm.\*'\)"):
-        getattr(where, name)
+OF_NAMES = {
+    "the model": (model(), "'rnn.*'"),
+    "a layer with a name": (rb.GRU(3, 4, name="enc"), "'enc.*'"),
+    "a layer without": (rb.LSTM(3, 4), "layer"),
+    "a model without names": (rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2)), "'0.*'"),
+    "a Sequential within": (rb.Sequential(rb.LSTM(3, 4), name="body"), "'body.*'"),
+}
+
+
+@pytest.mark.parametrize("case", OF_NAMES)
+def test_freezing_is_the_optimisers_by_a_name_of_this_model(case):
+    where, frozen = OF_NAMES[case]
+    text = f"{re.escape(f'rnnbp.optim.Adam(model, frozen={frozen})')}$"
+    for name in ("requires_grad", "requires_grad_", "trainable", "freeze"):
+        with pytest.raises(AttributeError, match=text):
+            getattr(where, name)
+    with pytest.raises(AttributeError, match=text):
+        where.trainable = False
 
 
 def test_layers_of_a_chain_by_their_place():

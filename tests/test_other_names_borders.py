@@ -178,7 +178,7 @@ ATTRIBUTES = [
     ("model", "train", "a model has no modes"),
     ("model", "eval", "in evaluation mode as it is"),
     ("model", "compile", "takes loss and optimiser"),
-    ("model", "freeze", r"frozen='lstm.\*'"),
+    ("model", "freeze", r"frozen='.*\*'"),
     ("model", "zero_grad", "gradients are returned"),
     ("model", "to", "everything runs on the CPU"),
     ("model", "sumary", "did you mean 'summary'?"),

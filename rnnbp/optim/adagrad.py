@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, final
 
 import numpy as np
 
 from rnnbp.numerics import Array
-from rnnbp.optim.groups import Groups
+from rnnbp.optim.groups import Frozen, Groups
 from rnnbp.optim.option_checks import Check, not_negative, positive
 from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
@@ -32,7 +32,7 @@ class Adagrad(Squaring):
         eps: ε > 0.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``, or layers; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -64,7 +64,7 @@ class Adagrad(Squaring):
         initial_accumulator: float = 0.0,
         eps: float = 1e-10,
         groups: Groups | None = None,
-        frozen: str | Collection[str] = (),
+        frozen: Frozen = (),
     ) -> None:
         self._set(
             lr_decay=lr_decay,

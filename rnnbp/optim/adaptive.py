@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, final
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from rnnbp import machine
 from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, address
-from rnnbp.optim.groups import Groups
+from rnnbp.optim.groups import Frozen, Groups
 from rnnbp.optim.option_checks import Check, not_negative, positive, share
 from rnnbp.optim.option_checks import betas as checked_betas
 from rnnbp.optim.parameters import Params, decayed
@@ -39,7 +39,7 @@ class _Adam(Squaring):
         eps: float,
         weight_decay: float,
         groups: Groups | None,
-        frozen: str | Collection[str],
+        frozen: Frozen,
     ) -> None:
         beta1, beta2 = checked_betas(type(self).__name__, betas, self.checks)
         self._set(beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
@@ -103,7 +103,7 @@ class Adam(_Adam):
         weight_decay: λ ≥ 0, an L2 penalty.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``, or layers; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -127,7 +127,7 @@ class Adam(_Adam):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         groups: Groups | None = None,
-        frozen: str | Collection[str] = (),
+        frozen: Frozen = (),
     ) -> None:
         super().__init__(params, learning_rate, betas, eps, weight_decay, groups, frozen)
 
@@ -152,7 +152,7 @@ class AdamW(_Adam):
         weight_decay: λ ≥ 0.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``, or layers; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -177,7 +177,7 @@ class AdamW(_Adam):
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         groups: Groups | None = None,
-        frozen: str | Collection[str] = (),
+        frozen: Frozen = (),
     ) -> None:
         super().__init__(params, learning_rate, betas, eps, weight_decay, groups, frozen)
 

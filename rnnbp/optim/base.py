@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Self
 
 import numpy as np
 
 from rnnbp.numerics import Array, Dtype, ShapeError
 from rnnbp.optim.gradients import check_fit, check_grads
-from rnnbp.optim.groups import Group, Groups, matching, resolved
+from rnnbp.optim.groups import Frozen, Group, Groups, frozen_names, resolved
 from rnnbp.optim.hyperparameters import Hyperparameters
 from rnnbp.optim.origin import Origin
 from rnnbp.optim.parameters import Params, check_writable, distinct
@@ -39,8 +39,9 @@ class Optimizer(Named, Hyperparameters, ABC):
             option the last matching pattern counts. A number as ``learning_rate`` keeps its ratio
             to the optimiser's initial one, whatever rate a step has; a function of the step is the
             group's own rate.
-        frozen: patterns of names that are not updated. They take no bytes here; ``step``
-            ignores their gradients, and a ``Trainer`` leaves them out of clipping.
+        frozen: patterns of names that are not updated, or layers, as ``model[0]``. They take no
+            bytes here; ``step`` ignores their gradients, and a ``Trainer`` leaves them out of
+            clipping.
 
     Slots have their parameter's shape and dtype. Formulas are PyTorch's. ``learning_rate`` may be
     changed between steps. Raises TypeError or ValueError for a value out of its range, for a
@@ -62,11 +63,11 @@ class Optimizer(Named, Hyperparameters, ABC):
         slots: tuple[str, ...] = (),
         *,
         groups: Groups | None = None,
-        frozen: str | Collection[str] = (),
+        frozen: Frozen = (),
     ) -> None:
         place = type(self).__name__
         known = distinct(place, params)
-        self.frozen = tuple(matching(f"{place}: frozen", frozen, known))
+        self.frozen = tuple(frozen_names(f"{place}: frozen", frozen, known))
         self.params = {name: p for name, p in known.items() if name not in self.frozen}
         if not self.params:
             raise ValueError(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypedDict
 
 from rnnbp.numerics import positive_int, real_number
-from rnnbp.optim.groups import matching
+from rnnbp.optim.groups import Frozen, frozen_names
 from rnnbp.optim.lbfgs_search import Closure, LossNotFiniteError, Search
 from rnnbp.optim.parameters import Params, check_writable, distinct
 from rnnbp.support.ieee import ieee
@@ -53,7 +52,7 @@ def lbfgs(
     gradient_tolerance: float = 1e-5,
     loss_tolerance: float = 2.2e-9,
     max_evaluations: int = 15000,
-    frozen: str | Collection[str] = (),
+    frozen: Frozen = (),
 ) -> LBFGSResult:
     """Minimise a deterministic loss over all parameters at once (Liu & Nocedal 1989), in place.
 
@@ -67,7 +66,8 @@ def lbfgs(
         loss_tolerance: the search ends when an iteration lowers the loss by less than this part of
             it.
         max_evaluations: calls of ``closure`` at most.
-        frozen: patterns of names that are not updated; the closure may return their gradients.
+        frozen: patterns of names that are not updated, or layers, as ``model[0]``; the closure may
+            return their gradients.
 
     Returns:
         An ``LBFGSResult``.
@@ -91,7 +91,7 @@ def lbfgs(
         "ftol": real_number("lbfgs: loss_tolerance", loss_tolerance, least=0),
     }
     known = distinct("lbfgs", params)
-    left = set(matching("lbfgs: frozen", frozen, known))
+    left = set(frozen_names("lbfgs: frozen", frozen, known))
     arrays = {name: p for name, p in known.items() if name not in left}
     if not arrays:
         raise ValueError(f"lbfgs: frozen={frozen!r} leaves no parameter to update; freeze fewer")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, final
 
 import numpy as np
 
 from rnnbp.numerics import Array
-from rnnbp.optim.groups import Groups
+from rnnbp.optim.groups import Frozen, Groups
 from rnnbp.optim.hyperparameters import check_momentum
 from rnnbp.optim.option_checks import Check, not_negative, positive, share
 from rnnbp.optim.parameters import Params, decayed
@@ -33,7 +33,7 @@ class RMSProp(Squaring):
         weight_decay: λ ≥ 0, an L2 penalty.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``, or layers; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -65,7 +65,7 @@ class RMSProp(Squaring):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         groups: Groups | None = None,
-        frozen: str | Collection[str] = (),
+        frozen: Frozen = (),
     ) -> None:
         self._set(alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay)
         super().__init__(params, learning_rate, groups=groups, frozen=frozen)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, final
 
 import numpy as np
 
 from rnnbp.numerics import Array
 from rnnbp.optim.base import Optimizer
-from rnnbp.optim.groups import Groups
+from rnnbp.optim.groups import Frozen, Groups
 from rnnbp.optim.hyperparameters import check_momentum
 from rnnbp.optim.option_checks import Check, not_negative, share, truth
 from rnnbp.optim.parameters import Params, decayed
@@ -34,7 +34,7 @@ class SGD(Optimizer):
         nesterov: True for Nesterov's form, which needs momentum.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``, or layers; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -69,7 +69,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
         groups: Groups | None = None,
-        frozen: str | Collection[str] = (),
+        frozen: Frozen = (),
     ) -> None:
         self._set(momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
         super().__init__(params, learning_rate, groups=groups, frozen=frozen)

@@ -18,7 +18,7 @@ UPDATE = (
     "rnnbp.load_weights(model, arrays_or_path) does it, with rename='torch' for PyTorch's names"
 )
 MODES = "a model has no modes: fit and bptt train, predict and evaluate do not; leave it out"
-FROZEN = "the optimiser says what it updates: rnnbp.optim.Adam(model, frozen='lstm.*')"
+FROZEN = "the optimiser says what it updates: rnnbp.optim.Adam(model, frozen={frozen})"
 GRADS = "rnnbp.bptt(model, x, target, loss).grads has the gradients"
 CLEARED = (
     "gradients are returned, nothing is accumulated that would have to be cleared; leave it out"
@@ -171,10 +171,26 @@ class Instead:
             if name.startswith("_") or hasattr(kind, name):
                 return object.__getattribute__(self, name)
             way = kind._instead.get(name) or _parameter(kind, name)
-            text = f"; {way}" if way else hint(name, [n for n in dir(self) if n[0] != "_"])
+            text = (
+                f"; {with_example(way, self)}"
+                if way
+                else hint(name, [n for n in dir(self) if n[0] != "_"])
+            )
             raise AttributeError(
                 f"{kind.__name__!r} object has no attribute {name!r}{text}", name=name, obj=self
             )
+
+
+def with_example(way: str, owner: object) -> str:
+    """A text in which ``{frozen}`` becomes what freezes a layer, or the first of a network."""
+    return way.replace("{frozen}", _frozen(owner)) if "{frozen}" in way else way
+
+
+def _frozen(owner: object) -> str:
+    params = getattr(owner, "params", None)
+    first = next(iter(params), "") if isinstance(params, Mapping) else ""
+    name = getattr(owner, "name", None) or first.partition(".")[0] * ("." in first)
+    return repr(f"{name}.*") if name else "layer"
 
 
 def _parameter(kind: type[Instead], name: str) -> str:
