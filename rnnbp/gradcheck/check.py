@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from warnings import warn
 
 import numpy as np
 
 from rnnbp.gradcheck.derivatives import TOLERANCES, Look, compare
-from rnnbp.gradcheck.layers import layer_case, wrong_layers
+from rnnbp.gradcheck.layers import graph_of, layer_case, wrong_layers
 from rnnbp.gradcheck.losses import check_loss, is_loss, random_weights, weighted_sum
 from rnnbp.gradcheck.models import GivenObjective, model_case, posed
+from rnnbp.gradcheck.own_layers import check_contract, check_own_layers
 from rnnbp.gradcheck.result import GradientCheck, GradientError
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.objective import LossLike
@@ -23,9 +25,15 @@ from rnnbp.numerics import ShapeError, flag, real_number, shown
 from rnnbp.planning.plan import Plan, check_length
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
+from rnnbp.support.callers import outside
 from rnnbp.support.ieee import ieee
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import takes
+
+NO_LOSS = (
+    "check_grads: the target is not used, because there is no loss; give the loss that is trained, "
+    "as loss=rnnbp.losses.MeanSquaredError(), or leave target out"
+)
 
 
 @takes()
@@ -57,13 +65,18 @@ def check_grads(
         target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them.
             Of a Plan the schedule and the chunks count, not its bytes: the check is in float64.
             Without a loss the value is a weighted sum of the outputs, its weights drawn from
-            ``seed``.
+            ``seed``; a target is not used then.
         method: "complex", or "central" for functions that are not analytic or refuse complex
             numbers. By default "complex"; for a loss function of your own "central" if the complex
             step fails.
         tolerance: of the error that ``GradientCheck`` defines; by default 1e-12 for complex, 1e-7
             for central steps.
-        samples: elements of each array to check, drawn from ``seed``; None for all.
+        samples: elements of each array to check, drawn from ``seed``; None for all. Each takes a
+            run of the model: give about 20 where there are thousands of parameters.
+
+    Layers of your own are checked further: in a cell by their own methods as well as by the code
+    that ``lower`` writes; their ``keeps``; and, in a layer or graph alone whose inputs have at most
+    two axes, with one more batch axis.
 
     Returns:
         A ``GradientCheck``: the largest error of each array.
@@ -84,10 +97,14 @@ def check_grads(
         return check_loss(as_loss(function), x, target, mask, look)
     look = replace(look, method=method or "complex")
     if isinstance(x, tuple):
-        return compare(layer_case(function, x, context, look.dtype), look)
+        found = compare(layer_case(function, x, context, look.dtype), look)
+        check_contract(*graph_of(function, x), context)
+        return found
     with _of_layer(function):
         problem = posed(function, x, state, chunk, mask)
     if loss is None:
+        if target is not None:
+            warn(NO_LOSS, UserWarning, stacklevel=outside())
         target, loss = random_weights(problem, seed), weighted_sum
     objective = GivenObjective(target, loss, mask, *_schedule_of(checkpoint, problem.steps, chunk))
     return _check_model(problem, objective, context, look)
@@ -130,7 +147,7 @@ def _check_model(
     """Check a model. A GradientError names the layers that are wrong alone too."""
     case = model_case(problem, objective, context, look.dtype)
     try:
-        return compare(case, look)
+        found = compare(case, look)
     except GradientError as error:
         wrong = wrong_layers(problem.model, problem.x_shape, look)
         if not wrong:
@@ -138,6 +155,8 @@ def _check_model(
         raise GradientError(
             f"{error}: those of {', '.join(wrong)}, which are wrong alone too"
         ) from None
+    check_own_layers(problem.model, problem.x_shape, context)
+    return found
 
 
 def _check_order(x: object, target: object, method: object) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from rnnbp.gradcheck.result import GradientCheck, GradientError
 from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Dtype, DtypeError, positive_int
+from rnnbp.support import late_bars
 
 COMPLEX_STEP = 1e-30
 CENTRAL_STEP = 1e-5
+FEWER = "samples=20 would check 20 of each array"
+"""What the bar of a slow check says."""
 TOLERANCES = {"complex": 1e-12, "central": 1e-7}
 
 
@@ -25,12 +28,17 @@ class Case:
         variables: the arrays that they are by, which are changed in place.
         value: returns the value at the present variables.
         cure: for errors, what to check.
+        own: gradients by the layers' own methods too, where machine code runs in their place; empty
+            elsewhere.
+        own_cure: for errors of these.
     """
 
     grads: dict[str, Array]
     variables: dict[str, Array]
     value: Callable[[], Scalar]
     cure: str = "check the backward methods of its layers"
+    own: dict[str, Array] = field(default_factory=dict)
+    own_cure: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,33 +61,50 @@ def compare(case: Case, look: Look) -> GradientCheck:
     assert look.method is not None
     tolerance = TOLERANCES[look.method] if look.limit is None else look.limit
     errors: dict[str, float] = {}
-    rng = np.random.default_rng(look.seed)
-    for name, array in case.variables.items():
-        errors[name] = 0.0
-        derivatives = {
-            at: _derivative(case, array, at, look.method)
-            for at in _chosen(array, look.samples, rng)
-        }
-        largest = min(1.0, max(1e-3, *map(abs, derivatives.values()), 0.0))
+    rng, bar_note = np.random.default_rng(look.seed), "" if look.samples else FEWER
+    total = sum(_count(array, look.samples) for array in case.variables.values())
+    with late_bars.late(None, total, desc="check_grads", unit=" elements") as bar:
+        for name, array in case.variables.items():
+            derivatives: dict[tuple[int, ...], float] = {}
+            for at in _chosen(array, look.samples, rng):
+                derivatives[at] = _derivative(case, array, at, look.method)
+                if bar is not None:
+                    bar.update(1, bar_note)
+            errors[name] = _worst(case, name, derivatives, tolerance)
+    return GradientCheck(errors, look.method, tolerance)
+
+
+def _worst(
+    case: Case, name: str, derivatives: dict[tuple[int, ...], float], tolerance: float
+) -> float:
+    """The largest error of an array. Raises GradientError for the first that is too large."""
+    worst, largest = 0.0, min(1.0, max(1e-3, *map(abs, derivatives.values()), 0.0))
+    # The layers' own first: where they are wrong too, the fault is theirs.
+    ways = [(case.own, ", by the layers' own methods,", case.own_cure), (case.grads, "", case.cure)]
+    for grads, how, cure in ways[not case.own :]:
         for at, derivative in derivatives.items():
-            error = abs(case.grads[name][at] - derivative) / max(largest, abs(derivative))
+            error = abs(grads[name][at] - derivative) / max(largest, abs(derivative))
             if not error <= tolerance:
                 raise GradientError(
-                    f"gradient by {name}{list(at)} is {case.grads[name][at]:.15g}, its derivative "
-                    f"{derivative:.15g}: error {error:.1e}, tolerance {tolerance:g}; {case.cure}"
+                    f"gradient by {name}{list(at)}{how} is {grads[name][at]:.15g}, its derivative "
+                    f"{derivative:.15g}: error {error:.1e}, tolerance {tolerance:g}; {cure}"
                 )
-            errors[name] = max(errors[name], float(error))
-    return GradientCheck(errors, look.method, tolerance)
+            worst = max(worst, float(error))
+    return worst
+
+
+def _count(array: Array, samples: int | None) -> int:
+    """How many elements of an array are checked."""
+    if samples is None:
+        return array.size
+    return min(positive_int("check_grads: samples", samples), array.size)
 
 
 def _chosen(
     array: Array, samples: int | None, rng: np.random.Generator
 ) -> Iterator[tuple[int, ...]]:
     """The indices of the elements to check, in random order."""
-    count = array.size
-    if samples is not None:
-        count = min(positive_int("check_grads: samples", samples), array.size)
-    for flat in rng.choice(array.size, count, replace=False):
+    for flat in rng.choice(array.size, _count(array, samples), replace=False):
         yield tuple(map(int, np.unravel_index(flat, array.shape)))
 
 

@@ -12,7 +12,7 @@ from rnnbp.gradcheck.derivatives import Case, Look, compare
 from rnnbp.gradcheck.result import GradientError
 from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.node_calls import backward_node, forward_node
+from rnnbp.graph.node_calls import backward_node, forward_node, read_off
 from rnnbp.graph.node_checks import Values
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
@@ -27,21 +27,13 @@ def layer_case(function: object, xs: tuple[object, ...], context: Context, dtype
 
     Raises TypeError for anything but a Layer or Graph.
     """
-    if not isinstance(function, (Layer, Graph)):
-        raise TypeError(
-            f"check_grads: a tuple of inputs is for a Layer or Graph, found {shown(function)}; "
-            "give x (T, B, ...)"
-        )
-    inputs = [Input() for _ in xs]
-    graph = Graph(inputs, function(*inputs)).astype(np.float64)
-    arrays = [plain(f"check_grads: input {k}", x) for k, x in enumerate(xs)]
-    arrays = [a if a.dtype.kind in "iu" else a.astype(np.float64) for a in arrays]
+    graph, arrays = graph_of(function, xs)
     weights, deltas, of_params = _gradients(graph, arrays, context)
     work = graph._astype(dtype)
     variable = [a if a.dtype.kind in "iu" else a.astype(dtype) for a in arrays]
 
     def value() -> Scalar:
-        found, _ = _walk(work, variable, context)
+        found, _ = walk(work, variable, context)
         return sum((w * found[k]).sum() for w, k in zip(weights, work.outputs, strict=True))
 
     grads, variables = dict(of_params), dict(work.params)
@@ -54,13 +46,36 @@ def layer_case(function: object, xs: tuple[object, ...], context: Context, dtype
     return Case(grads, variables, value, f"check the backward methods of {whose}")
 
 
+def graph_of(function: object, xs: tuple[object, ...]) -> tuple[Graph, list[Array]]:
+    """A layer or graph on its inputs, in float64; integers stay as they are.
+
+    Raises TypeError for anything but a Layer or Graph.
+    """
+    if not isinstance(function, (Layer, Graph)):
+        raise TypeError(
+            f"check_grads: a tuple of inputs is for a Layer or Graph, found {shown(function)}; "
+            "give x (T, B, ...)"
+        )
+    inputs = [Input() for _ in xs]
+    graph = Graph(inputs, function(*inputs)).astype(np.float64)
+    arrays = [plain(f"check_grads: input {k}", x) for k, x in enumerate(xs)]
+    return graph, [a if a.dtype.kind in "iu" else a.astype(np.float64) for a in arrays]
+
+
 def _gradients(
     graph: Graph, arrays: list[Array], context: Context
 ) -> tuple[list[Array], Deltas, dict[str, Array]]:
     """(weights of the outputs, derivatives of their sum by every value, those by parameters)."""
-    values, saved = _walk(graph, arrays, context)
+    values, saved = walk(graph, arrays, context)
     rng = np.random.default_rng(context.seed)
     weights = [rng.uniform(-1, 1, values[k].shape) for k in graph.outputs]
+    return weights, *backward(graph, values, saved, weights)
+
+
+def backward(
+    graph: Graph, values: Values, saved: Sequence[Saved], weights: Sequence[Array]
+) -> tuple[Deltas, dict[str, Array]]:
+    """Derivatives of the weighted sum of the outputs by every value, and by parameters."""
     deltas: Deltas = [None] * graph.n_values
     for k, weight in zip(graph.outputs, weights, strict=True):
         present = deltas[k]
@@ -70,11 +85,11 @@ def _gradients(
         dy, layer = backward_node(node, kept, deltas, shapes), node.block
         assert isinstance(layer, Layer)
         if dy is not None:
-            sums.add(layer.params, layer.backward_params(kept, dy))
-    return weights, deltas, sums.grads
+            sums.add(layer.params, read_off(node, kept, dy))
+    return deltas, sums.grads
 
 
-def _walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[Values, list[Saved]]:
+def walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[Values, list[Saved]]:
     """(every value of a graph, what each of its layers keeps)."""
     values: Values = [*xs, *[None] * (graph.n_values - len(xs))]
     saved = [forward_node(node, values, context) for node in graph.nodes]
@@ -84,12 +99,12 @@ def _walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[Values, 
 def wrong_layers(model: Graph, x_shape: Shape, look: Look) -> list[str]:
     """The layers of a model whose gradients are wrong even alone, on random inputs."""
     wrong = (
-        layer for layer, shapes in _layers_of(model, x_shape) if not _right(layer, shapes, look)
+        layer for layer, shapes in layers_of(model, x_shape) if not _right(layer, shapes, look)
     )
     return list(dict.fromkeys(map(str, wrong)))
 
 
-def _layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list[Shape | None]]]:
+def layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list[Shape | None]]]:
     """The layers of a graph and its cells, with the feature shapes of their inputs.
 
     Layers of symbols are left out.
@@ -98,7 +113,7 @@ def _layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list
     for node in graph.nodes:
         block, shapes = node.block, [known[k] for k in node.args]
         if isinstance(block, Recurrent):
-            yield from _layers_of(block.cell, *shapes, *block.cell.state_shapes)
+            yield from layers_of(block.cell, *shapes, *block.cell.state_shapes)
         elif isinstance(block, Layer) and not block.symbols:
             yield block, shapes
 

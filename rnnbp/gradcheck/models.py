@@ -12,6 +12,8 @@ from rnnbp.bptt.chunk import Chunks
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.gradcheck.derivatives import Case
+from rnnbp.gradcheck.own_layers import lowered_layers
+from rnnbp.gradcheck.result import GradientError
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.chunk_losses import ChunkLosses
@@ -26,6 +28,9 @@ from rnnbp.numerics import Array, Dtype
 from rnnbp.rng import Context
 from rnnbp.runners.backend import Backend
 from rnnbp.schedules import ScheduleLike
+
+SAME = 1e-9
+"""The relative difference of two losses in float64 that rounding explains."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,50 @@ def model_case(problem: Problem, objective: GivenObjective, context: Context, dt
         )
         return losses.value(chunks.outputs(0, entering)[1], 0)
 
-    return Case(grads, variables, value)
+    case = Case(grads, variables, value)
+    names = " and ".join(dict.fromkeys(map(str, lowered_layers(problem.model))))
+    return _with_own(case, problem, objective, context, found, names) if names else case
 
 
-def _run(problem: Problem, x: Array, objective: GivenObjective, context: Context) -> Gradients:
+def _with_own(
+    case: Case,
+    problem: Problem,
+    objective: GivenObjective,
+    context: Context,
+    found: Gradients,
+    names: str,
+) -> Case:
+    """The case with the gradients by the methods of layers that machine code replaces.
+
+    Raises GradientError where the two losses differ.
+    """
+    x = problem.x.read(slice(0, problem.steps))
+    # Within a budget fewer schedules may fit without machine code.
+    plain = replace(objective, checkpoint="all")
+    own = _run(problem, x, plain, context, Backend("interpreter"))
+    if not abs(found.loss - own.loss) <= SAME * max(1.0, abs(own.loss)):
+        raise GradientError(
+            f"the loss by lower() of {names} is {found.loss:.15g}, by forward() {own.loss:.15g}; "
+            "let lower do what forward does"
+        )
+    grads = case.grads | own.grads | ({} if own.dx is None else {"x": own.dx})
+    blocks = recurrent_blocks(problem.model)
+    grads |= {name: delta for name, _, delta in _states(problem, blocks, own)}
+    return replace(
+        case,
+        cure=f"let lower() of {names} do what its forward() does",
+        own=grads,
+        own_cure=f"check the backward methods of {names}",
+    )
+
+
+def _run(
+    problem: Problem,
+    x: Array,
+    objective: GivenObjective,
+    context: Context,
+    backend: Backend | None = None,
+) -> Gradients:
     """The gradients to check."""
     given = zip(problem.state, problem.given, strict=True)
     return bptt(
@@ -90,6 +135,7 @@ def _run(problem: Problem, x: Array, objective: GivenObjective, context: Context
         mask=objective.mask,
         seed=context.seed,
         training=context.training,
+        backend=backend,
     )
 
 

@@ -1,0 +1,164 @@
+"""What layers of the user's own promise besides derivatives: batch axes, and what they save."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from rnnbp.gradcheck.layers import backward, layers_of, walk
+from rnnbp.gradcheck.result import GradientError
+from rnnbp.graph.graph import Graph, Node
+from rnnbp.graph.layout import check_declared
+from rnnbp.graph.model_split import recurrent_blocks
+from rnnbp.graph.node_checks import Values
+from rnnbp.graph.values import Input
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.rng import Context
+from rnnbp.support.reprs import counted
+
+BATCH = "all axes before the features are batch"
+SAME = 1e-9
+"""The relative difference of two sums in float64 that their order explains."""
+
+
+def is_own(layer: object) -> bool:
+    """True for a layer that is defined outside this library."""
+    return type(layer).__module__.partition(".")[0] != __package__.partition(".")[0]
+
+
+def lowered_layers(model: Graph) -> Iterator[Layer]:
+    """The user's own layers in cells that may run as machine code, by their ``lower``."""
+    for block in recurrent_blocks(model):
+        for layer in block.cell.layers:
+            if not isinstance(layer, Layer) or not is_own(layer):
+                continue
+            if not layer.random and type(layer).lower is not Layer.lower:
+                yield layer
+
+
+def check_own_layers(model: Graph, x_shape: Shape, context: Context) -> None:
+    """Raise TypeError for one of the user's own layers that saves other arrays than it declares.
+
+    They run on random numbers; one that refuses those is not checked.
+    """
+    if not context.training:
+        return
+    rng = np.random.default_rng(context.seed)
+    for layer, shapes in layers_of(model, x_shape):
+        known = [shape for shape in shapes if shape is not None]
+        if is_own(layer) and len(known) == len(shapes):
+            inputs = [Input() for _ in known]
+            graph = Graph(inputs, layer(*inputs)).astype(np.float64)
+            try:
+                found = walk(graph, [rng.normal(size=(2, 3, *shape)) for shape in known], context)
+            except Exception:  # whatever it raises for random numbers
+                continue
+            _check_keeps(graph.nodes[0], found[0], found[1][0], [2])
+
+
+def check_contract(graph: Graph, xs: Sequence[Array], context: Context) -> None:
+    """Check the user's own layers of a graph: what they save, and one more batch axis.
+
+    Raises GradientError, ShapeError or TypeError, which name the layer.
+    """
+    own = [node for node in graph.nodes if is_own(node.block)]
+    if not own:
+        return
+    if context.training:  # keeps() declares what is saved then
+        values, saved = walk(graph, xs, context)
+        for node in own:
+            least = min(np.ndim(values[k]) for k in node.args)
+            kept = saved[graph.nodes.index(node)]
+            _check_keeps(node, values, kept, range(1, least + 1))
+    random = any(isinstance(node.block, Layer) and node.block.random for node in graph.nodes)
+    if not random and all(x.ndim <= 2 for x in xs):
+        _check_batch(graph, xs, context, " and ".join(dict.fromkeys(str(n.block) for n in own)))
+
+
+def _check_keeps(node: Node, values: Values, saved: Saved, batch_axes: Iterable[int]) -> None:
+    """Raise TypeError where a layer saved something else than its ``keeps`` declares.
+
+    ``batch_axes`` are the possible numbers of them: ``keeps`` is right if it is for one.
+    """
+    wrong: TypeError | None = None
+    for axes in batch_axes:
+        try:
+            _check_kept(node, values, saved, axes)
+        except TypeError as error:
+            wrong = wrong or error
+        except Exception:  # its output_shapes or keeps refuse such features
+            continue
+        else:
+            return
+    if wrong is not None:
+        raise wrong
+
+
+def _check_kept(node: Node, values: Values, saved: Saved, axes: int) -> None:
+    """The same where the first ``axes`` axes are batch. Raises ShapeError if they are not."""
+    layer = node.block
+    assert isinstance(layer, Layer)
+    features = [np.shape(values[k])[axes:] for k in node.args]
+    if layer.output_shapes(*features) != tuple(np.shape(values[k])[axes:] for k in node.outs):
+        raise ShapeError("these are not its batch axes")
+    keeps = layer.keeps(*features)
+    check_declared(node, keeps, saved, values)
+    if keeps is None:
+        return
+    n = len(keeps.inputs) + len(keeps.outputs)
+    if len(saved) != n + len(keeps.extras):
+        raise TypeError(
+            f"{layer}: forward saved {counted(len(saved), 'array')}, its keeps() declares "
+            f"{n + len(keeps.extras)}, {keeps}; let the two agree"
+        )
+    batch = np.shape(values[node.args[0]])[:axes]
+    for k, (part, (shape, dtype)) in enumerate(zip(saved[n:], keeps.extras, strict=True), n):
+        expected = np.dtype(dtype or np.float64)
+        if part.shape != (*batch, *shape) or part.dtype != expected:
+            raise TypeError(
+                f"{layer}: array {k} that forward saved has features {part.shape[axes:]} of dtype "
+                f"{part.dtype}, its keeps() declares {tuple(shape)} of {expected}; let the two "
+                "agree"
+            )
+
+
+def _check_batch(graph: Graph, xs: Sequence[Array], context: Context, whose: str) -> None:
+    """Raise GradientError unless two batches at once are as one after the other."""
+    parts = [list(xs), [np.flip(x, 0) if x.ndim else x for x in xs]]
+    both = [np.stack(pair) for pair in zip(*parts, strict=True)]
+    at = f"{whose}: for inputs of shape {', '.join(str(x.shape) for x in both)}"
+    rng = np.random.default_rng(context.seed)
+    found = [walk(graph, arrays, context) for arrays in parts]
+    weights = [[rng.uniform(-1, 1, v[k].shape) for k in graph.outputs] for v, _ in found]
+    single = [backward(graph, *f, w) for f, w in zip(found, weights, strict=True)]
+    try:
+        values, saved = walk(graph, both, context)
+        for k in graph.outputs:
+            _agree(f"{at} the output", values[k], np.stack([v[k] for v, _ in found]))
+        stacked = [np.stack(pair) for pair in zip(*weights, strict=True)]
+        deltas, grads = backward(graph, values, saved, stacked)
+    except (GradientError, ShapeError, TypeError):
+        raise
+    except Exception as error:
+        raise GradientError(f"{at} it raised {type(error).__name__}: {error}; {BATCH}") from error
+    for k, x in enumerate(xs):
+        delta, pair = (
+            deltas[k],
+            [np.zeros(x.shape) if (d := of[k]) is None else d for of, _ in single],
+        )
+        if delta is not None:
+            _agree(f"{at} the delta of input {k}", delta, np.stack(pair))
+    for name, grad in grads.items():
+        _agree(f"{at} the gradient by {name}", grad, sum(np.asarray(g[name]) for _, g in single))
+
+
+def _agree(what: str, found: Array, expected: Array | int) -> None:
+    """Raise GradientError where two results differ by more than rounding."""
+    size = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+    if np.shape(found) != np.shape(expected) or not np.all(abs(found - expected) <= SAME * size):
+        raise GradientError(
+            f"{what} is not what its two parts have, one after the other; {BATCH}: reduce over the "
+            "features alone in forward, and sum over all batch axes in backward_params"
+        )
