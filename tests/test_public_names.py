@@ -36,8 +36,8 @@ SURFACE = {
     rb.initializers: "NAMED constant glorot he orthogonal uniform",
     rb.layers: LAYERS,
     rb.losses: """
-        BinaryCrossEntropy CrossEntropy Elementwise Huber Loss MeanAbsoluteError MeanSquaredError
-        PerStep Quantile WholeSequence
+        BinaryCrossEntropy CrossEntropy Elementwise Huber Known Loss MeanAbsoluteError
+        MeanSquaredError PerStep Quantile WholeSequence
     """,
     rb.memory: "HighWater Used high_water measure",
     rb.optim: """

@@ -64,9 +64,7 @@ def test_of_values_of_steps_the_error_says_that_zeros_count():
 def test_where_a_step_is_known_in_part_the_error_names_the_loss_that_counts_elements():
     target = Y.copy()
     target[3, 4, 1] = np.nan
-    with pytest.raises(
-        ValueError, match=r"help\('rnnbp.losses'\) has a loss of the known elements"
-    ):
+    with pytest.raises(ValueError, match=r"rnnbp.losses.Known\(loss\) leaves out single elements"):
         rb.fit(model(), source(target), MSE, epochs=1)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 OF_ELEMENTS = (
-    "where only some elements are known, put NaN in the target and count the others in a subclass "
-    "of rnnbp.losses.Loss, whose weight counts the elements that are known: help('rnnbp.losses') "
-    "has one"
+    "where only some elements are known, put NaN in the target in the place of the others, and give "
+    "the loss as rnnbp.losses.Known(loss)"
 )
 """The cure for a mask of several elements of each step."""
 Axes: TypeAlias = tuple[int | str, ...]

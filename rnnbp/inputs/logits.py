@@ -7,7 +7,7 @@ import warnings
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers import Flatten, Identity, LogSoftmax, Reshape, Sigmoid, Softmax
-from rnnbp.losses import BinaryCrossEntropy, CrossEntropy
+from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Known
 from rnnbp.support.callers import outside
 from rnnbp.support.prepared import Remembered
 
@@ -19,6 +19,7 @@ _warned = Remembered[object, bool](lambda layer: False)
 
 def warn_of_probabilities(model: Graph, loss: object) -> None:
     """Warn once for each model that ends in a softmax or sigmoid under a loss that takes logits."""
+    loss = loss.loss if isinstance(loss, Known) else loss
     if not isinstance(loss, CrossEntropy | BinaryCrossEntropy):
         return
     layer = _last(model)

@@ -8,6 +8,8 @@ Classes
 Numbers
     MeanSquaredError, MeanAbsoluteError, Huber
     Quantile                   of a forecast; one quantile or several
+Gaps
+    Known                      one of these, of the elements of a target that are not NaN
 Your own
     PerStep, WholeSequence     by a function of elements or steps; of the whole sequence at once
     Elementwise, Loss          by a class
@@ -47,19 +49,14 @@ So a ratio whose denominator depends on the target alone needs no more than a ch
 >>> rb.bptt(model, x, 2 * target, ErrorToSignal(), chunk=4).loss
 1.0
 
-Masks are of steps. Where only some elements of a target are known, the others are NaN in it:
+Masks are of steps. Where only some elements of a target are known, the others are NaN in it, and
+``Known`` leaves them out:
 
->>> class KnownErrors(rb.losses.Loss):  # the mean of (y − t)² over the elements that are known
-...     def summed(self, y, target, weights=None):
-...         w = ~np.isnan(target) * (1.0 if weights is None else weights[..., None])
-...         d = y - np.nan_to_num(target)
-...         return float((w * d**2).sum()), (2 * w * d).astype(y.dtype)
-...
-...     def weight(self, target, weights=None, *, outputs):
-...         return float((~np.isnan(target) * (1.0 if weights is None else weights[..., None])).sum())
 >>> target[:5, :, 1:] = np.nan
->>> rb.bptt(model, x, target, KnownErrors(), chunk=4).loss
+>>> rb.bptt(model, x, target, rb.losses.Known(rb.losses.MeanSquaredError()), chunk=4).loss
 1.0
+
+So it does for ``Quantile``, ``Huber`` and the like, and an ``Elementwise`` of your own.
 """
 
 from typing import TYPE_CHECKING
@@ -68,6 +65,7 @@ from rnnbp.losses.base import Loss
 from rnnbp.losses.binary_cross_entropy import BinaryCrossEntropy
 from rnnbp.losses.cross_entropy import CrossEntropy
 from rnnbp.losses.elementwise import Elementwise
+from rnnbp.losses.known import Known
 from rnnbp.losses.per_step import PerStep
 from rnnbp.losses.quantile import Quantile
 from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
@@ -80,6 +78,7 @@ __all__ = [
     "CrossEntropy",
     "Elementwise",
     "Huber",
+    "Known",
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",

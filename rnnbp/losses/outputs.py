@@ -71,7 +71,7 @@ def mask_of_known(target: Array, at: tuple[int, ...] = ()) -> str:
     return (
         f"mask=np.isfinite(target){every} in Sequences, Windows or bptt; where each sequence or "
         "example has one target, leave out those without"
-        + "; help('rnnbp.losses') has a loss of the known elements of a step"
+        + "; rnnbp.losses.Known(loss) leaves out single elements"
         * bool(some)
     )
 

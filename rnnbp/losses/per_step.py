@@ -31,10 +31,10 @@ class PerStep(Own):
 
     The mean is over elements if values are of elements, and over steps of all sequences if they are
     of steps; values of 0 count too, so a value of 0 does not leave out an element without a target.
-    Weights are of steps, (T, B); to count elements write a subclass of ``Loss``. At a step without
-    weight, y and target are copied from a step with weight: the function sees no padding. Forecasts
-    assume that the function needs two arrays of y's size apart from dy; ``f.spare = 3`` declares a
-    different number.
+    Weights are of steps, (T, B); to count elements put an ``Elementwise`` into ``Known``. At a step
+    without weight, y and target are copied from a step with weight: the function sees no padding.
+    Forecasts assume that the function needs two arrays of y's size apart from dy; ``f.spare = 3``
+    declares a different number.
 
     Raises TypeError for anything but a function. Calls raise ValueError if values depend on the
     steps around them, as those that are divided by ``y.size``; ShapeError for other shapes.

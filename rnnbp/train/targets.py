@@ -6,7 +6,7 @@ from rnnbp.bptt.shape_warnings import note_sequences
 from rnnbp.graph.model_split import recurrents
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model
-from rnnbp.losses import CrossEntropy, Elementwise, Loss
+from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
 from rnnbp.losses.outputs import added_axis
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences
@@ -31,6 +31,7 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
 
     A loss sees batches (T, B, ...) alone, in which a target of each sequence is at its last step.
     """
+    loss = loss.loss if isinstance(loss, Known) else loss
     if not isinstance(loss, CrossEntropy | Elementwise):
         return
     if isinstance(source, Windows):
