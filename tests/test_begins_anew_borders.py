@@ -44,6 +44,13 @@ def test_a_mistyped_folder_is_said(
     )
 
 
+def test_a_sign_for_another_is_mistyped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script(tmp_path / "run-a", progress=False)
+    script(tmp_path / "run_a")
+    (line,) = said(capsys)
+    assert f"'{tmp_path / 'run-a'}' has one" in line
+
+
 def test_a_mistyped_parent_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script(tmp_path / "runs" / "a", progress=False)
     script(tmp_path / "run" / "a")

@@ -11,6 +11,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.compare import Comparison, Row
 from rnnbp.compare.page import page
+from rnnbp.compare.row_texts import same_runs
 
 NAMES = ["all", "every-k", "revolve", "optimal", "plan"]
 
@@ -42,6 +43,14 @@ def test_a_schedule_that_comes_to_the_run_of_one_above_says_so(found: Comparison
     assert re.fullmatch(rf"  msm +units=2 +the same run as ({'|'.join(names)})", line)
     assert "<td class=words>msm, the same run as " in page(again, {})
     assert "the same run as" not in "\n".join(re.findall("^  all .*", str(again), re.MULTILINE))
+
+
+def test_rows_of_two_budgets_are_shown_in_full(found: Comparison) -> None:
+    """Each section of the table can be read alone."""
+    row = found.rows[-1]
+    twin = replace(row, share=200, choice=replace(row.choice, name="msm"))
+    assert same_runs([row, twin]) == ["", ""]
+    assert same_runs([row, replace(twin, share=row.share)]) == ["", row.choice.name]
 
 
 def ratio(row: Row, forecast: float, measured: float) -> Row:

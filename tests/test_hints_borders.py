@@ -154,3 +154,10 @@ def test_a_slice_of_a_chain_shares_its_parameters():
     assert head.params["0.weight"] is net.params["2.weight"]
     x = X.swapaxes(0, 1)
     assert (rb.predict(head, rb.predict(body, x)[0])[0] == rb.predict(net, x)[0]).all()
+
+
+@pytest.mark.parametrize(("at", "kind"), [(3, IndexError), ("0", TypeError), (1.0, TypeError)])
+def test_a_layer_that_is_not_there_is_no_matter_of_tuples(at, kind):
+    net = rb.Sequential(rb.Dense(2, 3), rb.Tanh(), rb.Dense(3, 1))
+    with pytest.raises(kind, match="Sequential: layers have the numbers 0 to 2, found"):
+        net[at]

@@ -62,6 +62,12 @@ def test_all_that_differs_is_named_at_once(case: str, folder: Path) -> None:
     assert named.startswith(f"{text}; ")
 
 
+def test_a_schedule_for_a_number_is_one_difference(folder: Path) -> None:
+    with pytest.raises(ValueError, match="set up otherwise") as caught:
+        script(folder, learning_rate=COSINE)
+    assert "own learning_rate" not in str(caught.value)
+
+
 def test_the_override_that_is_named_goes_on(folder: Path, tmp_path: Path) -> None:
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())

@@ -51,7 +51,8 @@ def add_options(parser: Parser) -> None:
         "--optimizer",
         choices=list(OPTIMIZERS),
         metavar="NAME",
-        help=f"let the budget hold the state of {', '.join(OPTIMIZERS)} too, as that of fit does",
+        help=f"let the budget cover the state of this optimizer too, as that of fit does: "
+        f"{', '.join(OPTIMIZERS)}",
     )
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     add_problem(parser, steps=1000, batch=32)

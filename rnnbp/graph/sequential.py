@@ -77,7 +77,13 @@ class Sequential(Graph):
     def __getitem__(self, at: slice) -> Sequential: ...
     def __getitem__(self, at: int | slice) -> Layer | Graph | Recurrent:
         """A layer by its place, or a chain of some of them, which share their parameters."""
-        found = self.blocks[at]
+        try:
+            found = self.blocks[at]
+        except (IndexError, TypeError) as error:
+            count = len(self.blocks)
+            raise type(error)(
+                f"Sequential: layers have the numbers 0 to {count - 1}, found {shown(at)}"
+            ) from None
         return Sequential(*found) if isinstance(found, tuple) else found
 
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
