@@ -15,10 +15,12 @@ X = np.sin(np.arange(800, dtype=np.float32))[:, None]
 SILENT = np.where(np.arange(800)[:, None] < 40, 0, X).astype(np.float32)
 PLAN = "disk='2 GB'"
 QUIET = (
-    "it must be finite: the target that counts is all 0 here; if the loss divides by it, add a "
-    "small number to the divisor, as (target**2).sum() + 1e-8, or leave such data out, as fit does "
-    "with on_nonfinite='skip'"
+    "the target that counts is all 0; if the loss divides by it, add a small number to the "
+    "divisor, as (target**2).sum() + 1e-8, or leave such data out"
 )
+
+
+ZEROS = [(X[:40, None], X[:40, None]), (X[:40, None], 0 * X[:40, None])]
 
 
 def amp() -> rb.Sequential:
@@ -74,11 +76,23 @@ def test_an_argument_that_is_a_sources_or_a_plans(call: Callable[[], object], cu
 def test_a_silent_window_of_a_ratio_says_that_its_target_is_0(
     loss: Any, options: dict[str, Any]
 ) -> None:
-    with pytest.raises(ValueError, match="all 0 here") as caught:
+    with pytest.raises(ValueError, match="all 0;") as caught:
         rb.fit(amp(), windows(SILENT, **options), loss, steps=3, chunk=40, progress=False)
-    assert QUIET in str(caught.value)
+    assert f"finite: {QUIET}, as fit does with on_nonfinite='skip'" in str(caught.value)
     history = fit(loss, windows(SILENT, **options), epochs=1, chunk=40, on_nonfinite="skip")
     assert history.skipped == 1
+
+
+def test_a_silent_window_of_the_validation_says_so_too() -> None:
+    with pytest.raises(FloatingPointError, match="the validation loss is inf") as caught:
+        fit(rb.losses.WholeSequence(esr), epochs=1, validate_every=1, validation=ZEROS)
+    assert str(caught.value).endswith(f"is inf; in batch 1 {QUIET}")
+
+
+def test_silence_is_not_suspected_in_a_loss_of_the_library() -> None:
+    far = [(X[:40, None], np.full((40, 1, 1), 1e30, np.float32)), *ZEROS]
+    with pytest.raises(FloatingPointError, match="validation loss is inf; lower the learning rate"):
+        fit(MSE, validate_every=1, validation=far)
 
 
 def test_a_loss_of_windows_that_sound_is_as_it_was() -> None:

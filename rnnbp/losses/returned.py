@@ -29,7 +29,7 @@ def not_finite(
 ) -> NonFiniteError:
     """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
     place = [start + at[0], *at[1:]]
-    why = why_not(loss, target, weights, start) or silent(target, weights)
+    why = why_not(loss, target, weights, start) or _of_silent(target, weights)
     return NonFiniteError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why}")
 
 
@@ -41,7 +41,7 @@ def derivative(
     """
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
-        why = why_not(who, target, weights) or silent(target, weights)
+        why = why_not(who, target, weights) or _of_silent(target, weights)
         raise NonFiniteError(
             f"{who} returned dy = {found[at]} at {list(at)}; it must be "
             f"finite{why or ': mask steps without a target'}"
@@ -71,10 +71,14 @@ def silent(target: object, weights: object = None) -> str:
     if not counted.size or counted.any():
         return ""
     return (
-        ": the target that counts is all 0 here; if the loss divides by it, add a small number to "
-        "the divisor, as (target**2).sum() + 1e-8, or leave such data out, as fit does with "
-        "on_nonfinite='skip'"
+        "the target that counts is all 0; if the loss divides by it, add a small number to the "
+        "divisor, as (target**2).sum() + 1e-8, or leave such data out"
     )
+
+
+def _of_silent(target: object, weights: object) -> str:
+    found = silent(target, weights)
+    return f": {found}, as fit does with on_nonfinite='skip'" if found else ""
 
 
 def target_not_finite(target: object, weights: object = None, start: int = 0) -> str:

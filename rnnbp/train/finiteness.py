@@ -12,7 +12,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss
 from rnnbp.losses.own import Own
-from rnnbp.losses.returned import target_not_finite
+from rnnbp.losses.returned import silent, target_not_finite
 from rnnbp.numerics import Array, first_bad
 from rnnbp.optim.extents import Extent, extents
 from rnnbp.support.callers import outside
@@ -35,10 +35,22 @@ def bad_target(batch: Batch) -> str:
     return _bad(batch.target, batch.mask)
 
 
-def _bad(*given: object) -> str:
+def silent_target(batch: Batch) -> str:
+    """What to do if the target of a batch is 0 wherever it counts; "" if not, or for a stream."""
+    return silent(*_arrays(batch.target, batch.mask))
+
+
+def _bad(target: object, mask: object) -> str:
     """``bad_target`` of a target and a mask."""
-    target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in given)
-    return target_not_finite(target, mask)
+    return target_not_finite(*_arrays(target, mask))
+
+
+def _arrays(target: object, mask: object) -> tuple[Array | None, Array | None]:
+    """Both as arrays; None for what is none, or a stream."""
+    target, mask = (
+        None if a is None or is_stream(a) else plain("batch", a) for a in (target, mask)
+    )
+    return target, mask
 
 
 def warn_of_target(what: str, value: float, loss: LossLike, target: object, mask: object) -> None:

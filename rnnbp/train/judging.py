@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
+from rnnbp.losses.as_loss import as_loss
+from rnnbp.losses.own import Own
 from rnnbp.storage import JSON
 from rnnbp.train.averages import Averages, in_json
-from rnnbp.train.finiteness import bad_target
+from rnnbp.train.finiteness import bad_target, silent_target
 from rnnbp.train.monitor import HISTORYS, LOSS
 from rnnbp.train.parts import Parts
 from rnnbp.train.run_data import RunData
-from rnnbp.train.source import Source, comes_once
+from rnnbp.train.source import Batch, Source, comes_once
 from rnnbp.train.sources import epoch_of
 from rnnbp.train.standing import Standing
 from rnnbp.train.updates import Update
@@ -46,14 +49,16 @@ def _validated(update: Update, source: Source, at: Standing, known: RunData) -> 
         update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured
     )
     if not math.isfinite(value):
-        why = _bad_target(source) or "lower the learning rate"
+        own = isinstance(as_loss(options.loss), Own)
+        why = _first(source, bad_target) or (own and _first(source, silent_target))
+        why = why or "lower the learning rate"
         raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")
     return {LOSS: value} | found.values()
 
 
-def _bad_target(source: Source) -> str:
-    """Where the target of a batch of a source is not finite; "" if nowhere, or it is not known."""
+def _first(source: Source, wrong: Callable[[Batch], str]) -> str:
+    """What is wrong with the first such batch of a source; "" for none, or if it is not known."""
     for index, batch in enumerate(() if comes_once(source) else epoch_of(source)):
-        if found := bad_target(batch):
+        if found := wrong(batch):
             return f"in batch {index} {found}"
     return ""
