@@ -135,7 +135,7 @@ def test_the_file_of_the_model_has_them_and_says_by_what(tmp_path: Path) -> None
 
 def test_a_budget_counts_the_parameters_that_it_keeps() -> None:
     kept = trainer(monitor="loss", validation=None)
-    assert kept.update.held - trainer(validation=None, keep_best=None).update.held == 4
+    assert kept.update.held.total - trainer(validation=None, keep_best=None).update.held.total == 4
 
 
 WRONG: dict[str, tuple[str, Any]] = {

@@ -47,8 +47,8 @@ def test_other_budgets_are_refused(budget: Any) -> None:
             {"checkpoint": "10 B"},
             r"a budget of 10 bytes is too small for any schedule; .* bytes are enough",
         ),
-        ({"checkpoint": "-1 MB"}, "budget '-1 MB' is not a number of bytes"),
-        ({"checkpoint": "10 apples"}, "budget '10 apples' is not a number of bytes"),
+        ({"checkpoint": "-1 MB"}, "checkpoint '-1 MB' is not a number of bytes"),
+        ({"checkpoint": "10 apples"}, "checkpoint '10 apples' is not a number of bytes"),
     ],
 )
 def test_errors_of_budgets_in_bptt(options: Any, message: str) -> None:

@@ -17,10 +17,10 @@ from rnnbp.optim.named import rule_named
 from rnnbp.planning.budget import parse_budget, remaining, training_budget
 from rnnbp.planning.choice import check, choose
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.held import Held
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
+from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.storage import PathLike
@@ -105,11 +105,11 @@ def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
     return remembered(sizes, budget)
 
 
-def _held(model: Graph, optimizer: object, accumulate: int) -> Held:
+def _held(model: Graph, optimizer: object, accumulate: int) -> TrainingBytes:
     """Bytes that training holds during a run: state of the optimiser, gradients of a batch."""
     held = 0 if optimizer is None else _optimizer_of(model, optimizer).nbytes
     copy = sum(p.nbytes for p in model.params.values())
-    return Held(optimizer=held, gradients=copy * (accumulate > 1))
+    return TrainingBytes(optimizer=held, gradients=copy * (accumulate > 1))
 
 
 def _optimizer_of(model: Graph, given: object) -> Optimizer:

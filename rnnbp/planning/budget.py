@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from rnnbp.numerics import shown as cut
-from rnnbp.planning.held import Held
+from rnnbp.planning.training_bytes import TrainingBytes
 
 UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
     f"{letter}{mark}": base**power
@@ -56,7 +56,7 @@ def remaining(budget: int, held: int) -> int:
 
 
 @contextmanager
-def training_budget(budget: int | str, held: Held) -> Iterator[None]:
+def training_budget(budget: int | str, held: TrainingBytes) -> Iterator[None]:
     """Within it, the error of too small a budget says what training holds next to a run."""
     try:
         yield

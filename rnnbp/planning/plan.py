@@ -11,10 +11,10 @@ from rnnbp.actions import Action
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
-from rnnbp.planning.held import Held
 from rnnbp.planning.plan_text import budget_lines, frontier_lines, held_lines, seconds_text
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.sizes import Sizes
+from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.nearest import hint
@@ -61,7 +61,7 @@ class Plan:
     """The seconds of actions that it rests on."""
     sizes: Sizes = field(repr=False, compare=False)
     """The bytes of actions that it rests on."""
-    held: Held = field(default=Held(), repr=False, compare=False)
+    held: TrainingBytes = field(default=TrainingBytes(), repr=False, compare=False)
     """Bytes that training holds besides; ``budget`` is without them."""
     disk: int = field(default=0, repr=False, compare=False)
     """Bytes that checkpoints may take on disk."""

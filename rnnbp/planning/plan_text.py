@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from rnnbp.planning.budget import exactly, shown, with_margin
 from rnnbp.planning.forecast import Forecast
-from rnnbp.planning.held import Held
 from rnnbp.planning.search import Candidate
+from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.support.printing import filled
 
 
-def budget_lines(budget: int, held: Held) -> Iterator[str]:
+def budget_lines(budget: int, held: TrainingBytes) -> Iterator[str]:
     """What of a budget training holds, next to the ``budget`` of a run; none if it is nothing."""
     if held.total:
         parts = ", ".join(f"{shown(n)} for {name.rstrip(',')}" for name, n in held.parts.items())

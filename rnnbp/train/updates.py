@@ -30,8 +30,8 @@ from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.extents import Extent
 from rnnbp.optim.rates import called
 from rnnbp.planning.budget import BudgetError, is_budget, parse_budget, remaining, training_budget
-from rnnbp.planning.held import Held
 from rnnbp.planning.plan import Plan
+from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.rng import fold
 from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
@@ -96,7 +96,7 @@ class Update:
             )
 
     @cached_property
-    def held(self) -> Held:
+    def held(self) -> TrainingBytes:
         """Bytes that training holds all the time within a budget.
 
         The best parameters are among them whenever there is a figure to follow: the snapshot and
@@ -105,7 +105,7 @@ class Update:
         """
         copy = sum(p.nbytes for p in self.model.params.values())
         judges, several = self.options.judges, self.options.accumulate > 1
-        return Held(self.optimizer.nbytes, copy * judges, copy * several)
+        return TrainingBytes(self.optimizer.nbytes, copy * judges, copy * several)
 
     @property
     def bounded(self) -> bool:

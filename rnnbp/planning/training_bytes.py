@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class TrainingBytes:
     """Those bytes, by what they are for.
 
     optimizer: its state. best: the best parameters. gradients: the sum of those of several batches.
