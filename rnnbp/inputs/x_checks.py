@@ -67,8 +67,8 @@ def check_values(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array, start: in
         raise NonFiniteError(
             f"x is {x[at]} at {where}; inputs must be finite. For gaps, known = np.isfinite(x); x = "
             "np.concatenate([np.where(known, x, 0), ~known], axis=-1) puts 0 there, and in twice "
-            "as many features says where; mask= leaves steps out of the loss. Padding may have any value after "
-            "the last step of its sequence that has weight"
+            "as many features says where; mask= leaves steps out of the loss. Padding may "
+            "have any value after the last step of its sequence that has weight"
         )
     check_range("x", x, dtype, start)
 

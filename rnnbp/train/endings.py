@@ -39,7 +39,8 @@ class Learned:
         if self.skipped > 1 and not self.updates:
             warnings.warn(
                 f"{caller}: nothing was learned, the parameters are as they were: "
-                f"on_nonfinite='skip' left out {self.skipped:,} batches, and no other had weight; of the first: "
+                f"on_nonfinite='skip' left out {self.skipped:,} batches, and no other had "
+                f"weight; of the first: "
                 f"{self.why}",
                 RuntimeWarning,
                 stacklevel=outside(),
