@@ -22,6 +22,9 @@ class Module:
         }
         vars(self).update(attributes)
 
+    def state_dict(self):
+        return {}
+
 
 def torchs(name, base=Module):
     return type(name, (base,), {"__module__": f"torch.nn.modules.{name.lower()}"})
@@ -78,13 +81,28 @@ def test_a_module_says_how_it_is_built_here(case):
 
 
 def test_what_cannot_be_read_off_is_built_by_hand():
-    for module in (Net(), LSTM(**LSTM_2, bidirectional=True), Net(**{"x" * 400: LINEAR_6_4})):
+    for module in (Net(), CONV(), Net(**{"x" * 400: LINEAR_6_4})):
         with pytest.raises(
             TypeError, match=r"build it of layers of rnnbp, in a rnnbp.Sequential, and read"
         ):
             rb.predict(module, np.zeros((5, 2, 6), "float32"))
     with pytest.raises(TypeError, match=r"rnnbp.Sequential\(rnnbp.Dense\(6, 4, name='a'\), ...\)"):
         rb.predict(Net(a=LINEAR_6_4, b=CONV()), np.zeros((5, 2, 6), "float32"))
+
+
+WAYS = {
+    "bidirectional": (LSTM(**LSTM_2, bidirectional=True), "PyTorch's LSTM; of one with bidirectional: both"),
+    "a norm": (torchs("BatchNorm1d")(), "PyTorch's BatchNorm1d; there is LayerNorm"),
+    "a cell": (torchs("LSTMCell")(), "PyTorch's LSTMCell; LSTMCell is the attribute cell of a layer"),
+    "a class": (LINEAR, "PyTorch's Linear; give rnnbp.Dense"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WAYS)
+def test_what_is_not_there_has_its_way_around(case):
+    module, text = WAYS[case]
+    with pytest.raises(TypeError, match=f"Sequential: item 0 is {text}"):
+        rb.Sequential(module)
 
 
 @pytest.mark.parametrize("rate", [0.02, 1e-5])
@@ -107,6 +125,8 @@ def test_parameters_a_schedule_and_a_module_for_its_weights():
     model = rb.Sequential(rb.LSTM(3, 4))
     with pytest.raises(TypeError, match=r"found generator; give the model, Adam\(model\)$"):
         rb.optim.Adam(p for p in [1, 2])
+    with pytest.raises(TypeError, match=r"PyTorch's Adadelta; give one of rnnbp.optim, as rnnbp"):
+        rb.Trainer(model, torchs("Adadelta", ADAM.__base__)(), rb.losses.MeanSquaredError())
     with pytest.raises(TypeError, match=r"PyTorch's StepLR; give rnnbp.optim.StepDecay"):
         rb.optim.Adam(model, torchs("StepLR", object)())
     with pytest.raises(TypeError, match=r"found PyTorch's Net; give its state_dict\(\)$"):

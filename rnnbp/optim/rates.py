@@ -27,9 +27,9 @@ def checked_rate(name: str, value: object, **bounds: float) -> Rate:
         if isinstance(value, type)
         else "or a schedule, or a function"
     )
-    if other := instead_of_torch(value):
-        cure = f"it is {other}; give a number, {cure}"
-    return real_number(name, value, cure=f"{cure} of the step", **bounds)
+    other = instead_of_torch(value)
+    cure = f"it is {other}" if other else f"{cure} of the step"
+    return real_number(name, value, cure=cure, **bounds)
 
 
 def rate_at(name: str, value: Rate, step: int) -> float:

@@ -46,7 +46,8 @@ def given_weights(path: Weights) -> Given:
         return Given("load_weights from the dict", "the dict's", arrays, {}, False)
     if not isinstance(path, str | bytes | int | os.PathLike):
         name = type(path).__name__
-        found = f"PyTorch's {name}; give its state_dict()" if torch_class(path) else shown(path)
+        module = torch_class(path) and hasattr(path, "state_dict")
+        found = f"PyTorch's {name}; give its state_dict()" if module else shown(path)
         raise TypeError(
             "load_weights: path must be that of a file, a str or os.PathLike, or a dict of arrays "
             f"by name, found {found}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from rnnbp.missing import way_around
 from rnnbp.wording.attributes import CALLED, INSTEAD
 
 READ = "read its weights by rnnbp.load_weights(model, net.state_dict(), rename='torch')"
@@ -31,13 +32,25 @@ def instead_of_torch(value: object) -> str:
     whose = f"PyTorch's {own}" if own == name else f"{own}, a {name} of PyTorch's"
     if "Module" in _kinds(value) and not isinstance(value, type):
         built = module_code(value)
+        if not built and name != "Module" and (way := _way(name, value)):
+            return f"{whose}; {way}"
         if not built or len(built) > LONGEST:
             return f"{whose}; build it of layers of rnnbp, in a rnnbp.Sequential, and {READ}"
         return f"{whose}; build it as {built}, and {READ}"
     if "Optimizer" in _kinds(value):
         return f"{whose}; give {_optimizer(name, value)}"
-    way = f"give rnnbp.{CALLED[name]}" if name in CALLED else INSTEAD.get(name, "")
+    way = _way(name, value)
     return f"{whose}; {way}" if way else whose
+
+
+def _way(name: str, value: object) -> str:
+    """What there is in place of a class of this name, or of its options; ""."""
+    for option in ("bidirectional", "proj_size"):
+        if name in RECURRENT and getattr(value, option, False):
+            return f"of one with {option}: {way_around(name, option)}"
+    if name in CALLED:
+        return f"give rnnbp.{CALLED[name]}"
+    return INSTEAD.get(name, "").format(name=name)
 
 
 def _kinds(value: object) -> set[str]:
@@ -47,10 +60,12 @@ def _kinds(value: object) -> set[str]:
 
 def _optimizer(name: str, value: object) -> str:
     known: Iterable[str] = getattr(sys.modules.get("rnnbp.optim"), "__all__", ())
-    own = name if name in known else "AdamW"
     groups = getattr(value, "param_groups", None)
     rate = groups[0].get("lr") if isinstance(groups, list) and groups else None
-    return f"rnnbp.optim.{own}(model{f', learning_rate={rate!r}' if type(rate) is float else ''})"
+    if name not in known:
+        return "one of rnnbp.optim, as rnnbp.optim.AdamW(model)"
+    given = f", learning_rate={rate!r}" if type(rate) is float else ""
+    return f"rnnbp.optim.{name}(model{given})"
 
 
 def module_code(module: object, name: str = "") -> str:
@@ -68,6 +83,9 @@ def module_code(module: object, name: str = "") -> str:
         case "Embedding":
             sizes = _of(module, "num_embeddings", "embedding_dim")
             return f"rnnbp.Embedding({sizes}{called})"
+        case "LayerNorm":
+            size = _of(module, "normalized_shape").strip("()").rstrip(",")
+            return f"rnnbp.LayerNorm({size}{called})" if size.isdecimal() else ""
         case "Dropout":
             return f"rnnbp.Dropout({_of(module, 'p')})"
     children: dict[str, object] = vars(module).get("_modules") or {}

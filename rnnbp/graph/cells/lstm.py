@@ -47,11 +47,9 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     >>> y.shape, h.shape, c.shape
     ((7, 2, 4), (2, 4), (2, 4))
 
-    Weights of PyTorch's nn.LSTM, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
-    for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
-    names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
-    PyTorch. Weights of Keras's and TensorFlow's LSTM, with ``model`` the layer here and ``layer``
-    theirs::
+    Weights of PyTorch's nn.LSTM are read by ``load_weights(model, net.state_dict(),
+    rename="torch")``, ``weight_ih_l0`` into ``weight_ih``; its help has several layers. Weights
+    of Keras's and TensorFlow's LSTM, with ``model`` the layer here and ``layer`` theirs::
 
         kernel, recurrent, bias = layer.get_weights()
         new = {"weight_ih": kernel.T, "weight_hh": recurrent.T}

@@ -45,10 +45,9 @@ def RNN(  # noqa: N802  # reads as the class it stands for
     >>> y.shape, h[0].shape
     ((7, 2, 4), (2, 4))
 
-    Weights of PyTorch's nn.RNN, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
-    for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
-    names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
-    PyTorch. No file says the nonlinearity: of one with ``nonlinearity="relu"`` build this with
+    Weights of PyTorch's nn.RNN are read by ``load_weights(model, net.state_dict(),
+    rename="torch")``, ``weight_ih_l0`` into ``weight_ih``; its help has several layers. No name
+    says the nonlinearity: of one with ``nonlinearity="relu"`` build this with
     ``activation="relu"``. Weights of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer
     here and ``layer`` theirs::
 
