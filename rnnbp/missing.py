@@ -121,8 +121,8 @@ def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
         return f"several quantiles are one argument: Quantile(({', '.join(map(repr, args))}))"
     if what in ("fit", "Trainer.fit") and type(args[-1]) is int:
         return f"write epochs={args[-1]}"
-    if what in ("plan", "forecast") and any(hasattr(each, "shape") for each in args):
-        return f"it takes sizes, not arrays: {what}(model, loss, steps=T, batch=B)"
+    if sizes := cure_of_arrays(what, args):
+        return sizes
     if what in ("measure", "high_water"):
         called = getattr(args[0], "__name__", "f")
         return f"it measures a block: with rnnbp.memory.{what}() as used: {called}(...)"
@@ -132,3 +132,11 @@ def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
             "another"
         )
     return ""
+
+
+def cure_of_arrays(what: str, args: tuple[object, ...]) -> str:
+    """What to do where a function of sizes was passed arrays; "" for others."""
+    if what not in ("plan", "forecast") or not any(hasattr(each, "shape") for each in args):
+        return ""
+    outputs = "of outputs predict(model, x) is meant, this one is of bytes; " * (what == "forecast")
+    return f"{outputs}it takes sizes, not arrays: {what}(model, loss, steps=T, batch=B)"

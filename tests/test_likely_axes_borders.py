@@ -43,7 +43,7 @@ def test_a_sequence_without_the_batch_axis(run: str, model: str) -> None:
 
 AXES: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "no features": (lambda: rb.LSTM(1, 4), zeros(100, 7), r"\(100, 7\).* takes \(T, B, 1\): an axis is missing.*x\[..., None\]"),
-    "one of two": (lambda: rb.LSTM(3, 4), zeros(100, 7), r"an axis is missing, .*each step of each sequence is 3 numbers"),
+    "one of two": (lambda: rb.LSTM(3, 4), zeros(100, 7), r"an axis is missing, .*3 numbers for each step of each sequence$"),
     "features first": (lambda: rb.LSTM(5, 4), zeros(5, 100, 2), r"axis 0 has size 5, .*np.moveaxis\(x, 0, -1\)"),
     "channels first": (lambda: rb.LSTM(5, 4), zeros(8, 5, 100), r"axis 1 has size 5, .*np.moveaxis\(x, 1, -1\)"),
     "symbols": (lambda: rb.Embedding(9, 3), np.zeros((10, 2, 1), int), r"elements are symbols, .*give x\[..., 0\]"),

@@ -112,7 +112,7 @@ GRADIENTS = Gradients(0.0, P, None, (), (), None)
         (lambda: optim.OnPlateau(1).update("a"), TypeError,
          "OnPlateau: the metric must be a number"),
         (lambda: optim.WarmUp(0.1, 5), TypeError,
-         "WarmUp: schedule must be a schedule, found 0.1; as optim.Constant"),
+         "WarmUp: schedule must be a function of the step, found 0.1; write optim.Constant(0.1)"),
         (lambda: optim.Constant("a"), TypeError,
          "Constant: learning_rate must be a number and lie in (0, inf), found 'a'"),
         (lambda: optim.Cosine(1, 10)(1.5), TypeError,

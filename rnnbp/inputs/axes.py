@@ -47,7 +47,8 @@ def likely_error(x: Series, graph: Graph) -> ShapeError | None:
         return None
     takes = f"{taker} takes {_listed('T', 'B', *stated)}"
     return ShapeError(
-        f"x has shape {_listed(*shape)}, and {takes}: {cause}, and likewise for the target"
+        f"x has shape {_listed(*shape)}, and {takes}: {cause}"
+        + ", and likewise for the target" * ("give" in cause)
     )
 
 
@@ -70,8 +71,9 @@ def _cause(each: Shape, shape: tuple[int | str, ...], stated: Shape) -> str | No
         return None
     n = stated[0]
     if len(each) == 1:
-        cure = "give x[..., None]" if n == 1 else f"each step of each sequence is {n} numbers"
-        return f"an axis is missing, the features come last; {cure}"
+        if n == 1:
+            return "an axis is missing, the features come last; give x[..., None]"
+        return f"an axis is missing, the features come last: {n} numbers for each step of each sequence"
     if len(each) == 2 and each[-1] != n and n in (shape[0], shape[1]):
         axis = shape.index(n)
         return f"axis {axis} has size {n}, and features come last; give np.moveaxis(x, {axis}, -1)"

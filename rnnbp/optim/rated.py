@@ -20,9 +20,15 @@ def checked_step(step: int) -> int:
 def check_schedule(name: str, schedule: object) -> None:
     """Raise TypeError unless ``schedule`` is a function of the step."""
     if isinstance(schedule, type) or not callable(schedule):
-        raise TypeError(
-            f"{name} must be a schedule, found {shown(schedule)}; as optim.Constant(1e-3)"
-        )
+        cure = "as optim.Constant(1e-3)"
+        if isinstance(schedule, int | float):
+            cure = f"write optim.Constant({schedule!r})"
+        elif hasattr(schedule, "update"):  # an OnPlateau
+            cure = (
+                "it follows validation losses and not the step, and the two cannot be combined: "
+                "take it alone, or warm up a Cosine or StepDecay"
+            )
+        raise TypeError(f"{name} must be a function of the step, found {shown(schedule)}; {cure}")
 
 
 class Rated(Named):

@@ -80,7 +80,8 @@ def fit(
         )
     rule = built_for_fit(model, optimizer, lr, options)
     if lr is not None:
-        text = f"fit: lr is called learning_rate now; write learning_rate={lr!r}"
+        value = lr if isinstance(lr, int | float) else "..."
+        text = f"fit: lr is called learning_rate now; write learning_rate={value}"
         warnings.warn(text, DeprecationWarning, outside())
     trainer = Trainer(model, rule, loss, learning_rate=learning_rate, **options)
     # so that errors do not advise to use a Trainer that the user does not have

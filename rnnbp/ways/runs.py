@@ -52,6 +52,27 @@ RUNS_AND_TRAINING = (
         "nothing is kept for a way back, a chunk is held at a time: chunk=8 makes it a small one",
     ),
     Way(
+        "Cosine",
+        "epochs n_epochs num_epochs max_epochs",
+        "rates count steps: {what}(1e-2, steps=epochs * data.batches_per_epoch)",
+    ),
+    Way(
+        "StepDecay",
+        "epochs n_epochs num_epochs max_epochs step_epochs every_epochs",
+        "rates count steps: {what}(1e-2, every=epochs * data.batches_per_epoch)",
+    ),
+    Way(
+        "WarmUp",
+        "epochs warmup_epochs warm_up_epochs",
+        "rates count steps: WarmUp(rate, steps=epochs * data.batches_per_epoch)",
+    ),
+    Way(
+        TRAINING,
+        "min_delta early_stopping_delta early_stopping_min_delta",
+        "for patience any improvement counts; another rule is a callback of your own, which ends "
+        "the run by event.stop(reason)",
+    ),
+    Way(
         "WarmUp",
         "warmup_steps num_warmup_steps warmup warm_up warmup_iters",
         "it is called 'steps' here: WarmUp(Cosine(1e-3, steps=1000), steps=100)",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
-from rnnbp.missing import EXAMPLES, cure_of_count, way_around
+from rnnbp.missing import EXAMPLES, cure_of_arrays, cure_of_count, way_around
 from rnnbp.support.nearest import hint
 from rnnbp.support.tracebacks import explain_interrupt, shorten
 from rnnbp.wording.signatures import Signature, signature_of
@@ -201,6 +201,8 @@ def _check(
         raise TypeError(f"{what}: takes {own} by position, found {n_args} arguments; {cure}")
     given = {*has.places[:n_args], *options}
     if missing := [name for name in has.needed if name not in given]:
+        if sizes := cure_of_arrays(what, args):
+            raise TypeError(f"{what}: {', '.join(missing)} missing; {sizes}")
         call = [name if name in has.places else f"{name}=..." for name in has.needed]
         example = EXAMPLES.get(what) or f"{what}({', '.join(call)})"
         raise TypeError(f"{what}: {', '.join(missing)} missing; give {example}")
