@@ -123,6 +123,33 @@ def test_the_rest_of_an_array_of_which_a_source_has_a_part_is_noticed() -> None:
     assert data.rows == 7
 
 
+LIVING = {
+    "an array": (reals(10, 4, 2), slice(None)),
+    "a part of it": (reals(10, 4, 2), slice(7)),
+    "its rest": (reals(10, 4, 2), slice(7, None)),
+    "a table": (reals(10, 8), slice(7)),
+    "a line": (reals(80), slice(5)),
+}
+
+
+@pytest.mark.parametrize("case", LIVING)
+def test_a_source_that_is_gone_is_remembered_while_its_array_lives(case: str) -> None:
+    loaded, part = LIVING[case]
+    x = loaded.reshape(-1, 4, 2)
+    for _ in range(20):
+        rb.Sequences(x[:7], None, batch_size=7)
+    with pytest.warns(UserWarning, match=r"lies in an array that Sequences takes as batch-first"):
+        rb.predict(new_model(), x[part])
+
+
+def test_the_memory_of_an_array_that_is_gone_tells_nothing() -> None:
+    for _ in range(5):
+        x = np.zeros((10, 4, 2), "float32")
+        rb.Sequences(x, None, batch_size=5)
+        del x
+        rb.predict(new_model(), np.zeros((10, 4, 2), "float32"))
+
+
 def test_a_part_with_turned_axes_says_nothing_of_the_whole() -> None:
     x = reals(10, 4, 2)
     data = rb.Sequences(x.swapaxes(0, 1)[:3], None, batch_size=3)

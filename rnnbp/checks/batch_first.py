@@ -2,12 +2,14 @@
 
 Only the memory of an array tells its axes: a view of it with both axes in the same order is
 batch-first too, and so is the array that it is a part of; one with swapped axes is not, and nothing
-is known about copies. So there are no false alarms.
+is known about copies. So there are no false alarms. A source that is gone leaves no less than one
+that is kept: what is remembered lives as long as the memory.
 """
 
 from __future__ import annotations
 
 import warnings
+from typing import NamedTuple
 from weakref import ReferenceType, ref
 
 import numpy as np
@@ -19,30 +21,47 @@ LARGEST = 256
 """Steps of a mask that is checked, in some 50 microseconds."""
 MOST = 16
 """Arrays that are remembered, the latest: each costs a tenth of a microsecond at every look."""
-_known: list[tuple[int, int, ReferenceType[Array]]] = []
-"""Of each: where what it is a part of begins, and ends, and the array."""
+
+
+class _Layout(NamedTuple):
+    """What tells whether an array has the axes of a batch-first one."""
+
+    ndim: int
+    dtype: np.dtype[np.generic]
+    strides: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+_known: list[tuple[int, int, ReferenceType[Array], _Layout]] = []
+"""Of each: where what it is a part of begins, and ends; who owns that memory; and its layout."""
 
 
 def remember(array: Array) -> None:
     """Note that an array, and the one that it is a part of, has axes (batch, time, ...)."""
     whole = _whole(array)
     if whole.ndim >= 2 and min(whole.strides) > 0 and whole.strides[0] != whole.strides[1]:
-        start = address(whole)
-        living = (known for known in _known if known[2]() is not None)
-        _known[:] = [*living, (start, start + _extent(whole), ref(array))][-MOST:]
+        layout, start = _Layout(whole.ndim, whole.dtype, whole.strides, whole.shape), address(whole)
+        place = start, start + _extent(whole), ref(_owner(array)), layout
+        living = (known for known in _known if known[2]() is not None and known != place)
+        _known[:] = [*living, place][-MOST:]
+
+
+def _owner(array: Array) -> Array:
+    """The array whose memory this one is, or a part of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _whole(array: Array) -> Array:
     """The array that this one is a part of, as X for X[:800]; itself if the axes differ."""
-    base = array
-    while isinstance(base.base, np.ndarray):
-        base = base.base
+    base = _owner(array)
     return (
         base
         if base.ndim >= 2
         and base.size
         and base.strides[:2] == array.strides[:2]
-        and _alike(array, base)
+        and _alike(array, _Layout(base.ndim, base.dtype, base.strides, base.shape))
         else array
     )
 
@@ -63,14 +82,10 @@ def is_known(array: Array) -> bool:
     if not _known:
         return False
     place = address(array)
-    for start, end, known in _known:
-        if (
-            start <= place < end
-            and (batch_first := known()) is not None
-            and _alike(array, _whole(batch_first))
-        ):
-            return True
-    return False
+    return any(
+        start <= place < end and owner() is not None and _alike(array, layout)
+        for start, end, owner, layout in _known
+    )
 
 
 def warn_if_prefixes(mask: Array) -> None:
@@ -93,7 +108,7 @@ def warn_if_prefixes(mask: Array) -> None:
         )
 
 
-def _alike(array: Array, known: Array) -> bool:
+def _alike(array: Array, known: _Layout) -> bool:
     """True for a part of ``known`` with its axes in the same order."""
     return (
         array.ndim == known.ndim
