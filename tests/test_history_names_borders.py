@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,46 @@ ITEMS: dict[Any, str] = {
 def test_an_item_that_is_an_attribute(name: Any) -> None:
     with pytest.raises(TypeError, match=ITEMS[name]):
         trained()[name]
+
+
+def test_figures_of_validation_have_the_name_of_monitor_too() -> None:
+    data, seen = rb.Sequences(X, X, batch_size=2), []
+
+    def see(event: rb.train.Event) -> None:
+        if event.kind == "validation":
+            names = ("val_loss", "val_mae", "learning_rate")
+            seen.append([event.metrics[name] for name in names])
+
+    some: dict[str, Any] = {"metrics": ["mae"], "monitor": "val_mae", "callbacks": [see]}
+    history = rb.fit(rb.Dense(1, 1), data, LOSS, "sgd", epochs=2, validation=data, **some)
+    assert history.metrics["val_mae"] == history.metrics["validation_mae"]
+    assert list(history.metrics) == ["mae", "validation_mae"]
+    losses = [value for value, _, _ in seen]
+    assert losses == history.validation_losses
+    assert [value for _, value, _ in seen] == history.metrics["val_mae"]
+
+
+METRICS: dict[Any, str] = {
+    "val_mae": r"no 'val_mae', did you mean 'mae'\?; there are 'mae'",
+    "val_loss": "no 'val_loss'; history.validation_losses is the list",
+    "loss": "no 'loss'; history.losses is the list of each step",
+    "accuracy": "no 'accuracy'; there are 'mae'",
+    0: "no 0; there are 'mae'",
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_that_is_not_there_says_the_names(name: Any) -> None:
+    with pytest.raises(KeyError, match=METRICS[name]):
+        trained().metrics[name]
+
+
+def test_metrics_stay_a_dict() -> None:
+    found = trained().metrics
+    assert dict(found) == found == pickle.loads(pickle.dumps(found))
+    assert "val_mae" not in found
+    assert found.get("val_mae") is None
+    assert repr(found).startswith("{'mae': [")
 
 
 def test_the_hints_are_right() -> None:

@@ -18,7 +18,8 @@ class Event:
 
     Attributes:
         kind: "step", "validation" or "epoch".
-        metrics: the line of metrics of its step.
+        metrics: the line of metrics of its step; ["val_loss"] is its "validation", ["val_accuracy"]
+            its "validation_accuracy".
         trainer: the Trainer.
 
     >>> import numpy as np, rnnbp as rb

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from rnnbp.support import reprs
 from rnnbp.train.best import Best
+from rnnbp.train.named_figures import HistoryFigures
 from rnnbp.wording.instead import HISTORY, Instead
 
 
@@ -31,7 +32,7 @@ class History(Instead):
         seconds: of training, resumed runs included.
         signal: the number of the signal that interrupted it, as SIGINT of Ctrl-C, else None.
         metrics: by name, as "accuracy", a value for each step, NaN for a step without one, and as
-            "validation_accuracy" for each validation.
+            "validation_accuracy", or as ``monitor`` calls it "val_accuracy", for each validation.
         weightless: the number of batches without weight, as a window of padding or warm-up alone.
 
     >>> import numpy as np, rnnbp as rb
@@ -54,6 +55,9 @@ class History(Instead):
     metrics: dict[str, list[float]] = field(default_factory=dict)
     weightless: int = 0
     best: Best | None = None
+
+    def __post_init__(self) -> None:
+        self.metrics = HistoryFigures(self.metrics)
 
     def __getitem__(self, name: object) -> NoReturn:
         """Raise TypeError that says which attribute has what Keras has under this name."""

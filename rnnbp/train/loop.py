@@ -24,6 +24,7 @@ from rnnbp.train.history import History
 from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike
 from rnnbp.train.monitor import Mode
+from rnnbp.train.named_figures import Figures
 from rnnbp.train.named_optimizers import optimizer_of
 from rnnbp.train.options import (
     Callbacks,
@@ -276,7 +277,7 @@ class Trainer(Attributes, Named, Instead):
         """Call the callbacks."""
         for callback in self.callbacks:
             try:
-                callback(Event(kind, metrics, self, grads))
+                callback(Event(kind, Figures(metrics), self, grads))
             except Exception as error:  # whatever the user's code raises
                 note_call(error, "callbacks", callback, "event", "nothing")
                 raise
