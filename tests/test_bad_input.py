@@ -98,7 +98,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "two dtypes": (lambda: rb.bptt(rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2, dtype="float64")), x(), Y, MSE), rb.DtypeError, "1.bias is float64; build all layers with one"),
     "time in backprop": (lambda: rb.backprop(lstm(), x(), Y, MSE), rb.ShapeError, "backprop is for models without time"),
     "predict of NaN": (lambda: rb.predict(lstm(), with_value(x(), (0, 1, 0), np.nan)), ValueError, r"x is nan at \[0, 1, 0\]"),
-    "evaluate of a wrong shape": (lambda: rb.evaluate(lstm(), x(T, B, 9), Y, MSE), rb.ShapeError, r"found 9 in shape \(9,\)"),
+    "evaluate of a wrong shape": (lambda: rb.evaluate(lstm(), x(T, B, 9), Y, MSE), rb.ShapeError, r"found 9 in shape \(5, 2, 9\)"),
 }  # fmt: skip
 
 

@@ -52,6 +52,17 @@ def likely_error(x: Series, graph: Graph) -> ShapeError | None:
     )
 
 
+def of_whole(error: ShapeError, x: Series) -> ShapeError:
+    """The error of a layer that was asked for the features of x alone, with the shape of x.
+
+    What has one step may come from ``backprop`` or ``Examples``, in which x has no axis of steps.
+    """
+    features = tuple(x.shape[1:])
+    lead: tuple[object, ...] = (x.steps, x.shape[0]) if isinstance(x, Held) else ("T", x.shape[0])
+    whole = _listed(*(("...",) if lead[0] == 1 else lead), *features)
+    return ShapeError(str(error).replace(f"in shape {features};", f"in shape {whole} of x;"))
+
+
 def _takes(graph: Graph, features: Shape) -> bool:
     """Whether steps of these features, of one sequence, fit a model."""
     try:

@@ -9,7 +9,7 @@ import numpy as np
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import parts_of
-from rnnbp.inputs.axes import likely_error
+from rnnbp.inputs.axes import likely_error, of_whole
 from rnnbp.inputs.given import SeriesLike, StateLike
 from rnnbp.inputs.padding import checked
 from rnnbp.inputs.problem import Problem
@@ -73,7 +73,7 @@ def _output_shape(graph: Graph, x: Series) -> Shape:
     try:
         (output,) = graph.output_shapes(x.shape[1:])
     except ShapeError as error:
-        raise likely_error(x, graph) or error from None
+        raise likely_error(x, graph) or of_whole(error, x) from None
     if output is None:
         raise ShapeError(
             f"{graph}: the shape of its output does not follow from features {x.shape[1:]} of x"

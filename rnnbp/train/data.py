@@ -47,6 +47,15 @@ class Sequences(Shuffled):
     >>> data = rb.Sequences(np.zeros((8, 5, 3)), np.zeros(8, int), last=True, batch_size=4)
     >>> data.batches_per_epoch, data.batch(0, 0).x.shape  # time-first
     (2, (5, 4, 3))
+
+    A list of arrays (steps, features) of several lengths is padded:
+
+    >>> several = [np.ones((n, 3)) for n in (9, 6, 7)]
+    >>> lengths = [len(a) for a in several]
+    >>> x = np.stack([np.pad(a, [(0, max(lengths) - len(a)), (0, 0)]) for a in several])
+    >>> labels = np.array([0, 1, 1])
+    >>> rb.Sequences(x, labels, lengths=lengths, last=True, batch_size=3).batch(0, 0).x.shape
+    (9, 3, 3)
     """
 
     def __init__(

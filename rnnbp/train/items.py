@@ -41,6 +41,7 @@ class Layout:
             raise TypeError(_no_item(item, targets=targets))
         x, target, mask = (*item, None, None)[:MOST]
         target = target if targets else None
+        _check_label(x, target, batch_first=self.batch_first)
         if not (self.batch_first or self.last or _is_row(mask)):
             _check_steps(x, target)
             return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
@@ -88,11 +89,31 @@ class Layout:
         return found
 
 
+def _check_label(x: object, target: object, *, batch_first: bool) -> None:
+    """Raise ShapeError for a target that is one number, that of a sequence without a batch."""
+    number = isinstance(target, (int, float)) or getattr(target, "shape", None) == ()
+    if not number or not hasattr(x, "shape"):
+        return
+    one = "x[None]" if batch_first else "x[:, None]"
+    one, turned = "x" if len(x.shape) > 2 else one, "batch_first=True, " * batch_first
+    raise ShapeError(
+        f"target is one number, with x of shape {tuple(x.shape)}: items are batches, and a label "
+        f"of a sequence is one of (B,); give Batches([({one}, [label]) for x, label in ...], "
+        f"{turned}last=True), or, as help(rnnbp.Sequences) pads them, Sequences(x, labels, "
+        f"lengths=lengths, last=True, batch_size=32)"
+    )
+
+
 def _check_steps(x: object, target: object) -> None:
     """Raise ShapeError for a target of one number for each sequence."""
     if not hasattr(x, "shape") or not hasattr(target, "shape"):
         return
     lead, found = tuple(x.shape[:2]), tuple(target.shape)
+    if found == lead[:1] and len(x.shape) == 2 and "float" in str(getattr(x, "dtype", "")):
+        raise ShapeError(
+            f"x has shape {tuple(x.shape)}, and target {found}: axis 1, the batch, is missing; for "
+            "one sequence give x[:, None] and target[:, None]"
+        )
     if len(lead) == 2 and len(found) == 1 and found[0] in lead:
         first = "" if found[0] == lead[1] else "batch_first=True, "
         raise ShapeError(

@@ -56,7 +56,13 @@ def built_for_fit(
         raise ValueError(
             "fit: lr goes with the name of an optimizer; give learning_rate, which goes with any"
         )
-    _refuse(options, "fit: with the name of an optimizer goes", "give it to the one that you build")
+    kind = type(given).__name__
+    has = _options(type(given))
+    for name in options:
+        if name in has:
+            place = f"{kind}(model, {name}=...)"
+            raise TypeError(f"fit: {name} belongs to {place}, since the optimizer is built already")
+    _refuse(options, f"fit: {kind} has no", f"it has {', '.join(has)}, and is built already")
     return given
 
 

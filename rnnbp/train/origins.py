@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rnnbp.numerics import ShapeError
 from rnnbp.train.batches import Batches
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.source import Source
@@ -13,6 +14,8 @@ _PLACE = re.compile(
     r"\b(x|target|weights|input|dy) (?:(?:is|has|=) |must [^;]*, found |)\S+ at \[(\d+), (\d+)"
 )
 """Of a value that cannot be: the array that has it, its step and row in the batch."""
+_OF_X = re.compile(r"^x has shape|in shape \([^)]*\) of x;")
+"""Of the shape of x in a batch."""
 _ARRAYS = {"x": "x", "target": "target", "weights": "mask"}
 """What a source calls the arrays in which an error is at the place that it says."""
 _START = re.compile(r"steps are counted from step (\d+) of the sequence")
@@ -20,6 +23,8 @@ _START = re.compile(r"steps are counted from step (\d+) of the sequence")
 
 def note_origin(error: BaseException, source: Source, epoch: int, index: int) -> None:
     """Add a note to an error about a row of a batch: which data it is, if the source knows."""
+    if isinstance(error, ShapeError):
+        _note_shape(error, source)
     found = _PLACE.search(str(error))
     if found is None or not isinstance(source, (Sequences, Examples, Windows, Batches)):
         return
@@ -32,3 +37,10 @@ def note_origin(error: BaseException, source: Source, epoch: int, index: int) ->
             error.add_note(f"row {row} of the batch: see its target[{row}]")
     elif 0 <= index < source.batches_per_epoch:
         error.add_note(source.origin(epoch, index, step, row, array))
+
+
+def _note_shape(error: ShapeError, source: Source) -> None:
+    """Add the shape of x as the user gave it, if the error has that of a batch."""
+    if isinstance(source, (Sequences, Examples)) and _OF_X.search(str(error)):
+        name, axes = type(source).__name__, "(T, B, ...)"
+        error.add_note(f"{name}: x has shape {source.x.shape}, its batches the axes {axes}")
