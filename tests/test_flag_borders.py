@@ -55,7 +55,7 @@ def trainer(**options: Any) -> rb.Trainer:
 
 
 def data() -> rb.Sequences:
-    return rb.Sequences(X, Y, batch_size=2)
+    return rb.Sequences(X.copy(), Y.copy(), batch_size=2)
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {
@@ -84,9 +84,11 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Batch fresh in validation": lambda f: rb.fit(
         net(), data(), MSE, steps=1, validation=Given(f), validate_every=1
     ),
-    "Sequences last": lambda f: rb.Sequences(X, Y[:, 0], batch_size=2, last=f),
-    "Sequences shuffle": lambda f: rb.Sequences(X, Y, batch_size=2, shuffle=f),
-    "Sequences batch_first": lambda f: rb.Sequences(X, Y, batch_size=2, batch_first=f),
+    "Sequences last": lambda f: rb.Sequences(X.copy(), Y.copy()[:, 0], batch_size=2, last=f),
+    "Sequences shuffle": lambda f: rb.Sequences(X.copy(), Y.copy(), batch_size=2, shuffle=f),
+    "Sequences batch_first": lambda f: rb.Sequences(
+        X.copy(), Y.copy(), batch_size=2, batch_first=f
+    ),
     "Windows recordings": lambda f: rb.Windows(
         [X[0], X[1]], None, horizon=2, batch_size=1, recordings=f
     ),

@@ -142,6 +142,15 @@ def test_a_source_that_is_gone_is_remembered_while_its_array_lives(case: str) ->
         rb.predict(new_model(), x[part])
 
 
+def test_a_source_that_is_built_again_with_its_axes_turned_holds() -> None:
+    x = reals(10, 4, 2)
+    rb.Sequences(x, None, batch_size=5)
+    rb.Sequences(x, None, batch_size=4, batch_first=False)
+    rb.predict(new_model(), x)
+    with pytest.warns(UserWarning, match="takes as batch-first"):
+        rb.predict(new_model(), x.swapaxes(0, 1))
+
+
 def test_the_memory_of_an_array_that_is_gone_tells_nothing() -> None:
     for _ in range(5):
         x = np.zeros((10, 4, 2), "float32")

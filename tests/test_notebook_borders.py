@@ -73,7 +73,13 @@ def test_fit_shows_one_bar_of_all_steps(cell: Outputs, capfd: pytest.CaptureFixt
 
 
 def test_fit_can_be_silent(cell: Outputs) -> None:
-    rb.fit(rb.LSTM(3, 4), rb.Sequences(X, Y, batch_size=20), LOSS, epochs=1, progress=False)
+    rb.fit(
+        rb.LSTM(3, 4),
+        rb.Sequences(X.copy(), Y.copy(), batch_size=20),
+        LOSS,
+        epochs=1,
+        progress=False,
+    )
     assert cell.texts == []
 
 
@@ -156,7 +162,13 @@ def test_a_bar_that_an_error_ends_shows_where_it_was(cell: Outputs) -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        rb.fit(rb.LSTM(3, 4), rb.Sequences(X, Y, batch_size=20), LOSS, epochs=2, callbacks=[stop])
+        rb.fit(
+            rb.LSTM(3, 4),
+            rb.Sequences(X.copy(), Y.copy(), batch_size=20),
+            LOSS,
+            epochs=2,
+            callbacks=[stop],
+        )
     assert len(cell.texts) == 1
     assert "0/4" in cell.texts[0][-1]
 

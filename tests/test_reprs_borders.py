@@ -151,7 +151,7 @@ def test_a_batch() -> None:
 
 @pytest.mark.quick
 def test_a_trainer() -> None:
-    model, data = rb.Sequential(rb.LSTM(3, 4)), rb.Sequences(X, Y, batch_size=20)
+    model, data = rb.Sequential(rb.LSTM(3, 4)), rb.Sequences(X.copy(), Y.copy(), batch_size=20)
     trainer = rb.Trainer(model, rb.optim.SGD(model, 0.25), LOSS, validation=data)
     trainer.fit(data, epochs=1)
     assert repr(trainer) == lines(

@@ -45,7 +45,7 @@ def test_time_first_sequences_have_lengths_too() -> None:
 
 
 def sequences(**given: Any) -> rb.Sequences:
-    return rb.Sequences(**({"x": X, "target": STEPS, "batch_size": 2} | given))
+    return rb.Sequences(**({"x": X.copy(), "target": STEPS, "batch_size": 2} | given))
 
 
 BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -127,7 +127,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"for one of each sequence use Sequences\(..., last=True\)",
     ),
     "a mask of each output in bptt": (
-        lambda: rb.bptt(net(), X, STEPS, CE, mask=np.ones((N, T, K))),
+        lambda: rb.bptt(net(), X.copy(), STEPS, CE, mask=np.ones((N, T, K))),
         rb.ShapeError,
         r"must have shape \(T, B\) = \(6, 10\), found \(6, 10, 4\).*losses.Loss",
     ),

@@ -42,7 +42,9 @@ def remember(array: Array) -> None:
     if whole.ndim >= 2 and min(whole.strides) > 0 and whole.strides[0] != whole.strides[1]:
         layout, start = _Layout(whole.ndim, whole.dtype, whole.strides, whole.shape), address(whole)
         place = start, start + _extent(whole), ref(_owner(array)), layout
-        living = (known for known in _known if known[2]() is not None and known != place)
+        # of the same memory the latest word holds, as of a source built anew with batch_first=False
+        others = (known for known in _known if known[:2] != place[:2])
+        living = (known for known in others if known[2]() is not None)
         _known[:] = [*living, place][-MOST:]
 
 
