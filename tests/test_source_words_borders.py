@@ -177,7 +177,7 @@ def test_a_generator_of_batches_is_no_stream_of_steps() -> None:
 
 
 def test_batch_first_arrays_in_time_first_functions_warn_at_the_callers_line() -> None:
-    data = sequences()
+    data = sequences(x=X)
     with pytest.warns(UserWarning, match=r"give x.swapaxes\(0, 1\)") as caught:
         rb.predict(net(), X)
     assert {warning.filename for warning in caught} == {__file__}
