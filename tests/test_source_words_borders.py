@@ -129,7 +129,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a mask of each output in bptt": (
         lambda: rb.bptt(net(), X.copy(), STEPS, CE, mask=np.ones((N, T, K))),
         rb.ShapeError,
-        r"must have shape \(T, B\) = \(6, 10\), found \(6, 10, 4\).*losses.Loss",
+        r"must have shape \(T, B\) = \(6, 10\), found \(6, 10, 4\).*losses.Known",
     ),
     "x and target for fit": (
         lambda: rb.fit(net(), X, STEPS, CE, epochs=1),  # type: ignore[arg-type, misc]  # that is the mistake
