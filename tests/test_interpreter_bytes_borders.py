@@ -47,6 +47,11 @@ def late(x: Any, a: Any, b: Any) -> Any:
     return rb.Add()(x, a), (rb.Tanh()(dense(0, SIZE, SIZE)(a, b)), rb.Tanh()(dense(1)(b)))
 
 
+def clock(x: Any, a: Any, b: Any) -> Any:
+    """y depends on x at no step, so what is before it has no deltas at all."""
+    return rb.Tanh()(a), (rb.Tanh()(dense(0)(a)), rb.Tanh()(dense(1)(x)))
+
+
 def parts(x: Any, a: Any) -> Any:
     """Deltas are parts of larger arrays, and sums of those."""
     both = rb.Concat(SIZE, SIZE)(x, a)
@@ -66,6 +71,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "late": lambda: cell(late, 2),
     "parts": lambda: cell(parts, 1),
     "subtracted": lambda: cell(subtracted, 1),
+    "before a clock": lambda: rb.Sequential(
+        rb.LSTM(SIZE, SIZE, dtype="float64", rng=0), cell(clock, 2)
+    ),
     "two cells": lambda: rb.Sequential(
         rb.GRU(SIZE, SIZE, dtype="float64", rng=0), rb.LSTM(SIZE, SIZE, dtype="float64", rng=1)
     ),

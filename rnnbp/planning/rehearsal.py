@@ -103,7 +103,8 @@ class Rehearsal(Layers):
         self._tables = None if tabled else []
         dstates: dict[int, StateDeltas] = {}
         for node in self.parts.recurrent:
-            dstates[node.number] = [] if first else self.cells[node.number].deltas()
+            none = first or node.number not in self.sizes.reached
+            dstates[node.number] = [] if none else self.cells[node.number].deltas()
         waiting = 0 if first else self.sizes.deltas
         deltas, saved = self._tail(taped)
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):

@@ -59,7 +59,10 @@ class Sizes(ValueSizes):
     @once
     def deltas(self) -> int:
         """The deltas of a state."""
-        return sum(part.delta_bytes() for part in self.cells.values())
+        found = (
+            part.delta_bytes() for number, part in self.cells.items() if number in self.reached
+        )
+        return sum(found)
 
     @property
     def live_states(self) -> int:

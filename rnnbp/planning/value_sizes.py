@@ -84,6 +84,18 @@ class ValueSizes:
         }
 
     @cached_property
+    def reached(self) -> frozenset[int]:
+        """The numbers of the nodes whose outputs have deltas."""
+        values, found = {*self.model.outputs}, set[int]()
+        for node in reversed(self.model.nodes):
+            if values.isdisjoint(node.outs):
+                continue
+            found.add(node.number)
+            part = self.cells.get(node.number)
+            values.update(node.args if part is None or part.reaches_x else ())
+        return frozenset(found)
+
+    @cached_property
     def numbers(self) -> dict[int, RunnerSizes]:
         """The values that are numbers of symbols in a table, and sizes of what looks them up."""
         return {

@@ -40,6 +40,11 @@ class RunnerSizes(ABC):
         return False
 
     @property
+    def reaches_x(self) -> bool:
+        """False if x has no delta, because y depends on it at no step."""
+        return True
+
+    @property
     def stepped(self) -> int:
         """The layers that run as Python at every step, and keep Python objects of each."""
         return 0

@@ -23,6 +23,10 @@ class InterpreterSizes(RunnerSizes):
     layout: Layout
 
     @property
+    def reaches_x(self) -> bool:
+        return 0 in self.layout.reached
+
+    @property
     def array_counts(self) -> ArrayCounts:
         layout = self.layout
         extras = sum(len(keeps.extras) for keeps in layout.keeps if keeps is not None)
