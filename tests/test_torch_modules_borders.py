@@ -188,3 +188,18 @@ def test_a_long_cure_has_a_line_of_its_own_before_what_differs(tmp_path):
     assert differ.startswith("Names or shapes differ: 0.weight_ih is missing; ")
     rb.load_weights(model, path, rename=eval(names.partition("rename=")[2]))
     np.testing.assert_array_equal(model.params["1.bias_hh"], state_dict()["rnn.bias_hh_l1"])
+
+
+def test_of_many_layers_the_first_are_shown(tmp_path):
+    theirs = {}
+    for k in range(40):
+        theirs |= state_dict(layers=9, module=f"net.part{k}")
+    path = saved(tmp_path / "net.safetensors", theirs)
+    assert len(said(rb.LSTM(5, 6), path, rename="torch")) < 2000
+    apart = rb.Sequential(*(rb.LSTM(3, 3, name=f"part{k}", bias=False) for k in range(40)))
+    rb.save_weights(apart, tmp_path / "a.safetensors", rename="torch")
+    full = rb.Sequential(*(rb.LSTM(3, 3, name=f"part{k}") for k in range(40)))
+    text = said(full, tmp_path / "a.safetensors", rename="torch")
+    assert "the weights of 'part0', 'part1', 'part2', ... come without biases: build it" in text
+    grus = rb.Sequential(*(rb.GRU(3, 3, name=f"part{k}") for k in range(40)))
+    assert len(said(grus, tmp_path / "a.safetensors", rename="torch")) < 1500

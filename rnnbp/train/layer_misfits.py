@@ -25,7 +25,7 @@ def by_layer(model: Shapes, file: Shapes) -> tuple[str, str]:
         modules({names.get(name, name): shape for name, shape in shapes.items()})
         for shapes in (mapped, model)
     )
-    found = "; ".join([*_differing(theirs, own), *biases(model, mapped)])
+    found = "; ".join([*_differing(theirs, own)[:MOST], *biases(model, mapped)])
     if found and renamed:
         found = f"give rename='torch', and: {found}"
     return found, "" if found else _elsewhere(theirs, own, mapped)
@@ -45,11 +45,15 @@ def _elsewhere(
     """Layers that the model does not have under their paths, unless a dict of names suffices."""
     free = [levels for path, levels in own.items() if path not in theirs]
     found = [
-        f"{_label(path)} as {code(path, levels)}{_holding(path, file)}"
+        path
         for path, levels in theirs.items()
         if path not in own and ("." in path or len(levels) > 1 or levels not in free)
     ]
-    return f"for rename='torch' build {', '.join(found[:MOST])}" if found else ""
+    built = [
+        f"{_label(path)} as {code(path, theirs[path])}{_holding(path, file)}"
+        for path in found[:MOST]
+    ]
+    return f"for rename='torch' build {', '.join(built)}" if built else ""
 
 
 def _holding(path: str, file: Shapes) -> str:
@@ -57,7 +61,7 @@ def _holding(path: str, file: Shapes) -> str:
     around = path.rpartition(".")[0]
     more = [name for name in file if name.startswith(f"{around}.")] if around else []
     alone = all(name.startswith(f"{path}.") for name in more)
-    return "" if alone else f", where the Sequential {around!r} has its other layers too"
+    return "" if alone else f", where the Sequential {_label(around)} has its other layers too"
 
 
 def _label(path: str) -> str:
@@ -79,7 +83,8 @@ def biases(model: Shapes, file: Shapes) -> list[str]:
             if (own := _of(owner, having, BIASES)) and not _of(owner, lacking, BIASES)
             if free.isdisjoint(own)  # or they have other names
         ]
-        found += [f"the weights of {', '.join(map(_label, named))} {said}"] * bool(named)
+        labels = [*map(_label, named[:MOST]), *["..."] * (len(named) > MOST)]
+        found += [f"the weights of {', '.join(labels)} {said}"] * bool(named)
     return found
 
 
