@@ -53,14 +53,14 @@ def test_an_item_that_is_an_attribute(name: Any) -> None:
 
 
 def test_figures_of_validation_have_the_name_of_monitor_too() -> None:
-    data, seen = rb.Sequences(X, X, batch_size=2), []
-
-    def see(event: rb.train.Event) -> None:
-        if event.kind == "validation":
-            names = ("val_loss", "val_mae", "learning_rate")
-            seen.append([event.metrics[name] for name in names])
-
-    some: dict[str, Any] = {"metrics": ["mae"], "monitor": "val_mae", "callbacks": [see]}
+    data, names = rb.Sequences(X, X, batch_size=2), ("val_loss", "val_mae", "learning_rate")
+    seen: list[list[Any]] = []
+    some: dict[str, Any] = {"metrics": ["mae"], "monitor": "val_mae"}
+    some["callbacks"] = [
+        lambda event: (
+            event.kind == "validation" and seen.append([event.metrics[name] for name in names])
+        )
+    ]
     history = rb.fit(rb.Dense(1, 1), data, LOSS, "sgd", epochs=2, validation=data, **some)
     assert history.metrics["val_mae"] == history.metrics["validation_mae"]
     assert list(history.metrics) == ["mae", "validation_mae"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.test_loss_bytes_borders import BACKENDS, off
+from tests.traced_runs import BACKENDS, off
 
 QS = (0.1, 0.5, 0.9)
 LOSSES: dict[str, Any] = {

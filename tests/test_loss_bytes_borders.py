@@ -5,9 +5,6 @@ Targets of streams under a mask, which are looked at together, and rows of a cro
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.traced_runs import pieces
+from tests.traced_runs import off, pieces, pieces
 
 STEPS, CLASSES = 28, 5
 BACKENDS = ["numpy", "interpreter", *(["llvm"] if find_spec("llvmlite") else [])]
@@ -24,23 +21,6 @@ LOSSES: dict[str, Any] = {
     "smoothed": rb.losses.CrossEntropy(label_smoothing=0.1),
     "numbers": rb.losses.Huber(),
 }
-
-
-def off(run: Callable[[], Any]) -> int:
-    """How far what is told is from tracemalloc's peak, beyond 1 % or 64 KiB.
-
-    Of a run that has been made before.
-    """
-    run()
-    rb.release_memory()
-    gc.collect()
-    tracemalloc.start()
-    try:
-        stats, peak = run().stats, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    told = stats.peak_bytes + stats.object_bytes
-    return max(0, abs(peak - told) - max(told // 100, 2**16))
 
 
 def data(loss: str, batch: int, dtype: str) -> tuple[Any, Any, Any]:

@@ -90,11 +90,10 @@ def plan(
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
     flags = {"dx": flag("plan: dx", dx), "return_y": flag("plan: return_y", return_y)}
     sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
+    on_disk = 0 if disk is None else parse_budget(disk, "disk")
     with training_budget(budget, held):
         costs = costs or measured_for(sizes, steps, limit)
-        if disk is not None:
-            costs = with_disk(costs, sizes.slot, folder)
-        on_disk = 0 if disk is None else parse_budget(disk, "disk")
+        costs = costs if disk is None else with_disk(costs, sizes.slot, folder)
         found = choose(sizes, steps, limit, costs, on_disk, between=True)
     return replace(found, held=held)
 

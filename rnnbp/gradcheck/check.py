@@ -97,14 +97,12 @@ def check_grads(
         return check_loss(as_loss(function), x, target, mask, look)
     look = replace(look, method=method or "complex")
     if isinstance(x, tuple):
-        found = compare(layer_case(function, x, context, look.dtype), look)
-        check_contract(*graph_of(function, x), context)
-        return found
+        return _check_layer(function, x, context, look)
     with _of_layer(function):
         problem = posed(function, x, state, chunk, mask)
+    if loss is None and target is not None:
+        warn(NO_LOSS, UserWarning, stacklevel=outside())
     if loss is None:
-        if target is not None:
-            warn(NO_LOSS, UserWarning, stacklevel=outside())
         target, loss = random_weights(problem, seed), weighted_sum
     objective = GivenObjective(target, loss, mask, *_schedule_of(checkpoint, problem.steps, chunk))
     return _check_model(problem, objective, context, look)
@@ -139,6 +137,15 @@ def _of_layer(function: object) -> Iterator[None]:
 
 def _context(seed: int, training: bool) -> Context:
     return Context(check_seed(seed), training=training, dtype=np.dtype(np.float64))
+
+
+def _check_layer(
+    function: object, x: tuple[object, ...], context: Context, look: Look
+) -> GradientCheck:
+    """Check a layer or graph alone, and what the layers of the user's own in it declare."""
+    found = compare(layer_case(function, x, context, look.dtype), look)
+    check_contract(*graph_of(function, x), context)
+    return found
 
 
 def _check_model(

@@ -22,15 +22,9 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
     """
     named = params if isinstance(params, Mapping) else getattr(params, "params", None)
     if not isinstance(named, Mapping):
-        cure = ""
-        if isinstance(params, (list, tuple)):
-            example = '{"*bias*": {"weight_decay": 0.0}}'
-            cure = f"; groups are given by patterns of names: {place}(model, groups={example})"
-        elif isinstance(params, Iterator):
-            cure = f"; give the model, {place}(model)"
         raise TypeError(
             f"{place}: params must be a dict of arrays or a model, found "
-            f"{instead_of_torch(params) or type(params).__name__ + cure}"
+            f"{instead_of_torch(params) or type(params).__name__ + _cure(place, params)}"
         )
     seen: set[int] = set()
     found: dict[str, Array] = {}
@@ -51,6 +45,14 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
     if not found:
         raise ValueError(f"{place}: there is no parameter to update; give a model that has some")
     return found
+
+
+def _cure(place: str, params: object) -> str:
+    """What to give in place of a list or of ``model.parameters()``."""
+    if isinstance(params, list | tuple):
+        example = '{"*bias*": {"weight_decay": 0.0}}'
+        return f"; groups are given by patterns of names: {place}(model, groups={example})"
+    return f"; give the model, {place}(model)" if isinstance(params, Iterator) else ""
 
 
 def check_writable(place: str, params: Mapping[str, Array]) -> None:
