@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.traced_runs import off, pieces, pieces
+from tests.traced_runs import off, pieces
 
 STEPS, CLASSES = 28, 5
 BACKENDS = ["numpy", "interpreter", *(["llvm"] if find_spec("llvmlite") else [])]
