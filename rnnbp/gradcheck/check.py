@@ -100,9 +100,8 @@ def check_grads(
         return _check_layer(function, x, context, look)
     with _of_layer(function):
         problem = posed(function, x, state, chunk, mask)
-    if loss is None and target is not None:
-        warn(NO_LOSS, UserWarning, stacklevel=outside())
     if loss is None:
+        _note_unused(target)
         target, loss = random_weights(problem, seed), weighted_sum
     objective = GivenObjective(target, loss, mask, *_schedule_of(checkpoint, problem.steps, chunk))
     return _check_model(problem, objective, context, look)
@@ -137,6 +136,12 @@ def _of_layer(function: object) -> Iterator[None]:
 
 def _context(seed: int, training: bool) -> Context:
     return Context(check_seed(seed), training=training, dtype=np.dtype(np.float64))
+
+
+def _note_unused(target: object) -> None:
+    """Warn of a target without a loss."""
+    if target is not None:
+        warn(NO_LOSS, UserWarning, stacklevel=outside())
 
 
 def _check_layer(
