@@ -91,8 +91,7 @@ def check_grads(
     ('complex', True)
     """
     _check_order(x, target, method)
-    context = _context(seed, flag("check_grads: training", training))
-    look = Look(method, _limit(tolerance), samples, seed)
+    context, look = _context(seed, training), Look(method, _limit(tolerance), samples, seed)
     if loss is None and is_loss(function) and not isinstance(x, tuple):
         return check_loss(as_loss(function), x, target, mask, look)
     look = replace(look, method=method or "complex")
@@ -135,6 +134,7 @@ def _of_layer(function: object) -> Iterator[None]:
 
 
 def _context(seed: int, training: bool) -> Context:
+    training = flag("check_grads: training", training)
     return Context(check_seed(seed), training=training, dtype=np.dtype(np.float64))
 
 
