@@ -187,6 +187,7 @@ ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "a module of Python": (("--model", "random:build"), "has no 'build'; it has"),
     "another loss": (("--model", "mymodel:build", "--loss", "cross_entrpy"), "did you mean 'cross-entropy'?; use one of mse"),
     "no such loss": (("--model", "mymodel:build", "--loss", "mymodel:rati"), "has no 'rati', did you mean 'ratio'?"),
+    "a model as loss": (("--model", "mymodel:build", "--loss", "mymodel:build"), "--loss mymodel:build is a model, Sequential(LSTM(3, 8), Dense(8, 2)); give --model mymodel:build, and a loss: "),
     "no loss": (("--model", "mymodel:build", "--loss", "mymodel:no_model"), "--loss mymodel:no_model is [LSTM(3, 4)], no loss"),
     "options of others": (("--model", "mymodel:build", "--units", "3"), "--units is for built-in models"),
     "a loss of others": (("--loss", "mse"), "--loss goes with --model"),

@@ -146,9 +146,9 @@ def test_the_frontier_of_a_plan_has_no_hole_and_says_what_its_ends_are() -> None
         plan = planned(budget, lstm, **options)
         sizes = [with_margin(row.bytes) for row in plan.frontier]
         assert max(b / a for a, b in pairwise(sizes)) < 2.5
-        assert max(a.seconds / b.seconds for a, b in pairwise(plan.frontier)) < 60
-        slow = [row for row in plan.frontier if row.seconds > 100 * plan.seconds / plan.ratio]
-        assert len(slow) <= 3
+        assert max(a.seconds / b.seconds for a, b in pairwise(plan.frontier[1:])) < 60
+        fastest = plan.seconds / plan.ratio
+        assert all(row.seconds <= 100 * fastest for row in plan.frontier[1:])
         rows = str(plan).splitlines()[-len(sizes) :]
         assert [row for row in rows if row.endswith("; the least that works")] == rows[:1]
         assert max(map(len, str(plan).splitlines())) <= 80

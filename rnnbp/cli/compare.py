@@ -19,6 +19,7 @@ from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
 from rnnbp.compare.files import CURE, can_draw
+from rnnbp.planning.budget import parse_budget
 from rnnbp.support.nearest import hint
 from rnnbp.support.printing import filled
 
@@ -40,6 +41,12 @@ def add_options(parser: Parser) -> None:
         metavar="LIST",
         help="percent of the bytes that full caching takes for arrays, with commas between, as "
         "10,50; Python's objects come on top, for which plan leaves room in its budget",
+    )
+    group.add_argument(
+        "--no-dx",
+        dest="dx",
+        action="store_false",
+        help="leave out the gradient by x, which is as long as x, as training does",
     )
     group.add_argument(
         "--schedules",
@@ -110,6 +117,7 @@ def _compare(problem: Problem | OwnProblem, options: argparse.Namespace) -> Comp
             chunk=options.chunk,
             repeats=options.repeats,
             seed=options.seed,
+            dx=options.dx,
             progress=False if options.quiet else None,
         )
     except BudgetError as error:
@@ -143,10 +151,18 @@ def _probe(folder: Path) -> None:
 
 
 def _shares(text: str) -> list[float]:
-    return [
-        number(0, 1e6, above=True)(part.strip().removesuffix("%").strip())
-        for part in text.split(",")
-    ]
+    return [_share(part.strip()) for part in text.split(",")]
+
+
+def _share(text: str) -> float:
+    """A percentage. Raises ArgumentTypeError, which says so where it is bytes."""
+    with contextlib.suppress(BudgetError):
+        if text[-1:].isalpha() and parse_budget(text):
+            raise argparse.ArgumentTypeError(
+                f"must be in percent of the bytes of full caching, found {text!r}; give as 10,50, or "
+                "ask rnnbp plan --budget for bytes"
+            )
+    return number(0, 1e6, above=True)(text.removesuffix("%").strip())
 
 
 def _names(text: str) -> list[str]:

@@ -16,10 +16,12 @@ from rnnbp.cli.importing import built, imported, is_of_library, needed_arguments
 from rnnbp.cli.options import given
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import symbol_layers
+from rnnbp.graph.network import Network
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model, feature_shape
 from rnnbp.inputs.objective import LossLike
+from rnnbp.layers.base import Layer
 from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from rnnbp.losses.named import NAMED
 from rnnbp.numerics import Array, Shape
@@ -122,6 +124,11 @@ class OwnProblem:
             if needed_arguments(found) and not isinstance(found, type)
             else built("--loss", name, found)
         )
+        if isinstance(loss, Layer | Network):
+            raise CommandError(
+                f"--loss {name} is a model, {loss!r}; give --model {name}, and a loss: "
+                f"{', '.join(NAMED)}, or a function of (y, target)"
+            )
         if not isinstance(loss, Loss) and not callable(loss):
             raise CommandError(
                 f"--loss {name} is {loss!r}, no loss; see help(rnnbp.losses) for what a loss is"

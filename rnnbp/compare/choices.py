@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias, final
+from typing import Literal, TypeAlias, final
 
 from rnnbp.actions import Action
 from rnnbp.bptt import BudgetError, Costs, Forecast, plan
@@ -22,6 +22,8 @@ from rnnbp.planning.search import Candidate, Search
 from rnnbp.schedules.registry import KINDS
 from rnnbp.support.reprs import counted, cut, safe
 
+Why: TypeAlias = Literal["bytes", "seconds"]
+"""What a schedule that is left out takes too much of."""
 Key: TypeAlias = tuple[int, tuple[Action, ...]]
 
 TABLES = 20_000
@@ -79,19 +81,21 @@ class Chooser:
         x_shape: Shape,
         costs: Costs,
         chunk: int | None,
+        *,
+        dx: bool = True,
     ) -> None:
-        self.sizes = sizes_of(as_model(model), x_shape, batch, loss)
+        self.sizes = sizes_of(as_model(model), x_shape, batch, loss, dx=dx)
         self.steps, self.costs, self.chunk = steps, costs, chunk
         self._search = Search(self.sizes, steps, costs, arrays_only=True)
         self._known: dict[tuple[str, str, int], Choice] = {}
         self._plan = partial(
-            plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs
+            plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs, dx=dx
         )
 
-    def best(self, name: str, budget: int, slowest: float = math.inf) -> Choice | None:
+    def best(self, name: str, budget: int, slowest: float = math.inf) -> Choice | Why:
         """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes.
 
-        None without one, and where it takes more than ``slowest`` seconds by its costs.
+        "bytes" without one, "seconds" where it takes more than ``slowest`` by its costs.
         """
         if name == PLAN:
             return self._planned(budget, slowest)
@@ -102,11 +106,11 @@ class Chooser:
         ]
         for candidate in sorted(found, key=lambda candidate: (candidate.seconds, candidate.bytes)):
             if candidate.seconds > slowest:
-                break
+                return "seconds"
             choice = self._choice_of(name, candidate)
             if choice.forecast.peak_bytes <= budget:
                 return choice
-        return None
+        return "bytes"
 
     def choice(self, name: str, parameters: str, schedule: Iterable[Action], chunk: int) -> Choice:
         """A schedule with its forecast."""
@@ -122,24 +126,26 @@ class Chooser:
             self._known[key] = self.choice(name, schedule.parameters, schedule, length)
         return self._known[key]
 
-    def _planned(self, budget: int, slowest: float) -> Choice | None:
+    def _planned(self, budget: int, slowest: float) -> Choice | Why:
         """What ``plan`` chooses where its arrays have it all, as those of the others do."""
         objects = {always(self.sizes.objects, self.steps, length) for length in self._lengths()}
         plans = [self._within_arrays(budget, nbytes, slowest) for nbytes in sorted(objects)]
         found = [
             choice
             for choice in plans
-            if choice is not None and choice.forecast.peak_bytes <= budget
+            if isinstance(choice, Choice) and choice.forecast.peak_bytes <= budget
         ]
-        return min(found, key=lambda choice: choice.forecast.seconds or 0.0, default=None)
+        if not found:
+            return "seconds" if "seconds" in plans else "bytes"
+        return min(found, key=lambda choice: choice.forecast.seconds or 0.0)
 
-    def _within_arrays(self, budget: int, objects: int, slowest: float) -> Choice | None:
+    def _within_arrays(self, budget: int, objects: int, slowest: float) -> Choice | Why:
         try:
             found = self._plan(budget=with_margin(budget + objects))
         except BudgetError:
-            return None
+            return "bytes"
         if found.chosen.seconds > slowest:
-            return None
+            return "seconds"
         return self.choice(PLAN, found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:

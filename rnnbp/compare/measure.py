@@ -46,8 +46,10 @@ Arguments: TypeAlias = tuple[ModelLike, SeriesLike, SeriesLike, LossLike]
 class Bench:
     """Runs schedules on one model, input and loss. ``reference`` is full caching."""
 
-    def __init__(self, problem: Arguments, seed: int, reference: Choice) -> None:
-        self.problem, self.seed, self.reference = problem, seed, reference
+    def __init__(
+        self, problem: Arguments, seed: int, reference: Choice, *, dx: bool = True
+    ) -> None:
+        self.problem, self.seed, self.reference, self.dx = problem, seed, reference, dx
         self._cached: dict[int, dict[str, Array]] = {}
 
     def run(self, choice: Choice) -> Gradients:
@@ -57,6 +59,7 @@ class Bench:
             checkpoint=choice.actions,
             chunk=choice.chunk,
             seed=self.seed,
+            dx=self.dx,
             progress=False,
         )
 
@@ -89,7 +92,12 @@ class Bench:
         """Gradients of full caching in chunks of this length."""
         if chunk not in self._cached:
             result = bptt(
-                *self.problem, checkpoint=All, chunk=chunk, seed=self.seed, progress=False
+                *self.problem,
+                checkpoint=All,
+                chunk=chunk,
+                seed=self.seed,
+                dx=self.dx,
+                progress=False,
             )
             self._cached[chunk] = _arrays(result)
         return self._cached[chunk]

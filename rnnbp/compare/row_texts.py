@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnnbp.compare.choices import Key
+from rnnbp.compare.choices import Key, Why
 from rnnbp.compare.rows import SLOWEST, LeftOut, Row
 
 UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
@@ -49,15 +49,22 @@ def same_runs(rows: Sequence[Row]) -> list[str]:
 
 
 def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:
-    """What does not fit or is too slow, a line for each budget."""
-    names: dict[tuple[float, int], list[str]] = {}
+    """What does not fit, and what is too slow, a line of each for each budget."""
+    names: dict[tuple[float, int, Why], list[str]] = {}
     for out in left_out:
-        names.setdefault((out.share, out.budget), []).append(out.schedule)
-    why = f"they need more, or over {SLOWEST} times as long as full caching"
+        names.setdefault((out.share, out.budget, out.why), []).append(out.schedule)
     return [
-        f"left out of {share:g} % ({shown(n)} of arrays): {', '.join(names[share, n])}; {why}"
-        for share, n in names
+        f"left out of {share:g} % ({shown(n)} of arrays): {', '.join(them)}; {_reason(why, them)}"
+        for (share, n, why), them in names.items()
     ]
+
+
+def _reason(why: Why, names: Sequence[str]) -> str:
+    """Why schedules are left out."""
+    if why == "bytes":
+        return "it needs more" if len(names) == 1 else "they need more"
+    one = "it takes" if len(names) == 1 else "they take"
+    return f"{one} over {SLOWEST} times as long as full caching"
 
 
 def shown(n: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnnbp.compare.choices import Choice
+from rnnbp.compare.choices import Choice, Why
 from rnnbp.compare.measure import Measured
 from rnnbp.support.reprs import bytes_text, cut, safe
 
@@ -73,8 +73,10 @@ class LeftOut:
         schedule: its name.
         share: the budget in percent of the bytes of full caching.
         budget: bytes.
+        why: what it takes too much of, "bytes" or "seconds".
     """
 
     schedule: str
     share: float
     budget: int
+    why: Why = "bytes"

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.bptt import BudgetError, calibrate
-from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
+from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key, Why
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.row_texts import shown
 from rnnbp.compare.rows import SLOWEST, LeftOut, Row
@@ -19,7 +19,7 @@ from rnnbp.compare.table import Comparison
 from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.numerics import Array, optional_flag, positive_int
+from rnnbp.numerics import Array, flag, optional_flag, positive_int
 from rnnbp.schedules import All
 from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
@@ -41,6 +41,7 @@ def sweep(
     chunk: int | None = None,
     repeats: int = 3,
     seed: int = 0,
+    dx: bool = True,
     progress: bool | None = False,
 ) -> Comparison:
     """Run every schedule under every budget, with the parameters predicted to be fastest.
@@ -53,6 +54,7 @@ def sweep(
         schedules: names out of ``SCHEDULES``.
         chunk: steps in a chunk, for all schedules but the planner's; None lets each choose.
         repeats: timed runs of each schedule, alternated with full caching.
+        dx: False leaves the gradient by x out of every run, as training does.
         progress: True for a progress bar on stderr; None shows it on a terminal and in a notebook
             only.
 
@@ -76,24 +78,34 @@ def sweep(
     optional_flag("sweep: progress", progress)
     x = plain_x(x, as_model(model).dtype)
     length = chunk_length(chunk, x.shape[0])
-    chooser = _chooser(model, loss, x, None if chunk is None else length)
+    dx = flag("sweep: dx", dx)
+    chooser = _chooser(model, loss, x, None if chunk is None else length, dx=dx)
     cached = chooser.choice("all", "", All(math.ceil(x.shape[0] / length)), length)
     found = _within(chooser, cached, shares, schedules)
-    bench = Bench((model, x, target, loss), seed, cached)
-    measured = _measured(bench, [cached, *(c for *_, c in found if c)], repeats, progress)
+    bench = Bench((model, x, target, loss), seed, cached, dx=dx)
+    chosen = [choice for *_, choice in found if isinstance(choice, Choice)]
+    measured = _measured(bench, [cached, *chosen], repeats, progress)
     return Comparison(
         _about(model, x, loss, length, repeats),
         x.shape[0],
         _row(cached, 100, cached.forecast.peak_bytes, cached, measured),
-        tuple(_row(choice, share, n, cached, measured) for share, _, n, choice in found if choice),
-        tuple(LeftOut(name, share, n) for share, name, n, choice in found if not choice),
+        tuple(
+            _row(choice, share, n, cached, measured)
+            for share, _, n, choice in found
+            if isinstance(choice, Choice)
+        ),
+        tuple(
+            LeftOut(name, share, n, why)
+            for share, name, n, why in found
+            if not isinstance(why, Choice)
+        ),
     )
 
 
 def _within(
     chooser: Chooser, cached: Choice, shares: Sequence[float], schedules: Sequence[str]
-) -> list[tuple[float, str, int, Choice | None]]:
-    """(share, name, bytes, choice) of each; None for a schedule that does not fit.
+) -> list[tuple[float, str, int, Choice | Why]]:
+    """(share, name, bytes, choice) of each; of a schedule that is left out, why.
 
     Raises BudgetError if none does.
     """
@@ -104,7 +116,7 @@ def _within(
         for share, n in budgets.items()
         for name in schedules
     ]
-    if not any(choice for *_, choice in found):
+    if not any(isinstance(choice, Choice) for *_, choice in found):
         most = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
         raise BudgetError(
             f"sweep: no schedule fits in {most}; give a larger share or a longer sequence"
@@ -112,11 +124,11 @@ def _within(
     return found
 
 
-def _chooser(model: ModelLike, loss: LossLike, x: Array, chunk: int | None) -> Chooser:
+def _chooser(model: ModelLike, loss: LossLike, x: Array, chunk: int | None, *, dx: bool) -> Chooser:
     """What chooses by costs that are measured here."""
     steps, batch = x.shape[:2]
     costs = calibrate(model, batch=batch, x_shape=x.shape[2:])
-    return Chooser(model, loss, steps, batch, x.shape[2:], costs, chunk)
+    return Chooser(model, loss, steps, batch, x.shape[2:], costs, chunk, dx=dx)
 
 
 def _row(

@@ -44,7 +44,12 @@ class Comparison:
     def to_json(self) -> str:
         """All of it, as JSON."""
         left_out = [
-            {"schedule": out.schedule, "budget_percent": out.share, "budget_bytes": out.budget}
+            {
+                "schedule": out.schedule,
+                "budget_percent": out.share,
+                "budget_bytes": out.budget,
+                "too_much": out.why,
+            }
             for out in self.left_out
         ]
         whole = {

@@ -20,6 +20,9 @@ UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
 SPARE = 64 * 1024
 """Bytes by which arrays and Python's objects may be more than their estimates."""
 
+TINY = 1000
+"""Bytes below which a budget was hardly meant as bytes."""
+
 
 class BudgetError(ValueError):
     """A budget that is no number of bytes, or in which no schedule fits; names one that does."""
@@ -42,8 +45,9 @@ def too_small(budget: int, least: int, most: Sequence[str] = (), outputs: int = 
 
 
 def _none_fits(budget: int, least: int, parts: Sequence[str]) -> BudgetError:
+    meant = f"; for megabytes write '{budget} MB'" if budget < TINY else ""
     error = BudgetError(
-        f"a budget of {exactly(budget)} is too small for any schedule; {least:,} bytes are enough, "
+        f"a budget of {exactly(budget)} is too small for any schedule{meant}; {least:,} bytes are enough, "
         f"as '{shown(least, up=True)}'. Of these, {'; '.join(parts)}"
     )
     error.least, error.parts = least, tuple(parts)

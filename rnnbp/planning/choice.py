@@ -17,6 +17,10 @@ from rnnbp.planning.sizes import Sizes
 BETWEEN = 6
 """Budgets between the least and full caching that a frontier is made for: some ms each."""
 
+SLOWEST = 100
+"""Times as long as full caching that a row of the frontier may take: nobody waits for more. The
+least that works stays whatever it takes."""
+
 
 def check(sizes: Sizes, steps: int, budget: int) -> None:
     """Raise BudgetError where no schedule fits in a budget."""
@@ -45,7 +49,9 @@ def choose(
         others += (
             c for c in _between(search, cached) if c.bytes > room or c.seconds > best.seconds
         )
-    frontier, fastest = _frontier([best, *cached, *others]), min(c.seconds for c in cached)
+    fastest = min(c.seconds for c in cached)
+    least, *more = _frontier([best, *cached, *others])
+    frontier = [least, *(c for c in more if c == best or c.seconds <= SLOWEST * fastest)]
     thinned, ratio = tuple(_thinned(frontier, best)), best.seconds / fastest
     return Plan(budget, steps, best, ratio, thinned, costs, sizes, disk=disk)
 

@@ -98,7 +98,11 @@ class Plan:
 
     @reprs.safe
     def __repr__(self) -> str:
-        """In a few lines, without a forecast, which takes a while for many chunks."""
+        """In a few lines; no forecast is worked out for it, which takes a while for many chunks."""
+        known = vars(self).get("forecast")
+        held = f"about {shown(self.chosen.bytes)}"
+        if isinstance(known, Forecast):  # as print shows it
+            held = shown(known.peak_bytes + known.object_bytes)
         more, whole = self.held.total, ""
         least, most = (with_margin(c.bytes) + more for c in (self.frontier[0], self.frontier[-1]))
         if more:
@@ -107,7 +111,7 @@ class Plan:
         return reprs.titled(
             self,
             f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
-            bytes=f"about {shown(self.chosen.bytes)} of {shown(self.budget)}{whole}",
+            bytes=f"{held} of {shown(self.budget)}{whole}",
             seconds=seconds_text(self.seconds, self.ratio),
             frontier=f"{others}; print(plan) shows them",
         )
@@ -134,9 +138,10 @@ def check_length(plan: Plan, steps: int | None, chunk: int | None) -> None:
         )
     chunks = math.ceil(plan.steps / plan.chunk)
     if steps is None or chunks != math.ceil(steps / plan.chunk):
-        found = "a stream; give steps= with it" if steps is None else f"{steps} steps"
+        found = "a stream; give steps= with it" if steps is None else counted(steps, "step")
         raise BudgetError(
-            f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
+            f"the plan is for {counted(plan.steps, 'step')}, {counted(chunks, 'chunk')} of "
+            f"{plan.chunk:,}, found {found}; plan anew"
         )
 
 
