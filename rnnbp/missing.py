@@ -40,6 +40,18 @@ Sequences of several lengths, as one array with 0 after the end of each::
 >>> rb.predict(forth, padded.swapaxes(0, 1), mask=mask, last=True)[0].shape
 (3, 4)
 
+Gaps in x: 0 in their place, and a column for each feature that says whether it is known. Gaps in
+the target are NaN, which ``Known`` leaves out of the loss::
+
+>>> holed, numbers = x.copy(), rng.normal(size=(9, 2, 3)).astype("float32")
+>>> holed[2:4, 0, 1] = numbers[5, 1, 2] = np.nan
+>>> known = np.isfinite(holed)
+>>> filled = np.concatenate([np.where(known, holed, 0), ~known], axis=-1)
+>>> model = rb.Sequential(rb.LSTM(3 + 3, 4), rb.Dense(4, 3))
+>>> loss = rb.losses.Known(rb.losses.MeanSquaredError())
+>>> bool(np.isfinite(rb.bptt(model, filled, numbers, loss).loss))
+True
+
 The final state of sequences of several lengths: a state that is held from the end of its sequence
 on. The last columns of x say whether a step counts, once for each unit::
 

@@ -95,3 +95,62 @@ def test_features_that_are_missing_are_told_in_a_sentence() -> None:
         rb.bptt(model(), x[..., 0], target, MSE)
     with pytest.raises(rb.ShapeError, match=r"give x\[..., None\], and likewise for the target$"):
         rb.bptt(rb.LSTM(1, 1), x[..., 0], target, MSE)
+
+
+def test_two_rates_that_were_both_given_are_warned_of() -> None:
+    net = model()
+    adam = rb.optim.Adam(net, 1e-2)
+    told = r"learning_rate=0\.0001 is used in the place of the optimizer's own, 0\.01; give one"
+    with pytest.warns(UserWarning, match=told):
+        rb.fit(net, data, MSE, adam, learning_rate=1e-4, epochs=1)
+    assert adam.learning_rate == 1e-4
+    rb.fit(net, data, MSE, adam, learning_rate=1e-3, epochs=1)  # goes on, with a rate of its own
+    rb.fit(net, data, MSE, rb.optim.Adam(net), learning_rate=1e-4, epochs=1)
+    rb.fit(net, data, MSE, rb.optim.Adam(net, 1e-4), learning_rate=1e-4, epochs=1)
+    adam = rb.optim.Adam(net, rb.optim.Cosine(0.1, 9))
+    with pytest.warns(UserWarning, match="in the place of the optimizer's own, Cosine"):
+        rb.fit(net, data, MSE, adam, learning_rate=rb.optim.Constant(0.1), epochs=1)
+    groups = {"1.*": {"learning_rate": 0.05}}  # half of the optimiser's
+    sgd = rb.optim.SGD(net, 0.1, groups=groups)
+    rb.fit(net, data, MSE, sgd, learning_rate=rb.optim.Constant(0.2), epochs=1)
+
+
+@pytest.mark.parametrize("place", ["fit", "the optimizer"])
+def test_a_run_that_never_left_its_warm_up_is_warned_of(place: str) -> None:
+    net, rate = model(), rb.optim.WarmUp(rb.optim.Constant(1e-2), 1000)
+    given = {
+        "fit": {"learning_rate": rate},
+        "the optimizer": {"optimizer": rb.optim.Adam(net, rate)},
+    }
+    told = "fit: the run ended after 4 steps, within the 1,000 of its warm-up, so that the rate was"
+    with pytest.warns(UserWarning, match=told):
+        rb.fit(net, data, MSE, **given[place], epochs=2)
+
+
+def test_a_warm_up_that_ends_is_no_matter() -> None:
+    fit(learning_rate=rb.optim.WarmUp(rb.optim.Constant(1e-2), 2))
+
+
+HOLED = np.zeros((8, 6, 3), "float32")
+HOLED[5, 2, 1] = np.nan
+RECIPE = (
+    "inputs must be finite. For gaps write known = np.isfinite(x); x = np.concatenate([np.where("
+    "known, x, 0), ~known], axis=-1), as in help('rnnbp.missing'); "
+)
+ENDS = {
+    "without a mask": ({}, "padding is left out by a mask or lengths"),
+    "with one": (
+        {"mask": np.ones((8, 6))},
+        "a mask leaves out what comes after the last step of a sequence that has weight: move "
+        "padding there",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_gaps_are_told_the_recipe_and_one_clause_of_padding(how: str) -> None:
+    options, end = ENDS[how]
+    source = rb.Sequences(HOLED, target, batch_size=4, **options)
+    with pytest.raises(ValueError, match=re.escape(RECIPE)) as caught:
+        rb.fit(model(), source, MSE, epochs=1)
+    assert str(caught.value).endswith(RECIPE + end)

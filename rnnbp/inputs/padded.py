@@ -13,6 +13,8 @@ from rnnbp.numerics import Array
 Unusable: TypeAlias = Callable[[Array], Array]
 """Steps of x, (L, B, ...) -> (L, B), True where there is what cannot be used."""
 NEVER = np.iinfo(np.int64).max
+OF_PADDING = "; padding is left out by a mask or lengths"
+"""How the error of a value of x ends where there may be no mask."""
 
 
 @final
@@ -91,6 +93,6 @@ class Cleaned:
 
 def refuse(error: Exception) -> NoReturn:
     raise type(error)(
-        f"{error}; the mask has weight there or at a later step of that sequence, which the state "
-        f"would carry it to: put 0 in the place of padding at the beginning, or move it to the end"
+        f"{str(error).removesuffix(OF_PADDING)}; a mask leaves out what comes after the last step "
+        "of a sequence that has weight: move padding there"
     ) from None

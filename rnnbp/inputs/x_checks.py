@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from rnnbp.inputs.held import Held
+from rnnbp.inputs.padded import OF_PADDING
 from rnnbp.inputs.series import Series, counted_from
 from rnnbp.inputs.states import check_range
 from rnnbp.layers.symbols import Symbols
@@ -65,10 +66,9 @@ def check_values(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array, start: in
     if (at := first_bad(x)) is not None:
         where = [start + at[0], *at[1:]]
         raise NonFiniteError(
-            f"x is {x[at]} at {where}; inputs must be finite. For gaps, known = np.isfinite(x); x = "
-            "np.concatenate([np.where(known, x, 0), ~known], axis=-1) puts 0 there, and in twice "
-            "as many features says where; mask= leaves steps out of the loss. Padding may "
-            "have any value after the last step of its sequence that has weight"
+            f"x is {x[at]} at {where}; inputs must be finite. For gaps write known = "
+            "np.isfinite(x); x = np.concatenate([np.where(known, x, 0), ~known], axis=-1), as in "
+            f"help('rnnbp.missing'){OF_PADDING}"
         )
     check_range("x", x, dtype, start)
 

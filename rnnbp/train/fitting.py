@@ -18,6 +18,7 @@ from rnnbp.train.loop import Trainer
 from rnnbp.train.named_optimizers import built_for_fit
 from rnnbp.train.options import Rate
 from rnnbp.train.sources import SourceLike, as_source
+from rnnbp.train.watched_rate import warn_of_two, warn_of_warm_up
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.signatures import parameters_of
 
@@ -78,16 +79,19 @@ def fit(
             f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one "
             f"source: fit(model, Sequences(x, target, batch_size=32), loss)"
         )
-    rule = built_for_fit(model, optimizer, lr, options)
+    optimizer = built_for_fit(model, optimizer, lr, options)
     if lr is not None:
         value = lr if isinstance(lr, int | float) else "..."
         text = f"fit: lr is called learning_rate now; write learning_rate={value}"
         warnings.warn(text, DeprecationWarning, outside())
-    trainer = Trainer(model, rule, loss, learning_rate=learning_rate, **options)
+    warn_of_two(optimizer, learning_rate)
+    trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
     # so that errors do not advise to use a Trainer that the user does not have
     trainer._training.caller = FIT
     _resume(trainer, override, data, wanted=flag("fit: resume", resume))
-    return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
+    history = trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
+    warn_of_warm_up(trainer.optimizer, trainer._training.options, history)
+    return history
 
 
 def _resume(trainer: Trainer, override: Sequence[str], data: SourceLike, *, wanted: bool) -> None:
