@@ -132,11 +132,18 @@ def seeded(_: Path) -> None:
 
 
 def shuffled(_: Path) -> None:
-    rb.Sequences(X, X, batch_size=4, seed=1).batch(next(numbers), 0)
+    rb.Sequences(X.copy(), X.copy(), batch_size=4, seed=1).batch(next(numbers), 0)
 
 
 def fitted(_: Path) -> None:
-    rb.fit(FITTED, rb.Sequences(X, X, batch_size=4), MSE, "adam", learning_rate=1e-6, steps=2)
+    rb.fit(
+        FITTED,
+        rb.Sequences(X.copy(), X.copy(), batch_size=4),
+        MSE,
+        "adam",
+        learning_rate=1e-6,
+        steps=2,
+    )
 
 
 def trained(place: Path) -> None:

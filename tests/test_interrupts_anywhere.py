@@ -37,7 +37,7 @@ def compile():
 
 def fit():
     model = rb.Sequential(rb.RNN(3, 4, rng=0), rb.Dense(4, 3, rng=1))
-    rb.fit(model, rb.Sequences(x, x, batch_size=4), loss, "adam", steps=2)
+    rb.fit(model, rb.Sequences(x.copy(), x.copy(), batch_size=4), loss, "adam", steps=2)
 
 def measure():
     with rb.memory.measure():

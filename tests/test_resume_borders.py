@@ -31,7 +31,7 @@ def test_a_longer_cosine_on_purpose(tmp_path):
     longer = rb.optim.Cosine(1e-2, 9)
     with pytest.raises(
         ValueError,
-        match=r"learning_rate steps was '4', is '9'.*with resume\(override=\('learning_rate',\)\)",
+        match=r"steps=4, floor=0.0\)', is .*steps=9.*with resume\(override=\('learning_rate',\)\)",
     ):
         run(tmp_path, learning_rate=longer).resume()
     resumed = run(tmp_path, learning_rate=longer).resume(override=("learning_rate",))

@@ -20,7 +20,7 @@ from rnnbp.train.training import Tell, Training
 said: list[str] = []
 """The warning that a count means more than it did: once in a process, as it is large in notebooks.
 """
-RETURN = "with on_interrupt='return' fit\nreturns, and the model has the best"
+RETURN = "fit leaves the best with on_interrupt='return'"
 
 
 @dataclass
@@ -109,7 +109,5 @@ class FitCall:
         if self.training.caller is not FIT:
             return "the losses so far are in Trainer.history"
         kind = "KeyboardInterrupt" if self.interrupts.signal == SIGINT else "SystemExit"
-        return (
-            f"the History is error.history in 'except {kind} as error', and at a prompt\n"
-            "sys.last_value.history"
-        )
+        caught = f"error.history in 'except {kind} as error'"
+        return f"the History is {caught}, or sys.last_value.history at a prompt"
