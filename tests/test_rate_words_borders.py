@@ -97,6 +97,20 @@ def test_features_that_are_missing_are_told_in_a_sentence() -> None:
         rb.bptt(rb.LSTM(1, 1), x[..., 0], target, MSE)
 
 
+@pytest.mark.parametrize(
+    ("n", "cause"),
+    [
+        (1, "; give x[..., None], and likewise for the target"),
+        (3, ": 3 numbers for each step of each sequence"),
+    ],
+)
+def test_fit_names_the_users_own_shape_of_them(n: int, cause: str) -> None:
+    source = rb.Sequences(x[..., 0], target, batch_size=4)
+    told = f"Sequences: x has shape (8, 6), and the model takes (N, T, {n}): an axis is missing, "
+    with pytest.raises(rb.ShapeError, match=re.escape(f"{told}the features come last{cause}")):
+        rb.fit(rb.LSTM(n, 1), source, MSE, epochs=1)
+
+
 def test_two_rates_that_were_both_given_are_warned_of() -> None:
     net = model()
     adam = rb.optim.Adam(net, 1e-2)

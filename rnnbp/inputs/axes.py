@@ -12,7 +12,15 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Shape, ShapeError
 
+LIKEWISE = ", and likewise for the target"
 WITHOUT_BATCH = "axis 1, the batch, is missing; give x[:, None] if it is one sequence"
+
+
+def missing_features(n: int) -> str:
+    """The likely cause of an x (T, B) for a model that takes n features, and the cure."""
+    if n == 1:
+        return f"an axis is missing, the features come last; give x[..., None]{LIKEWISE}"
+    return f"an axis is missing, the features come last: {n} numbers for each step of each sequence"
 
 
 def stated_shape(graph: Graph) -> Shape | None:
@@ -48,7 +56,7 @@ def likely_error(x: Series, graph: Graph) -> ShapeError | None:
     takes = f"{taker} takes {_listed('T', 'B', *stated)}"
     return ShapeError(
         f"x has shape {_listed(*shape)}, and {takes}: {cause}"
-        + ", and likewise for the target" * ("give" in cause)
+        + LIKEWISE * ("give" in cause and LIKEWISE not in cause)
     )
 
 
@@ -82,9 +90,7 @@ def _cause(each: Shape, shape: tuple[int | str, ...], stated: Shape) -> str | No
         return None
     n = stated[0]
     if len(each) == 1:
-        if n == 1:
-            return "an axis is missing, the features come last; give x[..., None]"
-        return f"an axis is missing, the features come last: {n} numbers for each step of each sequence"
+        return missing_features(n)
     if len(each) == 2 and each[-1] != n and n in (shape[0], shape[1]):
         axis = shape.index(n)
         return f"axis {axis} has size {n}, and features come last; give np.moveaxis(x, {axis}, -1)"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from rnnbp.bptt.shape_warnings import note_sequences
 from rnnbp.graph.model_split import recurrents
+from rnnbp.inputs.axes import missing_features, stated_shape
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model
 from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
-from rnnbp.losses.outputs import added_axis
+from rnnbp.losses.outputs import LEAD, added_axis
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.source import Source
@@ -44,6 +45,7 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
         return
     features = _features(model, source.x.shape[1 if isinstance(source, Examples) else 2 :])
     if features is None:
+        _check_features(model, source)
         return
     name, shape = f"{type(source).__name__}: target", source.target.shape
     if isinstance(source, Examples) or source.last:
@@ -52,6 +54,18 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
         _check(name, shape, shape[2:], features, loss, "(N, T)")
     else:
         _check(name, (shape[1], shape[0], *shape[2:]), shape[2:], features, loss, "(T, N)")
+
+
+def _check_features(model: ModelLike, source: Sequences | Examples) -> None:
+    """Raise ShapeError for sequences without an axis of features, in the user's shape."""
+    stated = stated_shape(as_model(model))
+    if not isinstance(source, Sequences) or not source.batch_first or stated is None:
+        return
+    if len(stated) == 1 and len(source.x.shape) == LEAD:
+        raise ShapeError(
+            f"Sequences: x has shape {source.x.shape}, and the model takes (N, T, {stated[0]}): "
+            f"{missing_features(stated[0])}"
+        )
 
 
 def _features(model: ModelLike, shape: Shape) -> Shape | None:
