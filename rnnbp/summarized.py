@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from typing import ClassVar
 
 from rnnbp.numerics import Shape
 from rnnbp.summaries import Summary
+from rnnbp.support.callers import outside
 from rnnbp.wording.arguments import takes
-from rnnbp.wording.instead import MODEL, SET, Instead, with_example
+from rnnbp.wording.instead import MODEL, SET, WEIGHTS, Instead, with_example
 
 Summarize = Callable[..., Summary]
 
@@ -24,14 +27,22 @@ class Summarized(Instead):
     """What layers and networks have in common."""
 
     _instead = MODEL
+    _has_paths: ClassVar[bool] = False
+    """True for networks, whose parameters are those of their layers."""
 
     def __setattr__(self, name: str, value: object) -> None:
         """Raise AttributeError for what other libraries set, and would change nothing here."""
-        if name in SET and type(self).__module__.startswith("rnnbp."):
+        if name in SET and _is_ours(self):
             way = with_example(SET[name], self)
             raise AttributeError(
                 f"{type(self).__name__}.{name} cannot be set; {way}", name=name, obj=self
             )
+        if self._has_paths and name.startswith(WEIGHTS) and _is_ours(self):
+            text = (
+                f"{type(self).__name__}.{name} = ... changes no parameter; write into the live "
+                "array, as model.params[path][...] = array; list(model.params) has the paths"
+            )
+            warnings.warn(text, UserWarning, stacklevel=outside())
         super().__setattr__(name, value)
 
     @takes()
@@ -65,3 +76,8 @@ class Summarized(Instead):
         (425, 3400)
         """
         return _makers[-1](self, steps, batch, chunk=chunk, x_shape=x_shape)
+
+
+def _is_ours(owner: object) -> bool:
+    """True unless a subclass of the user's own defines attributes."""
+    return type(owner).__module__.startswith("rnnbp.")

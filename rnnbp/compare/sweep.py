@@ -78,28 +78,32 @@ def sweep(
     optional_flag("sweep: progress", progress)
     x = plain_x(x, as_model(model).dtype)
     length = chunk_length(chunk, x.shape[0])
-    dx = flag("sweep: dx", dx)
-    chooser = _chooser(model, loss, x, None if chunk is None else length, dx=dx)
+    chooser = _chooser(model, loss, x, None if chunk is None else length, dx=flag("sweep: dx", dx))
     cached = chooser.choice("all", "", All(math.ceil(x.shape[0] / length)), length)
     found = _within(chooser, cached, shares, schedules)
     bench = Bench((model, x, target, loss), seed, cached, dx=dx)
-    chosen = [choice for *_, choice in found if isinstance(choice, Choice)]
-    measured = _measured(bench, [cached, *chosen], repeats, progress)
+    measured = _measured(bench, [cached, *(choice for *_, choice in found)], repeats, progress)
     return Comparison(
         _about(model, x, loss, length, repeats),
         x.shape[0],
         _row(cached, 100, cached.forecast.peak_bytes, cached, measured),
-        tuple(
-            _row(choice, share, n, cached, measured)
-            for share, _, n, choice in found
-            if isinstance(choice, Choice)
-        ),
-        tuple(
-            LeftOut(name, share, n, why)
-            for share, name, n, why in found
-            if not isinstance(why, Choice)
-        ),
+        *_rows(found, cached, measured),
     )
+
+
+def _rows(
+    found: Iterable[tuple[float, str, int, Choice | Why]],
+    cached: Choice,
+    measured: Mapping[Key, Measured],
+) -> tuple[tuple[Row, ...], tuple[LeftOut, ...]]:
+    """The rows of what is measured, and what is left out."""
+    rows, left_out = [], []
+    for share, name, n, choice in found:
+        if isinstance(choice, Choice):
+            rows.append(_row(choice, share, n, cached, measured))
+        else:
+            left_out.append(LeftOut(name, share, n, choice))
+    return tuple(rows), tuple(left_out)
 
 
 def _within(
@@ -139,10 +143,10 @@ def _row(
 
 
 def _measured(
-    bench: Bench, choices: Iterable[Choice], repeats: int, progress: bool | None
+    bench: Bench, choices: Iterable[Choice | Why], repeats: int, progress: bool | None
 ) -> dict[Key, Measured]:
     """Each choice by its key; the same actions, by whatever name or budget, are measured once."""
-    distinct = {choice.key: choice for choice in choices}
+    distinct = {choice.key: choice for choice in choices if isinstance(choice, Choice)}
     found: dict[Key, Measured] = {}
     bench.run(bench.reference)  # The first run of all pays for pages and threads.
     with progress_bar(progress, 0, len(distinct) * (1 + repeats), "run") as bar:

@@ -19,6 +19,10 @@ from rnnbp.numerics import Array, Shape, ShapeError, shown
 from rnnbp.support.nearest import hint
 
 
+class MisfitError(ShapeError):
+    """A parameter that is not for as many features as a layer's ``lower`` gives it."""
+
+
 @final
 class Lowering(Primitives):
     """The primitives, appended to code."""
@@ -106,8 +110,9 @@ class Lowering(Primitives):
     def _check(self, x: int, owner: dict[str, Array], key: str, expected: int) -> None:
         """Raise ShapeError where a parameter is not for as many features."""
         if (found := self.values.rows(x)) != expected:
-            raise ShapeError(
-                f"{key} has shape {owner[key].shape}, for {expected} features, found {found}"
+            raise MisfitError(
+                f"{key} has shape {owner[key].shape}, for {expected} features, found {found}; build "
+                f"the layer for {found} features"
             )
 
 
@@ -146,6 +151,8 @@ def _lowered(
                 f"returned {[ops.shape(value) for value in found]}, output_shapes returned "
                 f"{list(shapes)}"
             )
+    except MisfitError as error:
+        raise ShapeError(f"{layer}: lower: {error}, or let lower do what forward does") from None
     except ShapeError as error:
         raise ShapeError(f"{layer}: lower: {error}; let lower do what forward does") from None
     if found is not None:

@@ -84,6 +84,12 @@ def _check_next_state(next_state: object) -> None:
         if not isinstance(state, Value) or not isinstance(new, Value):
             found = f"{shown(state)}: {shown(new)}"
             raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {found}")
+        if state.source is not None:
+            swapped = "" if new.source is not None else "; swap the two"
+            raise ValueError(
+                "Cell: the keys of next_state are States, and each value is what follows, as "
+                f"{{h: h_new}}; found a computed value as key {k}{swapped}"
+            )
         if new.shape is not None and new.shape != state.shape:
             raise ShapeError(
                 f"Cell: state {state.name or k} is {state.shape}, its next value {new.shape}; "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from rnnbp.graph.network import Network, name_params, slots_of
 from rnnbp.graph.values import Application, Block, Outputs, Value
 from rnnbp.layers.base import Layer
+from rnnbp.layers.symbolic import refuse_list
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Shape, ShapeError, mismatch
 from rnnbp.support.memo import Recent
@@ -132,6 +133,7 @@ class Graph(Network):
     def __call__(self, *values: Value) -> Outputs:
         """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
         if any(not isinstance(v, Value) for v in values):
+            refuse_list(self, values)
             raise TypeError(
                 f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)"
             )

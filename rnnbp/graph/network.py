@@ -28,6 +28,7 @@ Slot: TypeAlias = tuple[dict[str, Array], str]
 class Network(Named, Summarized, Holder, ABC):
     """A container of layers, with their parameters under paths as ``0.weight_ih``."""
 
+    _has_paths = True
     slots: dict[str, Slot]
     name: str | None = None
     """The first part of the paths of its parameters in a network, instead of its position."""

@@ -13,6 +13,7 @@ from rnnbp.graph.network import Network
 from rnnbp.graph.values import Outputs, Value
 from rnnbp.layers.params import LayerParams
 from rnnbp.layers.rectifiers import ReLU
+from rnnbp.layers.symbolic import refuse_list
 from rnnbp.naming import checked_name, in_full, with_name, with_options
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.support.nearest import hint
@@ -82,6 +83,7 @@ class Recurrent(Network):
     def __call__(self, x: Value) -> Outputs:
         """A node of the graph that ``x`` belongs to."""
         if not isinstance(x, Value):
+            refuse_list(self, [x])
             raise TypeError(
                 f"{self} is called on a symbolic value, found {type(x).__name__}; for arrays use "
                 "predict"

@@ -11,7 +11,7 @@ from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.layers.frozen import Frozen
 from rnnbp.layers.params import LayerParams
 from rnnbp.layers.primitives import Primitives
-from rnnbp.layers.symbolic import Symbolic
+from rnnbp.layers.symbolic import Symbolic, refuse_list
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.summarized import Summarized
@@ -221,6 +221,7 @@ class Layer(Named, Summarized, Frozen):
         for x in xs:
             if isinstance(x, Symbolic):
                 return x.apply_layer(self, xs)
+        refuse_list(self, xs)
         arrays = [plain("input", x, self) for x in xs]
         if any(x.dtype.kind not in NUMBERS for x in arrays):
             for x in xs:

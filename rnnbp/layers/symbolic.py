@@ -15,3 +15,19 @@ class Symbolic:
     def apply_layer(self, block: Layer, args: Sequence[Given]) -> Given:
         """The outputs of a layer applied to values."""
         raise NotImplementedError  # no abstract class: each call of a layer would pay for its slower isinstance
+
+
+def refuse_list(block: object, given: Sequence[object]) -> None:
+    """Raise TypeError for values in one list, as Keras has them."""
+    for values in given:
+        if isinstance(values, list | tuple) and any(isinstance(v, Symbolic) for v in values):
+            what = "a list" if isinstance(values, list) else "a tuple"
+            call, written = ("layer(x)", "layer([x])") if len(values) == 1 else CALLS
+            raise TypeError(
+                f"{block} takes its values one by one, found {what} of {len(values)}; call {call}, "
+                f"not {written}"
+            )
+
+
+CALLS = ("layer(x, h)", "layer([x, h])")
+"""How a layer of two inputs is called here, and how in Keras."""

@@ -47,6 +47,19 @@ MODEL = _table(
         "rnnbp.predict(model, x) returns what the last layer does; Softmax()(y) makes "
         "probabilities",
     ),
+    *(
+        (name, f"it is a function: rnnbp.{name}({arguments})")
+        for name, arguments in (
+            ("plan", "model, loss, steps=T, batch=B, budget='64 MB'"),
+            ("forecast", "model, loss, steps=T, batch=B"),
+            ("bptt", "model, x, target, loss"),
+            ("backprop", "model, x, target, loss"),
+            ("check_grads", "model, x, target, loss"),
+            ("calibrate", "model, batch=B"),
+            ("explain", "model"),
+        )
+    ),
+    ("compare sweep", "it is a function: rnnbp.compare.sweep(model, x, target, loss)"),
     ("evaluate score test test_on_batch", EVALUATE),
     (
         "parameters named_parameters weights trainable_weights trainable_variables variables "
