@@ -82,9 +82,10 @@ class Trainer(Attributes, Named, Instead):
             yours; "auto" knows it for the loss, "accuracy", "mse" and "mae".
         seed: of dropout, a different mask in each step.
         folder: the folder of the run's files: snapshot.safetensors; metrics.jsonl, a line for each
-            step; model.safetensors, the best parameters, else those when ``fit`` returned. Of two
-            equal runs, resumed or not, model.safetensors has the same bytes; the other two hold
-            times. While ``fit`` runs it is locked against other runs.
+            step, where the validation loss is "validation"; model.safetensors, the best parameters,
+            else those when ``fit`` returned. Of two equal runs, resumed or not, model.safetensors
+            has the same bytes; the other two hold times. While ``fit`` runs it is locked against
+            other runs.
         snapshot_every: steps between snapshots, by default one at the end of each epoch; there is
             always one when ``fit`` ends.
         snapshot_minutes: a snapshot is written too when the last is this old, in minutes; None for
@@ -258,8 +259,8 @@ class Trainer(Attributes, Named, Instead):
                 ``("learning_rate",)`` for a different schedule, which then starts from its own
                 state; "model", "data", "backend", "processor", "libraries"; or "everything", for
                 the snapshot of an earlier version.
-            missing_ok: True to do nothing but print a note if there is no snapshot yet, so that
-                ``fit`` starts afresh.
+            missing_ok: True for a script that is started again and again: a note says after which
+                step ``fit`` goes on, or that there is no snapshot yet, so that it starts afresh.
 
         Returns:
             The Trainer itself.
