@@ -15,7 +15,8 @@ from rnnbp.train.standing import Standing
 class Limits:
     """The limits of a call of ``fit``.
 
-    Epochs and steps count from its beginning or in all, seconds from ``began``; ``caller`` is what errors name.
+    Epochs and steps count from its beginning or in all, seconds from ``began``; ``caller`` is what
+    errors name.
 
     Raises TypeError or ValueError.
     """

@@ -98,9 +98,9 @@ class Snapshot:
         text = f"{place}{misfit}the run was set up otherwise: {'; '.join(listed)}; "
         if misfit:
             raise ValueError(f"{text}set it up as it was")
+        cure = self._cure(parts, caller.override((*override, *found)))
         raise ValueError(
-            f"{text}{self._cure(parts, caller.override((*override, *found)))}, or begin a new run from its "
-            f"model.safetensors with load_weights"
+            f"{text}{cure}, or begin a new run from its model.safetensors with load_weights"
         )
 
     def _cure(self, parts: Parts, overriding: str) -> str:
