@@ -127,6 +127,7 @@ def test_two_rates_that_were_both_given_are_warned_of() -> None:
     groups = {"1.*": {"learning_rate": 0.05}}  # half of the optimiser's
     sgd = rb.optim.SGD(net, 0.1, groups=groups)
     rb.fit(net, data, MSE, sgd, learning_rate=rb.optim.Constant(0.2), epochs=1)
+    rb.fit(net, data, MSE, rb.optim.SGD(net, 0.1), learning_rate=PLATEAU, validation=data, epochs=1)
 
 
 @pytest.mark.parametrize("place", ["fit", "the optimizer"])

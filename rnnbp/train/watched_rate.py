@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 
 from rnnbp.numerics import shown
-from rnnbp.optim import Optimizer, WarmUp
+from rnnbp.optim import OnPlateau, Optimizer, WarmUp
 from rnnbp.support.callers import outside
 from rnnbp.support.prepared import Remembered
 from rnnbp.train.history import History
@@ -43,9 +43,12 @@ class WatchedRate:
 def warn_of_two(optimizer: Optimizer, given: Rate) -> None:
     """Warn if an optimiser was built with a rate of its own, and ``fit`` is given another.
 
-    One that an earlier run has seen was not meant for this one; groups have theirs by its ratio.
+    One that an earlier run has seen was not meant for this one; groups have theirs by its ratio;
+    and an OnPlateau has no other place.
     """
-    if given is None or not isinstance(optimizer, Optimizer) or optimizer.groups:
+    if given is None or isinstance(given, OnPlateau) or not isinstance(optimizer, Optimizer):
+        return
+    if optimizer.groups:
         return
     own = optimizer.learning_rate
     parameter = inspect.signature(type(optimizer)).parameters.get("learning_rate")
