@@ -103,3 +103,24 @@ def test_a_weight_of_the_wrong_size_in_a_cell_says_for_how_many_features() -> No
     text = "weight has shape (3,), for 3 features, found 48; build the layer for 48 features, or"
     with pytest.raises(rb.ShapeError, match=re.escape(text)):
         rb.predict(cell, np.ones((4, 2, 3), np.float32))
+
+
+def test_a_named_cell_of_ones_own_has_its_kind_in_the_summary() -> None:
+    x, h = rb.Input(3), rb.State(4)
+    new = rb.Tanh()(rb.Dense((3, 4), 4, rng=0)(x, h))
+    leaky = rb.Recurrent(rb.Cell(x, {h: new}, new, name="leaky"), name="leaky")
+    rows = rb.Sequential(leaky, rb.LSTM(4, 2, name="top")).summary().rows
+    assert [(row.name, row.layer) for row in rows] == [
+        ("leaky", "Recurrent(leaky)"),
+        ("top", "LSTM(4, 2, name='top')"),
+    ]
+
+
+def test_bars_count_in_one_style(capsys: pytest.CaptureFixture[str]) -> None:
+    x, y = np.ones((8, 2, 3), np.float32), np.zeros((8, 2, 2), np.float32)
+    loss = rb.losses.MeanSquaredError()
+    rb.fit(model(), rb.Sequences(x, y, batch_size=1), loss, epochs=2, progress=True)
+    assert re.search(r"[\d?] steps/s", capsys.readouterr().err)
+    x, y = np.ones((9, 2, 3), np.float32), np.zeros((9, 2, 2), np.float32)
+    rb.compare.sweep(model(), x, y, loss, shares=[100], schedules=["all"], progress=True)
+    assert re.search(r"[\d?] runs/s", capsys.readouterr().err)

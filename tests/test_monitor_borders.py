@@ -84,6 +84,7 @@ def test_the_best_has_all_figures_of_that_epoch_and_the_history_shows_them() -> 
     assert history.best_loss == found["loss"] == pytest.approx((0.475**2 + 1.5**2 + 0.4725**2) / 3)
     assert (
         "\n  best               val_accuracy 1 at step 3, epoch 3; val_loss 0.8996, val_mae 0.8158"
+        "\n  training           mean loss 1, accuracy 1, mae 1 in the batches before the best"
         in repr(history)
     )
 

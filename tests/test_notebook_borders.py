@@ -44,6 +44,8 @@ class Output:
 
     def update(self, data: dict[str, str], *, raw: bool) -> None:
         assert raw
+        # Empty plain text would be shown as a line, empty HTML takes no room.
+        assert data.get("text/html") == (None if data["text/plain"] else "")
         self.texts.append(data["text/plain"])
 
 

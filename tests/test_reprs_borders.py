@@ -160,7 +160,6 @@ def test_a_trainer() -> None:
         f"  optimizer   {trainer.optimizer}",
         "  loss        MeanSquaredError()",
         "  validation  Sequences: 40 sequences of 2 steps",
-        "  folder      no folder",
     )
     assert repr(trainer.at) == "Standing: 2 steps done, at batch 0 of epoch 1"
 

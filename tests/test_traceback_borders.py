@@ -163,6 +163,26 @@ def test_an_interrupt_says_what_was_interrupted(name: str) -> None:
     assert files[-1] == __file__, "the line of the user's that was run"
 
 
+WITHIN = "<rnnbp program>"
+"""The file of code that the library generates."""
+
+
+@pytest.mark.parametrize("deep", ["record", "backward"])
+def test_an_interrupt_within_the_library_shows_the_callers_line_alone(
+    deep: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook shows a dozen lines of code around each frame."""
+    code = compile("def stop(*a, **k):\n  try: {}[0]\n  except KeyError: kill(2)", WITHIN, "exec")
+    found: dict[str, object] = {"kill": signal.raise_signal}
+    exec(code, found)
+    monkeypatch.setattr(import_module("rnnbp.bptt.chunk").Chunks, deep, found["stop"])
+    with pytest.raises(KeyboardInterrupt) as caught:
+        rb.bptt(model(), X, TARGET, LOSS)
+    files = [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert files == [__file__]
+    assert caught.value.__suppress_context__
+
+
 def test_an_interrupt_shows_all_lines_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNBP_FULL_TRACEBACK", "1")
     with pytest.raises(KeyboardInterrupt) as caught:

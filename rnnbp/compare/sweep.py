@@ -149,7 +149,7 @@ def _measured(
     distinct = {choice.key: choice for choice in choices if isinstance(choice, Choice)}
     found: dict[Key, Measured] = {}
     bench.run(bench.reference)  # The first run of all pays for pages and threads.
-    with progress_bar(progress, 0, len(distinct) * (1 + repeats), "run") as bar:
+    with progress_bar(progress, 0, len(distinct) * (1 + repeats), " runs") as bar:
         for key, choice in distinct.items():
             for result in bench.measure(choice, repeats):
                 if result is not None:

@@ -12,11 +12,13 @@ from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model, feature_shape
 from rnnbp.inputs.pose import DEFAULT_CHUNK
+from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, check_x_shape, positive_int
 from rnnbp.planning.layer_names import names
 from rnnbp.planning.summary_costs import Costed, with_costs
 from rnnbp.summaries import LayerRow, Summary
 from rnnbp.summarized import made_by
+from rnnbp.ways.way import BUILT_IN
 
 
 @made_by
@@ -73,7 +75,15 @@ def _rows(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[LayerRow]:
     seen: set[int] = set()
     for node, name in zip(graph.nodes, names(graph), strict=True):
         numbers = _new(node.block.params.values(), seen)
-        yield LayerRow(name, repr(node.block), tuple(shapes[k] for k in node.outs), numbers)
+        yield LayerRow(name, _layer_text(node.block), tuple(shapes[k] for k in node.outs), numbers)
+
+
+def _layer_text(block: Layer | Recurrent) -> str:
+    """A layer as its repr has it; a Recurrent of a cell with a name of its own with its kind."""
+    own = block.cell.name if isinstance(block, Recurrent) else ""
+    if own and own.partition("(")[0] not in BUILT_IN.split():
+        return f"Recurrent({own})"
+    return repr(block)
 
 
 def _new(arrays: Iterable[Array], seen: set[int]) -> int:

@@ -35,8 +35,10 @@ class Output:
         self._handle: _Handle | None = None
 
     def show(self, text: str) -> None:
-        """Write it, in place of the one before."""
+        """Write it, in place of the one before; "" leaves nothing."""
         data = {"text/plain": text}
+        if not text:
+            data["text/html"] = ""  # an empty line of plain text would be shown
         if self._handle is None:
             self._handle = self._display(data, raw=True, display_id=True)
         else:

@@ -21,6 +21,8 @@ INTERRUPTED = f": interrupted, nothing is returned; {VARIABLE}=1 shows where"
 """How the text of a KeyboardInterrupt that Python raised goes on."""
 CALLED_AS = "called as ("
 """What notes say that errors out of functions of the user's get."""
+GENERATED = "<rnnbp "
+"""How the names of files begin that code has which this library writes and compiles."""
 _HERE = str(Path(__file__).parents[1]) + os.sep
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -41,15 +43,22 @@ def shorten(error: BaseException) -> None:
 
 
 def explain_interrupt(error: KeyboardInterrupt, name: str) -> None:
-    """Say what was interrupted, and leave out the library's own frames but for the last.
+    """Say what was interrupted, and leave out the library's own frames.
 
-    Where it stood when Ctrl-C was pressed says nothing to the caller. One that has a text of its
+    Where it stood when Ctrl-C was pressed says nothing to the caller, and a notebook shows a dozen
+    lines of code around it. The last frame stays where it called a function of the user's. One that has a text of its
     own, as out of ``fit``, keeps it; of functions that call each other the outermost is named.
     """
     if not error.args or str(error.args[0]).endswith(INTERRUPTED):
         error.args = (f"{name}{INTERRUPTED}",)
-    if not _all_wanted():
-        _leave_out(error, list(_entries(error.__traceback__)), 1)
+    if _all_wanted():
+        return
+    entries = list(_entries(error.__traceback__))
+    _leave_out(error, entries, 0 if entries and _is_ours(entries[-1]) else 1)
+    if error.__context__ is not None and all(
+        map(_is_ours, _entries(error.__context__.__traceback__))
+    ):
+        error.__suppress_context__ = True  # what we were handling when it came
 
 
 def _all_wanted() -> bool:
@@ -59,7 +68,7 @@ def _all_wanted() -> bool:
 def _leave_out(error: BaseException, entries: list[TracebackType], kept: int) -> None:
     """Leave out frames of the library's but for the last ``kept``."""
     ours = [entry for entry in entries if _is_ours(entry)]
-    left_out = {id(entry) for entry in ours[:-kept]}
+    left_out = {id(entry) for entry in ours[: len(ours) - kept]}
     found: TracebackType | None = None
     for entry in reversed(entries):
         if id(entry) not in left_out:
@@ -77,7 +86,7 @@ def _entries(entry: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _is_ours(entry: TracebackType) -> bool:
-    return entry.tb_frame.f_code.co_filename.startswith(_HERE)
+    return entry.tb_frame.f_code.co_filename.startswith((_HERE, GENERATED))
 
 
 def _raised_here(entry: TracebackType) -> bool:

@@ -10,6 +10,9 @@ from rnnbp.storage import JSON, Fields
 from rnnbp.support import reprs
 from rnnbp.train.averages import in_json
 
+VALIDATION = "val_"
+"""How names of figures of the validation begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Best:
@@ -42,12 +45,25 @@ class Best:
 
     @reprs.safe
     def __repr__(self) -> str:
+        return reprs.cut("; ".join(filter(None, (self.text(), self.means()))))
+
+    def text(self) -> str:
+        """The figure, its place, and the others of the validation."""
         epoch = "" if self.epoch is None else f", epoch {self.epoch:,}"
-        others = [
-            f"{name} {reprs.number(v)}" for name, v in self.metrics.items() if name != self.monitor
-        ]
         place = f"{self.monitor} {reprs.number(self.value)} at step {self.step:,}{epoch}"
-        return reprs.cut("; ".join([place, *filter(None, [", ".join(others)])]))
+        return "; ".join(filter(None, (place, self._others(validation=True))))
+
+    def means(self) -> str:
+        """The means of training over the batches since the validation before."""
+        others = self._others(validation=False)
+        return others and f"mean {others}"
+
+    def _others(self, *, validation: bool) -> str:
+        return ", ".join(
+            f"{name} {reprs.number(value)}"
+            for name, value in self.metrics.items()
+            if name != self.monitor and name.startswith(VALIDATION) == validation
+        )
 
     def to_json(self) -> dict[str, JSON]:
         """As a snapshot has it, apart from the step."""

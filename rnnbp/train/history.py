@@ -96,7 +96,10 @@ class History(Instead):
             what,
             losses=_ends(self.losses),
             validation_losses=_ends(self.validation_losses) + best,
-            best="" if self.best is None else repr(self.best),
+            best="" if self.best is None else self.best.text(),
+            training=f"{means} in the batches before the best"
+            if self.best and (means := self.best.means())
+            else "",
             metrics=", ".join(last) and f"{', '.join(last)} at last",
             skipped=f"{self.skipped:,}" if self.skipped else "",
             weightless=f"{self.weightless:,}" if self.weightless else "",

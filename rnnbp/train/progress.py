@@ -10,7 +10,7 @@ from rnnbp.train.source import UNKNOWN, Source
 
 
 def progress_bar(
-    shown: bool | None, done: int, total: int | None, unit: str = "step"
+    shown: bool | None, done: int, total: int | None, unit: str = " steps"
 ) -> contextlib.AbstractContextManager[bars.Bar | None]:
     """A tqdm bar of ``total`` units; None if it is not ``shown``.
 

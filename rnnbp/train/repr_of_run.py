@@ -28,7 +28,7 @@ def shown_run(trainer: object, run: Training) -> str:
         else reprs.kind_text(options.loss),
         validation="" if options.validation is None else reprs.first_line(options.validation),
         options=_changed(options),
-        folder="no folder" if run.folder.path is None else str(run.folder.path),
+        folder="" if run.folder.path is None else str(run.folder.path),
     )
 
 
