@@ -55,12 +55,12 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a share in words": (
         lambda: sweep(shares=["a"]),
         ValueError,
-        "above 0 percent of full caching, found 'a'",
+        "above 0, in percent of full caching, found 'a'",
     ),
     "a share of nothing": (
         lambda: sweep(shares=[None]),
         ValueError,
-        "above 0 percent of full caching, found None",
+        "above 0, in percent of full caching, found None",
     ),
     "one schedule": (
         lambda: sweep(schedules="all"),

@@ -71,7 +71,7 @@ def compare(case: Case, look: Look) -> GradientCheck:
                 if bar is not None:
                     bar.update(1, bar_note)
             errors[name] = _worst(case, name, derivatives, tolerance)
-    return GradientCheck(errors, look.method, tolerance)
+    return GradientCheck(errors, look.method, tolerance, look.samples)
 
 
 def _worst(
