@@ -78,6 +78,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Trainer keep_best": lambda f: trainer(validation=data(), keep_best=f),
     "fit resume": resumed,
     "fit progress": lambda f: rb.fit(net(), data(), MSE, steps=1, progress=f),
+    "sweep dx": lambda f: rb.compare.sweep(net(), X, Y, MSE, dx=f),
     "sweep progress": lambda f: rb.compare.sweep(net(), X, Y, MSE, progress=f),
     "save html": lambda f: rb.compare.save(None, "nowhere", html=f),  # type: ignore[arg-type]
     "Batch fresh": lambda f: rb.fit(net(), Given(f), MSE, steps=1),
@@ -127,6 +128,7 @@ QUICK = [
     if call
     not in (
         "Sequences last",
+        "sweep dx",
         "sweep progress",
         "save html",
         "bptt progress",

@@ -117,7 +117,7 @@ def test_fit_hands_a_named_optimiser_its_options():
         (
             optim.SGD(model()),
             {"weight_decay": 0.1},
-            "goes weight_decay; give it to the one that you build",
+            "fit: weight_decay belongs to SGD(model, weight_decay=...), since the optimizer is built",
         ),
     ],
 )

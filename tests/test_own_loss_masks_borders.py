@@ -176,11 +176,13 @@ def test_nan_in_the_target_of_a_loss_of_steps():
         rb.bptt(model(), x, target, rb.losses.PerStep(squares), mask=mask)
 
 
-def test_a_mask_of_elements_names_the_subclass_of_loss():
+def test_a_mask_of_elements_names_the_loss_of_known_elements():
     x, target, _ = data()
     known = np.ones((T, B, 12), bool)
     with pytest.raises(
-        rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts the elements"
+        rb.ShapeError,
+        match=r"put NaN in the target in the place of the others, and give the loss as "
+        r"rnnbp\.losses\.Known\(loss\)$",
     ):
         rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known)
     with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):

@@ -112,8 +112,8 @@ def test_symbols_before_a_step_with_weight_are_refused(how: str) -> None:
 def test_padding_at_the_beginning_says_what_to_do() -> None:
     mask = MASK[::-1]
     match = (
-        r"x is nan at \[0, 1, 0\].*that sequence, which the state would carry.*"
-        "put 0 .* at the beginning"
+        r"x is nan at \[0, 1, 0\].*last step of its sequence that has weight, since before that "
+        "the state would carry it on: move padding there, or put 0 in its place$"
     )
     with pytest.raises(ValueError, match=match):
         rb.bptt(net(), padded(X, np.nan, mask), Y, MSE, mask=mask)

@@ -156,8 +156,8 @@ ENDS = {
     "without a mask": ({}, "padding is left out by a mask or lengths"),
     "with one": (
         {"mask": np.ones((8, 6))},
-        "a mask leaves out what comes after the last step of a sequence that has weight: move "
-        "padding there",
+        "a mask leaves out only what comes after the last step of its sequence that has weight, "
+        "since before that the state would carry it on: move padding there, or put 0 in its place",
     ),
 }
 

@@ -13,7 +13,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.compare import draw, draw_frontier, draw_schedules, timeline
-from rnnbp.compare.choices import Chooser
+from rnnbp.compare.choices import Choice, Chooser
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.search import Search
 from rnnbp.schedules.counted import counted_from
@@ -197,5 +197,7 @@ def test_a_new_kind_is_compared_and_drawn() -> None:
 def test_a_new_kind_is_chosen_in_the_least_memory() -> None:
     chooser = Chooser(model(), MSE, T, B, (3,), COSTS, CHUNK)
     smallest = chooser.choice("", "", FirstOnly(CHUNKS), CHUNK).forecast.peak_bytes
-    assert chooser.best("first-only", smallest) is not None
-    assert chooser.best("first-only", smallest - 1) is None
+    found = chooser.best("first-only", smallest)
+    assert isinstance(found, Choice)
+    assert (found.name, found.forecast.peak_bytes) == ("first-only", smallest)
+    assert chooser.best("first-only", smallest - 1) == "bytes"

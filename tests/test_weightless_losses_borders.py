@@ -165,9 +165,11 @@ def test_a_target_that_is_nan_where_the_mask_is_0_is_not_blamed():
     [(X, np.ones((60, 2), bool)), ([X], [np.ones((60, 2), bool)])],
     ids=["an array", "recordings"],
 )
-def test_a_mask_of_elements_of_windows_and_sequences_names_the_subclass(x, mask):
+def test_a_mask_of_elements_of_windows_names_the_loss_of_known_elements(x, mask):
     with pytest.raises(
-        rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"
+        rb.ShapeError,
+        match=r"put NaN in the target in the place of the others, and give the loss as "
+        r"rnnbp\.losses\.Known\(loss\)$",
     ):
         rb.Windows(x, x, horizon=10, batch_size=1, mask=mask)
 
@@ -175,7 +177,9 @@ def test_a_mask_of_elements_of_windows_and_sequences_names_the_subclass(x, mask)
 def test_a_mask_of_elements_of_sequences():
     x = np.ones((4, 5, 12), "f4")
     with pytest.raises(
-        rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"
+        rb.ShapeError,
+        match=r"put NaN in the target in the place of the others, and give the loss as "
+        r"rnnbp\.losses\.Known\(loss\)$",
     ):
         rb.Sequences(x, x, batch_size=2, mask=x > 0)
     with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):

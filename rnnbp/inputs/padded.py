@@ -93,6 +93,7 @@ class Cleaned:
 
 def refuse(error: Exception) -> NoReturn:
     raise type(error)(
-        f"{str(error).removesuffix(OF_PADDING)}; a mask leaves out what comes after the last step "
-        "of a sequence that has weight: move padding there"
+        f"{str(error).removesuffix(OF_PADDING)}; a mask leaves out only what comes after the last "
+        "step of its sequence that has weight, since before that the state would carry it on: move "
+        "padding there, or put 0 in its place"
     ) from None

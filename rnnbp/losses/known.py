@@ -16,7 +16,7 @@ from rnnbp.numerics import Array, Dtype, Shape, cast, shown
 
 @final
 class Known(Loss):
-    """The mean of another loss over the elements whose target is known: not NaN.
+    """The mean of a loss over the elements whose target is known: not NaN.
 
     A mask is of steps; this leaves out single elements, as the hours of a forecast that were not
     measured. A mask, weights and ``lengths`` work as without it.

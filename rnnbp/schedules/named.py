@@ -18,8 +18,7 @@ from rnnbp.support.tracebacks import CALLED_AS
 
 NOTHING_AGAIN = "'all', the default, keeps everything and runs nothing again"
 PLANNED = (
-    "a budget, as '64 MB', plans by itself, and so does a Plan, as rnnbp.plan(model, loss, ...) "
-    "returns it"
+    "for a plan give a budget, as '64 MB', or a Plan, as rnnbp.plan(model, loss, ...) returns it"
 )
 MOST = 60
 """Characters of what is no schedule that an error shows."""

@@ -74,16 +74,9 @@ def fit(
     >>> rb.fit(model, data, loss, "adam", learning_rate=1e-2, epochs=2).steps
     8
     """
-    if hasattr(loss, "shape") or isinstance(loss, list | tuple):
-        raise TypeError(
-            f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one "
-            f"source: fit(model, Sequences(x, target, batch_size=32), loss)"
-        )
+    _refuse_arrays(loss)
     optimizer = built_for_fit(model, optimizer, lr, options)
-    if lr is not None:
-        value = lr if isinstance(lr, int | float) else "..."
-        text = f"fit: lr is called learning_rate now; write learning_rate={value}"
-        warnings.warn(text, DeprecationWarning, outside())
+    _warn_of_lr(lr)
     warn_of_two(optimizer, learning_rate)
     trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
     # so that errors do not advise to use a Trainer that the user does not have
@@ -92,6 +85,23 @@ def fit(
     history = trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
     warn_of_warm_up(trainer.optimizer, trainer._training.options, history)
     return history
+
+
+def _refuse_arrays(loss: object) -> None:
+    """Raise TypeError for an array in the place of the loss: ``fit(model, x, target, loss)``."""
+    if hasattr(loss, "shape") or isinstance(loss, list | tuple):
+        raise TypeError(
+            f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one "
+            f"source: fit(model, Sequences(x, target, batch_size=32), loss)"
+        )
+
+
+def _warn_of_lr(lr: float | None) -> None:
+    """Warn of the old name of the learning rate, if it was used."""
+    if lr is not None:
+        value = lr if isinstance(lr, int | float) else "..."
+        text = f"fit: lr is called learning_rate now; write learning_rate={value}"
+        warnings.warn(text, DeprecationWarning, outside())
 
 
 def _resume(trainer: Trainer, override: Sequence[str], data: SourceLike, *, wanted: bool) -> None:

@@ -33,7 +33,7 @@ class Figures(dict[str, V]):
         raise KeyError(f"no {shown(name)}{hint(name, self)}; {self._there(name)}")
 
     def _there(self, name: object) -> str:
-        return f"there are {', '.join(map(repr, self))}" if self else "there are none"
+        return f"there are {', '.join(map(repr, self))}" if self else "there is no figure"
 
 
 class HistoryFigures(Figures[list[float]]):
