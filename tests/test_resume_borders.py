@@ -31,7 +31,8 @@ def test_a_longer_cosine_on_purpose(tmp_path):
     longer = rb.optim.Cosine(1e-2, 9)
     with pytest.raises(
         ValueError,
-        match=r"steps=4, floor=0.0\)', is .*steps=9.*with resume\(override=\('learning_rate',\)\)",
+        match=r"set up otherwise: learning_rate steps was '4', is '9'; set it up as it was, or go on "
+        r"all the same with resume\(override=\('learning_rate',\)\)",
     ):
         run(tmp_path, learning_rate=longer).resume()
     resumed = run(tmp_path, learning_rate=longer).resume(override=("learning_rate",))

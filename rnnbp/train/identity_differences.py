@@ -18,6 +18,7 @@ LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor"
 """Parts that snapshots of earlier versions do not have, as those were."""
 
 _KIND = "optimizer"
+_RATE = "learning_rate"
 _OWN = "the optimizer's own learning_rate"
 _LR = re.compile(r"\blr\b")
 _OWN_RATE = re.compile(r"(?!learning_rate )\S+ lr\b(.*)")
@@ -124,15 +125,16 @@ def _of_lines(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
 def _told_once(changed: list[str], now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
     """The changed lines, without the attributes of an object whose own line shows how they differ.
 
-    Where its line does not, as it may leave out the values of an array, the attributes stay alone.
+    Where its line does not, as it may leave out the values of an array, the attributes stay alone;
+    so do those of a schedule, whose fields are all public.
     """
     left_out: set[str] = set()
     for top in changed:
         below = [name for name in changed if name.startswith(f"{top} ")]
         lines = [str(each[top]) for each in (then, now)]
-        shown = lines[0].partition("(")[0] != lines[1].partition("(")[0] or all(
-            str(then[name]) in lines[0] or str(now[name]) in lines[1] for name in below
-        )
+        all_in = all(str(then[name]) in lines[0] or str(now[name]) in lines[1] for name in below)
+        same_kind = lines[0].partition("(")[0] == lines[1].partition("(")[0]
+        shown = not same_kind or (all_in and not (below and top == _RATE))
         left_out.update(below if shown else [top])
     return [name for name in changed if name not in left_out]
 
