@@ -126,6 +126,14 @@ def test_fit_names_the_optimiser_that_has_no_such_option(rule, option, text):
         rb.fit(model(), DATA, LOSS, rule, epochs=1, **option)
 
 
+@pytest.mark.parametrize("option", [{}, {"weight_decay": 0.1}], ids=["alone", "with options"])
+@pytest.mark.parametrize("given", [None, 3, optim.Adam], ids=["none", "a number", "a class"])
+def test_fit_refuses_what_is_no_optimizer(given, option):
+    text = f"optimizer must be of rnnbp.optim, found {given!r}; as Adam(model)"
+    with pytest.raises(TypeError, match=re.escape(text)):
+        rb.fit(model(), DATA, LOSS, given, epochs=1, **option)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

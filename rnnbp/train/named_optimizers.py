@@ -43,7 +43,8 @@ def built_for_fit(
 ) -> Optimizer:
     """The optimizer of ``fit``; its options are taken out of ``options``.
 
-    Raises TypeError for options that it does not have, ValueError for an ``lr`` without a name.
+    Raises TypeError for what is no optimizer, and for options that it does not have; ValueError for
+    an ``lr`` without a name.
     """
     if isinstance(given, str):
         rule = rule_named("fit", given)
@@ -56,6 +57,8 @@ def built_for_fit(
         raise ValueError(
             "fit: lr goes with the name of an optimizer; give learning_rate, which goes with any"
         )
+    if not isinstance(optimizer_of("Trainer", model, given), Optimizer):
+        raise no_optimizer(given)
     kind = type(given).__name__
     has = _options(type(given))
     for name in options:
