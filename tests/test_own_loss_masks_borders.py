@@ -179,11 +179,8 @@ def test_nan_in_the_target_of_a_loss_of_steps():
 def test_a_mask_of_elements_names_the_loss_of_known_elements():
     x, target, _ = data()
     known = np.ones((T, B, 12), bool)
-    with pytest.raises(
-        rb.ShapeError,
-        match=r"put NaN in the target in the place of the others, and give the loss as "
-        r"rnnbp\.losses\.Known\(loss\)$",
-    ):
+    cure = r"put NaN in the target in .* others, and give the loss as rnnbp\.losses\.Known\(loss\)$"
+    with pytest.raises(rb.ShapeError, match=cure):
         rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known)
     with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):
         rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known[..., :1])
