@@ -80,7 +80,8 @@ class Sample:
     """Files and folders."""
 
     @classmethod
-    def now(cls, start: float, place: Path) -> Sample:
+    def now(cls, start: float, place: Path, lost: float) -> Sample:
+        """The sample of this moment, without the ``lost`` MB."""
         trim()
         files = sum(1 for _ in place.rglob("*"))
         counts = (
@@ -88,4 +89,4 @@ class Sample:
             threading.active_count(),
             len(os.listdir("/proc/self/task")),
         )
-        return cls(time.monotonic() - start, resident(), *counts, files)
+        return cls(time.monotonic() - start, resident() - lost, *counts, files)
