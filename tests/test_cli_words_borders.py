@@ -81,6 +81,7 @@ def planned(capsys: pytest.CaptureFixture[str], *options: str) -> dict:
     return found
 
 
+@pytest.mark.long
 def test_a_plan_without_dx_is_that_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
     found = planned(capsys, "--no-dx")
     model, loss = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 2)), rb.losses.MeanSquaredError()

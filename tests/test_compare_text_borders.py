@@ -15,6 +15,8 @@ from rnnbp.compare.row_texts import same_runs
 
 NAMES = ["all", "every-k", "revolve", "optimal", "plan"]
 
+pytestmark = pytest.mark.long  # a comparison takes five seconds
+
 
 @pytest.fixture(scope="module")
 def found() -> Comparison:

@@ -32,6 +32,7 @@ MODELS: dict[str, Any] = {
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.one_in(4, "backend")
 def test_the_first_run_of_a_plan_is_within_its_budget(name: str, backend: Any) -> None:
     model = MODELS[name]()
     how: dict[str, Any] = {"steps": 60, "batch": 4, "dx": False, "backend": backend}
