@@ -66,6 +66,7 @@ def test_figures_of_the_papers() -> None:
 
 
 @pytest.mark.parametrize("slots", [2, 10])
+@pytest.mark.long
 def test_long_schedules_are_walked_within_their_formula(slots: int) -> None:
     assert rb.simulate(Revolve(20_000 // slots, slots), slots=slots).steps_run == cost(
         20_000 // slots, slots

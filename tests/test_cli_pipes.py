@@ -60,6 +60,7 @@ def small_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_away_does_not_pass_for_a_finished_run(small_text: Path) -> None:
     line = (
         f"{RNNBP} train --text t.txt {SMALL} --steps 4 --out gone | true; echo ${{PIPESTATUS[0]}}"

@@ -101,6 +101,7 @@ def test_no_other_number_of_chunks_would_be_faster(found: Comparison, share: int
     assert (chosen or [math.inf]) == [pytest.approx(min(seconds))]
 
 
+@pytest.mark.long
 def test_more_memory_is_never_predicted_to_be_slower(found: Comparison) -> None:
     for name in rb.compare.SCHEDULES:
         seconds = [row.forecast_ratio for row in found.rows if row.choice.name == name]

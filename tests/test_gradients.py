@@ -66,6 +66,7 @@ def test_stack_of_recurrents_with_dropout(checkpoint: str, training: bool) -> No
     )
 
 
+@pytest.mark.long
 def test_convolution_two_recurrents_and_head() -> None:
     rb.check_grads(
         models.conv_stack(),

@@ -31,6 +31,7 @@ def lstm(seed: int = 0) -> Any:
     return gradients(rb.LSTM(3, 20, rng=seed))
 
 
+@pytest.mark.long
 def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(
     monkeypatch: pytest.MonkeyPatch,
     use_threads: UseThreads,

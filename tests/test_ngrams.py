@@ -71,6 +71,7 @@ def test_probabilities_sum_to_one_for_any_context(order: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(text=small_bytes, context=st.lists(st.integers(96, 101), min_size=2, max_size=2).map(bytes))
+@pytest.mark.long
 def test_agrees_with_a_slow_implementation(text: bytes, context: bytes) -> None:
     for order in (1, 2, 3):
         h = context[2 - (order - 1) :]

@@ -54,7 +54,7 @@ def test_arrays_and_objects_are_what_tracemalloc_finds(
     assert stats.object_bytes <= 200_000
 
 
-@pytest.mark.parametrize("units", [1, 60])
+@pytest.mark.parametrize("units", [pytest.param(1, marks=pytest.mark.long), 60])
 @pytest.mark.parametrize("kind", [rb.schedules.Optimal, rb.schedules.MSM])
 def test_tables_of_a_schedule_are_counted(kind: Any, units: int) -> None:
     """Of 60 units they are far more than the rest: 100 and 240 kB."""

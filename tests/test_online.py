@@ -57,6 +57,7 @@ def test_schedule_takes_what_the_sweep_says(chunks: int, slots: int) -> None:
     assert list(schedule) == list(schedule)
 
 
+@pytest.mark.long
 def test_long_schedules_take_what_the_sweep_says() -> None:
     assert rb.simulate(Streamed(LONGEST, 20), slots=20).steps_run == Streamed(LONGEST, 20).steps
 

@@ -230,6 +230,7 @@ def test_an_optimiser_that_was_copied_with_its_model_updates_it(how: str) -> Non
     assert same(its_model.params, model.params)
 
 
+@pytest.mark.long
 def test_a_model_in_a_spawned_process() -> None:
     model = small()
     expected = gradients(model)

@@ -58,6 +58,7 @@ def test_one_step_of_gradient_descent_by_hand():
     )
 
 
+@pytest.mark.long
 def test_a_table_of_logits_reaches_the_conditional_entropy():
     """Of all functions of the symbol alone, the best reaches H(next | symbol) nats."""
     model = rb.Sequential(rb.Embedding(5, 5, dtype="float64", rng=0))

@@ -108,6 +108,7 @@ def test_the_column_of_the_table_is_named_as_what_it_is() -> None:
     assert "budget " not in str(plan).partition("least budget")[0]
 
 
+@pytest.mark.long
 def test_a_plan_says_what_of_the_disk_is_used() -> None:
     unused = "disk       none of 2 MB used: the fastest schedule found needs no disk"
     assert unused in str(planned("64 MB", disk="2 MB")).splitlines()
