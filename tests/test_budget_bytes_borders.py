@@ -71,7 +71,7 @@ def least_of(case: Any, backend: str) -> int:
     return caught.value.least
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(9, "build")
 @pytest.mark.parametrize("share", [1.0, 1.15, 1.8])
 @pytest.mark.parametrize("build", [tiny, letters, deep, opaque, large])
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -173,6 +173,7 @@ def check(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> N
 @pytest.mark.parametrize(
     ("work", "stride"), [*((work, 5) for work in [*SMALL, *FEW]), *((work, 801) for work in MANY)]
 )
+@pytest.mark.one_in(4, "stride")
 def test_some_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(random.Random(0).randrange(1, stride), stride))
 

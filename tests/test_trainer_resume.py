@@ -14,7 +14,7 @@ from tests.training import RUNS, TEXT, example_run, lines, outcome, sequence_run
 
 
 @pytest.mark.quick
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(12, "name")
 @pytest.mark.parametrize("stop", range(1, STEPS))
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_stopped_after_any_step_ends_with_the_same_bits(tmp_path, name, stop):
@@ -32,7 +32,7 @@ def test_a_run_stopped_after_any_step_ends_with_the_same_bits(tmp_path, name, st
         assert found[part] == whole(name)[part], part
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(15, "lost_at")
 @pytest.mark.parametrize("every", [1, 3, 100])
 @pytest.mark.parametrize("lost_at", [1, 4, 5, 10])
 @pytest.mark.parametrize("name", RUNS)
