@@ -118,10 +118,12 @@ def test_an_interrupted_fit_that_returns_leaves_the_best_and_goes_on_from_the_la
 
 @pytest.mark.parametrize("patience", [None, 9])
 def test_one_that_raises_leaves_the_last_and_says_so(patience: int | None) -> None:
-    seen, trainer = Seen(), interrupted(Seen(), patience=patience)
+    seen = Seen()
+    trainer = interrupted(seen, patience=patience)
     with pytest.raises(KeyboardInterrupt, match="the last parameters, not the best") as caught:
         trainer.fit(DATA, epochs=4)
     assert "not the best: fit leaves the best with on_interrupt='return'\n" in str(caught.value)
+    assert len(seen.found) == 2
     assert not any(weights(trainer.model) == found for _, found in seen.found)
     with pytest.raises(KeyboardInterrupt) as plain:
         interrupted(seen, keep_best=False).fit(DATA, epochs=4)
