@@ -149,3 +149,22 @@ def test_another_error_of_a_batch_is_left_to_its_step() -> None:
     with pytest.raises(rb.ShapeError) as caught:
         trained([good, bad, (), 3], squares, "1 MB")
     assert "in step 2, batch 1 of epoch 0" in caught.value.__notes__
+
+
+class Faulty(rb.losses.Loss):
+    """Fails when the bytes of a run are counted."""
+
+    def weight(self, target: Any, weights: Any = None, *, outputs: Any) -> float:
+        return 1.0
+
+    def summed(self, y: Any, target: Any, weights: Any = None) -> Any:
+        return 0.0, np.zeros_like(y)
+
+    def needs(self, item: int, **how: Any) -> tuple[float, int]:
+        raise AttributeError("a fault")
+
+
+def test_a_fault_while_bytes_are_counted_is_not_hidden() -> None:
+    with pytest.raises(AttributeError, match="a fault") as caught:
+        trained([(X[:9, None], X[:9, None])], Faulty(), "1 MB")
+    assert "for batch 0 of an epoch; no step was made" in caught.value.__notes__

@@ -38,18 +38,26 @@ def check_ahead(data: Source, epoch: int, check: Check) -> None:
     """Raise the BudgetError of the batch that needs most, with a note which one it is.
 
     Args:
-        check: what else it raises is left to the step that the batch belongs to.
+        check: its other ValueErrors and TypeErrors are left to the step that the batch belongs to.
     """
     worst: BudgetError | None = None
     for ahead in _differing(data, epoch):
         try:
-            check(ahead.get(), weightless=ahead.weightless)
+            batch = ahead.get()
+        except Exception:  # whatever a source raises; the step gets the same batch, and says where
+            continue
+        place = f"for batch {ahead.number} of an epoch; no step was made"
+        try:
+            check(batch, weightless=ahead.weightless)
         except BudgetError as error:
-            error.add_note(f"for batch {ahead.number} of an epoch; no step was made")
+            error.add_note(place)
             if worst is None or (error.least or 0) > (worst.least or 0):
                 worst = error
-        except Exception:  # whatever a source or layer raises; the step has the place of it
+        except (ValueError, TypeError):  # as of shapes; the step refuses them too, and says where
             continue
+        except Exception as error:  # whatever a layer or loss raises, or a fault of the check
+            error.add_note(place)
+            raise
     if worst is not None:
         raise worst
 

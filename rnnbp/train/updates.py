@@ -121,20 +121,20 @@ class Update:
     def check_fits(self, batch: Batch, *, weightless: bool = False) -> None:
         """Raise BudgetError if a batch does not fit in the budget, or in the plan; nothing runs.
 
-        If it has a mask, it may be without weight, and is if it is ``weightless``.
+        A batch without weight needs at most what it needs with the loss, which is checked for all
+        but those that are known to be ``weightless``.
         """
         given, arrays = self.options.checkpoint, (batch.x, batch.target, batch.mask)
         if not all(part is None or isinstance(part, np.ndarray) for part in arrays):
             return
-        losses = [] if weightless else [as_loss(self.options.loss)]
-        for loss in [*losses, *[NoLoss()] * (batch.mask is not None)]:
-            if isinstance(given, Plan):
-                plan: Any = for_batch(given, batch.x.shape[0], self.options.chunk)  # no schedule
-                check_fits(self.model, *arrays, loss, plan)
-            elif is_budget(given):
-                budget = parse_budget(given)
-                with training_budget(budget, self.held):
-                    check_fits(self.model, *arrays, loss, remaining(budget, self.held.total))
+        loss = NoLoss() if weightless else as_loss(self.options.loss)
+        if isinstance(given, Plan):
+            plan: Any = for_batch(given, batch.x.shape[0], self.options.chunk)  # no schedule
+            check_fits(self.model, *arrays, loss, plan)
+        elif is_budget(given):
+            budget = parse_budget(given)
+            with training_budget(budget, self.held):
+                check_fits(self.model, *arrays, loss, remaining(budget, self.held.total))
 
     @ieee  # what is not finite is checked below
     def __call__(self, batch: Batch, state: States, step: int, seen: Seen | None = None) -> Updated:
