@@ -1,8 +1,9 @@
 """Notices blocks of a stream whose axes are swapped: the state is carried along axis 1, the batch.
 
 A block that is a view tells where it lies in its array. If it begins where the last block ended
-along axis 1, and is given the state after that block, then axis 1 is time. Nothing else is known:
-blocks that are copies, and the first one, are not noticed, and there are no false alarms.
+along axis 1, and is given the state after that block, then axis 1 is most likely time. Blocks that
+are copies, and the first one, are not noticed. There is a false alarm where groups of sequences,
+time-first and views of one array, are run in order, each from the final state of the group before.
 """
 
 from __future__ import annotations
