@@ -8,7 +8,6 @@ the help that has them.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from rnnbp.missing import EXAMPLES, cure_of_arrays, cure_of_count, way_around
 from rnnbp.support.nearest import hint
 from rnnbp.support.tracebacks import explain_interrupt, shorten
+from rnnbp.wording.attributes import PLACES, public
 from rnnbp.wording.signatures import Signature, signature_of
 from rnnbp.wording.synonyms import synonym
 
@@ -26,15 +26,7 @@ LAYERS = ("rnnbp.layers", "rnnbp.graph.cells")
 VALUES = "rnnbp.graph.values"
 LISTED = 8
 """Arguments that an error lists; of more it names the help."""
-PLACES = (
-    "rnnbp",
-    "rnnbp.compare",
-    "rnnbp.optim",
-    "rnnbp.losses",
-    "rnnbp.schedules",
-    "rnnbp.train",
-    "rnnbp.memory",
-)
+HELPS = ("rnnbp.compare", "rnnbp.memory", *PLACES)
 """Modules that have the help of what is called, the first of them that has its name."""
 
 
@@ -223,11 +215,5 @@ def _taken(what: str, known: Collection[str]) -> str:
     if len(known) <= LISTED:
         return f"it takes {', '.join(known) or 'none'}"
     owner = what.partition(".")[0]
-    found = (f"{each}.{what}" for each in PLACES if owner in _public(each))
+    found = (f"{each}.{what}" for each in HELPS if owner in public(each))
     return f"help({next(found, what)}) has all that it takes"
-
-
-def _public(module: str) -> Collection[str]:
-    """The public names of a module that is imported."""
-    names: Collection[str] = getattr(sys.modules.get(module), "__all__", ())
-    return names

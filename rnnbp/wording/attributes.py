@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NoReturn
 
 from rnnbp.support.nearest import hint
@@ -165,9 +165,7 @@ def _instead(module: str, name: str, known: list[str], others: Mapping[str, list
         if name in names:
             return f"; it is {where}.{name}"
     for where in PLACES:
-        if module not in (where, f"{where}.{name}") and name in getattr(
-            sys.modules.get(where), "__all__", ()
-        ):
+        if module not in (where, f"{where}.{name}") and name in public(where):
             return f"; it is {where}.{name}"
     if name in CALLED:
         place = f"rnnbp.{CALLED[name]}"
@@ -183,3 +181,9 @@ def _instead(module: str, name: str, known: list[str], others: Mapping[str, list
         if near := hint(name, names):
             return f"{near[:-1]} in {where}?"
     return ""
+
+
+def public(module: str) -> Collection[str]:
+    """The public names of a module; of one that is not imported none."""
+    names: Collection[str] = getattr(sys.modules.get(module), "__all__", ())
+    return names
