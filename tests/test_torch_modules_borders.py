@@ -12,8 +12,8 @@ import rnnbp as rb
 from tests.torch_states import saved, stacked, state_dict
 
 
-def one(cell=rb.LSTM, **options):
-    return rb.Sequential(cell(3, 4, name="rnn", **options), rb.Dense(4, 2, name="head"))
+def one(cell=rb.LSTM, n_in=3, n=4, **options):
+    return rb.Sequential(cell(n_in, n, name="rnn", **options), rb.Dense(n, 2, name="head"))
 
 
 def without_biases(theirs):
@@ -135,17 +135,17 @@ OTHER = {
     ),
     "an LSTM into a GRU of other units": (
         state_dict(layers=1),
-        lambda: rb.Sequential(rb.GRU(3, 7, name="rnn"), rb.Dense(7, 2, name="head")),
+        lambda: one(rb.GRU, n=7),
         "'rnn' has four gates, an LSTM of 4 units, the model's three gates, a GRU of 7; build it",
     ),
     "units": (
         state_dict(layers=1),
-        lambda: rb.Sequential(rb.LSTM(3, 8, name="rnn"), rb.Dense(8, 2, name="head")),
+        lambda: one(n=8),
         "'rnn' has 4 units, the model's 8; build it as rnnbp.LSTM(3, 4, name='rnn'). Names",
     ),
     "features": (
         state_dict(layers=1),
-        lambda: rb.Sequential(rb.LSTM(5, 4, name="rnn"), rb.Dense(4, 2, name="head")),
+        lambda: one(n_in=5),
         "'rnn' takes 3 features, the model's 5; build it as rnnbp.LSTM(3, 4, name='rnn'). Names",
     ),
     "two layers into one": (
