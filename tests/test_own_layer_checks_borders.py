@@ -136,6 +136,14 @@ def test_a_wrong_keeps_is_found_alone_and_before_a_network(keeps: Any, text: str
             rb.check_grads(function, x)
 
 
+@pytest.mark.parametrize("keeps", [(0,), rb.Keeps((1,)), rb.Keeps(outputs=(1,))])
+def test_a_keeps_of_what_a_layer_does_not_have_is_found_alone(keeps: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^Gain\(\): keeps\(\) returned .*, for 1 input and 1 output"
+    ):
+        rb.check_grads(Gain(3, keeps=keeps), (np.ones((2, 3)),))
+
+
 @pytest.mark.parametrize("keeps", [None, rb.Keeps((0,)), rb.Keeps(extras=(((3,), None),))])
 def test_a_right_keeps_passes(keeps: Any) -> None:
     assert rb.check_grads(Gain(3, keeps=keeps), (np.ones((2, 3)),)).worst < 1e-12

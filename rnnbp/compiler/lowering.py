@@ -111,8 +111,8 @@ class Lowering(Primitives):
         """Raise ShapeError where a parameter is not for as many features."""
         if (found := self.values.rows(x)) != expected:
             raise MisfitError(
-                f"{key} has shape {owner[key].shape}, for {expected} features, found {found}; build "
-                f"the layer for {found} features"
+                f"{key} has shape {owner[key].shape}, for {expected} features, found {found}; "
+                f"build the layer for {found} features"
             )
 
 

@@ -12,7 +12,7 @@ from rnnbp.bptt.chunk import Chunks
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.gradcheck.derivatives import Case
-from rnnbp.gradcheck.own_layers import lowered_layers
+from rnnbp.gradcheck.own_layers import SAME, lowered_layers
 from rnnbp.gradcheck.result import GradientError
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.recurrent import Recurrent
@@ -28,9 +28,6 @@ from rnnbp.numerics import Array, Dtype
 from rnnbp.rng import Context
 from rnnbp.runners.backend import Backend
 from rnnbp.schedules import ScheduleLike
-
-SAME = 1e-9
-"""The relative difference of two losses in float64 that rounding explains."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +94,8 @@ def _with_own(
     """
     x = problem.x.read(slice(0, problem.steps))
     # Within a budget fewer schedules may fit without machine code.
-    plain = replace(objective, checkpoint="all")
-    own = _run(problem, x, plain, context, Backend("interpreter"))
+    unlimited = replace(objective, checkpoint="all")
+    own = _run(problem, x, unlimited, context, Backend("interpreter"))
     if not abs(found.loss - own.loss) <= SAME * max(1.0, abs(own.loss)):
         raise GradientError(
             f"the loss by lower() of {names} is {found.loss:.15g}, by forward() {own.loss:.15g}; "

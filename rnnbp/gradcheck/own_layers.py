@@ -1,4 +1,4 @@
-"""What layers of the user's own promise besides derivatives: batch axes, and what they save."""
+"""What layers of the user's own promise apart from derivatives: batch axes, and what they save."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.node_checks import Values
 from rnnbp.graph.values import Input
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.layers.declared import Keeps
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, shown
 from rnnbp.rng import Context
 from rnnbp.support.reprs import counted
 
 BATCH = "all axes before the features are batch"
 SAME = 1e-9
-"""The relative difference of two sums in float64 that their order explains."""
+"""The relative difference of two results in float64 that rounding explains."""
 
 
 def is_own(layer: object) -> bool:
@@ -47,12 +48,11 @@ def check_own_layers(model: Graph, x_shape: Shape, context: Context) -> None:
         return
     rng = np.random.default_rng(context.seed)
     for layer, shapes in layers_of(model, x_shape):
-        known = [shape for shape in shapes if shape is not None]
-        if is_own(layer) and len(known) == len(shapes):
-            inputs = [Input() for _ in known]
+        if is_own(layer):
+            inputs = [Input() for _ in shapes]
             graph = Graph(inputs, layer(*inputs)).astype(np.float64)
             try:
-                found = walk(graph, [rng.normal(size=(2, 3, *shape)) for shape in known], context)
+                found = walk(graph, [rng.normal(size=(2, 3, *shape)) for shape in shapes], context)
             except Exception:  # whatever it raises for random numbers
                 continue
             _check_keeps(graph.nodes[0], found[0], found[1][0], [2])
@@ -68,10 +68,10 @@ def check_contract(graph: Graph, xs: Sequence[Array], context: Context) -> None:
         return
     if context.training:  # keeps() declares what is saved then
         values, saved = walk(graph, xs, context)
-        for node in own:
-            least = min(np.ndim(values[k]) for k in node.args)
-            kept = saved[graph.nodes.index(node)]
-            _check_keeps(node, values, kept, range(1, least + 1))
+        for node, kept in zip(graph.nodes, saved, strict=True):
+            if is_own(node.block):
+                least = min(np.ndim(values[k]) for k in node.args)
+                _check_keeps(node, values, kept, range(1, least + 1))
     random = any(isinstance(node.block, Layer) and node.block.random for node in graph.nodes)
     if not random and all(x.ndim <= 2 for x in xs):
         _check_batch(graph, xs, context, " and ".join(dict.fromkeys(str(n.block) for n in own)))
@@ -85,28 +85,42 @@ def _check_keeps(node: Node, values: Values, saved: Saved, batch_axes: Iterable[
     wrong: TypeError | None = None
     for axes in batch_axes:
         try:
-            _check_kept(node, values, saved, axes)
+            keeps = _declared(node, values, axes)
         except TypeError as error:
             wrong = wrong or error
+            continue
         except Exception:  # its output_shapes or keeps refuse such features
             continue
+        try:
+            _check_kept(node, keeps, values, saved, axes)
+        except TypeError as error:
+            wrong = wrong or error
         else:
             return
     if wrong is not None:
         raise wrong
 
 
-def _check_kept(node: Node, values: Values, saved: Saved, axes: int) -> None:
-    """The same where the first ``axes`` axes are batch. Raises ShapeError if they are not."""
+def _declared(node: Node, values: Values, axes: int) -> Keeps | None:
+    """What a layer declares where the first ``axes`` axes are batch.
+
+    Raises ShapeError if they are not, and what its ``output_shapes`` and ``keeps`` raise.
+    """
     layer = node.block
     assert isinstance(layer, Layer)
     features = [np.shape(values[k])[axes:] for k in node.args]
     if layer.output_shapes(*features) != tuple(np.shape(values[k])[axes:] for k in node.outs):
         raise ShapeError("these are not its batch axes")
-    keeps = layer.keeps(*features)
-    check_declared(node, keeps, saved, values)
+    return layer.keeps(*features)
+
+
+def _check_kept(node: Node, keeps: Keeps | None, values: Values, saved: Saved, axes: int) -> None:
+    """Raise TypeError where ``saved`` is not what ``keeps`` is for ``axes`` batch axes."""
+    layer = node.block
     if keeps is None:
         return
+    _check_numbers(node, keeps)
+    check_declared(node, keeps, saved, values)
     n = len(keeps.inputs) + len(keeps.outputs)
     if len(saved) != n + len(keeps.extras):
         raise TypeError(
@@ -122,6 +136,18 @@ def _check_kept(node: Node, values: Values, saved: Saved, axes: int) -> None:
                 f"{part.dtype}, its keeps() declares {tuple(shape)} of {expected}; let the two "
                 "agree"
             )
+
+
+def _check_numbers(node: Node, keeps: Keeps) -> None:
+    """Raise TypeError unless it is a Keeps of inputs and outputs that the layer has."""
+    inputs, outputs = len(node.args), len(node.outs)
+    if not isinstance(keeps, Keeps) or not (
+        all(k < inputs for k in keeps.inputs) and all(k < outputs for k in keeps.outputs)
+    ):
+        raise TypeError(
+            f"{node.block}: keeps() returned {shown(keeps)}, for {counted(inputs, 'input')} and "
+            f"{counted(outputs, 'output')}; return rnnbp.Keeps of their numbers, from 0, or None"
+        )
 
 
 def _check_batch(graph: Graph, xs: Sequence[Array], context: Context, whose: str) -> None:
@@ -141,14 +167,11 @@ def _check_batch(graph: Graph, xs: Sequence[Array], context: Context, whose: str
         deltas, grads = backward(graph, values, saved, stacked)
     except (GradientError, ShapeError, TypeError):
         raise
-    except Exception as error:
+    except Exception as error:  # whatever the user's code raises for these axes
         raise GradientError(f"{at} it raised {type(error).__name__}: {error}; {BATCH}") from error
     for k, x in enumerate(xs):
-        delta, pair = (
-            deltas[k],
-            [np.zeros(x.shape) if (d := of[k]) is None else d for of, _ in single],
-        )
-        if delta is not None:
+        if (delta := deltas[k]) is not None:
+            pair = [np.zeros(x.shape) if (d := of[k]) is None else d for of, _ in single]
             _agree(f"{at} the delta of input {k}", delta, np.stack(pair))
     for name, grad in grads.items():
         _agree(f"{at} the gradient by {name}", grad, sum(np.asarray(g[name]) for _, g in single))

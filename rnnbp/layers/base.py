@@ -100,9 +100,9 @@ class Layer(Named, Summarized, Frozen):
     part: ClassVar[bool] = False
     """True if the outputs are views of parts of the input, whose delta is an array of its own."""
     passes: ClassVar[bool] = False
-    """True if the deltas share the memory of the output's, but the output is an array of its own."""
+    """True if the deltas share the memory of the output's delta, but the output has its own."""
     spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)
-    """Temporary arrays, × the output's size: of ``forward``, ``backward_inputs``, ``backward_params``."""
+    """Temporary arrays, × the output's size, of forward, backward_inputs and backward_params."""
     spare_flags: ClassVar[tuple[int, int, int]] = (0, 0, 0)
     """Bytes of temporary masks of the three methods, per element of the output."""
     typed: ClassVar[bool] = False

@@ -22,12 +22,8 @@ def refuse_list(block: object, given: Sequence[object]) -> None:
     for values in given:
         if isinstance(values, list | tuple) and any(isinstance(v, Symbolic) for v in values):
             what = "a list" if isinstance(values, list) else "a tuple"
-            call, written = ("layer(x)", "layer([x])") if len(values) == 1 else CALLS
+            names = "x" if len(values) == 1 else "x, h"
             raise TypeError(
-                f"{block} takes its values one by one, found {what} of {len(values)}; call {call}, "
-                f"not {written}"
+                f"{block} takes its values one by one, found {what} of {len(values)}; call "
+                f"layer({names}), not layer([{names}])"
             )
-
-
-CALLS = ("layer(x, h)", "layer([x, h])")
-"""How a layer of two inputs is called here, and how in Keras."""

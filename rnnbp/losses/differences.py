@@ -12,7 +12,7 @@ from rnnbp.numerics import Array
 Given: TypeAlias = tuple[Array | None, ...]
 """What a function is called with; all have the steps as their first axis."""
 TOLERANCE = 3e-4
-"""The share by which numbers may differ: √eps of float32, which a function may use whatever y is."""
+"""The share by which numbers may differ: √eps of float32, which functions may use for any y."""
 NOISE = 1e-5
 """The same of a sum, as a share of what is summed, for terms that cancel: 100 eps."""
 

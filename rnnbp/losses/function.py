@@ -157,8 +157,8 @@ class FunctionLoss(Own):
                 "Use rnnbp.losses.PerStep(f), if f can return a value for each element or step, "
                 "whose mean is then taken over the whole sequence; rnnbp.losses.WholeSequence(f), "
                 "which calls f once, with all steps; for a sum over a sum of the target alone, a "
-                "subclass of rnnbp.losses.Loss, as ErrorToSignal in help(rnnbp.losses), which needs "
-                "one chunk at a time; or one chunk, chunk=T"
+                "subclass of rnnbp.losses.Loss, as ErrorToSignal in help(rnnbp.losses), which "
+                "needs one chunk at a time; or one chunk, chunk=T"
             )
         if found.seen:
             note_passed(self.function, type(self))

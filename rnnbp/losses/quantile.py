@@ -54,13 +54,14 @@ class Quantile(Elementwise):
     flags = 1
 
     def __init__(self, q: float | Sequence[float]) -> None:
-        several = isinstance(q, (tuple, list)) or (isinstance(q, np.ndarray) and q.ndim == 1)
-        listed = list(q) if several else [q]  # type: ignore[arg-type]  # of what is not several
+        if isinstance(q, np.ndarray) and q.ndim == 1:
+            q = tuple(q)
+        listed = q if isinstance(q, (tuple, list)) else (q,)
         cure = "0.5 is the median, 0.9 what nine of ten targets lie below"
         found = [real_number("Quantile: q", each, above=0, below=1, cure=cure) for each in listed]
         if not found:
             raise ValueError("Quantile: q is empty; give one for each output, as (0.1, 0.5, 0.9)")
-        self.q: float | tuple[float, ...] = tuple(found) if several else found[0]
+        self.q: float | tuple[float, ...] = tuple(found) if listed is q else found[0]
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         q = np.asarray(self.q, y.real.dtype)

@@ -36,8 +36,9 @@ def not_finite(
 def derivative(
     who: Own, dy: object, y: Array, target: Like | None = None, weights: Like | None = None
 ) -> Array:
-    """As ``fitting``; raises NonFiniteError too if dy is not finite although y is. The target and the
-    weights say why.
+    """As ``fitting``; raises NonFiniteError too if dy is not finite although y is.
+
+    The target and the weights say why.
     """
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:

@@ -33,8 +33,10 @@ class SizedSchedule(ABC):
     chunks: int
 
     def __post_init__(self) -> None:
-        """Check the arguments: integers are counts of at least 1. A subclass whose arguments have
-        other bounds checks those."""
+        """Check the arguments: integers are counts of at least 1.
+
+        A subclass whose arguments have other bounds checks those.
+        """
         own = vars(self)
         for name, optional in _counts(type(self)):
             if not optional or own[name] is not None:

@@ -46,8 +46,9 @@ def explain_interrupt(error: KeyboardInterrupt, name: str) -> None:
     """Say what was interrupted, and leave out the library's own frames.
 
     Where it stood when Ctrl-C was pressed says nothing to the caller, and a notebook shows a dozen
-    lines of code around it. The last frame stays where it called a function of the user's. One that has a text of its
-    own, as out of ``fit``, keeps it; of functions that call each other the outermost is named.
+    lines of code around it. The last frame stays where it called a function of the user's. An error
+    that has a text of its own, as out of ``fit``, keeps it; of functions that call each other the
+    outermost is named.
     """
     if not error.args or str(error.args[0]).endswith(INTERRUPTED):
         error.args = (f"{name}{INTERRUPTED}",)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from rnnbp.graph.cell import Cell
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
@@ -76,4 +75,4 @@ def GRU(  # noqa: N802  # reads as the class it stands for
         r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
         m = Tanh()(xm + build("hm", n, n)(r * h))
     h_new = (1 - z) * m + z * h
-    return build.recurrent(Cell(x, {h: h_new}, output=h_new, name=build.name))
+    return build.recurrent(x, {h: h_new}, h_new)

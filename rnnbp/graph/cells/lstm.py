@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from rnnbp.graph.cell import Cell
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
@@ -67,4 +66,4 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     i, f, g, o = Split(n, n, n, n)(from_x(x) + from_h(h))
     c_new = Sigmoid()(f) * c + Sigmoid()(i) * Tanh()(g)
     h_new = Sigmoid()(o) * Tanh()(c_new)
-    return build.recurrent(Cell(x, {h: h_new, c: c_new}, output=h_new, name=build.name))
+    return build.recurrent(x, {h: h_new, c: c_new}, h_new)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Value
 from rnnbp.initializers import InitializerLike, generator_of, uniform
 from rnnbp.layers import Dense
 from rnnbp.naming import checked_name
@@ -74,5 +75,6 @@ class Projections:
             error.add_note(f"in weight_{name} or bias_{name} of {self.name}")
             raise
 
-    def recurrent(self, cell: Cell) -> Recurrent:
+    def recurrent(self, x: Value, next_state: dict[Value, Value], output: Value) -> Recurrent:
+        cell = Cell(x, next_state, output=output, name=self.name)
         return Recurrent(cell, initial=self.options.get("initial", "zeros"), name=self.called)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from rnnbp.graph.cell import Cell
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
@@ -65,4 +64,4 @@ def RNN(  # noqa: N802  # reads as the class it stands for
     build = Projections("RNN", n_in, n, options)
     x, h = Input(n_in), State(n, "h")
     h_new = ACTIVATIONS[activation]()(build("ih", n_in, n)(x) + build("hh", n, n)(h))
-    return build.recurrent(Cell(x, {h: h_new}, output=h_new, name=build.name))
+    return build.recurrent(x, {h: h_new}, h_new)
