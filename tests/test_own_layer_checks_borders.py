@@ -42,6 +42,17 @@ class Gain(rb.Layer):
         return (ops.scale(ops.gain(x, self.params, "weight"), self.lowered),)
 
 
+class SavesMore(Gain):
+    """Something that is no array, where its ``keeps`` has one."""
+
+    def __init__(self, saved: Any):
+        super().__init__(3, keeps=rb.Keeps((0,), extras=(((3,), None),)))
+        self.saved = saved
+
+    def forward(self, x: np.ndarray, **context: Any) -> Any:
+        return x * self.params["weight"], (x, self.saved)
+
+
 class FirstAxisOnly(Gain):
     def backward_params(self, saved: Any, dy: np.ndarray) -> Any:
         return {"weight": (saved[0] * dy).sum(axis=0)}
@@ -136,7 +147,7 @@ def test_a_wrong_keeps_is_found_alone_and_before_a_network(keeps: Any, text: str
             rb.check_grads(function, x)
 
 
-@pytest.mark.parametrize("keeps", [(0,), rb.Keeps((1,)), rb.Keeps(outputs=(1,))])
+@pytest.mark.parametrize("keeps", [(0,), rb.Keeps((1,)), rb.Keeps(outputs=(-2,))])
 def test_a_keeps_of_what_a_layer_does_not_have_is_found_alone(keeps: Any) -> None:
     with pytest.raises(
         TypeError, match=r"^Gain\(\): keeps\(\) returned .*, for 1 input and 1 output"
@@ -147,6 +158,13 @@ def test_a_keeps_of_what_a_layer_does_not_have_is_found_alone(keeps: Any) -> Non
 @pytest.mark.parametrize("keeps", [None, rb.Keeps((0,)), rb.Keeps(extras=(((3,), None),))])
 def test_a_right_keeps_passes(keeps: Any) -> None:
     assert rb.check_grads(Gain(3, keeps=keeps), (np.ones((2, 3)),)).worst < 1e-12
+
+
+@pytest.mark.parametrize("saved", [None, 2.0])
+def test_saved_without_an_array_in_place_of_one_passes(saved: Any) -> None:
+    layer = SavesMore(saved)
+    assert rb.check_grads(layer, (np.ones((2, 3)),)).worst < 1e-12
+    assert rb.check_grads(rb.Sequential(layer, rb.GRU(3, 2)), X, samples=2).worst < 1e-12
 
 
 def test_a_target_without_a_loss_is_said_not_to_be_used() -> None:

@@ -129,6 +129,8 @@ def _check_kept(node: Node, keeps: Keeps | None, values: Values, saved: Saved, a
         )
     batch = np.shape(values[node.args[0]])[:axes]
     for k, (part, (shape, dtype)) in enumerate(zip(saved[n:], keeps.extras, strict=True), n):
+        if not isinstance(part, np.ndarray | np.generic):
+            continue  # what is no array, as None, is not compared
         expected = np.dtype(dtype or np.float64)
         if part.shape != (*batch, *shape) or part.dtype != expected:
             raise TypeError(
@@ -142,7 +144,8 @@ def _check_numbers(node: Node, keeps: Keeps) -> None:
     """Raise TypeError unless it is a Keeps of inputs and outputs that the layer has."""
     inputs, outputs = len(node.args), len(node.outs)
     if not isinstance(keeps, Keeps) or not (
-        all(k < inputs for k in keeps.inputs) and all(k < outputs for k in keeps.outputs)
+        all(k in range(-inputs, inputs) for k in keeps.inputs)
+        and all(k in range(-outputs, outputs) for k in keeps.outputs)
     ):
         raise TypeError(
             f"{node.block}: keeps() returned {shown(keeps)}, for {counted(inputs, 'input')} and "
