@@ -20,10 +20,8 @@ COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
 
 
 def planned(budget: int | str, model: Any = None, **options: Any) -> rb.Plan:
-    given = {"steps": 100, "batch": 4} | options
-    return rb.plan(
-        rb.LSTM(8, 32, rng=0) if model is None else model, MSE, budget=budget, costs=COSTS, **given
-    )
+    given = {"steps": 100, "batch": 4, "costs": COSTS} | options
+    return rb.plan(rb.LSTM(8, 32, rng=0) if model is None else model, MSE, budget=budget, **given)
 
 
 def exact(line: str) -> list[int]:
@@ -56,6 +54,17 @@ def test_no_row_of_other_budgets_is_dearer_and_slower_than_another(budget: str) 
     )
     assert plan.chosen in plan.frontier
     assert plan.chosen.bytes <= plan.budget - margin(plan.budget)
+
+
+@pytest.mark.parametrize("budget", [240_000, 320_000, 400_000])
+def test_no_row_of_fewer_bytes_beats_the_chosen_one_where_bytes_take_time(budget: int) -> None:
+    costs = Costs(dict.fromkeys(STEP, 1e-5), dict.fromkeys(STEP, 1e-5), byte=1e-6)
+    options = {"steps": 300, "batch": 1, "dx": False, "backend": "numpy", "costs": costs}
+    plan = planned(budget, rb.LSTM(3, 16, rng=0), **options)
+    assert plan.chosen in plan.frontier
+    fewer = [row for row in plan.frontier if row.bytes < plan.chosen.bytes]
+    assert fewer
+    assert all(row.seconds > plan.seconds for row in fewer)
 
 
 @pytest.mark.parametrize("budget", ["700 kB", "64 MB"])

@@ -46,6 +46,8 @@ def choose(
     fitting = [*search.planned(room), *(c for c in others if c.bytes <= room)]
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
     if between:
+        # Where bytes take time, one of these may fit and be faster than the best. It is left out: a
+        # plan chooses what a run within its budget does, and no row of its table beats that.
         others += (
             c for c in _between(search, cached) if c.bytes > room or c.seconds > best.seconds
         )
