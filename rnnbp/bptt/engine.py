@@ -23,7 +23,7 @@ from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.pose import pose
 from rnnbp.memory_pool import reuse
 from rnnbp.numerics import flag
-from rnnbp.planning.chosen_chunks import chunk_beside
+from rnnbp.planning.chosen_chunks import chunk_of_run
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.possible import check_possible
 from rnnbp.rng import check_seed
@@ -84,9 +84,9 @@ def bptt(
             that only replays, at the same chunk length; a budget chooses that too, by measured
             costs: for the same bits in a different process pass a Plan that was computed with the
             same ``costs``.
-        chunk: steps in a chunk, by default 32. For small models longer ones are up to 3 times as
-            fast, because each chunk has a fixed cost, and their tapes take more memory. A budget or
-            a Plan chooses the length; with a budget neither chunk nor horizon can be passed, with a
+        chunk: steps in a chunk, by default 32. Longer ones are faster for small models, because
+            each chunk has a fixed cost, but their tapes take more memory. A budget or a Plan
+            chooses the length; with a budget neither chunk nor horizon can be passed, with a
             Plan a horizon that is a multiple of ``plan.chunk``.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may be unusable, as NaN or a
@@ -134,7 +134,7 @@ def bptt(
     >>> all((rerun.grads[name] == g).all() for name, g in cached.grads.items())
     True
     """
-    horizon, chunk = check_horizon(horizon, chunk_beside(checkpoint, chunk, horizon))
+    horizon, chunk = check_horizon(horizon, chunk_of_run(checkpoint, chunk, horizon))
     _check_own_iterator(x, target, mask)
     graph = as_model(model)
     check_possible(graph, x, checkpoint, dx)

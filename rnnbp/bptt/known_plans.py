@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
 from rnnbp.bptt.planner import measured_for
 from rnnbp.graph.graph import Graph
@@ -19,7 +22,11 @@ from rnnbp.schedules import ScheduleLike, resized
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
 
-_plans = Remembered[Graph | Recurrent, Recent[tuple[object, ...], Plan]](lambda model: Recent(64))
+Planned: TypeAlias = Callable[[Sizes], Plan]
+"""A plan but for its sizes, which hold the model: what is remembered of it must not."""
+_plans = Remembered[Graph | Recurrent, Recent[tuple[object, ...], Planned]](
+    lambda model: Recent(64)
+)
 
 
 def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
@@ -32,12 +39,11 @@ def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None
     """
     key = OWN(sizes), steps, budget, None if costs is None else repr(costs)
 
-    def planned() -> Plan:
-        plan = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))
-        # Sizes hold the model; they are put back below.
-        return replace(plan, sizes=None)  # type: ignore[arg-type]  # for so long
+    def planned() -> Planned:
+        of = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))
+        return partial(Plan, budget, steps, of.chosen, of.ratio, of.frontier, of.costs)
 
-    return replace(_plans.of(lasting(sizes.model)).get(key, planned), sizes=sizes)
+    return _plans.of(lasting(sizes.model)).get(key, planned)(sizes)
 
 
 def forget_plans(model: Graph) -> None:

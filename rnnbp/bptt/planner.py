@@ -13,7 +13,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.numerics import shown as a_value
 from rnnbp.optim import Optimizer
-from rnnbp.optim.named import rule_named
+from rnnbp.optim.named import optimizer_named
 from rnnbp.planning.budget import parse_budget, remaining, training_budget
 from rnnbp.planning.choice import check, choose
 from rnnbp.planning.costs import Costs
@@ -113,7 +113,7 @@ def _held(model: Graph, optimizer: object, accumulate: int) -> TrainingBytes:
 
 def _optimizer_of(model: Graph, given: object) -> Optimizer:
     if isinstance(given, str):
-        return rule_named("plan", given)(model)  # type: ignore[call-arg]  # its rate has a default
+        return optimizer_named("plan", given, model)
     if not isinstance(given, Optimizer):
         raise TypeError(
             f"plan: optimizer must be one of rnnbp.optim, found {a_value(given)}; as Adam(model), "

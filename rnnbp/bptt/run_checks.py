@@ -46,11 +46,11 @@ def check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) ->
     again = forecast_of(sizes, plan.chosen.schedule, problem.steps, plan.chunk)
     needed = with_margin(again.peak_bytes + again.object_bytes)
     if needed > plan.budget:
-        held, with_held = plan.held.total, ""
-        if held:
-            with_held = f", with {shown(held)} that training holds"
+        held = plan.held.total
+        with_held = f", with {shown(held)} that training holds" if held else ""
         raise BudgetError(
             f"the plan is for {shown(plan.budget + held)}, but this run would need "
-            f"{shown(needed + held, up=True)}{with_held}: the batch size, the loss, or the dtype or memory order of "
-            f"x differ from those planned for; make a new plan, or pass bptt the budget itself"
+            f"{shown(needed + held, up=True)}{with_held}: the batch size, the loss, or the "
+            f"dtype or memory order of x differ from those planned for; make a new plan, or pass "
+            f"bptt the budget itself"
         )

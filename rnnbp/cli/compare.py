@@ -159,8 +159,8 @@ def _share(text: str) -> float:
     with contextlib.suppress(BudgetError):
         if text[-1:].isalpha() and parse_budget(text):
             raise argparse.ArgumentTypeError(
-                f"must be in percent of the bytes of full caching, found {text!r}; give as 10,50, or "
-                "ask rnnbp plan --budget for bytes"
+                f"must be in percent of the bytes of full caching, found {text!r}; give as 10,50, "
+                "or ask rnnbp plan --budget for bytes"
             )
     return number(0, 1e6, above=True)(text.removesuffix("%").strip())
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, TypeAlias, final
 
 from rnnbp.actions import Action
-from rnnbp.bptt import BudgetError, Costs, Forecast, plan
+from rnnbp.bptt import BudgetError, Costs, Forecast
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import Shape
 from rnnbp.planning.budget import with_margin
+from rnnbp.planning.choice import choose
 from rnnbp.planning.forecast import forecast_of
 from rnnbp.planning.objects import always
 from rnnbp.planning.run_sizes import sizes_of
@@ -88,9 +88,6 @@ class Chooser:
         self.steps, self.costs, self.chunk = steps, costs, chunk
         self._search = Search(self.sizes, steps, costs, arrays_only=True)
         self._known: dict[tuple[str, str, int], Choice] = {}
-        self._plan = partial(
-            plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs, dx=dx
-        )
 
     def best(self, name: str, budget: int, slowest: float = math.inf) -> Choice | Why:
         """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes.
@@ -141,7 +138,7 @@ class Chooser:
 
     def _within_arrays(self, budget: int, objects: int, slowest: float) -> Choice | Why:
         try:
-            found = self._plan(budget=with_margin(budget + objects))
+            found = choose(self.sizes, self.steps, with_margin(budget + objects), self.costs)
         except BudgetError:
             return "bytes"
         if found.chosen.seconds > slowest:

@@ -42,7 +42,7 @@ def row_cells(row: Row, same_as: str = "") -> tuple[str, ...]:
 
 
 def same_runs(rows: Sequence[Row]) -> list[str]:
-    """For each row, the first schedule of its budget that comes to the same run; "" if it is it."""
+    """For each row, the first schedule of its budget with the same run; "" if that is its own."""
     first: dict[tuple[float, Key], str] = {}
     names = [first.setdefault((row.share, row.choice.key), row.choice.name) for row in rows]
     return ["" if name == row.choice.name else name for name, row in zip(names, rows, strict=True)]

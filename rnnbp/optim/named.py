@@ -6,6 +6,7 @@ from rnnbp.numerics import shown
 from rnnbp.optim.adagrad import Adagrad
 from rnnbp.optim.adaptive import Adam, AdamW
 from rnnbp.optim.base import Optimizer
+from rnnbp.optim.parameters import Params
 from rnnbp.optim.rmsprop import RMSProp
 from rnnbp.optim.sgd import SGD
 from rnnbp.support.nearest import hint
@@ -23,3 +24,8 @@ def rule_named(what: str, name: str) -> type[Optimizer]:
             f"{what}: optimizer is one of {known}, found {shown(name)}{hint(name, OPTIMIZERS)}"
         )
     return OPTIMIZERS[name]
+
+
+def optimizer_named(what: str, name: str, params: Params) -> Optimizer:
+    """The optimizer of a name, of these parameters, with its default options."""
+    return rule_named(what, name)(params)  # type: ignore[call-arg]  # its rate has a default

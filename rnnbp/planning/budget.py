@@ -47,8 +47,8 @@ def too_small(budget: int, least: int, most: Sequence[str] = (), outputs: int = 
 def _none_fits(budget: int, least: int, parts: Sequence[str]) -> BudgetError:
     meant = f"; for megabytes write '{budget} MB'" if budget < TINY else ""
     error = BudgetError(
-        f"a budget of {exactly(budget)} is too small for any schedule{meant}; {least:,} bytes are enough, "
-        f"as '{shown(least, up=True)}'. Of these, {'; '.join(parts)}"
+        f"a budget of {exactly(budget)} is too small for any schedule{meant}; {least:,} bytes are "
+        f"enough, as '{shown(least, up=True)}'. Of these, {'; '.join(parts)}"
     )
     error.least, error.parts = least, tuple(parts)
     return error

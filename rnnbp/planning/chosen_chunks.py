@@ -8,10 +8,10 @@ from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.plan import Plan
 
 
-def chunk_beside(checkpoint: object, chunk: int | None, horizon: int | None = None) -> int | None:
+def chunk_of_run(checkpoint: object, chunk: int | None, horizon: int | None = None) -> int | None:
     """The ``chunk`` of a run: as it was passed, or with a horizon that of the plan.
 
-    Raises BudgetError for a chunk or horizon with a budget, which chooses the chunks by itself, and
+    Raises BudgetError for a chunk or horizon with a budget, which chooses the chunks, and
     for a horizon within a chunk of a plan.
     """
     if isinstance(checkpoint, Plan):

@@ -11,7 +11,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.planning.budget import BudgetError, is_budget
-from rnnbp.planning.chosen_chunks import chunk_beside
+from rnnbp.planning.chosen_chunks import chunk_of_run
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
 from rnnbp.planning.plan import Plan, check_length
@@ -78,7 +78,7 @@ def forecast(
     _check_no_budget(checkpoint, steps, batch)
     graph = as_model(model)
     shape = feature_shape("forecast", graph, x_shape)
-    chunk = chunk_beside(checkpoint, chunk, horizon)
+    chunk = chunk_of_run(checkpoint, chunk, horizon)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
     if isinstance(checkpoint, Plan):
         check_length(checkpoint, steps, chunk)

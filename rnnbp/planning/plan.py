@@ -62,7 +62,7 @@ class Plan:
     sizes: Sizes = field(repr=False, compare=False)
     """The bytes of actions that it rests on."""
     held: TrainingBytes = field(default=TrainingBytes(), repr=False, compare=False)
-    """Bytes that training holds besides; ``budget`` is without them."""
+    """Bytes that training holds next to the run; ``budget`` is without them."""
     disk: int = field(default=0, repr=False, compare=False)
     """Bytes that checkpoints may take on disk."""
 

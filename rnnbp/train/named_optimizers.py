@@ -10,7 +10,7 @@ from rnnbp.inputs.given import ModelLike
 from rnnbp.losses import Loss
 from rnnbp.numerics import shown
 from rnnbp.optim import Optimizer
-from rnnbp.optim.named import OPTIMIZERS, rule_named
+from rnnbp.optim.named import OPTIMIZERS, optimizer_named, rule_named
 from rnnbp.wording.of_torch import instead_of_torch
 
 
@@ -26,7 +26,7 @@ def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimiz
         )
     if not isinstance(given, str):
         return given
-    return rule_named(what, given)(model)  # type: ignore[call-arg]  # its rate has a default
+    return optimizer_named(what, given, model)
 
 
 def no_optimizer(given: object) -> TypeError:

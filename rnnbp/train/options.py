@@ -13,7 +13,7 @@ from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
 from rnnbp.planning.budget import is_budget, parse_budget
-from rnnbp.planning.chosen_chunks import chunk_beside
+from rnnbp.planning.chosen_chunks import chunk_of_run
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.named import check_kind
@@ -103,7 +103,7 @@ class Options:
             parse_budget(self.checkpoint, "checkpoint")
         elif not isinstance(self.checkpoint, Plan):
             check_kind(self.checkpoint)
-        chunk_beside(self.checkpoint, self.chunk)
+        chunk_of_run(self.checkpoint, self.chunk)
         self._put("accumulate", positive_int("Trainer: accumulate", self.accumulate))
         for name, cure in (
             ("clip_norm", "None clips nothing"),

@@ -95,8 +95,8 @@ RUNS_AND_TRAINING = (
     Way(
         "check_grads",
         "eps epsilon h delta step_size",
-        "the step goes with the method, 'complex' or 'central'; tolerance= is the largest error that "
-        "passes",
+        "the step goes with the method, 'complex' or 'central'; tolerance= is the largest error "
+        "that passes",
     ),
     Way(
         "Windows Batches Examples",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
-
 from rnnbp.missing import way_around
-from rnnbp.wording.attributes import CALLED, INSTEAD
+from rnnbp.wording.attributes import CALLED, INSTEAD, public
 
 READ = "read its weights by rnnbp.load_weights(model, net.state_dict(), rename='torch')"
 RECURRENT = ("LSTM", "GRU", "RNN")
@@ -18,13 +15,11 @@ LONGEST = 300
 
 def torch_class(value: object) -> str:
     """The name of the first class of PyTorch's that an object or class is of, or ""."""
-    kinds = value.__mro__ if isinstance(value, type) else type(value).__mro__
-    found = (kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] == "torch")
-    return next(found, "")
+    return next(iter(_kinds(value)), "")
 
 
 def instead_of_torch(value: object) -> str:
-    """As "PyTorch's Linear; build it as rnnbp.Dense(6, 4), ...", or "" for what is not PyTorch's."""
+    """As "PyTorch's Linear; build it as rnnbp.Dense(6, 4), ...", or "" for any other object."""
     name = torch_class(value)
     if not name:
         return ""
@@ -53,16 +48,16 @@ def _way(name: str, value: object) -> str:
     return INSTEAD.get(name, "").format(name=name)
 
 
-def _kinds(value: object) -> set[str]:
+def _kinds(value: object) -> list[str]:
+    """The names of the classes of PyTorch's that an object or class is of, its own first."""
     kinds = value.__mro__ if isinstance(value, type) else type(value).__mro__
-    return {kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] == "torch"}
+    return [kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] == "torch"]
 
 
 def _optimizer(name: str, value: object) -> str:
-    known: Iterable[str] = getattr(sys.modules.get("rnnbp.optim"), "__all__", ())
     groups = getattr(value, "param_groups", None)
     rate = groups[0].get("lr") if isinstance(groups, list) and groups else None
-    if name not in known:
+    if name not in public("rnnbp.optim"):
         return "one of rnnbp.optim, as rnnbp.optim.AdamW(model)"
     given = f", learning_rate={rate!r}" if type(rate) is float else ""
     return f"rnnbp.optim.{name}(model{given})"
