@@ -16,6 +16,7 @@ from rnnbp.cli.folders import empty_folder, free_folder
 from rnnbp.cli.options import Parser, number, whole
 from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
+from rnnbp.cli.problem_options import add_no_dx
 from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
 from rnnbp.compare.files import CURE, can_draw
@@ -42,12 +43,7 @@ def add_options(parser: Parser) -> None:
         help="percent of the bytes that full caching takes for arrays, with commas between, as "
         "10,50; Python's objects come on top, for which plan leaves room in its budget",
     )
-    group.add_argument(
-        "--no-dx",
-        dest="dx",
-        action="store_false",
-        help="leave out the gradient by x, which is as long as x, as training does",
-    )
+    add_no_dx(group)
     group.add_argument(
         "--schedules",
         type=_names,

@@ -12,6 +12,7 @@ from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import Parser
 from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
+from rnnbp.cli.problem_options import add_no_dx
 from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.optim.named import OPTIMIZERS
 from rnnbp.planning.budget import parse_budget
@@ -41,12 +42,7 @@ def add_options(parser: Parser) -> None:
         metavar="BYTES",
         help="bytes that checkpoints may take on disk as well, as '2 GB'; by default none",
     )
-    parser.add_argument(
-        "--no-dx",
-        dest="dx",
-        action="store_false",
-        help="leave out the gradient by x, which is as long as x, as training does",
-    )
+    add_no_dx(parser)
     parser.add_argument(
         "--optimizer",
         choices=list(OPTIMIZERS),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from rnnbp.cli import threads
 from rnnbp.cli.architecture import MOST_UNITS
 from rnnbp.cli.ngrams import SYMBOLS
@@ -27,6 +29,16 @@ def add_options(parser: Parser, *, steps: int, batch: int) -> None:
         "--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data"
     )
     threads.add_threads(group)
+
+
+def add_no_dx(to: Parser | argparse._ArgumentGroup) -> None:
+    """The option that leaves out the gradient by x."""
+    to.add_argument(
+        "--no-dx",
+        dest="dx",
+        action="store_false",
+        help="leave out the gradient by x, which is as long as x, as training does",
+    )
 
 
 def _add_model(parser: Parser) -> None:

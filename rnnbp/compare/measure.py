@@ -16,7 +16,7 @@ from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.memory import Used, allocated
 from rnnbp.numerics import Array
-from rnnbp.schedules import All
+from rnnbp.schedules import All, ScheduleLike
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,13 @@ class Bench:
 
     def run(self, choice: Choice) -> Gradients:
         """One run of ``bptt``."""
+        return self._bptt(choice.actions, choice.chunk)
+
+    def _bptt(self, checkpoint: ScheduleLike, chunk: int) -> Gradients:
         return bptt(
             *self.problem,
-            checkpoint=choice.actions,
-            chunk=choice.chunk,
+            checkpoint=checkpoint,
+            chunk=chunk,
             seed=self.seed,
             dx=self.dx,
             progress=False,
@@ -91,15 +94,7 @@ class Bench:
     def _cached_at(self, chunk: int) -> dict[str, Array]:
         """Gradients of full caching in chunks of this length."""
         if chunk not in self._cached:
-            result = bptt(
-                *self.problem,
-                checkpoint=All,
-                chunk=chunk,
-                seed=self.seed,
-                dx=self.dx,
-                progress=False,
-            )
-            self._cached[chunk] = _arrays(result)
+            self._cached[chunk] = _arrays(self._bptt(All, chunk))
         return self._cached[chunk]
 
 
