@@ -88,6 +88,20 @@ def test_another_model_is_named_with_what_else_differs(folder: Path) -> None:
     assert str(caught.value).count("resume from") == 1
 
 
+def test_the_file_is_named_once_where_the_cure_has_a_line_of_its_own(tmp_path: Path) -> None:
+    loss, names = rb.losses.MeanSquaredError(), [f"{'layer' * 12}{k}" for k in range(3)]
+
+    def trainer(clip_norm: float, **options: Any) -> rb.Trainer:
+        model = rb.Sequential(*(rb.RNN(4, 4, name=name, **options) for name in names))
+        return rb.Trainer(model, "adam", loss, folder=tmp_path, clip_norm=clip_norm)
+
+    trainer(1.0).fit(rb.Sequences(X, X, batch_size=5), steps=1)
+    with pytest.raises(ValueError, match="build it with bias=True\nNames or shapes") as caught:
+        trainer(2.0, bias=False).resume()
+    assert str(caught.value).count("resume from") == 1
+    assert "the run was set up otherwise: clip_norm was 1.0, is 2.0; " in str(caught.value)
+
+
 def test_two_schedules_differ_by_their_public_names(tmp_path: Path) -> None:
     script(tmp_path, learning_rate=COSINE)
     with pytest.raises(ValueError, match="set up otherwise") as caught:

@@ -80,14 +80,14 @@ class Snapshot:
 
         All that differs is named at once; ``data`` too, if they are known already.
         """
-        misfit, place = "", f"resume from {self.path}: "
+        misfit, place = "", f"resume from {self.path}"
         found = differences(identity, self.metadata.fields("identity").values, override)
         try:
-            check_fits(place.removesuffix(": "), parts.params, under(self.arrays, "model/"))
+            check_fits(place, parts.params, under(self.arrays, "model/"))
         except ValueError as error:
             if not (found := {part: found[part] for part in found if part != "model"}):
                 raise
-            misfit = f"{str(error).removeprefix(place)}; "
+            misfit = f"{str(error).removeprefix(f'{place}:').lstrip()}; "
         if found and data is not None and (other := self.data(override).differs(data)):
             found["data"] = [f"other data: {other}"]
         if not found:
@@ -95,7 +95,7 @@ class Snapshot:
         lines = [line for part in found.values() for line in part]
         listed = [escaped(_DIGEST.sub(r"\1…", line), 400) for line in lines[:LISTED]]
         listed += [f"and {len(lines) - LISTED} more"] * (len(lines) > LISTED)
-        text = f"{place}{misfit}the run was set up otherwise: {'; '.join(listed)}; "
+        text = f"{place}: {misfit}the run was set up otherwise: {'; '.join(listed)}; "
         if misfit:
             raise ValueError(f"{text}set it up as it was")
         cure = self._cure(parts, caller.override((*override, *found)))
