@@ -37,11 +37,11 @@ def of_several_lengths(name: str, given: Collection[object]) -> str:
 def of_one_length(name: str, given: Collection[object]) -> str:
     """How to join the items of an array of objects, as code; "" unless they have one shape."""
     shapes = {_shape(item) for item in given}
-    return f"join its items, np.stack([*{name.split()[-1]}])" if _one(shapes) else ""
-
-
-def _one(shapes: set[tuple[int, ...]]) -> bool:
-    return len(shapes) == 1 and () not in shapes
+    return (
+        f"join its items, np.stack([*{name.split()[-1]}])"
+        if len(shapes) == 1 and () not in shapes
+        else ""
+    )
 
 
 def _shape(item: object) -> tuple[int, ...]:

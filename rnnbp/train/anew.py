@@ -24,16 +24,12 @@ def say_begins_anew(progress: bool | None, file: Path) -> None:
     late_bars.note(progress, text)
 
 
-def say_goes_on(progress: bool | None, folder: str, step: int, ended: str | None) -> str:
-    """Say that the run of a folder resumes after ``step``, or has ``ended`` there; nothing for "".
-
-    Returns the folder that is still to be said: none.
-    """
+def say_goes_on(progress: bool | None, folder: str, step: int, ended: str | None) -> None:
+    """Say that the run of a folder resumes after ``step``, or has ``ended`` there; nothing for ""."""
     how = "is finished" if ended == "finished" else f"has ended ({ended})"
     text = f"resumes after step {step}" if ended is None else f"{how} at step {step}, nothing to do"
     if folder:
         late_bars.note(progress, f"rnnbp: the run in '{folder}' {text}")
-    return ""
 
 
 def folder_of(file: Path) -> Path:

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from rnnbp.storage import JSON, Fields
 from rnnbp.support import reprs
 from rnnbp.train.averages import in_json
-
-VALIDATION = "val_"
-"""How names of figures of the validation begin."""
+from rnnbp.train.monitor import VALIDATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,7 @@ class Learned:
             warnings.warn(
                 f"{caller}: nothing was learned, the parameters are as they were: "
                 f"on_nonfinite='skip' left out {self.skipped:,} batches, and no other had "
-                f"weight; of the first: "
-                f"{self.why}",
+                f"weight; of the first: {self.why}",
                 RuntimeWarning,
                 stacklevel=outside(),
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rnnbp.numerics import Shape, escaped
+from rnnbp.support.reprs import counted
 
 HIDDEN = re.compile(r"((?:.*\.)?)weight_hh_l(\d+)")
 CELLS = {4: "LSTM", 3: "GRU", 1: "RNN"}
@@ -86,8 +87,7 @@ def difference(theirs: list[Level], ours: list[Level]) -> str:
     if a.features != b.features:
         said.append(f"takes {a.features} features, the model's {b.features}")
     if len(theirs) != len(ours):
-        plural = "s" * (len(theirs) > 1)
-        said.append(f"has {len(theirs)} layer{plural}, the model's {len(ours)}")
+        said.append(f"has {counted(len(theirs), 'layer')}, the model's {len(ours)}")
     if not said and [x[:3] for x in theirs] != [x[:3] for x in ours]:
         said.append("has layers of other sizes than the model's")
     return ", ".join(said)

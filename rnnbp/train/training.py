@@ -122,7 +122,8 @@ class Training:
         total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
             done = self._reason(limits) if self.pending is None else None
-            self.resumed = say_goes_on(self.options.progress, self.resumed, self.at.step, done)
+            say_goes_on(self.options.progress, self.resumed, self.at.step, done)
+            self.resumed = ""
             with progress_bar(False if done else self.options.progress, self.at.step, total) as bar:
                 while self.pending is not None or not (reason := self._reason(limits)):
                     if self.pending is None and interrupts.signal is not None:
@@ -281,11 +282,8 @@ class Training:
         )
 
     def _extra(self) -> dict[str, JSON]:
-        return {
-            "identity": dict(self.identity or {}),
-            **self.known.to_json(),
-            **self.update.costs(),
-        }
+        identity: JSON = {**(self.identity or {})}
+        return {"identity": identity, **self.known.to_json(), **self.update.costs()}
 
     def _reason(self, limits: Limits) -> str | None:
         """The reason to stop now, if any, other than a signal."""

@@ -46,9 +46,7 @@ def warn_of_two(optimizer: Optimizer, given: Rate) -> None:
     One that an earlier run has seen was not meant for this one; groups have theirs by its ratio;
     and an OnPlateau has no other place.
     """
-    if given is None or isinstance(given, OnPlateau) or not isinstance(optimizer, Optimizer):
-        return
-    if optimizer.groups:
+    if given is None or isinstance(given, OnPlateau) or optimizer.groups:
         return
     own = optimizer.learning_rate
     parameter = inspect.signature(type(optimizer)).parameters.get("learning_rate")
