@@ -63,8 +63,8 @@ def in_full() -> bool:
 
 @contextmanager
 def as_filed() -> Iterator[None]:
-    """Within it reprs are those of snapshots: without names, because two models that differ in names
-    alone compute the same, and without options that have lines of their own there.
+    """Within it reprs are those of snapshots: without names, because two models that differ in
+    names alone compute the same, and without options that have lines of their own there.
     """
     token = _shown.set(False)
     try:

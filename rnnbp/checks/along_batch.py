@@ -49,9 +49,9 @@ def look(x: object, state: object, after: Sequence[Sequence[Array]]) -> None:
         return
     if state is not None and _last and _goes_on(x, state, _last[0]):
         warnings.warn(
-            f"x has shape {x.shape}, taken as {x.shape[0]:,} steps of {x.shape[1]:,} sequences, and "
-            "it goes on with the state of the last block, which lies before it along axis 1: time "
-            "is axis 0 here, give x.swapaxes(0, 1)",
+            f"x has shape {x.shape}, taken as {x.shape[0]:,} steps of {x.shape[1]:,} sequences, "
+            "and it goes on with the state of the last block, which lies before it along axis 1: "
+            "time is axis 0 here, give x.swapaxes(0, 1)",
             UserWarning,
             stacklevel=outside(),
         )

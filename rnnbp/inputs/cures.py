@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 OF_ELEMENTS = (
-    "where only some elements are known, put NaN in the target in the place of the others, and give "
-    "the loss as rnnbp.losses.Known(loss)"
+    "where only some elements are known, put NaN in the target in the place of the others, and "
+    "give the loss as rnnbp.losses.Known(loss)"
 )
 """The cure for a mask of several elements of each step."""
 Axes: TypeAlias = tuple[int | str, ...]

@@ -46,8 +46,8 @@ def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
         if start and not is_ours(start, size):
             raise StorageError(
                 f"{path} is no safetensors file, or is cut short; give one that save_weights, a "
-                "Trainer or safetensors wrote (weights of PyTorch: see help(rnnbp.load_weights), of "
-                "Keras or TensorFlow: help(rnnbp.LSTM))"
+                "Trainer or safetensors wrote (weights of PyTorch: see help(rnnbp.load_weights), "
+                "of Keras or TensorFlow: help(rnnbp.LSTM))"
             )
     return *load_tensors(path), True
 

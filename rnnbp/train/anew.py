@@ -25,7 +25,7 @@ def say_begins_anew(progress: bool | None, file: Path) -> None:
 
 
 def say_goes_on(progress: bool | None, folder: str, step: int, ended: str | None) -> None:
-    """Say that the run of a folder resumes after ``step``, or has ``ended`` there; nothing for ""."""
+    """Say that the run of ``folder``, unless "", resumes after ``step``, or has ``ended`` there."""
     how = "is finished" if ended == "finished" else f"has ended ({ended})"
     text = f"resumes after step {step}" if ended is None else f"{how} at step {step}, nothing to do"
     if folder:

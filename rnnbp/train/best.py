@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from rnnbp.storage import JSON, Fields
 from rnnbp.support import reprs
 from rnnbp.train.averages import in_json
-from rnnbp.train.monitor import VALIDATION
+
+VALIDATION = "val_"
+"""How names of figures of validation begin; in a History another way."""
 
 
 @dataclass(frozen=True, slots=True)

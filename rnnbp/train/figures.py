@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from rnnbp.numerics import shown
 from rnnbp.support.nearest import hint
 from rnnbp.train.averages import Metric
+from rnnbp.train.best import VALIDATION
 from rnnbp.train.metrics import OTHER_NAMES
-from rnnbp.train.monitor import HISTORYS, LOSS, VALIDATION, Mode, Monitor
+from rnnbp.train.monitor import HISTORYS, LOSS, Mode, Monitor
 
 MODES: tuple[Mode, ...] = ("auto", "min", "max")
 PREFIX = re.compile("(?:(?P<validation>val|valid|validation|eval|test|dev)|train|training)[-_/ ]")

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from rnnbp.storage import JSON, PathLike, StorageError, as_path, remove_leftovers, save_tensors
 from rnnbp.train.averages import in_json
+from rnnbp.train.best import VALIDATION
 from rnnbp.train.caller import Caller
 from rnnbp.train.lock import FolderLock
 from rnnbp.train.metrics_log import MetricsLog
-from rnnbp.train.monitor import LOSS, VALIDATION
+from rnnbp.train.monitor import LOSS
 from rnnbp.train.parts import Parts
 from rnnbp.train.snapshots import save_snapshot
 from rnnbp.train.stamps import Stamp, stamp

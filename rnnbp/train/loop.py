@@ -53,8 +53,8 @@ class Trainer(Attributes, Named, Instead):
             optimiser's state too, and with ``validation`` a copy of the parameters, the best ones,
             also without ``keep_best``, which may be set later; if it is too small for some batch
             of a ``Windows``, ``Sequences``, ``Examples`` or list, ``fit`` says so before the first
-            step. It chooses the chunks, so ``chunk`` cannot go with it; how far gradients flow is the
-            horizon of ``Windows``.
+            step. It chooses the chunks, so ``chunk`` cannot go with it; how far gradients flow is
+            the horizon of ``Windows``.
             A loss function of your own is called once per chunk, and its values are summed; for a
             mean use ``losses.PerStep(f)``.
         optimizer: of all or some of the model's parameters (others stay as they are); or a name, as

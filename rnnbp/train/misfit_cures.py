@@ -19,8 +19,8 @@ BUILD = "build the model with the layers of these weights"
 SHOWN = 20
 """Pairs of names that an error proposes."""
 BOTH = (
-    "what rename makes has PyTorch's endings; give load_weights (model, {rename(name): a for name, a "
-    "in safetensors.numpy.load_file(path).items()}, rename='torch')"
+    "what rename makes has PyTorch's endings; give load_weights (model, {rename(name): a for name, "
+    "a in safetensors.numpy.load_file(path).items()}, rename='torch')"
 )
 
 

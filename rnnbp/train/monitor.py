@@ -11,8 +11,8 @@ from rnnbp.train.identity import described
 from rnnbp.train.metric_values import Own
 
 Mode: TypeAlias = Literal["auto", "min", "max"]
-LOSS, VALIDATION, HISTORYS = "loss", "val_", "validation_"
-"""The loss as a figure; what begins those of validation, here and in a History."""
+LOSS, HISTORYS = "loss", "validation_"
+"""The loss as a figure; how names of figures of validation begin in a History."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.named import check_kind
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.averages import Metric
+from rnnbp.train.best import VALIDATION
 from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.figures import as_monitor
 from rnnbp.train.metrics import MetricsLike, as_metrics
-from rnnbp.train.monitor import LOSS, VALIDATION, Mode, Monitor
+from rnnbp.train.monitor import LOSS, Mode, Monitor
 from rnnbp.train.source import Source
 from rnnbp.train.sources import as_source
 

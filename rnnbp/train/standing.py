@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
 from rnnbp.support import reprs
-from rnnbp.train.best import Best, means
+from rnnbp.train.best import VALIDATION, Best, means
 from rnnbp.train.history import History
-from rnnbp.train.monitor import LOSS, VALIDATION, Monitor
+from rnnbp.train.monitor import LOSS, Monitor
 from rnnbp.train.options import Options
 
 

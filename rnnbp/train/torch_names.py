@@ -28,7 +28,7 @@ def torch_names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def recurrent_names(paths: Iterable[str]) -> dict[str, str]:
-    """PyTorch's names by path, of all that recurrent layers may have: biases too, if they lack them."""
+    """PyTorch's names by path of all that recurrent layers may have, of biases they lack too."""
     return {
         _join(owner, key): _join(parent, f"{key}_l{number}")
         for owner, (parent, number) in _levels(list(paths)).items()

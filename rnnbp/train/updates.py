@@ -84,8 +84,8 @@ class Update:
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(
-                    f"Trainer: the optimizer's {name!r} is not of this model; build it of this one, "
-                    f"as {type(self.optimizer).__name__}(model)"
+                    f"Trainer: the optimizer's {name!r} is not of this model; build it of this "
+                    f"one, as {type(self.optimizer).__name__}(model)"
                 )
         if self.options.learning_rate is None and isinstance(
             self.optimizer.learning_rate, OnPlateau
