@@ -70,9 +70,9 @@ def plan(
     Returns:
         A ``Plan``; ``bptt`` takes it as ``checkpoint``.
 
-    Planning compiles the model, which takes memory of its own, once: about 6 MB, and with kernels
-    60 MB resident, for the first model of a process, 0.5 to 1 MB for each further one. A run that
-    is given the Plan holds its budget from the first time on, unless ``costs`` were passed and
+    Planning compiles the model, which takes memory of its own, once: 3 to 6 MB, and with kernels 60
+    to 80 MB resident, for the first model of a process, mostly under 1 MB for a later one. A run
+    that is given the Plan holds its budget from the first time on, unless ``costs`` were passed and
     NumPy runs it: then the first run compiles. One that is given the budget itself plans first.
 
     Raises BudgetError if no schedule fits, and what ``forecast`` raises.
