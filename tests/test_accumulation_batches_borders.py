@@ -49,6 +49,7 @@ def batch(scale: float = 1.0, mask: Any = None) -> Batch:
     return Batch(X[:2].swapaxes(0, 1), X[:2, :, :1].swapaxes(0, 1) * scale, mask, True)
 
 
+@pytest.mark.long
 def test_batches_without_weight_count_for_nothing() -> None:
     none = np.zeros((5, 2))
     one, other = network(), network()

@@ -152,6 +152,7 @@ def test_steps_are_updates_everywhere(tmp_path: Path) -> None:
     assert trainer.fit(sequences(2, X[..., :1]), steps=4).steps == 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_a_run_that_is_stopped_after_any_update_ends_with_the_same_bits(
     tmp_path: Path, stop: int

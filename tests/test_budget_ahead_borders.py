@@ -72,6 +72,7 @@ CASES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("source", "loss"), CASES)
 @pytest.mark.one_in(4, "loss")
 def test_the_budget_that_is_named_first_is_enough(source: Any, loss: Any) -> None:

@@ -71,6 +71,7 @@ def least_of(case: Any, backend: str) -> int:
     return caught.value.least
 
 
+@pytest.mark.long
 @pytest.mark.one_in(9, "build")
 @pytest.mark.parametrize("share", [1.0, 1.15, 1.8])
 @pytest.mark.parametrize("build", [tiny, letters, deep, opaque, large])
@@ -84,6 +85,7 @@ def test_no_budget_is_exceeded(backend: str, build: Any, share: float) -> None:
     assert stats.peak_bytes + stats.object_bytes <= plan.chosen.bytes <= budget - SPARE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_least_is_what_a_small_model_holds(backend: str) -> None:
     """Python's objects are counted as they are estimated, with no more than the margin left free."""

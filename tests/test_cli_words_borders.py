@@ -102,6 +102,7 @@ def test_too_small_a_budget_names_the_option_and_not_the_argument(
     assert run("plan", *NUMBERS, *options, "--no-dx") == 0
 
 
+@pytest.mark.long
 def test_an_optimizer_and_a_disk(capsys: pytest.CaptureFixture[str]) -> None:
     model = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 2))
     held = rb.optim.Adam(model).nbytes

@@ -30,6 +30,7 @@ MODELS: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.one_in(4, "backend")

@@ -62,6 +62,7 @@ def gradients(backend: str) -> Array:
     return found.dx
 
 
+@pytest.mark.long
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("flags", [FLUSH, DENORMALS_ARE_ZERO, FLUSH | DENORMALS_ARE_ZERO], ids=hex)
 @pytest.mark.parametrize("count", ["1", "2"])

@@ -91,6 +91,7 @@ def test_gates_of_several_templates(gates: tuple[str, ...]) -> None:
         agree(cell_of(list(gates), join), inputs())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", COMPILED)
 def test_two_silus_multiplied(backend: str) -> None:
     for gates, join in ((["silu"] * 2, "product"), (["silu"] * 5, "tree")):

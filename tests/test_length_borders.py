@@ -66,6 +66,7 @@ def test_what_no_memory_holds_is_refused_before_it_is_looked_at(case: str) -> No
         run()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("steps", [10**12, 2**62])
 def test_any_length_is_planned(steps: int) -> None:
     plan = rb.plan(model(), MSE, steps=steps, batch=2, budget="1 MB", dx=False, costs=COSTS)

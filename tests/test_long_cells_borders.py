@@ -67,6 +67,7 @@ HOW = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize(("n", "dtype", "threads", "checkpoint"), HOW, ids=str)
 @pytest.mark.parametrize("name", MODELS)

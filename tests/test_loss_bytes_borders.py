@@ -30,6 +30,7 @@ def data(loss: str, batch: int, dtype: str) -> tuple[Any, Any, Any]:
     return x, y if loss == "numbers" else y.argmax(axis=-1), numbers.random((STEPS, batch)) < 0.6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.one_in(3)

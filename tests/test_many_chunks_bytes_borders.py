@@ -30,6 +30,7 @@ MODEL, X, Y = CELLS["head"](), real(2, 1, 2), real(2, 1, 4)
 STATES = ((np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 2))),)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "checkpoint", ["sqrt", lambda n: rb.schedules.Revolve(n, 6)], ids=["sqrt", "revolve"]
 )
@@ -74,6 +75,7 @@ def a_run() -> None:
     rb.bptt(MODEL, X, Y, MSE, backend="numpy")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("make", "times"),
     [(a_job, 300), (a_group, 300), (a_slot, 300), (a_slot_on_disk, 40), (a_run, 60)],

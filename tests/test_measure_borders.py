@@ -98,6 +98,7 @@ WAYS: list[Callable[[], None]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_callers_tracing_is_as_it_was(way: Callable[[], None], traced: np.ndarray) -> None:
     np.ones(30_000_000, np.uint8)

@@ -47,6 +47,7 @@ HOW = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("depth", "protocol"), HOW)
 def test_a_chain_of_chains(depth: int, protocol: int) -> None:
     model, _ = nested(depth)

@@ -22,6 +22,7 @@ def net(dropout: float = 0.0) -> rb.Sequential:
     return rb.Sequential(rb.LSTM(F, 6, rng=0), rb.Dropout(dropout), rb.Dense(6, K, rng=1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options", [{}, {"chunk": 7}, {"checkpoint": "sqrt", "chunk": 4}, {"checkpoint": "1 MB"}]
 )
@@ -87,6 +88,7 @@ def test_the_last_valid_step_of_each_sequence(chunk: int) -> None:
     np.testing.assert_array_equal(valid, whole[LENGTHS - 1, np.arange(B)])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mask", [None, np.ones((20_000, 4), bool)], ids=["all", "mask"])
 def test_the_last_step_takes_no_memory_for_the_others(mask: np.ndarray | None) -> None:
     x = np.zeros((20_000, B, F), np.float32)

@@ -21,6 +21,7 @@ HOW: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.one_in(4)
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
 @pytest.mark.parametrize("how", HOW)

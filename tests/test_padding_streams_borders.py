@@ -39,6 +39,7 @@ def fitting(how: str, options: str) -> dict[str, Any]:
     return {k: v for k, v in found.items() if k != "steps" or how != "the mask"}
 
 
+@pytest.mark.long
 @pytest.mark.one_in(8)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("options", OPTIONS)

@@ -147,6 +147,7 @@ def test_attributes_that_a_plan_does_not_have_are_named(name: str, text: str) ->
         getattr(planned("1 MB"), name)
 
 
+@pytest.mark.long
 def test_the_frontier_of_a_plan_has_no_hole_and_says_what_its_ends_are() -> None:
     """The table that a user prints for an LSTM: of two rows in turn none is far from the other."""
     lstm = rb.Sequential(rb.LSTM(3, 32, rng=1), rb.Dense(32, 2, rng=2))

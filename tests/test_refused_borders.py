@@ -181,6 +181,7 @@ def test_what_all_cells_take(monkeypatch: pytest.MonkeyPatch) -> None:
     equal(found, rb.bptt(own(), X, Y, LOSS, backend="numpy"))
 
 
+@pytest.mark.long
 def test_other_cells_are_machine_code_still(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = rb.bptt(lstm(), X, Y, LOSS)
     refuse(

@@ -47,6 +47,7 @@ def sent(name: str) -> Callable[[Event], object]:
     return lambda event: signal.raise_signal(getattr(signal, name))
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_loop_around_fit(tmp_path: Path) -> None:
     """In a process of its own, sent SIGINT while the first of three seeds trains."""
     script = """

@@ -169,6 +169,7 @@ def test_the_same_results_whatever_it_is(call: str) -> None:
         np.testing.assert_array_equal(b, c)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("call", OTHER)
 def test_what_measures_runs(call: str) -> None:
     with np.errstate(all="raise"):

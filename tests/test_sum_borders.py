@@ -133,6 +133,7 @@ RUNS: dict[str, Callable[..., Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("build", [model, tied])
 @pytest.mark.parametrize("backend", BACKENDS[1:])
@@ -148,6 +149,7 @@ def test_the_bits_of_any_schedule(
             np.testing.assert_array_equal(found.grads[path], g, err_msg=f"{name}: {path}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("chunks", [compensated.PART, compensated.PART + 1, MANY])
 @pytest.mark.one_in(2)
@@ -165,6 +167,7 @@ def test_a_forecast_is_the_ledger(chunks: int, backend: str) -> None:
     )  # totals and temporaries
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("steps", [3_000, 30_000])
 @pytest.mark.parametrize("chunk", [64, 1024])
 def test_long_chunks_drift_as_little_as_short_ones(chunk: int, steps: int) -> None:
@@ -177,6 +180,7 @@ def test_long_chunks_drift_as_little_as_short_ones(chunk: int, steps: int) -> No
     assert max(errors) < 8e-7
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("steps", "parted"), [(1024, False), (1025, True)])
 def test_a_part_is_so_many_steps(

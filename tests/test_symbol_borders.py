@@ -116,6 +116,7 @@ def test_their_predictions_and_losses(cell: str) -> None:
     assert rb.evaluate(model, x, None, half_square)[0] == pytest.approx(loss, rel=1e-12)
 
 
+@pytest.mark.long
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", lambda n: rb.schedules.ThinTapes(n, 3)])
 @pytest.mark.parametrize("cell", ["Embedding", "two", "network"])
@@ -158,6 +159,7 @@ def one_hot_models() -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", one_hot_models())
 def test_one_hot_follows_the_models_dtype(name: str) -> None:
     model, x = one_hot_models()[name], symbols()

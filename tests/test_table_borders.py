@@ -91,6 +91,7 @@ def symbols(steps: int = 7, batch: int = 2) -> np.ndarray:
     return np.random.default_rng(4).integers(0, SYMBOLS, (steps, batch))
 
 
+@pytest.mark.long
 @pytest.mark.one_in(2, "layer")
 @pytest.mark.parametrize(
     ("wiring", "layer"), [(dead_sum, "onehot"), *((w, "embedding") for w in WIRINGS)]

@@ -40,6 +40,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("model", [tail, between, alone])
 @pytest.mark.parametrize("how", RUNS)

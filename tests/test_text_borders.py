@@ -219,6 +219,7 @@ def test_no_encoding_of_texts(name: str) -> None:
         known(name)
 
 
+@pytest.mark.long
 def test_a_text_in_latin_1_is_trained_on_resumed_and_sampled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
