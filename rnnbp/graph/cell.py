@@ -11,10 +11,10 @@ from rnnbp.numerics import Shape, ShapeError, shown
 
 
 class Cell(Graph):
-    """One step: a graph from (x, *state) to (y, *state).
+    """One step: a graph from (*inputs, *state) to (y, *state).
 
     Args:
-        x: the input of the step.
+        x: the input of the step, or several, of which some may be ``per="sequence"``.
         next_state: for each State its value after the step.
         output: the output of the step, any value of the cell.
         name: its name in errors and ``repr``; its parameters' paths begin with the name of its
@@ -40,12 +40,21 @@ class Cell(Graph):
     suffixes = True
     name: str
 
+    n_inputs: int
+    """Inputs apart from states, which come after them."""
+
     def __init__(
-        self, x: Value, next_state: Mapping[Value, Value], output: Value, *, name: str = ""
+        self,
+        x: Value | Sequence[Value],
+        next_state: Mapping[Value, Value],
+        output: Value,
+        *,
+        name: str = "",
     ) -> None:
         _check_next_state(next_state)
-        super().__init__((x, *next_state), (output, *next_state.values()))
-        self.name = name
+        given = _checked_inputs(x)
+        super().__init__((*given, *next_state), (output, *next_state.values()))
+        self.name, self.n_inputs = name, len(given)
         self.state_shapes: tuple[Shape, ...] = tuple(
             s.shape for s in next_state if s.shape is not None
         )
@@ -69,6 +78,27 @@ class Cell(Graph):
 
     def __repr__(self) -> str:
         return self.name or super().__repr__()
+
+
+def _checked_inputs(inputs: object) -> tuple[Value, ...]:
+    """The inputs of a cell as a tuple. Raises unless some are series and names differ."""
+    given = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
+    for k, value in enumerate(given):
+        if not isinstance(value, Value):
+            raise TypeError(
+                f"Cell: input {k} must be an Input, found {shown(value)}; as Cell((x, s), {{h: "
+                "h_new}, output=h_new)"
+            )
+    if given and all(value.per != "step" for value in given):
+        raise ValueError(
+            "Cell: no input has a value at each step, and nothing says how many steps there are; "
+            "give it an Input(n), which may stay unused"
+        )
+    names = [value.name for value in given if value.name]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"Cell: two inputs are called {name!r}; give them different names")
+    return given
 
 
 def _check_next_state(next_state: object) -> None:

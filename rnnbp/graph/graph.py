@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rnnbp.graph.network import Network, name_params, slots_of
-from rnnbp.graph.values import Application, Block, Outputs, Value
+from rnnbp.graph.values import Application, Block, Outputs, Per, Value
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbolic import refuse_list
 from rnnbp.naming import checked_name, with_name
@@ -70,6 +70,10 @@ class Graph(Network):
     """
 
     n_outputs: int
+    pers: tuple[Per, ...]
+    """How often each input changes."""
+    input_names: tuple[str, ...]
+    """"" for an input without a name."""
 
     suffixes: ClassVar[bool] = False
     """True if names of layers are suffixes of the names of their parameters."""
@@ -88,6 +92,8 @@ class Graph(Network):
         ins, ends = _several(inputs), _several(outputs)
         _check_values(ins, ends)
         self.input_shapes = tuple([v.shape for v in ins])
+        self.pers = tuple([v.per for v in ins])
+        self.input_names = tuple([v.name for v in ins])
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
         uses = _reachable(ends, ins)
         self.nodes = tuple(_number_nodes(uses, numbers))
@@ -124,8 +130,11 @@ class Graph(Network):
         It is built for each run, so it must be cheap.
         """
         graph = cls.__new__(cls)
-        graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
-        graph.nodes, graph.layers = (Node(0, block, (0,), (1,)),), (block,)
+        cell, n = block.cell, block.cell.n_inputs
+        graph.input_shapes = (None,) if n == 1 else cell.input_shapes[:n]
+        graph.pers, graph.input_names = cell.pers[:n], cell.input_names[:n]
+        graph.outputs, graph.n_values, graph.n_outputs = (n,), n + 1, 1
+        graph.nodes, graph.layers = (Node(0, block, tuple(range(n)), (n,)),), (block,)
         graph.slots = block.slots
         graph._alone = block
         return graph

@@ -142,19 +142,24 @@ class Layout:
     def n_states(self) -> int:
         return len(self.cell.state_shapes)
 
+    @property
+    def first(self) -> int:
+        """The number of the first value that is computed: inputs and states come before it."""
+        return self.cell.n_inputs + self.n_states
+
     @cached_property
     def next_of(self) -> dict[int, int]:
         """By value number, the state whose next value it is, the first of several; no inputs."""
         found: dict[int, int] = {}
         for k, value in enumerate(self.cell.outputs[1:]):
-            if value > self.n_states:
+            if value >= self.first:
                 found.setdefault(value, k)
         return found
 
     @cached_property
     def buffered(self) -> tuple[int, ...]:
         """The values with a buffer of their own in a tape."""
-        return tuple(sorted(v for v in self.kept if v > self.n_states and v not in self.next_of))
+        return tuple(sorted(v for v in self.kept if v >= self.first and v not in self.next_of))
 
     @cached_property
     def last_uses(self) -> dict[int, int]:

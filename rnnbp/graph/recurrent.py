@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.network import Network
-from rnnbp.graph.values import Outputs, Value
+from rnnbp.graph.values import PERS, Outputs, Value
 from rnnbp.layers.params import LayerParams
 from rnnbp.layers.rectifiers import ReLU
 from rnnbp.layers.symbolic import refuse_list
@@ -32,8 +32,8 @@ class Recurrent(Network):
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``, instead of
             its position there.
 
-    Shapes: x (T, B, ...) → y (T, B, ...). In a network its state is a tuple of arrays (B, ...), one
-    for each State of the cell.
+    Shapes: x (T, B, ...) → y (T, B, ...); of a cell of several inputs it is called on a value for
+    each. In a network its state is a tuple of arrays (B, ...), one for each State of the cell.
 
     Raises DtypeError for a dtype that the cell's parameters do not have.
 
@@ -80,24 +80,50 @@ class Recurrent(Network):
             )
         self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
 
-    def __call__(self, x: Value) -> Outputs:
-        """A node of the graph that ``x`` belongs to."""
-        if not isinstance(x, Value):
-            refuse_list(self, [x])
+    def __call__(self, *inputs: Value) -> Outputs:
+        """A node of the graph that ``inputs`` belong to: one value for each input of the cell."""
+        for value in inputs:
+            if not isinstance(value, Value):
+                refuse_list(self, inputs)
+                what = "a symbolic value" if self.cell.n_inputs == 1 else "symbolic values"
+                raise TypeError(
+                    f"{self} is called on {what}, found {type(value).__name__}; for arrays use "
+                    "predict"
+                )
+        self._check_pers(inputs)
+        return inputs[0].apply_layer(self, inputs)
+
+    def _check_pers(self, inputs: Sequence[Value]) -> None:
+        """Raise unless there is a value for each input, and where it is static a static one."""
+        expected = self.cell.pers[: self.cell.n_inputs]
+        if len(inputs) != len(expected):
             raise TypeError(
-                f"{self} is called on a symbolic value, found {type(x).__name__}; for arrays use "
-                "predict"
+                f"{self} takes {len(expected)} input{'s' * (len(expected) > 1)}, found "
+                f"{len(inputs)}; give one for each Input of its cell"
             )
-        return x.apply_layer(self, (x,))
+        if all(value.per != "step" for value in inputs):
+            raise ValueError(
+                f"{self}: no input has a value at each step, and nothing says how many steps there "
+                "are; give it an Input(...) per step"
+            )
+        for k, (value, per) in enumerate(zip(inputs, expected, strict=True)):
+            if PERS.index(value.per) < PERS.index(per):
+                name = self.cell.input_names[k] or k
+                raise ValueError(
+                    f"{self}: input {name} is static (per='sequence'), found {value!r}, which has "
+                    "a value at each step; make it an Input(..., per='sequence'), or make that of "
+                    "the cell an Input per step"
+                )
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         """The feature shape of y. Raises ShapeError, naming the layer that does not fit."""
-        expected = self.cell.input_shapes[0]
-        for shape in shapes[:1]:
-            if None not in (shape, expected) and shape != expected:
-                raise ShapeError(mismatch(self, expected or (), shape or ()))
-        y, *new = self.cell.output_shapes(*shapes, *self.cell.state_shapes)
-        self.cell.check_next_state(new)
+        cell = self.cell
+        for k, (shape, expected) in enumerate(zip(shapes, cell.input_shapes, strict=False)):
+            if shape is not None and expected is not None and shape != expected:
+                several = f"input {cell.input_names[k] or k}" if cell.n_inputs > 1 else "input"
+                raise ShapeError(mismatch(self, expected, shape, several))
+        y, *new = cell.output_shapes(*shapes, *cell.state_shapes)
+        cell.check_next_state(new)
         return (y,)
 
     def first_state(self, batch: int, dtype: Dtype) -> tuple[Array, ...]:

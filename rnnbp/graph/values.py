@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from rnnbp.layers.merge import Multiply
 from rnnbp.layers.sums import Add, Subtract
 from rnnbp.layers.symbolic import Symbolic
 from rnnbp.numerics import Shape, positive_int, shown
+from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.unsupported import OWN, Unsupported, cure
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from rnnbp.graph.recurrent import Recurrent
 
 _serial = itertools.count()
+
+Per: TypeAlias = Literal["step", "sequence", "run"]
+"""How often a value changes: a series (T, B, ...), a static value (B, ...), a function of
+parameters alone (...)."""
+PERS: tuple[Per, ...] = get_args(Per)
+
+
+def finest(pers: Iterable[Per]) -> Per:
+    """How often what is computed from such values changes."""
+    return min(pers, key=PERS.index, default="run")
 
 
 Block: TypeAlias = "Layer | Recurrent"
@@ -47,6 +58,8 @@ class Value(Unsupported, Symbolic):
         source: the application of a block that computes it, None for an input.
         index: its number among the outputs of the block.
         name: its name in errors.
+        per: "step" for a series, which has a value at each step; "sequence" for a static value, one
+            for each sequence; "run" for a function of parameters alone.
 
     ``+``, ``-``, ``*``, and ``/`` by a number add nodes. Raises TypeError, which names the layer to
     use, for other operations.
@@ -58,9 +71,14 @@ class Value(Unsupported, Symbolic):
     """
 
     def __init__(
-        self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = ""
+        self,
+        shape: Shape | None,
+        source: Application | None = None,
+        index: int = 0,
+        name: str = "",
+        per: Per = "step",
     ) -> None:
-        self.shape, self.source, self.index, self.name = shape, source, index, name
+        self.shape, self.source, self.index, self.name, self.per = shape, source, index, name, per
 
     def apply_layer(self, block: Block, args: Sequence[Given]) -> Outputs:
         """The outputs of ``block`` applied to values: one Value, or a tuple of several."""
@@ -71,8 +89,8 @@ class Value(Unsupported, Symbolic):
                     "Input"
                 )
         shapes = block.output_shapes(*(arg.shape for arg in args))
-        source = Application(block, tuple(args))
-        outputs = tuple(Value(shape, source, k) for k, shape in enumerate(shapes))
+        source, per = Application(block, tuple(args)), finest(arg.per for arg in args)
+        outputs = tuple(Value(shape, source, k, per=per) for k, shape in enumerate(shapes))
         return outputs if block.n_outputs > 1 else outputs[0]
 
     def __add__(self, other: Value | float) -> Value:
@@ -176,13 +194,17 @@ def _instead(other: object) -> str:
 
 @takes()
 # Reads as the class it stands for.
-def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N802
+def Input(  # noqa: N802
+    shape: int | Shape | None = None, name: str = "", *, per: Per = "step"
+) -> Value:
     """A symbolic input.
 
     Args:
         shape: the feature shape: an int n for (n,), a tuple, () for one integer a step (for an
             Embedding), None if unknown.
-        name: its name in errors.
+        name: its name in errors, and in a dict of inputs.
+        per: "step" for a series (T, B, ...), "sequence" for a static input (B, ...), the same at
+            every step of a sequence.
 
     Returns:
         A ``Value``.
@@ -192,7 +214,10 @@ def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N
     >>> rb.Dense(3, 2)(x).shape
     (2,)
     """
-    return Value(_feature_shape("Input", shape), name=_text("Input", name))
+    if per not in ("step", "sequence"):
+        near = hint(per, ("step", "sequence"))
+        raise ValueError(f"Input: per is 'step' or 'sequence', found {shown(per)}{near}")
+    return Value(_feature_shape("Input", shape), name=_text("Input", name), per=per)
 
 
 @takes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.network import Network, check_parameters, name_params
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
@@ -31,11 +32,11 @@ def as_model(model: ModelLike) -> Graph:
 
 def _as_graph(model: ModelLike) -> Graph:
     if isinstance(model, Recurrent):
-        return Graph.of_one(model)
+        return _of_one_input(Graph.of_one(model), model)
     if isinstance(model, Graph) and not isinstance(model, Cell):
         if len(model.input_shapes) != 1 or model.n_outputs != 1:
             raise ValueError(not_one_of_each(model))
-        return model
+        return _of_one_input(model, *recurrent_blocks(model))
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
         cure = (
             "wrap the cell in Recurrent(...)"
@@ -48,6 +49,17 @@ def _as_graph(model: ModelLike) -> Graph:
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])
     return graph
+
+
+def _of_one_input(model: Graph, *blocks: Recurrent) -> Graph:
+    """The model. Raises TypeError for a cell of several inputs, which only graphs can hold yet."""
+    for block in blocks:
+        if block.cell.n_inputs > 1:
+            raise TypeError(
+                f"{block} has a cell of {block.cell.n_inputs} inputs, which cannot be run yet; "
+                "join them in one x, and take it apart with Split"
+            )
+    return model
 
 
 def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
