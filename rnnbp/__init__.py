@@ -20,7 +20,8 @@ Networks
     Recurrent, Cell            a custom recurrent layer, from the layers of one step
     Input, State, Value        the symbols that graphs and cells are written with
 Layers (within a cell too), all of them in the module layers
-    Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, Dropout, LayerNorm
+    Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, LayerNorm
+    Dropout, GaussianNoise, Zoneout
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Softmax, LogSoftmax, Identity
     Add, Subtract, Multiply, Scale, Concat, Split, Slice, Flatten, Reshape
     Layer, Keeps, Context      a custom layer, what it keeps, its random numbers

@@ -7,14 +7,17 @@ The generator is counter-based (Philox, Salmon et al. 2011, "Parallel random num
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from rnnbp.numerics import Array, Dtype, Shape, shown
 from rnnbp.support.ieee import apart
+from rnnbp.support.nearest import hint
 
 RngLike: TypeAlias = int | np.random.Generator | None
+Per: TypeAlias = Literal["step", "sequence"]
+"""How often numbers change: new at every step, or the same at all steps of a sequence."""
 
 
 def generator(rng: RngLike) -> np.random.Generator:
@@ -35,6 +38,18 @@ def check_seed(seed: object) -> int:
     return int(seed)
 
 
+def check_per(name: str, value: object) -> Per:
+    """``value``, if it is "step" or "sequence". Raises ValueError, or TypeError for no text."""
+    if value == "step" or value == "sequence":
+        return "step" if value == "step" else "sequence"
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(
+        f"{name} must be 'step' or 'sequence', found {shown(value)}"
+        f"{hint(value, ('step', 'sequence'))}; 'step' draws new numbers at every step, 'sequence' "
+        "the same at all steps of a sequence"
+    )
+
+
 def fold(seed: int, *places: int) -> int:
     """A seed derived from (seed, places), as for one update of a training run: a 64-bit hash."""
     sequence = np.random.SeedSequence(seed, spawn_key=places)
@@ -46,11 +61,20 @@ class Context:
     """Where a forward pass stands: for layers that draw numbers or turn integers into floats.
 
     A layer with ``random = True`` receives one as ``forward(x, context=...)``, and draws from it by
-    ``uniform`` and ``normal``; help(rnnbp.Layer) has an example. Its numbers depend on the seed,
-    the place of the layer in the model and the step alone: not on the chunk that a step is in, on
-    the schedule, or on how often a step is run again, and a layer that stands in two places draws
-    other numbers in each. A second call returns the same numbers as the first:
-    pass a different ``draw`` for others.
+    ``uniform`` and ``normal``; help(rnnbp.Layer) has an example. Its numbers are a function of
+
+    - the seed of the run,
+    - ``place``, the layer's node in the model: a layer that stands in two places draws other
+      numbers in each, a cell that stands in two places too,
+    - the step in the whole sequence, or with ``per="sequence"`` none,
+    - ``draw``, for layers that need several arrays: a second call with the same ``draw`` returns
+      the same numbers as the first, so pass 0, 1, 2, ...; an array per step and one per sequence
+      of the same ``draw`` have step 0 in common,
+    - and whether they are uniform or normal.
+
+    They do not depend on the chunk that a step is in, on the schedule, on how often a step is run
+    again, on threads, or on the backend. With a batch of B rows, row b of two runs has other
+    numbers where the batch sizes or the features differ.
 
     Args:
         seed: the seed of ``bptt``; ``fit`` derives a different one for each update.
@@ -61,11 +85,14 @@ class Context:
         training: False in evaluation mode, in which random layers usually return their input.
         dtype: the model's.
 
-    >>> import rnnbp as rb
+    >>> import numpy as np, rnnbp as rb
     >>> context = rb.Context(seed=3, step=20, length=2)
     >>> context.uniform((2, 4, 8)).shape, context.normal((2, 4, 8)).dtype
     ((2, 4, 8), dtype('float32'))
     >>> bool((context.normal((2, 4, 8))[1] == rb.Context(seed=3, step=21).normal((4, 8))).all())
+    True
+    >>> mask = context.uniform((2, 4, 8), per="sequence", draw=1) >= 0.1  # a second draw
+    >>> np.array_equal(mask[0], mask[1])
     True
     """
 
@@ -80,45 +107,77 @@ class Context:
         """The same context for the node numbered ``place``."""
         return replace(self, place=place)
 
-    def uniform(self, shape: Shape, *, every_step: bool = True, draw: int = 0) -> Array:
-        """Uniform random numbers in [0, 1).
+    def uniform(
+        self, shape: Shape, *, per: Per = "step", draw: int = 0, every_step: bool = True
+    ) -> Array:
+        """Uniform random numbers in [0, 1): k/2²⁴ for whole numbers k.
 
         Args:
             shape: (B, ...), or (L, B, ...) if ``length`` is L.
-            every_step: False for the same numbers at all steps of a sequence.
+            per: "step" for new numbers at every step, "sequence" for the same at all steps.
             draw: 0, 1, ...: each value draws different numbers.
+            every_step: False is an earlier spelling of per="sequence".
 
         Returns:
             A float32 array of ``shape``.
-        """
-        return self._numbers(shape, every_step, draw, normal=False)
 
-    def normal(self, shape: Shape, *, every_step: bool = True, draw: int = 0) -> Array:
+        Raises:
+            ValueError: for another ``per``.
+        """
+        return self._numbers(shape, per if every_step else "sequence", draw, normal=False)
+
+    def normal(
+        self, shape: Shape, *, per: Per = "step", draw: int = 0, every_step: bool = True
+    ) -> Array:
         """Normal random numbers of mean 0 and variance 1, independent of those of ``uniform``.
 
         Args:
             shape: (B, ...), or (L, B, ...) if ``length`` is L.
-            every_step: False for the same numbers at all steps of a sequence.
+            per: "step" for new numbers at every step, "sequence" for the same at all steps.
             draw: 0, 1, ...: each value draws different numbers.
+            every_step: False is an earlier spelling of per="sequence".
 
         Returns:
             A float32 array of ``shape``.
-        """
-        return self._numbers(shape, every_step, draw, normal=True)
 
-    def _numbers(self, shape: Shape, every_step: bool, draw: int, *, normal: bool) -> Array:
+        Raises:
+            ValueError: for another ``per``.
+        """
+        return self._numbers(shape, per if every_step else "sequence", draw, normal=True)
+
+    def _numbers(self, shape: Shape, per: Per, draw: int, *, normal: bool) -> Array:
+        out: Array = np.empty(shape, np.float32)
+        moves = check_per("per", per) == "step"
+        stream = Stream(self.seed, self.place, draw, normal=normal)
         if self.length is None:
-            return self._draw(self.step if every_step else 0, shape, draw, normal=normal)
-        out = np.empty(shape, np.float32)
-        for i in range(self.length):
-            out[i] = self._draw(self.step + i if every_step else 0, shape[1:], draw, normal=normal)
+            stream.fill(out, self.step if moves else 0)
+        elif moves:
+            for i in range(self.length):
+                stream.fill(out[i : i + 1], self.step + i)
+        elif self.length:
+            stream.fill(out[:1], 0)
+            out[1:] = out[0]
         return out
 
-    def _draw(self, step: int, shape: Shape, draw: int, *, normal: bool) -> Array:
+
+class Stream:
+    """The numbers of one draw at one place, step by step.
+
+    They are those of ``numpy.random.Generator(numpy.random.Philox(key=(seed, place), counter=(0,
+    step, draw, normal)))``. One generator serves all steps, because making one takes twice as long
+    as to draw a thousand numbers.
+    """
+
+    def __init__(self, seed: int, place: int, draw: int, *, normal: bool) -> None:
         # As uint64: NumPy takes a list with a number from 2**63 up through float64.
-        key = np.array([self.seed, self.place], np.uint64)
-        numbers = np.random.Generator(
-            np.random.Philox(key=key, counter=[0, step, draw, int(normal)])
-        )
-        fill = numbers.standard_normal if normal else numbers.random
-        return fill(shape, dtype=np.float32)
+        key = np.array([seed, place], np.uint64)
+        self._bits = np.random.Philox(key=key, counter=[0, 0, draw, int(normal)])
+        numbers = np.random.Generator(self._bits)
+        self._fill = numbers.standard_normal if normal else numbers.random
+        self._state = self._bits.state
+
+    def fill(self, out: Array, step: int) -> None:
+        """Writes the numbers of a step to a float32 array that lies together."""
+        self._state["state"]["counter"][1] = step
+        self._bits.state = self._state
+        self._fill(dtype=np.float32, out=out)

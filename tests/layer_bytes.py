@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnnbp.layers.random_layer import in_mode
 from rnnbp.ledger import Ledger, arrays_in
 from tests.layer_case import Case, backward, present
 
@@ -31,11 +32,10 @@ def taken(case: Case, dtype: str, rows: int) -> Taken:
     (y, saved), forward = peak_of(lambda: case.forward(layer, xs))
     dxs, inputs = peak_of(lambda: layer.backward_inputs(saved, dy))
     grads, params = peak_of(lambda: layer.backward_params(saved, dy))
+    run = in_mode(layer, training=case.training)
     made = (bytes_of((y, saved), xs), bytes_of(dxs, (saved, dy)), bytes_of(grads))
     temporary = (forward - made[0], inputs - made[1], params - made[2])
-    return Taken(
-        temporary, layer.scratch(rows, *case.shapes).nbytes(np.dtype(dtype).itemsize), made
-    )
+    return Taken(temporary, run.scratch(rows, *case.shapes).nbytes(np.dtype(dtype).itemsize), made)
 
 
 def peak_of(run: Callable[[], Any]) -> tuple[Any, int]:

@@ -115,7 +115,9 @@ def of_one(id: str, build: Callable[[str], Layer], shape: Shape, wrong: Shape, *
     return Case(id, build, (shape,), Wrong((wrong,), says))
 
 
-def merging(id: str, build: Callable[[], Layer], n: int, shape: Shape = (4,)) -> Case:
+def merging(
+    id: str, build: Callable[[], Layer], n: int, shape: Shape = (4,), **options: Any
+) -> Case:
     other = (*shape[:-1], shape[-1] + 1)
     shapes = (shape,) * n
     return Case(
@@ -123,4 +125,5 @@ def merging(id: str, build: Callable[[], Layer], n: int, shape: Shape = (4,)) ->
         lambda _: build(),
         shapes,
         Wrong((*shapes[:-1], other), ("one shape", str(shape), str(other))),
+        **options,
     )

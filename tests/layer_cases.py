@@ -28,7 +28,14 @@ ACTIVATIONS = [
     in_any_shape("Dropout", lambda: L.Dropout(0.4), training=True),
     in_any_shape("Dropout-2axes", lambda: L.Dropout(0.4), (2, 3), training=True),
     in_any_shape("Dropout-sequence", lambda: L.Dropout(0.4, every_step=False), training=True),
+    in_any_shape("Dropout-per", lambda: L.Dropout(0.4, per="sequence"), training=True),
     in_any_shape("Dropout-0", lambda: L.Dropout(0.0), training=True),
+    in_any_shape("GaussianNoise-eval", lambda: L.GaussianNoise(0.3)),
+    in_any_shape("GaussianNoise", lambda: L.GaussianNoise(0.3), (2, 3), training=True),
+    in_any_shape(
+        "GaussianNoise-sequence", lambda: L.GaussianNoise(2.0, per="sequence"), training=True
+    ),
+    in_any_shape("GaussianNoise-0", lambda: L.GaussianNoise(0.0), training=True),
 ]
 
 AFFINE = [
@@ -95,6 +102,10 @@ MERGES = [
         ((2,), (3,), (1,)),
         Wrong(((5,), (3,), (1,)), ("input 0", "axis -1", "size 2", "found 5")),
     ),
+    merging("Zoneout-eval", lambda: L.Zoneout(0.2), 2),
+    merging("Zoneout", lambda: L.Zoneout(0.4), 2, (2, 3), training=True),
+    merging("Zoneout-sequence", lambda: L.Zoneout(0.4, per="sequence"), 2, training=True),
+    merging("Zoneout-0", lambda: L.Zoneout(0.0), 2, training=True),
     of_one("Split", lambda _: L.Split(2, 3), (5,), (6,), "axis -1", "size 5", "found 6"),
     of_one("Split-3", lambda _: L.Split(2, 3, 1), (6,), (5,), "axis -1", "size 6", "found 5"),
     *(

@@ -76,6 +76,7 @@ OPTIONS = [
         "no",
         id="every_step",
     ),
+    pytest.param(rb.GaussianNoise, "sigma", 0.5, 0.25, -1.0, id="GaussianNoise.sigma"),
     pytest.param(rb.LeakyReLU, "slope", 0.5, 0.25, 0.0, id="LeakyReLU.slope"),
     pytest.param(rb.ELU, "alpha", 0.5, 0.25, -1.0, id="ELU.alpha"),
     pytest.param(rb.Scale, "scale", 0.5, 0.25, "1", id="Scale.scale"),
@@ -215,7 +216,7 @@ def test_an_undeclared_option_of_a_users_layer_counts_in_the_next_run() -> None:
         (
             rb.Dropout(0.5),
             {"probability": 0.1},
-            "no option 'probability' can be changed; it has p, every_step",
+            "no option 'probability' can be changed; it has p, every_step, per",
         ),
         (rb.Dropout(0.5), {"p": 0.1, "q": 0.1}, "no option 'q'"),
         (rb.Tanh(), {"p": 0.1}, "Tanh.set: no option 'p' can be changed; build a new layer"),

@@ -75,8 +75,8 @@ def test_help_of_a_small_module_has_its_functions_in_full(module: ModuleType) ->
         ("LSTM", "help(rnnbp.Options)"),
         ("GRU", "help(rnnbp.Options)"),
         ("RNN", "help(rnnbp.Options)"),
-        ("Layer", "context.normal(x.shape)"),
-        ("Context", "pass a different ``draw``"),
+        ("Layer", "context.normal(x.shape, draw=1)"),
+        ("Context", "so pass 0, 1, 2, ..."),
     ],
 )
 def test_what_was_not_found_is_in_help(name: str, text: str) -> None:
@@ -132,7 +132,7 @@ def test_the_numbers_of_dropout_are_as_they_were() -> None:
 
 
 class Noise(rb.Layer):
-    """That of help(rnnbp.Layer)."""
+    """Noise that is added."""
 
     random = True
     passes = True

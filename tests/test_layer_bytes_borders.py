@@ -26,7 +26,7 @@ MORE = [
     Case("Conv1D-one-channel", lambda t: rb.Conv1D(2, 1, 3, dtype=t, rng=0), ((2, 6),), None),
 ]
 GIVEN = [
-    *(case for case in CASES if not case.id.startswith(ELSEWHERE) and not case.training),
+    *(case for case in CASES if not case.id.startswith(ELSEWHERE)),
     *MORE,
 ]
 BIG = [case for case in GIVEN if not case.id.startswith("Conv") or case.id.endswith("-all")]

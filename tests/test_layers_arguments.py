@@ -201,7 +201,9 @@ REPRS = [
     (L.LayerNorm((2, 3)), "LayerNorm((2, 3))"),
     (L.Embedding(5, 3), "Embedding(5, 3)"),
     (L.OneHot(4), "OneHot(4)"),
-    (L.Dropout(0.3, every_step=False), "Dropout(0.3, every_step=False)"),
+    (L.Dropout(0.3, every_step=False), "Dropout(0.3, per='sequence')"),
+    (L.GaussianNoise(0.3, per="sequence"), "GaussianNoise(0.3, per='sequence')"),
+    (L.Zoneout(0.1), "Zoneout(0.1)"),
 ]
 
 

@@ -24,10 +24,11 @@ CELLS = "GRU LSTM Options RNN"
 ERRORS = "BudgetError DtypeError GradientError ScheduleError ShapeError StorageError"
 MODULES = "actions compare initializers layers losses memory optim schedules train"
 LAYERS = """
-    Add AvgPool Concat Conv1D Conv2D Dense Dropout ELU Embedding Flatten GELU Identity Keeps Layer
+    Add AvgPool Concat Conv1D Conv2D Dense Dropout ELU Embedding Flatten GELU GaussianNoise
+    Identity Keeps Layer
     LayerNorm LeakyReLU
     LogSoftmax MaxPool Multiply OneHot ReLU Reshape Scale Sigmoid Slice Softmax Softplus Split
-    Subtract Tanh
+    Subtract Tanh Zoneout
 """
 SURFACE = {
     rb: f"{FUNCTIONS} {CLASSES} {CELLS} {ERRORS} {MODULES} {LAYERS}",

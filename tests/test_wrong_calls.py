@@ -113,6 +113,8 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
     ),
     "OneHot": (call(rb.OneHot, n_symbols=4), {"n_symbols": "size", "dtype": "dtype"}),
     "Dropout": (call(rb.Dropout), {"p": "share", "every_step": "flag"}),
+    "GaussianNoise": (call(rb.GaussianNoise), {"sigma": "init"}),
+    "Zoneout": (call(rb.Zoneout, rate=0.5), {"rate": "share"}),
     "LayerNorm": (
         call(rb.LayerNorm, shape=3),
         {"shape": "shape", "eps": "limit", "weight": "flag", "bias": "flag"},

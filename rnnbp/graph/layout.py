@@ -15,7 +15,7 @@ from rnnbp.graph.liveness import last_uses
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Given, Layer
 from rnnbp.layers.declared import Keeps
-from rnnbp.layers.dropout import in_mode
+from rnnbp.layers.random_layer import in_mode
 from rnnbp.numerics import Array, Dtype, Saved, Shape, ShapeError
 from rnnbp.support.lazy import cached_property
 

@@ -12,7 +12,7 @@ Without
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Identity   elementwise
     Softmax, LogSoftmax        over the features; losses take logits, so a model needs neither
     MaxPool, AvgPool           over windows
-    Dropout                    in training alone
+    Dropout, GaussianNoise, Zoneout    random, in training alone
 Shapes and several inputs
     Add, Subtract, Multiply, Scale      arithmetic, also +, - and * of values
     Concat, Split, Slice, Flatten, Reshape
@@ -36,6 +36,7 @@ from rnnbp.layers.embedding import Embedding
 from rnnbp.layers.flatten import Flatten
 from rnnbp.layers.linear import Identity, Scale
 from rnnbp.layers.merge import Multiply
+from rnnbp.layers.noise import GaussianNoise
 from rnnbp.layers.norm import LayerNorm
 from rnnbp.layers.one_hot import OneHot
 from rnnbp.layers.pointwise import Sigmoid, Tanh
@@ -47,6 +48,7 @@ from rnnbp.layers.smooth_rectifiers import ELU, GELU, Softplus
 from rnnbp.layers.softmax import LogSoftmax, Softmax
 from rnnbp.layers.split import Split
 from rnnbp.layers.sums import Add, Subtract
+from rnnbp.layers.zoneout import Zoneout
 from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
@@ -62,6 +64,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianNoise",
     "Identity",
     "Keeps",
     "Layer",
@@ -81,6 +84,7 @@ __all__ = [
     "Split",
     "Subtract",
     "Tanh",
+    "Zoneout",
 ]
 
 __dir__ = names_of(__all__)

@@ -65,25 +65,28 @@ class Layer(Named, Summarized, Frozen):
     A layer that draws random numbers sets ``random = True``, and its ``forward`` takes a keyword
     ``context``: a ``Context``, new for every run, or None where the layer is called directly on an
     array. It says whether the run trains, and draws numbers that depend only on the seed, the
-    layer's position and the step, so that a step that is recomputed sees the same numbers.
+    layer's position, the step and ``draw``, so that a step that is recomputed sees the same
+    numbers; help(rnnbp.Context) has the whole contract. Noise that is added and multiplied:
 
-    >>> import rnnbp as rb
+    >>> import numpy as np, rnnbp as rb
     >>> class Noise(rb.Layer):
     ...     random = True
-    ...     passes = True  # the delta of x is dy itself
     ...     def __init__(self, deviation):
     ...         super().__init__()
     ...         self.params, self.deviation = {}, deviation
     ...     def forward(self, x, *, context=None):
     ...         if context is None or not context.training:
     ...             return x, ()
-    ...         return x + self.deviation * context.normal(x.shape), ()
+    ...         gain = 1 + self.deviation * context.normal(x.shape, per="sequence", draw=0).astype(x.dtype)
+    ...         return gain * x + self.deviation * context.normal(x.shape, draw=1).astype(x.dtype), (gain,)
     ...     def backward_inputs(self, saved, dy):
-    ...         return (dy,)
+    ...         return (saved[0] * dy if saved else dy,)
     ...     def output_shapes(self, *shapes):
     ...         return shapes
     ...     def keeps(self, *shapes):
-    ...         return rb.Keeps()
+    ...         return rb.Keeps(extras=((shapes[0], None),))  # saved is (gain,), of the model's dtype
+    >>> rb.check_grads(Noise(0.1), (np.ones((2, 3)),)).worst < 1e-12
+    True
     >>> rb.Sequential(rb.LSTM(3, 4), Noise(0.1), rb.Dense(4, 2)).summary().parameters
     154
     """

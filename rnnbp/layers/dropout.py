@@ -10,24 +10,29 @@ from typing import ClassVar, final
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.frozen import Check
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, real_number
-from rnnbp.rng import Context
+from rnnbp.layers.random_layer import RandomLayer, share
+from rnnbp.naming import in_full
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag
+from rnnbp.rng import Context, Per
 
-_share = partial(real_number, least=0, below=1, cure="p is the share that is dropped")
+_share = partial(share, cure="p is the share that is dropped")
 
 
 @final
-class Dropout(Layer):
+class Dropout(RandomLayer):
     """y = x ⊙ m / (1 − p), each m 0 with probability p, else 1 (Srivastava et al. 2014); y = x
     outside training.
 
     Args:
         p: probability of dropping an element, 0 ≤ p < 1.
-        every_step: True for a new mask every step; False for one mask for the whole sequence (Gal &
-            Ghahramani 2016).
+        per: "step" for a new mask every step; "sequence" for one mask for all steps of a sequence
+            (variational dropout, Gal & Ghahramani 2016).
+        every_step: False is an earlier spelling of per="sequence".
         name: its name in ``repr`` and errors.
 
     Shapes: x (...) → y (...). Keeps its mask, a byte for each element; nothing outside training.
+
+    Raises ValueError for a ``p`` or a ``per`` that is not one of these.
 
     >>> import numpy as np, rnnbp as rb
     >>> x, model = np.ones((5, 2, 3), "float32"), rb.Sequential(rb.Dropout(0.5))
@@ -35,30 +40,40 @@ class Dropout(Layer):
     (1.0, {0.0, 2.0})
     """
 
-    random: ClassVar[bool] = True
-    settable: ClassVar[Mapping[str, Check]] = {"p": _share, "every_step": flag}
+    settable: ClassVar[Mapping[str, Check]] = {
+        "p": _share,
+        "every_step": flag,
+        **RandomLayer.settable,
+    }
 
-    def __init__(self, p: float = 0.5, *, every_step: bool = True, name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.params = {}
+    def __init__(
+        self,
+        p: float = 0.5,
+        *,
+        per: Per = "step",
+        every_step: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(per, name=name)
+        if not flag("Dropout: every_step", every_step):
+            self.every_step = False
         self.p = _share("Dropout: p", p)
         self.view = self.p == 0  # it returns x itself
-        self.every_step = flag("Dropout: every_step", every_step)
+
+    @property
+    def evaluated(self) -> Layer:
+        return NOTHING
 
     def set(self, **options: object) -> None:
-        """As ``Layer.set``: changes ``p`` and ``every_step``."""
+        """As ``Layer.set``: changes ``p`` and ``per``."""
         super().set(**options)
         vars(self)["view"] = self.p == 0
 
     def forward(self, x: Array, *, context: Context | None = None) -> tuple[Array, Saved]:
-        if context is None or not context.training or self.p == 0:
+        drawing = self.drawing(x, context) if self.p else None
+        if drawing is None:
             return x, ()
-        if context.length is not None and x.shape[:1] != (context.length,):
-            raise ShapeError(
-                f"{self}: input axis 0 must be the {context.length} steps of the chunk, found "
-                f"shape {x.shape}; give it shape (L, B, ...), or a context of that length"
-            )
-        mask = context.uniform(x.shape, every_step=self.every_step) >= self.p
+        mask = drawing.uniform(x.shape, per=self.per) >= self.p
         return self._masked(x, mask), (mask,)
 
     def keeps(self, *shapes: Shape) -> Keeps:
@@ -80,7 +95,9 @@ class Dropout(Layer):
         return shapes
 
     def describe(self) -> str:
-        return f"{self.p}" + ("" if self.every_step else ", every_step=False")
+        if in_full():
+            return f"{self.p}{self.per_shown()}"
+        return f"{self.p}" + ("" if self.every_step else ", every_step=False")  # as in snapshots
 
     def _masked(self, x: Array, mask: Array) -> Array:
         y: Array = x * mask
@@ -89,8 +106,3 @@ class Dropout(Layer):
 
 
 NOTHING = Dropout(0.0)
-
-
-def in_mode(layer: Layer, *, training: bool) -> Layer:
-    """The layer that has the bytes of ``layer`` in a mode: Dropout has none outside training."""
-    return NOTHING if not training and isinstance(layer, Dropout) else layer

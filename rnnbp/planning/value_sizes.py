@@ -13,7 +13,7 @@ from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.model_split import Parts, parts_of
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
-from rnnbp.layers.dropout import in_mode
+from rnnbp.layers.random_layer import in_mode
 from rnnbp.numerics import Dtype, Shape
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
