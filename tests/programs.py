@@ -51,30 +51,30 @@ def agree(
 ) -> None:
     """The program without some rules has the interpreter's outputs, states, tapes, gradients."""
     batch, rng = x.shape[1], np.random.default_rng(1)
-    layout = Layout(model.cell, x.shape[2:], batch, np.dtype("float64"))
+    layout = Layout(model.cell, (x.shape[2:],), batch, np.dtype("float64"))
     plain, program = Interpreter(layout), make(layout, frozenset(without))
     state = [rng.normal(size=(batch, *shape)) for shape in model.cell.state_shapes]
-    y, after = plain.advance(x, state, CONTEXT, output=True)
-    own, own_after = program.advance(x, state, CONTEXT, output=True)
+    y, after = plain.advance((x,), state, CONTEXT, output=True)
+    own, own_after = program.advance((x,), state, CONTEXT, output=True)
     close(y, own, "y")
     for a, b, c in zip(
-        after, own_after, program.advance(x, state, CONTEXT, output=False)[1], strict=True
+        after, own_after, program.advance((x,), state, CONTEXT, output=False)[1], strict=True
     ):
         close(a, b, "state")
         np.testing.assert_array_equal(b, c)
-    recorded, tape = program.record(x, state, CONTEXT)
+    recorded, tape = program.record((x,), state, CONTEXT)
     assert y is not None
     np.testing.assert_array_equal(recorded, own)
-    kept, thin = program.keep(x, state, CONTEXT, output=True)
+    kept, thin = program.keep((x,), state, CONTEXT, output=True)
     np.testing.assert_array_equal(kept, own)
-    rebuilt, again = program.rebuild(x, thin, CONTEXT)
+    rebuilt, again = program.rebuild((x,), thin, CONTEXT)
     close(y, rebuilt, "rebuilt y")
     reached = reaching(lower(model.cell, layout.shapes, Values()))
     dy = rng.normal(size=y.shape)
     dstate = [
         rng.normal(size=a.shape) if k in reached else None for k, a in enumerate(after, start=1)
     ]
-    tapes = [(plain, plain.record(x, state, CONTEXT)[1]), (program, tape), (program, again)]
+    tapes = [(plain, plain.record((x,), state, CONTEXT)[1]), (program, tape), (program, again)]
     expected, *others = (_backward(model, runner, kept, dy, dstate) for runner, kept in tapes)
     for found in others:
         for what in expected:
@@ -85,7 +85,7 @@ def _backward(
     model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstate: list[Any]
 ) -> dict[str, Any]:
     grads = Accumulators(model)
-    dx, carried = runner.backward(tape, dy, dstate, grads)
+    (dx,), carried = runner.backward(tape, dy, dstate, grads)
     return {"dx": dx} | {f"dstate {k}": d for k, d in enumerate(carried)} | grads.grads
 
 

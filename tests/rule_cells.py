@@ -97,7 +97,7 @@ def only(cell: rb.Recurrent, *on: str) -> Codes:
 
 def loop(cell: rb.Recurrent, *on: str) -> tuple[list[str], list[str]]:
     """The names of the operations in the time loop, forward and backward, with some rules alone."""
-    step = step_code(cell.cell, (N_IN,), frozenset(RULES) - set(on))
+    step = step_code(cell.cell, ((N_IN,),), frozenset(RULES) - set(on))
     forward, backward = (
         [op.name for op in half.code.ops if half.phases[id(op)] == "loop"]
         for half in (step.forward, step.backward)

@@ -42,7 +42,7 @@ def test_an_advance_runs_only_what_feeds_the_state() -> None:
     x, h = rb.Input(N_IN), rb.State(N, "h")
     h_new = rb.Tanh()(dense(N_IN, N)(x, h))
     model = rb.Recurrent(rb.Cell(x, {h: h_new}, output=dense(N, n_out=2)(h_new)))
-    made = functions(model.cell, (N_IN,))
+    made = functions(model.cell, ((N_IN,),))
     taken = [
         [value for value in f.constants.values() if isinstance(value, Matrix)]
         for f in (made.advance, made.outputs)
@@ -54,7 +54,7 @@ def test_an_advance_runs_only_what_feeds_the_state() -> None:
 def test_slices_are_views(without: tuple[str, ...]) -> None:
     """A cell with Split copies nothing that one without it does not."""
     whole, split = (
-        functions(cell.cell, (N_IN,), frozenset(without))
+        functions(cell.cell, ((N_IN,),), frozenset(without))
         for cell in (one_by_one(rb.Tanh), gates(rb.Tanh, rb.Tanh))
     )
     for a, b in ((whole.record, split.record), (whole.advance, split.advance)):

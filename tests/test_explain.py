@@ -58,7 +58,7 @@ def named(model: rb.Recurrent) -> rb.Recurrent:
 def test_however_an_lstm_is_written_it_is_one_program(writing: str) -> None:
     model, whole = WRITINGS[writing](), rb.LSTM(N_IN, N, rng=0)
     assert rb.explain(model).program == rb.explain(whole).program
-    a, b = (functions(cell.cell, (N_IN,)) for cell in (model, whole))
+    a, b = (functions(cell.cell, ((N_IN,),)) for cell in (model, whole))
     assert a.record.source == b.record.source
     assert a.advance.source == b.advance.source
     assert a.backward.source == b.backward.source

@@ -31,7 +31,7 @@ def test_bytes_kept_are_those_of_the_tape(cell: str, without: tuple[str, ...]) -
     )
     found, batch = rb.explain(model, batch=6, without=without), 6
     sizes = sizes_of(
-        Layout(model.cell, (1, 5) if convolution else (N_IN,), batch, np.dtype("float64")),
+        Layout(model.cell, ((1, 5) if convolution else (N_IN,),), batch, np.dtype("float64")),
         frozenset(without),
     )
     assert found.bytes_per_step == sizes.tape_bytes(9) - sizes.tape_bytes(8)
@@ -46,7 +46,7 @@ def test_every_operation_is_counted_once(cell: str, without: tuple[str, ...]) ->
     model = formulas() if cell == "formulas" else models.CELLS[cell](N_IN, N, "float64")
     found, step = (
         rb.explain(model, without=without),
-        step_code(model.cell, (N_IN,), frozenset(without)),
+        step_code(model.cell, ((N_IN,),), frozenset(without)),
     )
     for code, lines in ((step.forward.code, found.forward), (step.backward.code, found.backward)):
         counted = [
@@ -219,7 +219,7 @@ def rows_of(part: str, model: rb.Recurrent) -> list[tuple[str, int, int, float]]
 def test_any_cell_can_be_explained(model: rb.Recurrent, without: set[str]) -> None:
     found = rb.explain(model, batch=3, without=without)
     sizes = sizes_of(
-        Layout(model.cell, model.cell.input_shapes[0], 3, model.cell.dtype or np.dtype("float32")),
+        Layout(model.cell, model.cell.input_shapes[:1], 3, model.cell.dtype or np.dtype("float32")),
         frozenset(without),
     )
     assert found.bytes_per_step == sizes.tape_bytes(2) - sizes.tape_bytes(1)

@@ -46,7 +46,7 @@ def is_python(model: rb.Recurrent) -> bool:
 
 def is_compiled(model: rb.Recurrent) -> bool:
     """True if machine code can run it."""
-    layout = Layout(model.cell, model.cell.input_shapes[0], 3, np.dtype("float64"))
+    layout = Layout(model.cell, model.cell.input_shapes[:1], 3, np.dtype("float64"))
     return kernel_sizes(layout) is not None
 
 

@@ -112,7 +112,7 @@ def ahead(text: str) -> list[tuple[bool, bool]]:
 
 def test_rows_of_the_next_step_are_asked_for() -> None:
     """An LSTM writes h, c and four gates; backward reads dy, c before the step and the gates."""
-    sizes = kernel_sizes(Layout(rb.LSTM(3, 20, rng=0).cell, (3,), 4, np.dtype("float32")))
+    sizes = kernel_sizes(Layout(rb.LSTM(3, 20, rng=0).cell, ((3,),), 4, np.dtype("float32")))
     assert sizes is not None
     forward = sizes.cell.forward
     assert ahead(forward(output=False, taped=True).text) == [(True, False)] * 6
@@ -129,7 +129,7 @@ def test_no_tanh_waits_for_another_in_a_loop(monkeypatch: pytest.MonkeyPatch) ->
         row(t, group, *more)
 
     monkeypatch.setattr(pointwise, "row", noted)
-    sizes = kernel_sizes(Layout(rb.LSTM(3, 21, rng=0).cell, (3,), 4, np.dtype("float32")))
+    sizes = kernel_sizes(Layout(rb.LSTM(3, 21, rng=0).cell, ((3,),), 4, np.dtype("float32")))
     assert sizes is not None
     assert sizes.cell.forward(output=False, rolling=True).text
     assert [sorted(names) for names in found if names] == [

@@ -98,7 +98,7 @@ class Chunks:
         """The states after chunks from n on where they are ``wanted``; () elsewhere."""
         fused, x = self._fused, self.problem.inputs(n, len(wanted))
         assert fused is not None
-        found = fused.advance_all(x, self.problem.chunk, wanted, *states)
+        found = fused.advance_all((x,), self.problem.chunk, wanted, *states)
         return [(state,) if yes else () for state, yes in zip(found, wanted, strict=True)]
 
     def outputs(self, n: int, states: States) -> tuple[States, Array]:
@@ -115,9 +115,8 @@ class Chunks:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
-                y, thin = program.keep(
-                    values[node.args[0]], next(entering), context, output=self._fed(node)
-                )
+                xs = [values[k] for k in node.args]
+                y, thin = program.keep(xs, next(entering), context, output=self._fed(node))
                 values[node.outs[0]] = y
                 found.append(thin)
             else:
@@ -154,13 +153,13 @@ class Chunks:
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
                 program, own = self.programs[node.number], take_delta(node, deltas)
-                place = into if node is self.parts.only else None
+                places = (into,) if node is self.parts.only else ()
                 deltas_after, context = dstates[node.number], partial(self._context, n, node)
-                dx, dstates[node.number] = last_steps.backward(
-                    program, next(tapes), own, deltas_after, grads, place, context
+                dxs, dstates[node.number] = last_steps.backward(
+                    program, next(tapes), own, deltas_after, grads, places, context
                 )
                 del own, deltas_after
-                add_deltas(node, (dx,), deltas)
+                add_deltas(node, dxs, deltas)
             else:
                 self._backward_layer(node, next(others), deltas, grads)
         return value, deltas[0]
@@ -215,9 +214,8 @@ class Chunks:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
                 needed = output or self._fed(node)
-                y, state = program.advance(
-                    values[node.args[0]], next(entering), context, output=needed
-                )
+                xs = [values[k] for k in node.args]
+                y, state = program.advance(xs, next(entering), context, output=needed)
                 values[node.outs[0]] = y
                 after.append(state)
             else:
@@ -232,13 +230,13 @@ class Chunks:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
-                x, (state, thin) = values[node.args[0]], next(entering)
+                xs, (state, thin) = [values[k] for k in node.args], next(entering)
                 output = not self._remade(node)
                 if state is not None:
-                    y, tape = program.record(x, state, context, output=output)
+                    y, tape = program.record(xs, state, context, output=output)
                 else:
                     assert thin is not None
-                    y, tape = program.rebuild(x, thin, context, output=output)
+                    y, tape = program.rebuild(xs, thin, context, output=output)
                 values[node.outs[0]] = y
                 tapes.append(tape)
             else:

@@ -43,7 +43,7 @@ def _late_steps(cell: Cell, there: tuple[bool, ...]) -> int:
     y, *after = cell.outputs
     found = [_needed(cell, [y, *(v for v, yes in zip(after, there, strict=True) if yes)])]
     while len(found) < 2 or found[-1] != found[-2]:
-        reached = [v for k, v in enumerate(after, 1) if k in found[-1]]
+        reached = [v for k, v in enumerate(after, cell.n_inputs) if k in found[-1]]
         found.append(found[-1] | _needed(cell, [y, *reached]))
     return found.index(found[-1])
 
@@ -63,9 +63,9 @@ def backward(
     dy: Array | None,
     dstate: Deltas,
     grads: Accumulator,
-    into: Array | None,
+    into: Sequence[Array | None],
     context: Callable[[], Context],
-) -> tuple[Array | None, tuple[Array | None, ...]]:
+) -> tuple[tuple[Array | None, ...], tuple[Array | None, ...]]:
     """A program's ``backward``, with the interpreter's in the last steps where that is needed.
 
     Args:
@@ -77,20 +77,37 @@ def backward(
         return program.backward(tape, dy, dstate, grads, into)
     whole, n = late
     # What opaque layers saved cannot be cut, so that all steps go together.
-    cut = max(0, len(tape.x) - n) if whole.divisible else 0
-    dx = into
-    if tape.x.dtype.kind != "f":
-        dx = None
-    elif into is None:
-        dx = np.empty(tape.x.shape, tape.x.dtype)
-    before, after = (None, None) if dy is None else (dy[:cut], dy[cut:])
+    cut = max(0, tape.length - n) if whole.divisible else 0
+    dxs = [_place(x, into[k] if into else None) for k, x in enumerate(tape.xs)]
+    after = None if dy is None else dy[cut:]
     last, carried = _by_interpreter(program, whole, cut, after, dstate, grads, context())
-    if dx is not None:
-        dx[cut:] = 0 if last is None else last
+    series = [per == "step" for per in program.cell.pers]
+    _put(dxs, last, cut, series)
     if cut:
-        place = None if dx is None else dx[:cut]
-        _, carried = program.backward(whole.first(cut), before, carried, grads, place)
-    return dx, carried
+        places = [dx[:cut] if dx is not None and series[k] else None for k, dx in enumerate(dxs)]
+        early = whole.first(cut, program.layout.cut(tape.xs, slice(cut)))
+        before = None if dy is None else dy[:cut]
+        found, carried = program.backward(early, before, carried, grads, places)
+        for dx, early_dx, each in zip(dxs, found, series, strict=False):
+            if not each and dx is not None and early_dx is not None:
+                dx += early_dx
+    return tuple(dxs), carried
+
+
+def _put(
+    dxs: Sequence[Array | None], last: Sequence[Array | None], cut: int, series: Sequence[bool]
+) -> None:
+    """Put the deltas of the last steps in their place, in series from step ``cut`` on."""
+    for dx, late, each in zip(dxs, last, series, strict=False):
+        if dx is not None:
+            dx[cut if each else 0 :] = 0 if late is None else late
+
+
+def _place(x: Array, into: Array | None) -> Array | None:
+    """Where the delta of an input is put; None for symbols."""
+    if x.dtype.kind != "f":
+        return None
+    return np.empty(x.shape, x.dtype) if into is None else into
 
 
 def _late(program: Runner, tape: Tape, there: tuple[bool, ...]) -> tuple[CutTape, int] | None:
@@ -99,7 +116,14 @@ def _late(program: Runner, tape: Tape, there: tuple[bool, ...]) -> tuple[CutTape
     if whole is None:
         return None
     n = late_steps(program.cell, there)
-    return None if not n or whole.finite(n) else (whole, n)
+    if not n or (whole.finite(n) and _finite(program, tape, n)):
+        return None
+    return whole, n
+
+
+def _finite(program: Runner, tape: Tape, n: int) -> bool:
+    """True if the inputs of the last n steps are finite."""
+    return all(np.isfinite(x).all() for x in program.layout.cut(tape.xs, slice(-n, None)))
 
 
 def _by_interpreter(
@@ -110,9 +134,10 @@ def _by_interpreter(
     dstate: Deltas,
     grads: Accumulator,
     context: Context,
-) -> tuple[Array | None, tuple[Array | None, ...]]:
-    """(dx, deltas of the state) of the steps from ``cut`` on."""
-    interpreter, x = Interpreter(program.layout), tape.x[cut:]
-    here = replace(context, step=context.step + cut, length=len(x))
-    _, own = interpreter.record(x, tape.at(cut), here)
+) -> tuple[tuple[Array | None, ...], tuple[Array | None, ...]]:
+    """(deltas of the inputs, of the state) of the steps from ``cut`` on."""
+    interpreter = Interpreter(program.layout)
+    xs = program.layout.cut(tape.xs, slice(cut, None))
+    here = replace(context, step=context.step + cut, length=tape.length - cut)
+    _, own = interpreter.record(xs, tape.at(cut), here)
     return interpreter.backward(own, dy, dstate, grads)

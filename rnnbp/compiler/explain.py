@@ -53,8 +53,8 @@ def explain(
     check_x_shape("explain", x_shape)
     found, shape = _cell_of(cell, None if x_shape is None else tuple(x_shape))
     off, batch = check_rules(without), positive_int("explain: batch", batch)
-    layout = Layout(found, shape, batch, found.dtype or np.dtype(np.float32))
-    step = step_code(found, shape, off)
+    layout = Layout(found, (shape,), batch, found.dtype or np.dtype(np.float32))
+    step = step_code(found, (shape,), off)
     names = [name if name.isidentifier() else f"s{name}" for name in found.state_names]
     read = Reading(step, layout, names)
     forward, backward, kept = tuple(read.forward()), tuple(read.backward()), tuple(read.kept())

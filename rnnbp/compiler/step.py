@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.backward import Backward, backward_half
@@ -16,7 +16,7 @@ from rnnbp.numerics import Shape
 
 @dataclass(frozen=True, eq=False)
 class StepCode:
-    """A cell compiled for a feature shape of its input, any batch size, dtype and backend."""
+    """A cell compiled for feature shapes of its inputs, any batch size, dtype and backend."""
 
     codes: Codes
     """As the passes left them, with what each did."""
@@ -32,7 +32,7 @@ class StepCode:
 
 
 def step_code(
-    cell: Cell, x_shape: Shape, without: Iterable[str] = (), *, lanes: bool = False
+    cell: Cell, x_shapes: Sequence[Shape], without: Iterable[str] = (), *, lanes: bool = False
 ) -> StepCode:
     """The code of a step of a cell.
 
@@ -41,7 +41,7 @@ def step_code(
         lanes: whether pointwise operations stay lane by lane, because the backend fuses them.
     """
     off = frozenset(without)
-    shapes = [shape or () for shape in cell.value_shapes(x_shape, *cell.state_shapes)]
+    shapes = [shape or () for shape in cell.value_shapes(*x_shapes, *cell.state_shapes)]
     made, hoisted = codes(cell, shapes, without=off, lanes=lanes), "hoisted" not in off
     forward = forward_half(made, hoisted=hoisted, lanes=lanes)
     backward = backward_half(forward, made.backward, hoisted=hoisted, lanes=lanes)

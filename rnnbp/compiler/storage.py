@@ -124,6 +124,11 @@ def named(number: int, rows: int) -> Buffer:
     return Buffer(str(number), rows)
 
 
+def input_name(k: int) -> str:
+    """The name of the array that an input of the cell is read from."""
+    return f"x{k or ''}"
+
+
 def held(
     buffer: Buffer, phases: frozenset[str], *, taped: bool = False, batched: bool = False
 ) -> Held:

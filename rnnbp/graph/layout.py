@@ -28,9 +28,8 @@ def layouts(
     found = {}
     for node in model.nodes:
         if isinstance(node.block, Recurrent):
-            found[node.number] = Layout(
-                node.block.cell, shapes[node.args[0]] or (), batch, dtype, training
-            )
+            given = tuple([shapes[k] or () for k in node.args])
+            found[node.number] = Layout(node.block.cell, given, batch, dtype, training)
     return found
 
 
@@ -92,7 +91,8 @@ class Layout:
     """
 
     cell: Cell
-    x_shape: Shape
+    x_shapes: tuple[Shape, ...]
+    """Feature shapes of its inputs."""
     batch: int
     dtype: Dtype
     training: bool = True
@@ -100,7 +100,7 @@ class Layout:
     @cached_property
     def shapes(self) -> list[Shape]:
         """The feature shape of every value of the cell. Raises ShapeError where it is not known."""
-        found = self.cell.value_shapes(self.x_shape, *self.cell.state_shapes)
+        found = self.cell.value_shapes(*self.x_shapes, *self.cell.state_shapes)
         for node in self.cell.nodes if None in found else ():
             if any(found[k] is None for k in node.outs):
                 shapes = ", ".join(str(found[k]) for k in node.args)
@@ -142,6 +142,16 @@ class Layout:
     def n_states(self) -> int:
         return len(self.cell.state_shapes)
 
+    @cached_property
+    def lead(self) -> int:
+        """The first input that has a value at each step: it has as many as there are steps."""
+        return self.cell.pers.index("step")
+
+    def cut(self, xs: Sequence[Array], steps: slice) -> tuple[Array, ...]:
+        """Inputs of a chunk at some of its steps."""
+        pers = self.cell.pers
+        return tuple([x[steps] if pers[k] == "step" else x for k, x in enumerate(xs)])
+
     @property
     def first(self) -> int:
         """The number of the first value that is computed: inputs and states come before it."""
@@ -173,7 +183,8 @@ class Layout:
         found, before = {y}, set[int]()
         while found != before:
             before = set(found)
-            found |= {value for k, value in enumerate(after, 1) if k in found}
+            states = enumerate(after, self.cell.n_inputs)
+            found |= {value for k, value in states if k in found}
             for node in reversed(self.cell.nodes):
                 found.update(node.args if found.intersection(node.outs) else ())
         return frozenset(found)

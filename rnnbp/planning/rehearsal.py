@@ -67,7 +67,8 @@ class Rehearsal(Layers):
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 fed = output or not self.parts.fed.isdisjoint(node.outs)
-                y, state = self.cells[node.number].advance(values[node.args[0]], output=fed)
+                xs = [values[k] for k in node.args]
+                y, state = self.cells[node.number].advance(xs, output=fed)
                 values[node.outs[0]] = y
                 after.append(state)
                 del y
@@ -113,11 +114,11 @@ class Rehearsal(Layers):
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
                 own = take_delta(node, deltas)
-                dx, dstates[node.number] = self._backward_recurrent(
+                dxs, dstates[node.number] = self._backward_recurrent(
                     node, next(tapes), own, dstates[node.number]
                 )
                 del own
-                send(node.args, (dx,), deltas)
+                send(node.args, dxs, deltas)
             else:
                 self._backward_layer(node, next(others), deltas)
         return self.heap.peak - tape - waiting
@@ -162,12 +163,13 @@ class Rehearsal(Layers):
         values, given, taped = self._begin(), iter(thin), Taped([], [], {})
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                cell, x, states = self.cells[node.number], values[node.args[0]], next(given)
+                cell, states = self.cells[node.number], next(given)
+                xs = [values[k] for k in node.args]
                 nbytes, output = self.sizes.tape_of(node, self.length), not self.sizes.remade(node)
                 if states.nbytes:
-                    y, tape = cell.rebuild(x, nbytes, states, output=output)
+                    y, tape = cell.rebuild(xs, nbytes, states, output=output)
                 else:
-                    y, tape = cell.record(x, nbytes, output=output)
+                    y, tape = cell.record(xs, nbytes, output=output)
                 values[node.outs[0]] = y
                 taped.tapes.append(tape)
             else:
@@ -223,10 +225,10 @@ class Rehearsal(Layers):
 
     def _backward_recurrent(
         self, node: Node, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas
-    ) -> tuple[Block | None, StateDeltas]:
-        (k,) = node.args
-        placed = self.sizes.dx and node is self.parts.only  # where it stays, among the gradients
-        cell, dx = self.cells[node.number], bool(k or self.sizes.floats)
+    ) -> tuple[tuple[Block | None, ...], StateDeltas]:
+        # Where it stays, among the gradients.
+        placed = [self.sizes.dx and node is self.parts.only] * len(node.args)
+        cell, dx = self.cells[node.number], [bool(k or self.sizes.floats) for k in node.args]
         return cell.backward(tape, dy, dstate, self._table, dx=dx, placed=placed)
 
     def _table(self, nbytes: int, spare: int = 0) -> None:

@@ -92,7 +92,8 @@ class ValueSizes:
                 continue
             found.add(node.number)
             part = self.cells.get(node.number)
-            values.update(node.args if part is None or part.reaches_x else ())
+            reached = (True,) * len(node.args) if part is None else part.reached
+            values.update(k for k, yes in zip(node.args, reached, strict=True) if yes)
         return frozenset(found)
 
     @cached_property

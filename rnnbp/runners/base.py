@@ -30,20 +30,23 @@ class FusedRunner(ABC):
 
     @abstractmethod
     def advance_all(
-        self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
+        self, xs: Sequence[Array], length: int, wanted: Sequence[bool], state: Sequence[Array]
     ) -> list[tuple[Array, ...]]:
         """The state after each chunk that is ``wanted``; () for the others.
 
         Args:
-            x: (T, B, ...), of chunks of ``length`` steps, the last perhaps shorter. state: before
-                it.
+            xs: one for each input, series (T, B, ...), of chunks of ``length`` steps, the last
+                perhaps shorter.
+            state: before them.
         """
 
 
 class Runner(ABC):
     """Runs one Recurrent a chunk at a time, on batches of one size and dtype.
 
-    The arrays that its methods return are the caller's; x and states are read and never changed.
+    The arrays that its methods return are the caller's; inputs and states are read and never
+    changed. ``xs`` has one array for each input of the cell: (L, B, ...) per step, (B, ...) per
+    sequence.
     """
 
     layout: Layout
@@ -68,31 +71,30 @@ class Runner(ABC):
 
     @abstractmethod
     def advance(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, State]:
         """(y, state) after a chunk; nothing else is kept.
 
         Args:
-            x: (L, B, ...). state: the state before it, each array (B, ...). context: of the first
-                step.
+            state: the state before it, each array (B, ...). context: of the first step.
             output: False to run only what feeds the state; y is None then.
         """
 
     @abstractmethod
     def keep(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, ThinTape]:
         """(y, thin tape) of a chunk; arguments as ``advance`` takes them."""
 
     @abstractmethod
     def record(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, Tape]:
         """(y, tape) of a chunk; y may be a view of the tape, and None without ``output``."""
 
     @abstractmethod
     def rebuild(
-        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
+        self, xs: Sequence[Array], known: ThinTape, context: Context, *, output: bool = True
     ) -> tuple[Array | None, Tape]:
         """(y, tape) as of ``record``, to rounding, from a thin tape, which the tape then shares."""
 
@@ -107,14 +109,17 @@ class Runner(ABC):
         dy: Array | None,
         dstate: Deltas,
         grads: Accumulator,
-        into: Array | None = None,
-    ) -> tuple[Array | None, tuple[Array | None, ...]]:
+        into: Sequence[Array | None] = (),
+    ) -> tuple[tuple[Array | None, ...], tuple[Array | None, ...]]:
         """The delta recursion of a chunk, from its last step to its first, and the gradients.
 
         Args:
             tape: one of this runner. dy: (L, B, ...), None for zero. dstate: deltas of the state
                 after the chunk.
-            grads: takes the parameter gradients. into: (L, B, ...), where dx may be written.
+            grads: takes the parameter gradients.
+            into: for each input None, or an array of its shape, where its delta may be written;
+                () for none.
 
-        Returns dx (L, B, ...), None if x has no gradient, and the deltas of the state before.
+        Returns a delta for each input, of its shape, and the deltas of the state before. That of a
+        static input is summed over the steps. None if an input has no gradient.
         """

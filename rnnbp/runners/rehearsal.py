@@ -21,9 +21,9 @@ Tables: TypeAlias = Callable[[int, int], None]
 
 @dataclass
 class TapeBlocks:
-    """A tape: its x, and the memory that it owns."""
+    """A tape: its inputs, and the memory that it owns."""
 
-    x: Block
+    xs: Sequence[Block]
     held: list[Block]
 
 
@@ -31,16 +31,18 @@ class CellRehearsal(ABC):
     """Chunks of one length, on one heap."""
 
     @abstractmethod
-    def advance(self, x: Block, *, output: bool) -> tuple[Block | None, list[Block]]:
+    def advance(self, xs: Sequence[Block], *, output: bool) -> tuple[Block | None, list[Block]]:
         """(y, state) after a chunk."""
 
     @abstractmethod
-    def record(self, x: Block, tape: int, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+    def record(
+        self, xs: Sequence[Block], tape: int, *, output: bool
+    ) -> tuple[Block | None, TapeBlocks]:
         """(y, tape) of a chunk, whose tape takes ``tape`` bytes."""
 
     @abstractmethod
     def rebuild(
-        self, x: Block, tape: int, states: Block, *, output: bool
+        self, xs: Sequence[Block], tape: int, states: Block, *, output: bool
     ) -> tuple[Block | None, TapeBlocks]:
         """(y, tape) from a thin tape, ``states``, which the tape then shares."""
 
@@ -56,11 +58,12 @@ class CellRehearsal(ABC):
         dstate: StateDeltas,
         tables: Tables,
         *,
-        dx: bool,
-        placed: bool,
-    ) -> tuple[Block | None, StateDeltas]:
-        """(dx, deltas of the state before) of a chunk.
+        dx: Sequence[bool],
+        placed: Sequence[bool],
+    ) -> tuple[tuple[Block | None, ...], StateDeltas]:
+        """(deltas of the inputs, deltas of the state before) of a chunk.
 
         Args:
-            dx: whether x has a gradient. placed: whether dx has a place to be written to.
+            dx: for each input whether it has a gradient. placed: whether its delta has a place to
+                be written to.
         """

@@ -40,9 +40,9 @@ class RunnerSizes(ABC):
         return False
 
     @property
-    def reaches_x(self) -> bool:
-        """False if x has no delta, because y depends on it at no step."""
-        return True
+    def reached(self) -> tuple[bool, ...]:
+        """For each input whether it has a delta, as where y depends on it at some step."""
+        return (True,) * self.layout.cell.n_inputs
 
     @property
     def stepped(self) -> int:

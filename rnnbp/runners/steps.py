@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, final
 
 from rnnbp.runners.heap import Block, Heap
@@ -55,23 +56,25 @@ class StepRehearsal(CellRehearsal):
     def __init__(self, sizes: StepSizes, heap: Heap, length: int) -> None:
         self.sizes, self.heap, self.length = sizes, heap, length
 
-    def advance(self, x: Block, *, output: bool) -> tuple[Block | None, list[Block]]:
-        sizes, x = self.sizes, self._read(x)
+    def advance(self, xs: Sequence[Block], *, output: bool) -> tuple[Block | None, list[Block]]:
+        sizes, xs = self.sizes, self._read(xs)
         y = self._new(sizes.output_bytes(self.length, in_tape=False)) if output else None
         state = [self._new(sizes.state_bytes())]
         self.heap.note(max(0, sizes.advance_bytes(self.length) - sizes.state_bytes()))
         return y, state
 
-    def record(self, x: Block, tape: int, *, output: bool) -> tuple[Block | None, TapeBlocks]:
-        found = TapeBlocks(self._read(x), [self._new(tape)])
+    def record(
+        self, xs: Sequence[Block], tape: int, *, output: bool
+    ) -> tuple[Block | None, TapeBlocks]:
+        found = TapeBlocks(self._read(xs), [self._new(tape)])
         y = self._output(found) if output else None
         self.heap.note(max(0, self.sizes.record_bytes(self.length) - self.sizes.state_bytes()))
         return y, found
 
     def rebuild(
-        self, x: Block, tape: int, states: Block, *, output: bool
+        self, xs: Sequence[Block], tape: int, states: Block, *, output: bool
     ) -> tuple[Block | None, TapeBlocks]:
-        found = TapeBlocks(self._read(x), [self._new(max(0, tape - states.nbytes)), states])
+        found = TapeBlocks(self._read(xs), [self._new(max(0, tape - states.nbytes)), states])
         y = self._output(found) if output else None
         self.heap.note(max(0, self.sizes.rebuild_bytes(self.length)))
         return y, found
@@ -86,22 +89,28 @@ class StepRehearsal(CellRehearsal):
         dstate: StateDeltas,
         tables: Tables,
         *,
-        dx: bool,
-        placed: bool,
-    ) -> tuple[Block | None, StateDeltas]:
+        dx: Sequence[bool],
+        placed: Sequence[bool],
+    ) -> tuple[tuple[Block | None, ...], StateDeltas]:
         sizes = self.sizes
         if dy is None or (sizes.reads_dense and not dy.dense):
             dy = self._new(sizes.output_bytes(self.length, in_tape=False))
-        found = self._dx(placed=placed) if dx and not sizes.looks_up else None
+        wanted = [False] * len(dx) if sizes.looks_up else dx
+        found = tuple(
+            [self._dx(k, placed=placed[k]) if yes else None for k, yes in enumerate(wanted)]
+        )
         tables(*sizes.task_bytes(self.length))
         need = sizes.backward_bytes(self.length)
         self.heap.note(need)
-        self.heap.numpy += 0 if sizes.in_kernels else need + (0 if found is None else found.nbytes)
+        self.heap.numpy += (
+            0 if sizes.in_kernels else need + sum(b.nbytes for b in found if b is not None)
+        )
         return found, [self._new(sizes.delta_bytes())]
 
-    def _dx(self, *, placed: bool) -> Block:
+    def _dx(self, k: int, *, placed: bool) -> Block:
         layout = self.sizes.layout
-        size = self.length * layout.batch * layout.dtype.itemsize * math.prod(layout.x_shape)
+        size = layout.batch * layout.dtype.itemsize * math.prod(layout.x_shapes[k])
+        size *= self.length if layout.cell.pers[k] == "step" else 1
         found = self._new(0 if placed else size)
         found.size = size
         return found
@@ -112,9 +121,9 @@ class StepRehearsal(CellRehearsal):
         size = self.sizes.output_bytes(self.length, in_tape=False)
         return self._new(size, None if apart else tape.held[0])
 
-    def _read(self, x: Block) -> Block:
-        """x as the runner reads it."""
-        return x if x.dense or not self.sizes.reads_dense else self._new(x.size)
+    def _read(self, xs: Sequence[Block]) -> list[Block]:
+        """The inputs as the runner reads them."""
+        return [x if x.dense or not self.sizes.reads_dense else self._new(x.size) for x in xs]
 
     def _new(self, nbytes: int, base: Block | None = None) -> Block:
         return Block(self.heap, nbytes, base)

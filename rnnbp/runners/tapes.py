@@ -36,11 +36,16 @@ class ThinTape(ABC):
 
 
 class Tape(ABC):
-    """The internals of a chunk of L steps of one Recurrent. It owns the memory of all but ``x``."""
+    """The internals of a chunk of L steps of one Recurrent. It owns the memory of all but ``xs``."""
 
     __slots__ = ()
-    x: Array
-    """The input (L, B, ...), which may be a view of the caller's."""
+    xs: tuple[Array, ...]
+    """The inputs, which may be views of the caller's."""
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """L."""
 
     @abstractmethod
     def at(self, step: int) -> State:
@@ -77,8 +82,8 @@ class CutTape(Tape):
 
     @abstractmethod
     def finite(self, steps: int) -> bool:
-        """True if x and the states of the last ``steps`` steps are finite."""
+        """True if the states of the last ``steps`` steps are finite."""
 
     @abstractmethod
-    def first(self, steps: int) -> Tape:
-        """The tape of the first ``steps`` steps: views of this one."""
+    def first(self, steps: int, xs: tuple[Array, ...]) -> Tape:
+        """The tape of the first ``steps`` steps, whose inputs are ``xs``: views of this one."""

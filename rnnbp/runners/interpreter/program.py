@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 
@@ -17,9 +17,12 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
 from rnnbp.runners.base import Runner
+from rnnbp.runners.interpreter.deltas_of_steps import put, put_deltas, put_input_delta
 from rnnbp.runners.interpreter.tape import NodeTape, States
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
+
+_Deltas: TypeAlias = tuple[Array | None, ...]
 
 
 @final
@@ -42,16 +45,16 @@ class Interpreter(Runner):
         """Nothing: weights are read where they are."""
 
     def advance(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
         """(y, state) after a chunk; without ``output`` only what feeds the state runs."""
         nodes = self.cell.nodes if output else self.cell.feeding
-        y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
+        length = len(xs[self.layout.lead])
+        y = self.layout.new(length, self.layout.shapes[self.cell.outputs[0]]) if output else None
         present = tuple(state)
-        for t, x_t in enumerate(x):
-            values = self._step(
-                nodes, x_t, present, replace(context, step=context.step + t, length=None), t == 0
-            )
+        for t in range(length):
+            here = replace(context, step=context.step + t, length=None)
+            values = self._step(nodes, self._at(xs, t), present, here, t == 0)
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
             present = tuple([values[k] for k in self.cell.outputs[1:]])
@@ -59,43 +62,43 @@ class Interpreter(Runner):
         return y, tuple([s if s.base is None else s.copy() for s in present])
 
     def keep(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
         nodes = self.cell.nodes if output else self.cell.feeding
-        y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
-        states = self.layout.states(len(x))
-        _put(states, 0, state)
-        for t, x_t in enumerate(x):
+        length = len(xs[self.layout.lead])
+        y = self.layout.new(length, self.layout.shapes[self.cell.outputs[0]]) if output else None
+        states = self.layout.states(length)
+        put(states, 0, state)
+        for t in range(length):
             here = replace(context, step=context.step + t, length=None)
-            values = self._step(nodes, x_t, [s[t] for s in states], here, t == 0)
-            _put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
+            values = self._step(nodes, self._at(xs, t), [s[t] for s in states], here, t == 0)
+            put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
             del values
         return y, States(states)
 
     def record(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array, NodeTape]:
         """(y, tape) of a chunk; y may be a view of the tape, and is there anyway."""
-        tape = self._empty_tape(x, context)
+        tape, layout = self._empty_tape(xs, context), self.layout
         y = self._output(tape)
-        fresh = (
-            self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if y is None else None
-        )
-        _put(tape.states, 0, state)
-        for t, x_t in enumerate(x):
+        fresh = layout.new(tape.length, layout.shapes[self.cell.outputs[0]]) if y is None else None
+        put(tape.states, 0, state)
+        for t in range(tape.length):
             here = replace(context, step=context.step + t, length=None)
-            values: Values = [x_t, *(s[t] for s in tape.states), *[None] * len(self.layout.shapes)]
+            values: Values = [*self._at(xs, t), *(s[t] for s in tape.states)]
+            values += [None] * (self.cell.n_values - len(values))
             for node in self.cell.nodes:
                 saved = forward_node(node, values, here)
                 if t == 0:
-                    check_declared(node, self.layout.keeps[node.number], saved, values)
+                    check_declared(node, layout.keeps[node.number], saved, values)
                     check_saved(node, saved, values, 1)
-                    check_outputs(node, values, self.layout.dtype, self.layout.shapes)
+                    check_outputs(node, values, layout.dtype, layout.shapes)
                 self._settle(tape, node, t, saved, values)
-            _put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
+            put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if fresh is not None:
                 fresh[t] = values[self.cell.outputs[0]]
         found = fresh if y is None else y
@@ -103,14 +106,14 @@ class Interpreter(Runner):
         return found, tape
 
     def rebuild(
-        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
+        self, xs: Sequence[Array], known: ThinTape, context: Context, *, output: bool = True
     ) -> tuple[Array, NodeTape]:
         """(y, tape) from the states of ``keep``, which make a step feedforward: all run at once."""
         assert isinstance(known, States)
         states = known.states
-        tape = NodeTape(context, x, states, self._views(x, states))
-        values: Values = [x, *(s[:-1] for s in states)]
-        values += [None] * (len(self.layout.shapes) - len(values))
+        tape = NodeTape(context, tuple(xs), states, self._views(xs, states))
+        values: Values = [tape.values[k] for k in range(self.layout.first)]
+        values += [None] * (self.cell.n_values - len(values))
         for node in self.cell.nodes:
             saved = forward_node(node, values, context)
             check_outputs(node, values, self.layout.dtype, self.layout.shapes)
@@ -126,7 +129,7 @@ class Interpreter(Runner):
             keeps = self.layout.keeps[node.number]
             if keeps is None:
                 tape.opaque[node.number] = [
-                    tuple([part[t] for part in saved]) for t in range(len(x))
+                    tuple([part[t] for part in saved]) for t in range(tape.length)
                 ]
             else:
                 tape.extras[node.number] = saved[len(keeps.inputs) + len(keeps.outputs) :]
@@ -139,27 +142,27 @@ class Interpreter(Runner):
         dy: Array | None,
         dstate: Sequence[Array | None],
         grads: Accumulator,
-        into: Array | None = None,
-    ) -> tuple[Array | None, tuple[Array | None, ...]]:
+        into: Sequence[Array | None] = (),
+    ) -> tuple[tuple[Array | None, ...], tuple[Array | None, ...]]:
         """The delta recursion of a chunk, from its last step to its first, then the gradients.
 
         Args:
             dy: (L, B, ...), dstate: (B, ...) for each state, None for zero.
-            into: where dx may lie; compiled programs write it there.
+            into: where deltas of inputs may lie; compiled programs write them there.
 
-        Returns dx (L, B, ...) and the deltas of the state that entered.
+        Returns the deltas of the inputs and those of the state that entered.
         """
         assert isinstance(tape, NodeTape)
-        dx, carried, dys = self._recursion(tape, dy, dstate)
+        dxs, carried, dys = self._recursion(tape, dy, dstate)
         self._read_off(tape, dys, grads)
-        return dx, carried
+        return dxs, carried
 
     def _recursion(
         self, tape: NodeTape, dy: Array | None, dstate: Sequence[Array | None]
-    ) -> tuple[Array | None, tuple[Array | None, ...], dict[int, list[Array | None]]]:
-        """(dx, deltas of the state before, by node the deltas that its parameters wait for)."""
-        length, carried = len(tape.x), tuple(dstate)
-        dx: Array | None = None
+    ) -> tuple[_Deltas, _Deltas, dict[int, list[Array | None]]]:
+        """(deltas of the inputs, of the state before, by node those that parameters wait for)."""
+        length, carried, first = tape.length, tuple(dstate), self.cell.n_inputs
+        dxs: list[Array | None] = [None] * first
         dys: dict[int, list[Array | None]] = {}
         for t in reversed(range(length)):
             deltas: Deltas = [None] * self.cell.n_values
@@ -167,11 +170,10 @@ class Interpreter(Runner):
             carried = ()  # no delta is held here that the walk is done with
             for node in reversed(self.cell.nodes):
                 self._node_back(tape, node, t, deltas, dys)
-            if deltas[0] is not None:
-                dx = np.zeros((length, *deltas[0].shape), deltas[0].dtype) if dx is None else dx
-                dx[t] = deltas[0]
-            carried = tuple(deltas[1 : 1 + len(dstate)])
-        return dx, tuple([alone(delta) for delta in carried]), dys
+            for k in range(first):
+                dxs[k] = put_input_delta(dxs[k], t, deltas[k], length, self.cell.pers[k])
+            carried = tuple(deltas[first : first + len(dstate)])
+        return tuple(dxs), tuple([alone(delta) for delta in carried]), dys
 
     def _node_back(
         self, tape: NodeTape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]
@@ -180,32 +182,48 @@ class Interpreter(Runner):
         found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
         if found is not None and self.layers[node.number].params:
             parts = found if isinstance(found, tuple) else (found,)
-            _put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, len(tape.x))
+            put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, tape.length)
 
     def _step(
-        self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool
+        self,
+        nodes: Sequence[Node],
+        xs: Sequence[Array],
+        state: Sequence[Array],
+        context: Context,
+        first: bool,
     ) -> Values:
-        values: Values = [x, *state, *[None] * (self.cell.n_values - 1 - len(state))]
+        values: Values = [*xs, *state]
+        values += [None] * (self.cell.n_values - len(values))
         for node in nodes:
             forward_node(node, values, context)
             if first:
                 check_outputs(node, values, self.layout.dtype, self.layout.shapes)
         return values
 
-    def _empty_tape(self, x: Array, context: Context) -> NodeTape:
-        length, layout = len(x), self.layout
+    def _at(self, xs: Sequence[Array], t: int) -> list[Array]:
+        """The inputs at a step."""
+        pers = self.cell.pers
+        return [x[t] if per == "step" else x for x, per in zip(xs, pers, strict=False)]
+
+    def _empty_tape(self, xs: Sequence[Array], context: Context) -> NodeTape:
+        length, layout = len(xs[self.layout.lead]), self.layout
         states = layout.states(length)
-        values = self._views(x, states) | {
+        values = self._views(xs, states) | {
             v: layout.new(length, layout.shapes[v]) for v in layout.buffered
         }
         opaque: dict[int, list[Saved]] = {
             n.number: [] for n in self.cell.nodes if layout.keeps[n.number] is None
         }
-        return NodeTape(context, x, states, values, opaque=opaque)
+        return NodeTape(context, tuple(xs), states, values, opaque=opaque)
 
-    def _views(self, x: Array, states: Sequence[Array]) -> dict[int, Array]:
-        """The values that live in x and in the states."""
-        before = {0: x} | {k: s[:-1] for k, s in enumerate(states, start=1)}
+    def _views(self, xs: Sequence[Array], states: Sequence[Array]) -> dict[int, Array]:
+        """The values that live in the inputs, at each step, and in the states."""
+        length, pers, first = len(xs[self.layout.lead]), self.cell.pers, self.cell.n_inputs
+        before = {
+            k: x if pers[k] == "step" else np.broadcast_to(x, (length, *x.shape))
+            for k, x in enumerate(xs)
+        }
+        before |= {k: s[:-1] for k, s in enumerate(states, start=first)}
         return before | {v: states[k][1:] for v, k in self.layout.next_of.items()}
 
     def _output(self, tape: NodeTape) -> Array | None:
@@ -229,7 +247,7 @@ class Interpreter(Runner):
             return
         own = saved[len(keeps.inputs) + len(keeps.outputs) :]
         if t == 0:  # outside training dropout saves nothing
-            tape.extras[node.number] = self.layout.extras(node.number, len(tape.x)) if own else ()
+            tape.extras[node.number] = self.layout.extras(node.number, tape.length) if own else ()
         for home, part in zip(tape.extras[node.number], own, strict=True):
             home[t] = part
 
@@ -255,20 +273,3 @@ class Interpreter(Runner):
                 layer.params,
                 read_off(node, saved, parts[0] if layer.n_outputs == 1 else tuple(parts)),
             )
-
-
-def _put(buffers: Sequence[Array], t: int, values: Sequence[Array]) -> None:
-    for buffer, value in zip(buffers, values, strict=True):
-        buffer[t] = value
-
-
-def _put_deltas(
-    buffers: list[Array | None], t: int, parts: Sequence[Array | None], length: int
-) -> None:
-    """Write the deltas of step t; a buffer is made, of zeros, when the first delta comes."""
-    for k, part in enumerate(parts):
-        if part is not None:
-            buffer = buffers[k]
-            if buffer is None:
-                buffer = buffers[k] = np.zeros((length, *part.shape), part.dtype)
-            buffer[t] = part

@@ -56,27 +56,29 @@ class InterpreterRehearsal(CellRehearsal):
         """Those after which all states have deltas, and are like others."""
         self._outside = self.step.new(0)
 
-    def advance(self, x: Block, *, output: bool) -> tuple[Block | None, list[Block]]:
+    def advance(self, xs: Sequence[Block], *, output: bool) -> tuple[Block | None, list[Block]]:
         nodes = self.cell.nodes if output else self.cell.feeding
         y = self.chunk.new(self._y) if output else None
         present = self._entering()
         for _ in range(self.steps):
-            values = self._values(x, present)
+            values = self._values(xs, present)
             for node in nodes:
                 self.step.forward(node, values)
             present = [values[k] for k in self.cell.outputs[1:]]
             del values
         return y, [s if s.base is None else self.step.new(s.size) for s in present]
 
-    def record(self, x: Block, tape: int, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+    def record(
+        self, xs: Sequence[Block], tape: int, *, output: bool
+    ) -> tuple[Block | None, TapeBlocks]:
         states = self._states()
         own = self.chunk.new(tape - sum(block.size for block in states))
-        found = TapeBlocks(x, [*states, own])
+        found = TapeBlocks(xs, [*states, own])
         fresh = None if self.kept else self.chunk.new(self._y)
         homes = {*self.layout.buffered, *self.layout.next_of}
         saved = None  # a cell may have no nodes
         for _ in range(self.steps):
-            values = self._values(x, self._entering())
+            values = self._values(xs, self._entering())
             for node in self.cell.nodes:
                 saved = self.step.forward(node, values)
                 for v in homes.intersection(node.outs):
@@ -85,10 +87,11 @@ class InterpreterRehearsal(CellRehearsal):
         return self.chunk.new(self._y, own) if fresh is None else fresh, found
 
     def rebuild(
-        self, x: Block, tape: int, states: Block, *, output: bool
+        self, xs: Sequence[Block], tape: int, states: Block, *, output: bool
     ) -> tuple[Block | None, TapeBlocks]:
-        layout, found, n = self.layout, TapeBlocks(x, [states]), self.layout.n_states
-        values: Blocks = [x, *[states] * n, *[None] * (self.cell.n_values - 1 - n)]
+        layout, found = self.layout, TapeBlocks(xs, [states])
+        values: Blocks = [*self._repeated(xs), *[states] * layout.n_states]
+        values += [None] * (self.cell.n_values - len(values))
         for node in self.cell.nodes:
             saved = self.chunk.forward(node, values)
             for v in node.outs:
@@ -112,28 +115,28 @@ class InterpreterRehearsal(CellRehearsal):
         dstate: StateDeltas,
         tables: Tables,
         *,
-        dx: bool,
-        placed: bool,
-    ) -> tuple[Block | None, StateDeltas]:
-        made: Block | None = None
+        dx: Sequence[bool],
+        placed: Sequence[bool],
+    ) -> tuple[tuple[Block | None, ...], StateDeltas]:
+        made: list[Block | None] = [None] * self.cell.n_inputs
+        xs, first = self._repeated(tape.xs), self.cell.n_inputs
         carried: StateDeltas = tuple(dstate) or (None,) * self.layout.n_states
         dys: dict[int, list[Block | None]] = {}
         for _ in range(self.steps):
             deltas: BlockDeltas = [None] * self.cell.n_values
-            ends = [self._dy_of_step(dy), *carried]
-            send(self.cell.outputs, ends, deltas)
-            del ends
+            send(self.cell.outputs, [self._dy_of_step(dy), *carried], deltas)
             carried = ()
             for node in reversed(self.cell.nodes):
-                self._node_back(node, tape.x, deltas, dys)
-            if deltas[0] is not None and dx:
-                made = self.chunk.new(self.chunk.size(0)) if made is None else made
-            carried = tuple(deltas[1 : 1 + self.layout.n_states])
+                self._node_back(node, xs, deltas, dys)
+            for k in range(first):
+                if deltas[k] is not None and dx[k] and made[k] is None:
+                    made[k] = self._input(k)
+            carried = tuple(deltas[first : first + self.layout.n_states])
         carried = [d if d is None or d.alone else self.step.new(d.size) for d in carried]
         for node in map(self.cell.nodes.__getitem__, dys):
-            self.chunk.read_off(node, [tape.x] if 0 in node.args else [], None)
+            self.chunk.read_off(node, _taken(node, xs), None)
         self.heap.numpy += self.heap.peak  # NumPy's memory: no part of it is kept for the next run
-        return made, carried
+        return tuple(made), carried
 
     def _dy_of_step(self, dy: Block | None) -> Block | None:
         """A view of the dy of one step."""
@@ -141,13 +144,17 @@ class InterpreterRehearsal(CellRehearsal):
         return None if dy is None else self.step.new(self.step.size(y), dy, dense=dy.dense)
 
     def deltas(self) -> StateDeltas:
-        found = [self.step.new(self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]
-        return [delta if k in self.layout.reached else None for k, delta in enumerate(found, 1)]
+        found = {k: self.step.new(self.step.size(k)) for k in self._state_values}
+        return [delta if k in self.layout.reached else None for k, delta in found.items()]
 
     def _node_back(
-        self, node: Node, x: Block, deltas: BlockDeltas, dys: dict[int, list[Block | None]]
+        self,
+        node: Node,
+        xs: Sequence[Block],
+        deltas: BlockDeltas,
+        dys: dict[int, list[Block | None]],
     ) -> None:
-        found = self.step.recursion(node, [x] if 0 in node.args else [], deltas)
+        found = self.step.recursion(node, _taken(node, xs), deltas)
         if found is not None and self.step.layer(node).params:
             parts = found if isinstance(found, tuple) else (found,)
             buffers = dys.setdefault(node.number, [None] * len(parts))
@@ -159,17 +166,40 @@ class InterpreterRehearsal(CellRehearsal):
     def _y(self) -> int:
         return self.chunk.size(self.cell.outputs[0])
 
-    def _values(self, x: Block, state: Sequence[Block]) -> Blocks:
-        here = self.step.new(self.step.size(0), x, dense=x.dense)
-        return [here, *state, *[None] * (self.cell.n_values - 1 - len(state))]
+    def _input(self, k: int) -> Block:
+        """A block as large as an input."""
+        layers = self.chunk if self.cell.pers[k] == "step" else self.step
+        return layers.new(layers.size(k))
+
+    def _repeated(self, xs: Sequence[Block]) -> list[Block]:
+        """The inputs as they are at all steps: a static one lies apart."""
+        return [
+            x
+            if self.cell.pers[k] == "step"
+            else self.chunk.new(self.chunk.size(k), x, dense=self.length == 1)
+            for k, x in enumerate(xs)
+        ]
+
+    def _values(self, xs: Sequence[Block], state: Sequence[Block]) -> Blocks:
+        here = [self.step.new(self.step.size(k), x, dense=x.dense) for k, x in enumerate(xs)]
+        return [*here, *state, *[None] * (self.cell.n_values - len(here) - len(state))]
+
+    @property
+    def _state_values(self) -> range:
+        return range(self.cell.n_inputs, self.layout.first)
 
     def _states(self) -> list[Block]:
         row = self.length + 1
-        return [self.chunk.new(row * self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]
+        return [self.chunk.new(row * self.step.size(k)) for k in self._state_values]
 
     def _entering(self) -> list[Block]:
-        return [self._elsewhere(k) for k in range(1, 1 + self.layout.n_states)]
+        return [self._elsewhere(k) for k in self._state_values]
 
     def _elsewhere(self, value: int) -> Block:
         """A value of a step that lies in an array of its own, which is there anyway."""
         return self.step.new(self.step.size(value), self._outside)
+
+
+def _taken(node: Node, xs: Sequence[Block]) -> list[Block]:
+    """The inputs of the cell that a node takes."""
+    return [xs[k] for k in node.args if k < len(xs)]

@@ -23,8 +23,8 @@ class InterpreterSizes(RunnerSizes):
     layout: Layout
 
     @property
-    def reaches_x(self) -> bool:
-        return 0 in self.layout.reached
+    def reached(self) -> tuple[bool, ...]:
+        return tuple([k in self.layout.reached for k in range(self.layout.cell.n_inputs)])
 
     @property
     def array_counts(self) -> ArrayCounts:
@@ -34,7 +34,8 @@ class InterpreterSizes(RunnerSizes):
 
     def delta_bytes(self) -> int:
         """The deltas of the arrays of a state that y depends on; others have none."""
-        layout, shapes = self.layout, enumerate(self.layout.cell.state_shapes, 1)
+        layout, cell = self.layout, self.layout.cell
+        shapes = enumerate(cell.state_shapes, cell.n_inputs)
         return self._bytes(sum(math.prod(shape) for k, shape in shapes if k in layout.reached))
 
     def tape_bytes(self, length: int) -> int:
@@ -74,7 +75,7 @@ class InterpreterSizes(RunnerSizes):
         layout, k = self.layout, self.layout.cell.outputs[0]
         for node in layout.output_views:
             k = node.args[0]
-        return k <= layout.n_states or k in layout.next_of or k in layout.kept
+        return k < layout.first or k in layout.next_of or k in layout.kept
 
     def _bytes(self, elements: int) -> int:
         """Arrays of this number of elements for each sequence."""

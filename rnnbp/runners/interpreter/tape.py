@@ -29,20 +29,24 @@ class States(ThinTape):
 class NodeTape(Tape):
     """The internals of a chunk of L steps, node by node.
 
-    x (L, B, ...); states (L + 1, B, ...) each; values (L, B, ...) by value number, views of x and
-    states among them; extras by node number. ``opaque`` holds, step by step, what a layer saved
+    States (L + 1, B, ...) each; values (L, B, ...) by value number, views of inputs and states
+    among them; extras by node number. ``opaque`` holds, step by step, what a layer saved
     without declaring it.
     """
 
     context: Context
-    x: Array
+    xs: tuple[Array, ...]
     states: list[Array]
     values: dict[int, Array] = field(default_factory=dict)
     extras: dict[int, tuple[Array, ...]] = field(default_factory=dict)
     opaque: dict[int, list[Saved]] = field(default_factory=dict)
 
+    @property
+    def length(self) -> int:
+        return len(self.states[0]) - 1
+
     def at(self, step: int) -> State:
         return tuple([s[step].copy() for s in self.states])
 
     def arrays(self) -> Nest:
-        return [self.x, self.states, self.values, self.extras, self.opaque]
+        return [self.xs, self.states, self.values, self.extras, self.opaque]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from rnnbp.compiler.storage import input_name
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array, Shape, ShapeError, address, lies, readable
 from rnnbp.runners.llvm.tape import KernelTape
@@ -18,20 +19,49 @@ class Arguments:
     """Checks the shapes of arrays, since kernels would read past the end of a wrong one.
 
     Args:
-        symbols: whether x is numbers of symbols.
+        symbols: whether the input is numbers of symbols.
     """
 
     def __init__(self, layout: Layout, *, symbols: bool) -> None:
         self.cell, self.batch = layout.cell, layout.batch
         self._dtype = NUMBER if symbols else layout.dtype
-        self.step_shape = (self.batch, *(() if symbols else layout.x_shape))
-        """Of a step of x; where it is numbers of symbols, these have no features."""
+        self.names = [input_name(k) for k in range(self.cell.n_inputs)]
+        self.deltas = [f"d{name}" for name in self.names]
+        self._series = [self.cell.pers[k] == "step" for k in range(self.cell.n_inputs)]
+        self._shapes = [(self.batch, *(() if symbols else shape)) for shape in layout.x_shapes]
+        """Of a step of each input; where it is numbers of symbols, these have no features."""
 
-    def x(self, x: Array) -> Array:
-        """x (L, B, ...) as kernels read it. Raises ShapeError for another shape."""
+    def read(self, xs: Sequence[Array], length: int) -> tuple[Array, ...]:
+        """The inputs as kernels read them. Raises ShapeError for one of another shape."""
         # Whatever layer it comes from: one that a user wrote may return what does not lie together.
-        self.require("x", x, (len(x), *self.step_shape))
-        return x if x.dtype == self._dtype and lies(x) else readable(x, self._dtype)
+        self._check(xs, length)
+        return tuple(
+            [x if x.dtype == self._dtype and lies(x) else readable(x, self._dtype) for x in xs]
+        )
+
+    def _check(self, xs: Sequence[Array], length: int, of: str = "") -> None:
+        """Raise ShapeError for an input that is not of the shape that kernels read."""
+        for x, name, shape, series in zip(xs, self.names, self._shapes, self._series, strict=True):
+            if x.shape != ((length, *shape) if series else shape):
+                self.require(f"{name}{of}", x, (length, *shape) if series else shape)
+
+    def addresses(self, xs: Sequence[Array]) -> dict[str, int]:
+        """By name, the addresses of the inputs."""
+        return dict(zip(self.names, map(address, xs), strict=True))
+
+    def of_deltas(self, dy: Array, dxs: Sequence[Array | None]) -> dict[str, int]:
+        """By name, the addresses of the deltas of y and of the inputs."""
+        return {"dy": address(dy)} | dict(zip(self.deltas, map(address, dxs), strict=True))
+
+    def moves(
+        self, xs: Sequence[Array], dy: Array | None = None, dxs: Sequence[Array | None] = ()
+    ) -> dict[str, int]:
+        """By name, the bytes from step to step of the inputs, of dy, and of the inputs' deltas."""
+        found = {} if dy is None else {"dy": dy.strides[0]}
+        for names, arrays in ((self.names, xs), (self.deltas, dxs)):
+            for name, array, series in zip(names, arrays, self._series, strict=False):
+                found[name] = array.strides[0] if series and array is not None else 0
+        return found
 
     def require(self, what: str, array: Array, expected: Shape) -> None:
         """Raise ShapeError for an array that is not of the shape that kernels read."""
@@ -42,14 +72,15 @@ class Arguments:
             )
 
     def length_of(self, tape: KernelTape) -> int:
-        """The steps of a tape. Raises ShapeError where its x was resized since."""
-        # x may be a layer's own array, which its owner can resize in place.
-        length = len(tape.states.states[0]) - 1
-        self.require("x of a tape", tape.x, (length, *self.step_shape))
-        if address(tape.x) != tape.addresses["x"]:
-            raise ShapeError(
-                f"{self.cell}: x of a tape was resized since it was recorded; resize no array"
-            )
+        """The steps of a tape. Raises ShapeError where an input was resized since."""
+        # It may be a layer's own array, which its owner can resize in place.
+        self._check(tape.xs, length := tape.length, " of a tape")
+        for x, name in zip(tape.xs, self.names, strict=True):
+            if address(x) != tape.addresses[name]:
+                raise ShapeError(
+                    f"{self.cell}: {name} of a tape was resized since it was recorded; resize no "
+                    "array"
+                )
         return length
 
     def enter(self, states: Sequence[Array], given: Sequence[Array]) -> None:

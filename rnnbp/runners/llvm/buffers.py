@@ -111,19 +111,19 @@ class Buffers:
             )
         return self._jobs[key]
 
-    def pieces(self, kernel: Kernel, taped: Kernel, given: Mapping[str, Array]) -> Pieces:
+    def pieces(
+        self, kernel: Kernel, taped: Kernel, moves: Mapping[str, int], length: int
+    ) -> Pieces:
         """What backward does piece by piece with a chunk.
 
         Args:
-            taped: the kernel whose tape it reads. given: x, dy and dx, if there is one, (L, B,
-                ...).
+            taped: the kernel whose tape it reads. moves: by name, bytes from step to step of dy,
+                of the inputs and of their deltas.
         """
-        length, tasks = len(given["x"]), self.sizes.tasks
+        tasks = self.sizes.tasks
         own, others = (self.addresses(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
-            moves = dict(self.packed_arrays(taped, length).moves) | {
-                name: a.strides[0] for name, a in given.items()
-            }
+            moves = {**self.packed_arrays(taped, length).moves, **moves}
             size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
             self._cut[length] = Pieces(kernel.address, own, others, tasks, moves, **size)
         return self._cut[length]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -36,12 +36,24 @@ def copies(
     return tasks
 
 
-def job(kernel: Kernel, x: Array, length: int, tasks: Array, batch: int, block: int) -> Job:
-    """A kernel on chunks of x of ``length`` steps, the last perhaps shorter, with their tasks."""
-    starts = np.arange(0, len(x), length)
+def job(
+    kernel: Kernel,
+    moves: Mapping[str, int],
+    steps: int,
+    length: int,
+    tasks: Array,
+    batch: int,
+    block: int,
+) -> Job:
+    """A kernel on chunks of ``length`` of all steps, the last perhaps shorter, with their tasks.
+
+    Args:
+        moves: by name, bytes from step to step of the inputs.
+    """
+    starts = np.arange(0, steps, length)
     places = np.repeat(first_places(len(kernel.names)), len(starts), axis=0)
     for k, name in enumerate(kernel.names):
-        if name == "x":
-            places[:, k] += starts * x.strides[0]
-    lengths = np.minimum(length, len(x) - starts)
+        if name in moves:
+            places[:, k] += starts * moves[name]
+    lengths = np.minimum(length, steps - starts)
     return Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)

@@ -54,6 +54,7 @@ class KernelProgram(Runner, FusedRunner):
         self.sizes, self.layout, self.kernels = sizes, sizes.layout, sizes.cell
         self.cell, self.workspace, self._unpacked = sizes.layout.cell, workspace, unpacked
         self.output_state = sizes.step.forward.output_state
+        self._lead = self.layout.lead
         self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
         self.given = Arguments(self.layout, symbols=self.table is not None)
@@ -71,74 +72,81 @@ class KernelProgram(Runner, FusedRunner):
         self._unpacked += self.buffers.renew()
 
     def advance(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
-        kernel = self.kernels.forward(rolling=True, output=output)
-        arrays, fixed = self.buffers.arrays(kernel, len(x)), fix_sizes([x])
-        states, x = [arrays[f"H{k}"] for k in range(len(state))], self.given.x(x)
+        kernel, length = self.kernels.forward(rolling=True, output=output), len(xs[self._lead])
+        arrays, fixed = self.buffers.arrays(kernel, length), fix_sizes(xs)
+        states, xs = [arrays[f"H{k}"] for k in range(len(state))], self.given.read(xs, length)
         self.given.enter(states, state)
-        y = self._run(kernel, {"x": address(x)}, len(x), output=output)
+        y = self._run(kernel, self.given.addresses(xs), length, output=output)
         del fixed
         return y, self.given.copies(s[0] for s in states)
 
     def advance_all(
-        self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
+        self, xs: Sequence[Array], length: int, wanted: Sequence[bool], state: Sequence[Array]
     ) -> list[tuple[Array, ...]]:
         kernel, batch = self.kernels.forward(rolling=True, output=False), self.layout.batch
-        arrays, x = self.buffers.arrays(kernel, length), self.given.x(x)
+        steps = len(xs[self._lead])
+        arrays, xs = self.buffers.arrays(kernel, length), self.given.read(xs, steps)
         shapes, dtype = self.cell.state_shapes, self.layout.dtype
         self.given.enter([arrays[f"H{k}"] for k in range(len(shapes))], state)
         found = [
             tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else ()
             for yes in wanted
         ]
-        bases = self.buffers.addresses(kernel, length).of({"x": address(x)})
+        bases = self.buffers.addresses(kernel, length).of(self.given.addresses(xs))
         tasks = fused.copies(kernel, found, len(shapes), self.sizes.copy, bases)
-        job = fused.job(kernel, x, length, tasks, batch, self.sizes.block(length))
-        n = self._workers(kernel.flops * len(x) * batch)
+        moves = self.given.moves(xs)
+        job = fused.job(kernel, moves, steps, length, tasks, batch, self.sizes.block(length))
+        n = self._workers(kernel.flops * steps * batch)
         threads.do(job, bases, n, units=self._by_units(kernel, n))
         return found
 
     def keep(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, States]:
-        kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self.given.x(x)
-        states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
+        kernel, fixed = self.kernels.forward(output=output), fix_sizes(xs)
+        length = len(xs[self._lead])
+        xs = self.given.read(xs, length)
+        states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(length).values()]
         self.given.enter(states, state)
-        addresses = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
-        y = self._run(kernel, addresses, len(x), output=output)
+        addresses = self.given.addresses(xs)
+        addresses |= {f"H{k}": address(array) for k, array in enumerate(states)}
+        y = self._run(kernel, addresses, length, output=output)
         del fixed
         return y, self._held(states)
 
     def record(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, KernelTape]:
         """(y, tape) of a chunk; y is None without ``output``, and may be a view of the tape."""
-        kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
-        packed = self.buffers.packed_arrays(kernel, len(x))
+        kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes(xs)
+        length = len(xs[self._lead])
+        packed = self.buffers.packed_arrays(kernel, length)
         memory = self.buffers.new((packed.size,))
         states = [packed.array(memory, f"H{k}") for k in range(len(state))]
         self.given.enter(states, state)
-        tape = KernelTape(x, self._held(states), [memory], packed.addresses(memory))
-        y, tape = self._taped(kernel, x, tape, output=output)
+        xs = self.given.read(xs, length)
+        tape = KernelTape(xs, self._held(states), [memory], packed.addresses(memory))
+        y = self._taped(kernel, tape, length, output=output)
         del fixed
         return y, tape
 
     def rebuild(
-        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
+        self, xs: Sequence[Array], known: ThinTape, context: Context, *, output: bool = True
     ) -> tuple[Array | None, KernelTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         assert isinstance(known, States)
-        states, fixed = known.states, fix_sizes([x])
-        self.given.require("x", x, (len(states[0]) - 1, *self.given.step_shape))
+        states, fixed, length = known.states, fix_sizes(xs), len(known.states[0]) - 1
+        xs = self.given.read(xs, length)
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
-        packed = self.buffers.packed_arrays(kernel, len(x), states=False)
+        packed = self.buffers.packed_arrays(kernel, length, states=False)
         memory = self.buffers.new((packed.size,))
         addresses = packed.addresses(memory) | {
             f"H{k}": address(array) for k, array in enumerate(states)
         }
-        tape = KernelTape(x, known, [*states, memory], addresses)
-        y, tape = self._taped(kernel, x, tape, output=output)
+        tape = KernelTape(xs, known, [*states, memory], addresses)
+        y = self._taped(kernel, tape, length, output=output)
         del fixed
         return y, tape
 
@@ -148,11 +156,12 @@ class KernelProgram(Runner, FusedRunner):
         dy: Array | None,
         dstate: Sequence[Array | None],
         grads: Accumulator,
-        into: Array | None = None,
-    ) -> tuple[Array | None, tuple[Array | None, ...]]:
+        into: Sequence[Array | None] = (),
+    ) -> tuple[tuple[Array | None, ...], tuple[Array | None, ...]]:
         """The delta recursion of a chunk, from its last step to its first, and the gradients."""
         assert isinstance(tape, KernelTape)
-        kernel, fixed = self.kernels.backward, fix_sizes([tape.x] if dy is None else [tape.x, dy])
+        kernel, xs = self.kernels.backward, tape.xs
+        fixed = fix_sizes(xs if dy is None else [*xs, dy])
         length = self.given.length_of(tape)
         arrays = self.buffers.arrays(kernel, length)
         for k, delta in enumerate(dstate):
@@ -160,34 +169,39 @@ class KernelProgram(Runner, FusedRunner):
         if dy is None:
             dy = np.zeros((length, self.layout.batch, *self._output_shape), self.layout.dtype)
         self.given.require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
-        dx, dy = self._dx(tape.x, into), readable(dy, self.layout.dtype)
-        given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
-        pieces = self.buffers.pieces(
-            kernel, self.kernels.forward(output=self._made(True), taped=True), given
-        )
-        addresses = tape.addresses | {"dy": address(dy), "dx": address(dx)}
+        dxs, dy = self._dxs(xs, into), readable(dy, self.layout.dtype)
+        taped = self.kernels.forward(output=self._made(True), taped=True)
+        pieces = self.buffers.pieces(kernel, taped, self.given.moves(xs, dy, dxs), length)
+        addresses = tape.addresses | self.given.of_deltas(dy, dxs)
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
         threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
         del fixed
-        return dx, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
+        return dxs, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
-    def _dx(self, x: Array, into: Array | None) -> Array | None:
-        """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
+    def _dxs(self, xs: Sequence[Array], into: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        """An array for the gradient by each input: of zeros where nothing reaches it, or None for
+        symbols.
+        """
         if self.table is not None:
-            return None
-        dx = self.workspace.new(x.shape, self.layout.dtype, brief=True) if into is None else into
-        if "dx" not in self.kernels.backward.names:
-            dx[...] = 0
-        return dx
+            return (None,) * len(xs)
+        found = []
+        for k, (x, name) in enumerate(zip(xs, self.given.deltas, strict=True)):
+            dx = into[k] if into else None
+            if dx is None:
+                dx = self.workspace.new(x.shape, self.layout.dtype, brief=True)
+            if name not in self.kernels.backward.names:
+                dx[...] = 0
+            found.append(dx)
+        return tuple(found)
 
     def _taped(
-        self, kernel: Kernel, x: Array, tape: KernelTape, *, output: bool
-    ) -> tuple[Array | None, KernelTape]:
-        tape.x = self.given.x(x)
-        tape.addresses["x"] = address(tape.x)
-        y = self._run(kernel, tape.addresses, len(x), output=self._made(output))
-        return self._state_as_output(tape) if output and y is None else y, tape
+        self, kernel: Kernel, tape: KernelTape, length: int, *, output: bool
+    ) -> Array | None:
+        """y of a chunk whose tape this fills."""
+        tape.addresses |= self.given.addresses(tape.xs)
+        y = self._run(kernel, tape.addresses, length, output=self._made(output))
+        return self._state_as_output(tape) if output and y is None else y
 
     def _run(
         self, kernel: Kernel, addresses: dict[str, int], length: int, *, output: bool

@@ -55,16 +55,16 @@ def kernel_sizes(
             where the cell takes x by one product, and the table is no larger than its weights: no
             more symbols than inputs and states.
     """
-    rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
+    rows = sum(map(math.prod, layout.x_shapes)) + sum(map(math.prod, layout.cell.state_shapes))
     known, looks_up = _known.of(layout.cell), 0 < symbols <= rows
-    key = layout.x_shape, layout.dtype, without, looks_up, tied(layout.cell)
+    key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell)
     make = _looking_up if looks_up else _kernels
     found = known.get(key, lambda: make(layout, without))
     return None if found is None else KernelSizes(layout, found, symbols * found.symbols)
 
 
 def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
-    step = step_code(layout.cell, layout.x_shape, without | UNLIKE, lanes=True)
+    step = step_code(layout.cell, layout.x_shapes, without | UNLIKE, lanes=True)
     opaque = step.forward.opaque or layout.dtype.kind != "f"
     return None if opaque else KernelCell(step, layout.dtype, ref(layout.cell))
 
@@ -150,7 +150,11 @@ class KernelSizes(StepSizes):
         return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
     def vector_bytes(self, rows: int) -> int:
-        return min(self.symbols, rows) * math.prod(self.layout.x_shape) * self.layout.dtype.itemsize
+        return (
+            min(self.symbols, rows)
+            * math.prod(self.layout.x_shapes[0])
+            * self.layout.dtype.itemsize
+        )
 
     @once
     def block(self, length: int) -> int:

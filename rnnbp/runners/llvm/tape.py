@@ -36,20 +36,24 @@ class States(ThinTape):
 class KernelTape(CutTape):
     """The internals of a chunk.
 
-    x: (L, B, ...), or numbers of symbols (L, B). owned: the memory of the states and of all
-    other values. addresses: by name, of x, of the states and of the other values.
+    xs: the inputs, of which one may be numbers of symbols (L, B). owned: the memory of the states
+    and of all other values. addresses: by name, of inputs, states and other values.
     """
 
-    x: Array
+    xs: tuple[Array, ...]
     states: States
     owned: list[Array]
     addresses: dict[str, int]
+
+    @property
+    def length(self) -> int:
+        return len(self.states.states[0]) - 1
 
     def at(self, step: int) -> State:
         return self.states.at(step)
 
     def arrays(self) -> Nest:
-        return [self.x, *self.owned]
+        return [*self.xs, *self.owned]
 
     def cut(self) -> CutTape:
         return self
@@ -59,9 +63,8 @@ class KernelTape(CutTape):
         return True
 
     def finite(self, steps: int) -> bool:
-        arrays = [*(states[-steps - 1 :] for states in self.states.states), self.x[-steps:]]
-        return all(np.isfinite(array).all() for array in arrays)
+        return all(np.isfinite(states[-steps - 1 :]).all() for states in self.states.states)
 
-    def first(self, steps: int) -> KernelTape:
+    def first(self, steps: int, xs: tuple[Array, ...]) -> KernelTape:
         states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
-        return KernelTape(self.x[:steps], states, self.owned, self.addresses)
+        return KernelTape(xs, states, self.owned, self.addresses)

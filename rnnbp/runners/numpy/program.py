@@ -34,15 +34,17 @@ from rnnbp.support.prepared import Remembered
 _known = Remembered[Cell, Recent[object, Functions]](lambda cell: Recent(16))
 
 
-def functions(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Functions:
-    """The functions of a cell for inputs of a shape, compiled once."""
-    key = x_shape, without, tied(cell)
-    return _known.of(cell).get(key, lambda: Functions(step_code(cell, x_shape, without)))
+def functions(
+    cell: Cell, x_shapes: tuple[Shape, ...], without: frozenset[str] = frozenset()
+) -> Functions:
+    """The functions of a cell for inputs of these shapes, compiled once."""
+    key = x_shapes, without, tied(cell)
+    return _known.of(cell).get(key, lambda: Functions(step_code(cell, x_shapes, without)))
 
 
 def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:
     """What the program of a cell holds and needs."""
-    return ProgramSizes(layout, functions(layout.cell, layout.x_shape, without))
+    return ProgramSizes(layout, functions(layout.cell, layout.x_shapes, without))
 
 
 Run: TypeAlias = Callable[[Mapping[str, object], int, int], None]
@@ -72,12 +74,12 @@ class Program(Runner):
         self.buffers.renew()
 
     def advance(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
         function = self.functions.outputs if output else self.functions.advance
-        arrays = self.buffers.arrays(function, len(x))
+        arrays = self.buffers.arrays(function, len(xs[self.layout.lead]))
         states = self.buffers.enter([arrays[f"H{k}"] for k in range(len(state))], state)
-        y = self._run(function, arrays, x, context, output=output)
+        y = self._run(function, arrays, xs, context, output=output)
         return y, tuple(
             [
                 batch_first(s[0], shape)
@@ -86,28 +88,30 @@ class Program(Runner):
         )
 
     def keep(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, States]:
         function = self.functions.keep_outputs if output else self.functions.keep
-        states = self.buffers.states(len(x), state)
-        arrays = self.buffers.arrays(function, len(x))
+        length = len(xs[self.layout.lead])
+        states = self.buffers.states(length, state)
+        arrays = self.buffers.arrays(function, length)
         arrays |= {f"H{k}": s for k, s in enumerate(states)}
-        y = self._run(function, arrays, x, context, output=output)
+        y = self._run(function, arrays, xs, context, output=output)
         return y, States(states, self.cell.state_shapes)
 
     def record(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         function = self.functions.record if output else self.functions.record_tape
-        return self._taped(function, x, self.buffers.states(len(x), state), context, output=output)
+        states = self.buffers.states(len(xs[self.layout.lead]), state)
+        return self._taped(function, xs, states, context, output=output)
 
     def rebuild(
-        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
+        self, xs: Sequence[Array], known: ThinTape, context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         assert isinstance(known, States)
         function = self.functions.rebuild if output else self.functions.rebuild_tape
-        return self._taped(function, x, known.states, context, output=output)
+        return self._taped(function, xs, known.states, context, output=output)
 
     def output(self, tape: Tape) -> Array:
         """y, where it is a state of the tape."""
@@ -115,7 +119,7 @@ class Program(Runner):
         assert isinstance(tape, ProgramTape)
         assert output_state is not None
         states = tape.states.states[output_state]
-        y = self.buffers.output(len(tape.x))
+        y = self.buffers.output(tape.length)
         np.copyto(_flat(y), states[1:].transpose(0, 2, 1))
         return y
 
@@ -125,39 +129,40 @@ class Program(Runner):
         dy: Array | None,
         dstate: Sequence[Array | None],
         grads: Accumulator,
-        into: Array | None = None,
-    ) -> tuple[Array | None, tuple[Array | None, ...]]:
+        into: Sequence[Array | None] = (),
+    ) -> tuple[tuple[Array | None, ...], tuple[Array | None, ...]]:
         """The delta recursion of a chunk, from its last step to its first, then the gradients."""
         assert isinstance(tape, ProgramTape)
-        length, batch, shapes = len(tape.x), self.layout.batch, self.cell.state_shapes
+        length, batch, shapes = tape.length, self.layout.batch, self.cell.state_shapes
         arrays = self.buffers.arrays(self.functions.backward, length)
         given = (
             np.zeros((length, batch, self._y_rows), self.layout.dtype) if dy is None else _flat(dy)
         )
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(batch, -1).T)
-        dx = self._dx(tape.x, into)
-        self._pieces(tape, arrays, given, dx, grads)
+        dxs = self._dxs(tape.xs, into)
+        self._pieces(tape, arrays, given, dxs, grads)
         for k in range(len(dstate)):
             # Kernels do so at every step; deltas would decay to these numbers and stay there.
             flush(arrays[f"C{k}"])
         carried = tuple([batch_first(arrays[f"C{k}"], shape) for k, shape in enumerate(shapes)])
         for run in tape.opaque.values():
             run.finish(length, grads)
-        return dx, carried
+        return dxs, carried
 
     def _pieces(
         self,
         tape: ProgramTape,
         arrays: dict[str, Array],
         dy: Array,
-        dx: Array | None,
+        dxs: Sequence[Array | None],
         grads: Accumulator,
     ) -> None:
         """The delta recursion over a chunk in pieces, and what is read off the deltas of each."""
-        whole, piece, batch = len(tape.x), self.sizes.piece(len(tape.x)), self.layout.batch
+        whole, batch, (dx,) = tape.length, self.layout.batch, dxs
+        piece = self.sizes.piece(whole)
         run, states = self._function(self.functions.backward), tape.states.states
-        gathered, x = self.functions.gathers.rows, _flat(tape.x)
+        gathered, x = self.functions.gathers.rows, _flat(tape.xs[0])
         back = self.functions.step.backward
         outer = {"x": x, "dy": dy} | ({} if dx is None else {"dx": _flat(dx)}) | tape.buffers
         given: dict[str, object] = {**arrays, **tape.opaque}
@@ -176,8 +181,13 @@ class Program(Runner):
                 weights, out = self.buffers.constant(back.dx_weights), here["dx"]
                 np.matmul(turned, weights, out=out.reshape(len(turned), -1))
 
+    def _dxs(self, xs: Sequence[Array], into: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        """An array for the gradient by each input: of zeros where nothing reaches it, or None for
+        symbols.
+        """
+        return tuple([self._dx(x, into[k] if into else None) for k, x in enumerate(xs)])
+
     def _dx(self, x: Array, into: Array | None) -> Array | None:
-        """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
         if x.dtype.kind not in "fc":
             return None
         back = self.functions.step.backward
@@ -187,37 +197,45 @@ class Program(Runner):
         return dx
 
     def _taped(
-        self, function: Function, x: Array, states: list[Array], context: Context, *, output: bool
+        self,
+        function: Function,
+        xs: Sequence[Array],
+        states: list[Array],
+        context: Context,
+        *,
+        output: bool,
     ) -> tuple[Array | None, ProgramTape]:
+        length = len(states[0]) - 1
         buffers = {
-            name: self.buffers.new((len(x), rows, self.layout.batch))
+            name: self.buffers.new((length, rows, self.layout.batch))
             for name, rows in function.tape.items()
         }
         opaque = self._opaque(function, context, taped=True)
-        tape = ProgramTape(x, States(states, self.cell.state_shapes), buffers, opaque)
-        arrays = self.buffers.arrays(function, len(x))
+        tape = ProgramTape(tuple(xs), States(states, self.cell.state_shapes), buffers, opaque)
+        arrays = self.buffers.arrays(function, length)
         arrays |= {f"H{k}": s for k, s in enumerate(states)}
-        return self._run(function, arrays, x, context, output=output, tape=tape), tape
+        return self._run(function, arrays, xs, context, output=output, tape=tape), tape
 
     def _run(
         self,
         function: Function,
         arrays: dict[str, Array],
-        x: Array,
+        xs: Sequence[Array],
         context: Context,
         *,
         output: bool,
         tape: ProgramTape | None = None,
     ) -> Array | None:
-        arrays["x"] = _flat(x)
+        length = len(xs[self.layout.lead])
+        arrays["x"] = _flat(xs[0])
         opaque = self._opaque(function, context, taped=False) if tape is None else tape.opaque
         arrays |= {} if tape is None else tape.buffers
         y = None
         if output:
-            y = self.buffers.output(len(x))
+            y = self.buffers.output(length)
             arrays["y"] = _flat(y)
         given: Mapping[str, object] = {**arrays, **opaque} if opaque else arrays
-        self._function(function)(given, len(x), self.sizes.block(len(x)))
+        self._function(function)(given, length, self.sizes.block(length))
         return y
 
     def _opaque(self, function: Function, context: Context, *, taped: bool) -> dict[str, OpaqueRun]:

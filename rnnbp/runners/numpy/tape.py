@@ -32,19 +32,23 @@ class States(ThinTape):
 @final
 @dataclass(slots=True)
 class ProgramTape(CutTape):
-    """The internals of a chunk: x (L, B, ...), states, buffers (L, rows, B) and opaque layers."""
+    """The internals of a chunk: inputs, states, buffers (L, rows, B) and opaque layers."""
 
-    x: Array
+    xs: tuple[Array, ...]
     states: States
     buffers: dict[str, Array]
     opaque: dict[str, OpaqueRun]
+
+    @property
+    def length(self) -> int:
+        return len(self.states.states[0]) - 1
 
     def at(self, step: int) -> State:
         return self.states.at(step)
 
     def arrays(self) -> Nest:
         saved = (run.arrays() for run in self.opaque.values())
-        return [self.x, *self.states.states, *self.buffers.values(), *saved]
+        return [*self.xs, *self.states.states, *self.buffers.values(), *saved]
 
     def cut(self) -> CutTape:
         return self
@@ -54,14 +58,11 @@ class ProgramTape(CutTape):
         return not self.opaque
 
     def finite(self, steps: int) -> bool:
-        arrays = [*(states[-steps - 1 :] for states in self.states.states), self.x[-steps:]]
-        return all(np.isfinite(array).all() for array in arrays)
+        return all(np.isfinite(states[-steps - 1 :]).all() for states in self.states.states)
 
-    def first(self, steps: int) -> ProgramTape:
+    def first(self, steps: int, xs: tuple[Array, ...]) -> ProgramTape:
         states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
-        return ProgramTape(
-            self.x[:steps], states, {name: b[:steps] for name, b in self.buffers.items()}, {}
-        )
+        return ProgramTape(xs, states, {name: b[:steps] for name, b in self.buffers.items()}, {})
 
 
 def batch_first(state: Array, shape: Shape) -> Array:
