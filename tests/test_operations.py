@@ -33,20 +33,31 @@ WEIGHTS = {
 }
 
 
-DOMAIN: dict[str, tuple[float, float]] = {}
+DOMAIN: dict[str, tuple[float, float]] = {
+    "div": (0.5, 2.0),
+    "log": (0.5, 2.0),
+    "sqrt": (0.5, 2.0),
+}
 """By primitive: between what its arguments lie, for one that is not defined everywhere, as for
 "log1p": (-0.5, 5.0). Those of others are drawn from N(0, 1), and lie in (-1, 1) in machine code."""
 
 
+FEATURES = {"spread": 1}
+"""By primitive: the features of its arguments, where they are not N."""
+
+
 def drawn(name: str, rng: np.random.Generator) -> np.ndarray:
-    """An argument, (N, BATCH)."""
+    """An argument, (features, BATCH)."""
+    size = FEATURES.get(name, N), BATCH
     if name in DOMAIN:
-        return rng.uniform(*DOMAIN[name], size=(N, BATCH))
-    return rng.normal(size=(N, BATCH))
+        return rng.uniform(*DOMAIN[name], size=size)
+    return rng.normal(size=size)
 
 
 def inside(name: str, value: rb.Value) -> Any:
     """A value in (-1, 1), moved to where the primitive is defined."""
+    if name in FEATURES:
+        value = rb.Slice(N, 0, FEATURES[name])(value)
     if name not in DOMAIN:
         return value
     low, high = DOMAIN[name]
@@ -57,7 +68,18 @@ def attribute(name: str, owner: dict[str, np.ndarray] = WEIGHTS) -> Any:
     """The attribute of a primitive that has one, with weights of ``owner``."""
     matrix, vector = Matrix((Rows(owner, "w", 0, 5),)), Vector(((N, (Rows(owner, "b", 0, N),)),))
     products = {"linear": matrix, "bias": vector, "gain": vector}
+    products |= {"times": vector, "plus": vector}
     return {
+        "clip": (-0.3, 0.4),
+        "inside": (-0.3, 0.4),
+        "leaky": 0.3,
+        "leaky_slope": 0.3,
+        "elu": 0.7,
+        "elu_slope": 0.7,
+        "spread": N,
+        "matvec": N,
+        "vecmat": N,
+        "outer": N,
         "scale": (-0.5, 2.0),
         "part": (1, 3),
         "same": (2, N // 2),
@@ -173,7 +195,8 @@ MOVES = {"concat": move, "part": view, "same": same, "grad_linear": nothing, "gr
 @pytest.mark.parametrize("name", PRIMITIVES)
 def test_an_adjoint_agrees_with_complex_steps(name: str) -> None:
     rng, values = np.random.default_rng(0), Values()
-    inputs = tuple(values.new((N,)) for _ in range(arity(OPERATIONS[name])))
+    features = FEATURES.get(name, N)
+    inputs = tuple(values.new((features,)) for _ in range(arity(OPERATIONS[name])))
     ops = Lowering(values)
     out = ops.apply(name, *inputs, attr=attribute(name))
     code = Code(
@@ -184,11 +207,11 @@ def test_an_adjoint_agrees_with_complex_steps(name: str) -> None:
     forward = Evaluated(code, dict(zip(inputs, xs, strict=True)))
     back = differentiate(code)
     given = {v: forward[v] for v in range(back.inputs[0]) if f"v{v}" in forward.arrays}
-    stays = dict.fromkeys(back.inputs[1:], np.zeros((N, BATCH), complex))
+    stays = dict.fromkeys(back.inputs[1:], np.zeros((features, BATCH), complex))
     found = Evaluated(back, given | {back.inputs[0]: dy} | stays)
     for k, delta in enumerate(back.outputs):
         assert delta is not None
-        for row in range(N):
+        for row in range(features):
             step = [x.copy() for x in xs]
             step[k][row] += 1e-30j
             y = Evaluated(code, dict(zip(inputs, step, strict=True)))[out]

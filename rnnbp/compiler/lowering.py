@@ -15,7 +15,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Shape, ShapeError, shown
+from rnnbp.numerics import Array, Shape, ShapeError, broadcast, shown
 from rnnbp.support.nearest import hint
 
 
@@ -43,13 +43,45 @@ class Lowering(Primitives):
         if record.arity not in (None, len(xs)):
             raise TypeError(f"{name} takes {record.arity} values, found {len(xs)}")
         if record.kind == "pointwise" and len(set(shapes)) > 1:
-            raise ShapeError(f"{name}: {' and '.join(map(str, shapes))} must be one shape")
+            whole = broadcast(shapes)
+            if whole is None:
+                raise ShapeError(
+                    f"{name}: {' and '.join(map(str, shapes))} must be one shape, but for a last "
+                    "axis of 1"
+                )
+            return self.apply(name, *[self.spread(x, whole) for x in xs], attr=attr)
+        if record.kind == "rowwise" and len(xs) == 1 and len(shapes[0]) != 1:
+            lines = [self.apply(name, line, attr=attr) for line in self.lines(*xs)]
+            return self._whole(lines, (*shapes[0][:-1], self.values.rows(lines[0])))
         found = record.shapes(shapes, attr)
         if len(found) == 1:
             return self.maker.make(name, *xs, attr=attr, shape=found[0])
         return self.maker.put(
             Op(name, xs, tuple([self.values.new(shape) for shape in found]), attr)
         )[0]
+
+    def spread(self, x: int, shape: Shape) -> int:
+        """x (..., 1) repeated over the last axis of a shape; x itself where it has that shape."""
+        if self.shape(x) == shape:
+            return x
+        lines = [self.apply("spread", line, attr=shape[-1]) for line in self.lines(x)]
+        return self._whole(lines, shape)
+
+    def lines(self, x: int) -> list[int]:
+        """The values (n,) along the last axis of x (..., n)."""
+        shape = self.shape(x)
+        if len(shape) == 1:
+            return [x]
+        rows, n = self.values.rows(x), shape[-1]
+        flat = self.same(x, (rows,))
+        if rows == n:
+            return [flat]
+        return [self.part(flat, at, at + n) for at in range(0, rows, n)]
+
+    def _whole(self, lines: Sequence[int], shape: Shape) -> int:
+        """Lines as one value of a shape."""
+        whole = lines[0] if len(lines) == 1 else self.concat(*lines)
+        return whole if self.shape(whole) == shape else self.same(whole, shape)
 
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
         rows, columns = owner[key].shape

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.seams import Deltas, Formula, Formulas
+from rnnbp.compiler.seams import ATOM, SUM, Deltas, Formula, Formulas
 from rnnbp.numerics import Shape
 
 Kind: TypeAlias = Literal[
@@ -51,3 +51,13 @@ class Operation:
     def primitive(self) -> bool:
         """Whether layers may lower themselves to it."""
         return self.adjoint is not None
+
+
+def called(name: str) -> Notation:
+    """name(a, b)."""
+    return lambda to, op: (f"{name}({', '.join(to.arg(v, SUM) for v in op.args)})", ATOM)
+
+
+def binary(sign: str, left: int, right: int, holds: int) -> Notation:
+    """a sign b; what each side and the whole are held together by."""
+    return lambda to, op: (f"{to.arg(op.args[0], left)} {sign} {to.arg(op.args[1], right)}", holds)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 
+from rnnbp.compiler import arithmetic
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operation import Kind, Notation, Operation
+from rnnbp.compiler.operation import Kind, Operation, binary, called
 from rnnbp.compiler.seams import ATOM, PRODUCT, SUM, TERM, Deltas, Formula, Formulas, number
 from rnnbp.compiler.weights import Matrix
 from rnnbp.numerics import Shape
@@ -36,15 +37,6 @@ def flops(op: Op, values: Values) -> int | None:
 
 
 # Notation
-
-
-def called(name: str) -> Notation:
-    """name(a, b)."""
-    return lambda to, op: (f"{name}({', '.join(to.arg(v, SUM) for v in op.args)})", ATOM)
-
-
-def _binary(sign: str, left: int, right: int, holds: int) -> Notation:
-    return lambda to, op: (f"{to.arg(op.args[0], left)} {sign} {to.arg(op.args[1], right)}", holds)
 
 
 def _product(to: Formulas, op: Op) -> Formula:
@@ -212,8 +204,8 @@ def _normal_shapes(shapes: tuple[Shape, ...], _: object) -> tuple[Shape, ...]:
 
 
 _RECORDS = (
-    Operation("add", "pointwise", 2, 1, _binary("+", SUM, SUM, SUM), _add, symmetric=True),
-    Operation("sub", "pointwise", 2, 1, _binary("−", SUM, TERM, SUM), _sub),
+    Operation("add", "pointwise", 2, 1, binary("+", SUM, SUM, SUM), _add, symmetric=True),
+    Operation("sub", "pointwise", 2, 1, binary("−", SUM, TERM, SUM), _sub),
     Operation("mul", "pointwise", 2, 1, _product, _mul, symmetric=True),
     Operation("scale", "pointwise", 1, _scale_flops, _scaled, _scale),
     Operation("tanh", "pointwise", 1, 1, called("tanh"), _tanh),
@@ -237,6 +229,7 @@ _RECORDS = (
     Operation("grad_bias", "gradient", 1, lambda op, values: values.rows(op.args[0])),
     Operation("opaque", "layer", None, 0, _layer),
     Operation("opaque_back", "layer", None, 0, _layer),
+    *arithmetic.RECORDS,
 )
 OPERATIONS = {record.name: record for record in _RECORDS}
 """All operations by name."""

@@ -11,7 +11,7 @@ from rnnbp.numerics.arguments import (
     whole_number,
 )
 from rnnbp.numerics.errors import DtypeError, NonFiniteError, ShapeError, StorageError
-from rnnbp.numerics.features import mismatch, require_features
+from rnnbp.numerics.features import broadcast, mismatch, require_features
 from rnnbp.numerics.finite import cast, first_bad, flush
 from rnnbp.numerics.functions import at_most_zero, positive, reused, sigmoid
 from rnnbp.numerics.layout import address, distinct, fix_sizes, lies, readable
@@ -29,6 +29,7 @@ __all__ = [
     "StorageError",
     "address",
     "at_most_zero",
+    "broadcast",
     "cast",
     "check_x_shape",
     "distinct",

@@ -35,3 +35,15 @@ def mismatch(layer: object, expected: Shape, found: Sequence[int], what: str = "
         f"in shape {tuple(found)}; give it shape (..., {', '.join(map(str, expected))}), "
         f"or build the layer for the size found"
     )
+
+
+def broadcast(shapes: Sequence[Shape]) -> Shape | None:
+    """The one shape of values whose last axes are equal or 1; None if there is none."""
+    if len(set(shapes)) == 1:
+        return shapes[0]
+    if () in shapes:
+        return None
+    last = max(shape[-1] for shape in shapes)
+    found = {(*shape[:-1], last) for shape in shapes}
+    fits = len(found) == 1 and all(shape[-1] in (1, last) for shape in shapes)
+    return found.pop() if fits else None

@@ -9,8 +9,9 @@ import numpy as np
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.storage import Storage
+from rnnbp.compiler.weights import Vector
 
-COPYING = frozenset({"linear", "copy", "zeros", "concat", *VIEWS})
+COPYING = frozenset({"linear", "copy", "zeros", "concat", "spread", *VIEWS})
 """Operations that take no such buffers: products, and copies."""
 
 
@@ -29,7 +30,7 @@ def apart(
             continue
         values = [(storage.location(v), storage.code.values.rows(v)) for v in (*op.args, *op.outs)]
         # a vector is repeated for each step; others are rows of buffers, all of them or some
-        some = sum(rows < at.buffer.rows for at, rows in values) + (op.name in ("bias", "gain"))
+        some = sum(rows < at.buffer.rows for at, rows in values) + isinstance(op.attr, Vector)
         found.add((some, min(rows for _, rows in values)))
     return frozenset(found)
 

@@ -41,7 +41,7 @@ def _join_once(code: Code, where: dict[int, tuple[int, int]], names: frozenset[s
     for op in code.ops:
         if op.name in names and all(v in where for v in op.args):
             bases = tuple(where[v][0] for v in op.args)
-            attr = op.attr if op.name in ("scale", "sigmoid") else None
+            attr = None if isinstance(op.attr, Vector) else op.attr
             groups.setdefault((op.name, attr, bases), []).append(op)
     for group in groups.values():
         group.sort(key=lambda op: [where[v][1] for v in op.args])
@@ -81,7 +81,7 @@ def _join(run: list[Op], code: Code, where: dict[int, tuple[int, int]]) -> Code:
             made.append(Op("part", (base,), (args[-1],), (at, at + total)))
     out = values.new((total,))
     attr = run[0].attr
-    if run[0].name in ("bias", "gain"):
+    if isinstance(attr, Vector):
         attr = Vector(tuple(chain.from_iterable(op.vector.lanes for op in run)))
     made.append(Op(run[0].name, tuple(args), (out,), attr))
     at = 0

@@ -9,6 +9,7 @@ from rnnbp.compiler.code import Code
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import SYMMETRIC
+from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.numerics import Shape
 
 Rank: TypeAlias = tuple[int, int]
@@ -62,7 +63,7 @@ def _sign(
     if op.name == "opaque":
         attr = repr(op.opaque.layer)
     else:
-        attr = "" if op.name in ("linear", "bias", "gain") else repr(op.attr)
+        attr = "" if isinstance(op.attr, Matrix | Vector) else repr(op.attr)
     args = [found[v] for v in op.args]
     size = 1 + sum(below[v] for v in op.args)
     shapes = tuple(values.shapes[v] for v in op.outs)

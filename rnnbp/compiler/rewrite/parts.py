@@ -9,6 +9,7 @@ from rnnbp.compiler.code import Code
 from rnnbp.compiler.maker import Maker
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import IN_PLACE
+from rnnbp.compiler.weights import Vector
 
 
 def parts(code: Code) -> Code:
@@ -49,7 +50,7 @@ def _part(made: Op, start: int, stop: int, maker: Maker) -> int | None:
         return maker.make("linear", *made.args, attr=made.matrix.cut(start, stop), shape=shape)
     if made.name in IN_PLACE:
         args = [maker.make("part", a, attr=(start, stop), shape=shape) for a in made.args]
-        attr = made.vector.cut(start, stop) if made.name in ("bias", "gain") else made.attr
+        attr = made.attr.cut(start, stop) if isinstance(made.attr, Vector) else made.attr
         return maker.make(made.name, *args, attr=attr, shape=shape)
     if made.name == "concat":
         at = 0

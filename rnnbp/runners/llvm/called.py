@@ -26,19 +26,18 @@ class Called:
         self.lanes = lanes
         self.texts: dict[str, str] = {}
 
-    def pointwise(self, name: str, t: Text, x: str) -> str:
+    def pointwise(self, operation: str, t: Text, x: str, attr: object = None) -> str:
         """A call of a slow operation; its value."""
-        kind = self.lanes.type
+        kind, name = self.lanes.type, operation + _suffix(attr)
         if name not in self.texts:
             body = Text(self.lanes)
-            value = POINTWISE[name].emit(body, ["%x"], None)
+            value = POINTWISE[operation].emit(body, ["%x"], attr)
             self._add(t, name, body, [f"{kind} %x"], (kind, value))
         return t.put(f"call {kind} @called.{name}({kind} {x})")
 
     def reduction(self, t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str]) -> None:
         """A call of an operation on one row."""
-        name = f"{item.name}.{item.n}" + ("" if item.attr is None else f".{_hex(item.attr)}")
-        name = name.replace("-", "m").replace("+", "p")
+        name = f"{item.name}.{item.n}{_suffix(item.attr)}"
         takes = [f"%x{k}" for k in range(len(args))], [f"%y{k}" for k in range(len(outs))]
         if name not in self.texts:
             body = Text(self.lanes)
@@ -60,6 +59,8 @@ class Called:
         t.needs |= body.needs
 
 
-def _hex(number: object) -> str:
-    assert isinstance(number, float | int)
-    return float(number).hex()
+def _suffix(attr: object) -> str:
+    """What tells functions of one name apart: a number, to the last bit."""
+    if not isinstance(attr, float | int):
+        return ""
+    return f".{float(attr).hex()}".replace("-", "m").replace("+", "p")

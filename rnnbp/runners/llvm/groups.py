@@ -10,6 +10,9 @@ from rnnbp.compiler.storage import Buffer, Location
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.runners.llvm.operations import SLOW
 
+SPREAD = "spread"
+"""The operation that repeats one feature for all of a group's."""
+
 
 @dataclass(frozen=True)
 class Lane:
@@ -36,12 +39,25 @@ class Group:
     _used: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
     _slow: set[Location] = field(default_factory=set, init=False, repr=False)
     """What waits for one of ``SLOW``."""
+    _single: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
+    """By buffer, the rows that are repeated for all features."""
 
     @property
     def locations(self) -> list[Location]:
-        """All that it reads or makes, each once."""
+        """All of n features that it reads or makes, each once."""
         return list(
-            dict.fromkeys(location for lane in self.lanes for location in (*lane.args, lane.out))
+            dict.fromkeys(
+                location
+                for lane in self.lanes
+                for location in (*(() if lane.name == SPREAD else lane.args), lane.out)
+            )
+        )
+
+    @property
+    def singles(self) -> list[Location]:
+        """What it repeats for all features, each once."""
+        return list(
+            dict.fromkeys(a for lane in self.lanes if lane.name == SPREAD for a in lane.args)
         )
 
     def add(self, lane: Lane) -> None:
@@ -50,16 +66,25 @@ class Group:
         if lane.name in SLOW or not self._slow.isdisjoint(lane.args):
             self._slow.add(lane.out)
         self._written.setdefault(lane.out.buffer, set()).add(lane.out.row)
-        for location in (*lane.args, lane.out):
+        for location in lane.args if lane.name == SPREAD else ():
+            self._single.setdefault(location.buffer, set()).add(location.row)
+        for location in (*(() if lane.name == SPREAD else lane.args), lane.out):
             self._used.setdefault(location.buffer, set()).add(location.row)
 
     def takes(self, lane: Lane, n: int) -> bool:
         """True if an operation may join: no write overlaps other features of what is used."""
         if n != self.n or (lane.name in SLOW and not self._slow.isdisjoint(lane.args)):
             return False
-        return not _overlaps(self._used, lane.out, n) and not any(
-            _overlaps(self._written, a, n) for a in lane.args
-        )
+        if any(0 <= row - lane.out.row < n for row in self._single.get(lane.out.buffer, ())):
+            return False
+        if _overlaps(self._used, lane.out, n):
+            return False
+        if lane.name == SPREAD:
+            # It is read once, before the loop over features.
+            return not any(
+                0 <= a.row - row < n for a in lane.args for row in self._written.get(a.buffer, ())
+            )
+        return not any(_overlaps(self._written, a, n) for a in lane.args)
 
 
 @dataclass(frozen=True)

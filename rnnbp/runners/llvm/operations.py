@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rnnbp.machine import mathematics
+from rnnbp.machine import mathematics, special
 from rnnbp.machine.ir import Text
 from rnnbp.machine.rows import Row
-from rnnbp.runners.llvm import reductions
+from rnnbp.runners.llvm import elements, matrices, reductions
 
 Emit: TypeAlias = Callable[[Text, Sequence[str], object], str]
 """Writes instructions for vectors of features; returns the variable of the result."""
@@ -32,6 +32,20 @@ class Pointwise:
 
 def _instruction(name: str) -> Pointwise:
     return Pointwise(lambda t, args, _: t.op(name, *args))
+
+
+def _intrinsic(name: str) -> Pointwise:
+    return Pointwise(lambda t, args, _: t.intrinsic(name, *args))
+
+
+def _of(function: Callable[..., str], *, slow: bool = False) -> Pointwise:
+    """A function of the arguments."""
+    return Pointwise(lambda t, args, _: function(t, *args), slow)
+
+
+def _with_numbers(function: Callable[..., str], *, slow: bool = False) -> Pointwise:
+    """A function of the arguments, and of the numbers of the attribute."""
+    return Pointwise(lambda t, args, attr: function(t, *args, *elements.numbers(t, attr)), slow)
 
 
 def _scale(t: Text, args: Sequence[str], affine: object) -> str:
@@ -63,6 +77,27 @@ POINTWISE: dict[str, Pointwise] = {
     "gain": _instruction("fmul"),
     "copy": Pointwise(lambda t, args, _: args[0]),
     "zeros": Pointwise(lambda t, args, _: "zeroinitializer"),
+    "div": _instruction("fdiv"),
+    "exp": _of(special.exponential, slow=True),
+    "log": _of(special.log, slow=True),
+    "sqrt": _intrinsic("sqrt"),
+    "abs": _of(elements.size),
+    "sign": _of(elements.sign),
+    "maximum": _intrinsic("maximum"),
+    "minimum": _intrinsic("minimum"),
+    "above": _of(elements.above),
+    "clip": _with_numbers(elements.clip),
+    "inside": _with_numbers(elements.inside),
+    "leaky": _with_numbers(elements.leaky),
+    "leaky_slope": _with_numbers(elements.leaky_slope),
+    "elu": _with_numbers(elements.elu, slow=True),
+    "elu_slope": _with_numbers(elements.elu_slope),
+    "softplus": _of(special.softplus, slow=True),
+    "rest": _of(elements.rest, slow=True),
+    "phi": _of(special.phi, slow=True),
+    "times": _instruction("fmul"),
+    "plus": _instruction("fadd"),
+    "spread": Pointwise(lambda t, args, _: args[0]),
 }
 """Operations on single elements, by name."""
 
@@ -75,5 +110,11 @@ ROWWISE: dict[str, Rowwise] = {
     "normal_back": reductions.normal_back,
     "softmax": reductions.softmax,
     "softmax_back": reductions.softmax_back,
+    "total": reductions.total,
+    "log_softmax": reductions.log_softmax,
+    "log_softmax_back": reductions.log_softmax_back,
+    "matvec": matrices.matvec,
+    "vecmat": matrices.vecmat,
+    "outer": matrices.outer,
 }
 """Operations on whole rows, by name."""

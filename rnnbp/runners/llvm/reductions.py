@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnnbp.machine import mathematics
+from rnnbp.machine import mathematics, special
 from rnnbp.machine.ir import Text, number
 from rnnbp.machine.rows import Row
 
@@ -79,6 +79,42 @@ def softmax_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) ->
     def give(i: str, m: str | None) -> None:
         rest = t.op("fsub", t.load(t.at(d, i), m), total)
         t.store(t.op("fmul", rest, t.load(t.at(y, i), m)), t.at(out, i), m)
+
+    r.each(give)
+
+
+def total(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+    """The sum of the features."""
+    t, (x,), (y,) = r.t, args, outs
+    found = r.total(lambda i, m: t.load(t.at(x, i), m))
+    t.do(f"store {t.lanes.scalar} {found}, ptr {y}, align {t.lanes.nbytes}")
+
+
+def log_softmax(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+    """x − max x − log Σ e^(x − max x)."""
+    t, (x,), (y,) = r.t, args, outs
+    top = t.every(r.total(lambda i, m: t.load(t.at(x, i), m), float("-inf"), "maximum"))
+
+    def power(i: str, m: str | None) -> str:
+        return mathematics.exp(t, t.op("fsub", t.load(t.at(x, i), m), top))
+
+    less = special.log(t, t.every(r.total(power)))
+
+    def give(i: str, m: str | None) -> None:
+        below = t.op("fsub", t.load(t.at(x, i), m), top)
+        t.store(t.op("fsub", below, less), t.at(y, i), m)
+
+    r.each(give)
+
+
+def log_softmax_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+    """d − e^y Σ d."""
+    t, (d, y), (out,) = r.t, args, outs
+    found = t.every(r.total(lambda i, m: t.load(t.at(d, i), m)))
+
+    def give(i: str, m: str | None) -> None:
+        part = t.op("fmul", mathematics.exp(t, t.load(t.at(y, i), m)), found)
+        t.store(t.op("fsub", t.load(t.at(d, i), m), part), t.at(out, i), m)
 
     r.each(give)
 

@@ -16,6 +16,7 @@ from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import NEGATIVE
 from rnnbp.numerics import Array
 from rnnbp.runners.constants import Constant
+from rnnbp.runners.numpy import arithmetic
 
 
 class Expressions(Protocol):
@@ -110,11 +111,16 @@ class Helper:
     function: Callable[..., None]
     spare: tuple[int, ...] = ()
     """Rows of each temporary; 0 for as many as the result has."""
+    named: bool = False
+    """Whether numbers are constants of the arrays' dtype, which may be infinite."""
 
     def __call__(self, op: Op, at: Expressions) -> list[str]:
         spare = [at.spare(rows) for rows in self.spare]
-        number = [] if op.attr is None else [repr(op.attr)]
-        return [f"{self.function.__name__}({', '.join([*at.args, *at.outs, *spare, *number])})"]
+        numbers = [] if op.attr is None else [repr(op.attr)]
+        if self.named:
+            given = op.attr if isinstance(op.attr, tuple) else (op.attr,)
+            numbers = [at.name(float(number)) for number in given]
+        return [f"{self.function.__name__}({', '.join([*at.args, *at.outs, *spare, *numbers])})"]
 
 
 def _call(name: str) -> Code:
@@ -172,6 +178,33 @@ CODE: dict[str, Code] = {
     "softmax_back": Helper(softmax_back, spare=(1,)),
     "copy": lambda op, at: [f"copyto({at.outs[0]}, {at.args[0]})"],
     "zeros": lambda op, at: [f"{at.outs[0]}.fill(0)"],
+    "div": _call("divide"),
+    "exp": _call("power"),
+    "log": _call("log"),
+    "sqrt": _call("sqrt"),
+    "abs": Helper(arithmetic.absolute),
+    "sign": Helper(arithmetic.sign, spare=(0,)),
+    "maximum": Helper(arithmetic.maximum),
+    "minimum": Helper(arithmetic.minimum),
+    "above": Helper(arithmetic.above, spare=(0,)),
+    "clip": Helper(arithmetic.clip, named=True),
+    "inside": Helper(arithmetic.inside, spare=(0,), named=True),
+    "leaky": Helper(arithmetic.leaky, spare=(0,), named=True),
+    "leaky_slope": Helper(arithmetic.leaky_slope, named=True),
+    "elu": Helper(arithmetic.elu, spare=(0,), named=True),
+    "elu_slope": Helper(arithmetic.elu_slope, spare=(0, 0), named=True),
+    "softplus": Helper(arithmetic.softplus, spare=(0,)),
+    "rest": Helper(arithmetic.rest),
+    "phi": Helper(arithmetic.phi),
+    "times": _with_vector("multiply"),
+    "plus": _with_vector("add"),
+    "spread": lambda op, at: [f"copyto({at.outs[0]}, {at.args[0]})"],
+    "total": Helper(arithmetic.total),
+    "log_softmax": Helper(arithmetic.log_softmax, spare=(0, 1)),
+    "log_softmax_back": Helper(arithmetic.log_softmax_back, spare=(1,)),
+    "matvec": Helper(arithmetic.matvec),
+    "vecmat": Helper(arithmetic.vecmat),
+    "outer": Helper(arithmetic.outer),
 }
 """The code of operations by name; others are views, run by layers, or done for a whole chunk."""
 
@@ -181,6 +214,9 @@ CALLS: dict[str, Callable[..., object]] = {
     "multiply": np.multiply,
     "divide": np.divide,
     "exp": np.exp,
+    "power": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
     "tanh": np.tanh,
     "matmul": np.matmul,
     "dot": np.dot,

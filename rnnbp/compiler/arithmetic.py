@@ -1,0 +1,210 @@
+"""The records of arithmetic: quotients, powers, logarithms, choices, and sums over features.
+
+Derivatives where a function has a kink are PyTorch's: that of |x| at 0 is 0, a maximum of equals
+gives each one half, a clip passes deltas at its bounds.
+"""
+
+from __future__ import annotations
+
+import math
+
+from rnnbp.compiler.maker import Values
+from rnnbp.compiler.op import Op
+from rnnbp.compiler.operation import Notation, Operation, binary, called
+from rnnbp.compiler.seams import ATOM, PRODUCT, SUM, Deltas, Formula, Formulas, number
+from rnnbp.numerics import Shape
+
+# Adjoints
+
+
+def _div(to: Deltas, op: Op, d: int) -> None:
+    a, b = op.args
+    part = to.make("div", d, b)
+    to.send(a, part)
+    to.send(b, to.make("scale", to.make("mul", part, op.out), attr=(-1.0, 0.0)))
+
+
+def _exp(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("mul", d, op.out))
+
+
+def _log(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("div", d, op.args[0]))
+
+
+def _sqrt(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("scale", to.make("div", d, op.out), attr=(0.5, 0.0)))
+
+
+def _abs(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("mul", d, to.make("sign", op.args[0])))
+
+
+def _maximum(to: Deltas, op: Op, d: int) -> None:
+    _chosen(to, op, d, *op.args)
+
+
+def _minimum(to: Deltas, op: Op, d: int) -> None:
+    _chosen(to, op, d, *reversed(op.args))
+
+
+def _chosen(to: Deltas, op: Op, d: int, above: int, below: int) -> None:
+    """The delta of the first argument where ``above`` is above ``below``."""
+    a, b = op.args
+    to.send(a, to.make("mul", d, to.make("above", above, below)))
+    to.send(b, to.make("mul", d, to.make("above", below, above)))
+
+
+def _clip(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("mul", d, to.make("inside", op.args[0], attr=op.attr)))
+
+
+def _leaky(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("mul", d, to.make("leaky_slope", op.out, attr=op.attr)))
+
+
+def _elu(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("mul", d, to.make("elu_slope", op.out, attr=op.attr)))
+
+
+def _softplus(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("mul", d, to.make("rest", op.out)))  # σ(x) = 1 − e^(−y)
+
+
+def _phi(to: Deltas, op: Op, d: int) -> None:
+    (x,) = op.args
+    square = to.make("scale", to.make("mul", x, x), attr=(-0.5, 0.0))
+    density = to.make("scale", to.make("exp", square), attr=(1 / math.sqrt(2 * math.pi), 0.0))
+    to.send(x, to.make("mul", d, density))
+
+
+def _times(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("times", d, attr=op.attr))
+
+
+def _plus(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], d)
+
+
+def _spread(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("total", d, shape=(1,)))
+
+
+def _total(to: Deltas, op: Op, d: int) -> None:
+    (x,) = op.args
+    rows = to.values.rows(x)
+    delta = d if rows == 1 else to.make("spread", d, attr=rows, shape=(rows,))
+    to.send(x, delta)
+
+
+def _log_softmax(to: Deltas, op: Op, d: int) -> None:
+    to.send(op.args[0], to.make("log_softmax_back", d, op.out))
+
+
+def _matvec(to: Deltas, op: Op, d: int) -> None:
+    matrix, vector = op.args
+    shapes = to.values.shapes
+    to.send(matrix, to.make("outer", d, vector, attr=op.attr, shape=shapes[matrix]))
+    to.send(vector, to.make("vecmat", matrix, d, attr=op.attr, shape=shapes[vector]))
+
+
+# Notation
+
+
+def _comparison(to: Formulas, op: Op) -> Formula:
+    a, b = op.args
+    return f"[{to.arg(a, SUM)} > {to.arg(b, SUM)}]", ATOM
+
+
+def _inside(to: Formulas, op: Op) -> Formula:
+    low, high = op.affine
+    return f"[{number(low)} ≤ {to.arg(op.args[0], SUM)} ≤ {number(high)}]", ATOM
+
+
+def _clipped(to: Formulas, op: Op) -> Formula:
+    low, high = op.affine
+    return f"clip({to.arg(op.args[0], SUM)}, {number(low)}, {number(high)})", ATOM
+
+
+def _size(to: Formulas, op: Op) -> Formula:
+    return f"|{to.arg(op.args[0], SUM)}|", ATOM
+
+
+def _repeated(to: Formulas, op: Op) -> Formula:
+    return to.arg(op.args[0], ATOM), ATOM
+
+
+def _summed(to: Formulas, op: Op) -> Formula:
+    return f"Σ {to.arg(op.args[0], PRODUCT)}", SUM
+
+
+def _constant(sign: str, letter: str) -> Notation:
+    def write(to: Formulas, op: Op) -> Formula:
+        least, name = (PRODUCT if sign == "⊙" else SUM), to.weight(letter, op.vector)
+        return f"{to.arg(op.args[0], least)} {sign} {name}", least
+
+    return write
+
+
+# Floating-point operations and shapes
+
+
+def _argument(op: Op, values: Values) -> int:
+    """One for each feature of the argument."""
+    return values.rows(op.args[0])
+
+
+def _twice(op: Op, values: Values) -> int:
+    """A multiplication and an addition for each element of the matrix."""
+    return 2 * values.rows(op.args[0])
+
+
+def _of_columns(op: Op, values: Values) -> int:
+    return values.rows(op.args[0]) * values.rows(op.args[1])
+
+
+def _one(_: tuple[Shape, ...], __: object) -> tuple[Shape, ...]:
+    return ((1,),)
+
+
+def _counted(_: tuple[Shape, ...], n: object) -> tuple[Shape, ...]:
+    assert isinstance(n, int)
+    return ((n,),)
+
+
+def _lines(shapes: tuple[Shape, ...], columns: object) -> tuple[Shape, ...]:
+    assert isinstance(columns, int)
+    return ((math.prod(shapes[0]) // columns,),)
+
+
+RECORDS = (
+    Operation("div", "pointwise", 2, 1, binary("/", PRODUCT, ATOM, PRODUCT), _div),
+    Operation("exp", "pointwise", 1, 1, called("exp"), _exp),
+    Operation("log", "pointwise", 1, 1, called("log"), _log),
+    Operation("sqrt", "pointwise", 1, 1, called("√"), _sqrt),
+    Operation("abs", "pointwise", 1, 1, _size, _abs),
+    Operation("maximum", "pointwise", 2, 1, called("max"), _maximum, symmetric=True),
+    Operation("minimum", "pointwise", 2, 1, called("min"), _minimum, symmetric=True),
+    Operation("clip", "pointwise", 1, 2, _clipped, _clip),
+    Operation("leaky", "pointwise", 1, 2, called("leaky"), _leaky),
+    Operation("elu", "pointwise", 1, 2, called("elu"), _elu),
+    Operation("softplus", "pointwise", 1, 3, called("softplus"), _softplus),
+    Operation("phi", "pointwise", 1, 1, called("Φ"), _phi),
+    Operation("times", "vector", 1, 1, _constant("⊙", "k"), _times),
+    Operation("plus", "vector", 1, 1, _constant("+", "k"), _plus),
+    Operation("spread", "move", 1, 0, _repeated, _spread, _counted),
+    Operation("total", "rowwise", 1, _argument, _summed, _total, _one),
+    Operation("log_softmax", "rowwise", 1, 5, called("log_softmax"), _log_softmax),
+    Operation("matvec", "rowwise", 2, _twice, called("matvec"), _matvec, _lines),
+    # In backward code alone:
+    Operation("sign", "pointwise", 1, 1, called("sign")),
+    Operation("above", "pointwise", 2, 1, _comparison),
+    Operation("inside", "pointwise", 1, 2, _inside),
+    Operation("leaky_slope", "pointwise", 1, 1, called("leaky′")),
+    Operation("elu_slope", "pointwise", 1, 1, called("elu′")),
+    Operation("rest", "pointwise", 1, 2, called("1 − exp−")),
+    Operation("log_softmax_back", "rowwise", 2, 4, called("log_softmax′")),
+    Operation("outer", "rowwise", 2, _of_columns, called("outer")),
+    Operation("vecmat", "rowwise", 2, _twice, called("vecmat")),
+)
+"""Those of ``operations`` in another module; ``phi`` is Φ of the normal distribution."""
