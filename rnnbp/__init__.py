@@ -18,7 +18,7 @@ Networks
     Sequential, Graph          chains, and any other connection, of layers and recurrent layers
     LSTM, GRU, RNN             recurrent layers; Options are their common arguments
     Recurrent, Cell            a custom recurrent layer, from the layers of one step
-    Input, State, Value        the symbols that graphs and cells are written with
+    Input, State, Parameter    the symbols that graphs and cells are written with; each a Value
 Layers (within a cell too), all of them in the module layers
     Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, LayerNorm
     Dropout, GaussianNoise, Zoneout
@@ -81,6 +81,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.cells import *  # noqa: F403  # __all__ says which
 from rnnbp.graph.cells import __all__ as _cells
 from rnnbp.graph.graph import Graph
+from rnnbp.graph.parameter import Parameter
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.values import Input, State, Value
@@ -131,6 +132,7 @@ __all__ = [
     "Graph",
     "History",
     "Input",
+    "Parameter",
     "Plan",
     "Recurrent",
     "ScheduleError",

@@ -115,7 +115,6 @@ MODULES = {
         "Masking": "pad, and give a mask",
         "Bidirectional": "both directions are not there yet",
         "TimeDistributed": "every layer acts on each step",
-        "Parameter": r"a layer of your own has its arrays in params: help\(rnnbp.Layer\)",
         "Sequental": "did you mean 'Sequential'?",
         "nn": "layers are in rnnbp itself",
         "manual_seed": "take rng=",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from rnnbp.graph.network import Network, name_params, slots_of
+from rnnbp.graph.network import Network, name_params, named_alone, slots_of
 from rnnbp.graph.values import Application, Block, Outputs, Per, Value
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbolic import refuse_list
@@ -43,7 +43,10 @@ def _check_values(inputs: tuple[Value, ...], ends: tuple[Value, ...]) -> None:
             "Graph takes symbolic values: inputs made by Input or State, outputs computed from them"
         )
     if any(v.source is not None for v in inputs):
-        raise ValueError("Graph: inputs are made by Input or State; a computed value cannot be one")
+        raise ValueError(
+            "Graph: inputs are made by Input or State; a computed value cannot be one, and a Parameter "
+            "is used without being listed"
+        )
     if len({id(v) for v in inputs}) < len(inputs):
         raise ValueError(
             "Graph: an input is listed twice; list each once, and use it as often as you like"
@@ -79,6 +82,8 @@ class Graph(Network):
     """True if names of layers are suffixes of the names of their parameters."""
     _alone: Network | None = None
     """The network that this graph was made of for one run: what is remembered is of that."""
+    text: str = ""
+    """Its ``repr``, where that is of the network that it stands for; else ""."""
 
     def __init__(
         self,
@@ -118,9 +123,9 @@ class Graph(Network):
         found = {}
         for layer in self.layers:
             for inner, (owner, _) in list(slots_of(layer).items())[:1]:
-                found[id(layer)] = (
-                    f"{self.name}.{owners[id(owner)][0].removesuffix(inner)}".removesuffix(".")
-                )
+                path = owners[id(owner)][0]
+                place = path if named_alone(layer) else path.removesuffix(inner).removesuffix(".")
+                found[id(layer)] = f"{self.name}.{place}".removesuffix(".")
         return found
 
     @classmethod
@@ -151,7 +156,7 @@ class Graph(Network):
         places = self._places()
         for node in self.nodes:
             args = [v for v in (found[k] for k in node.args) if v is not None]
-            made = args[0].apply_layer(node.block, args)
+            made = values[0].apply_layer(node.block, args)
             for k, value in zip(
                 node.outs, made if isinstance(made, tuple) else (made,), strict=True
             ):
@@ -168,7 +173,7 @@ class Graph(Network):
 
     def value_shapes(self, *shapes: Shape | None) -> list[Shape | None]:
         """The feature shape of every value, inputs first, from those of the inputs."""
-        known = _shapes.of(self if self._alone is None else self._alone)
+        known = _shapes.of(self.origin)
         return list(known.get(shapes, lambda: self._value_shapes(shapes)))
 
     def _value_shapes(self, shapes: Sequence[Shape | None]) -> list[Shape | None]:
@@ -200,8 +205,15 @@ class Graph(Network):
                 found.append(node)
         return tuple(reversed(found))
 
+    @property
+    def origin(self) -> Network:
+        """The network that it was made of for one run, or it itself."""
+        return self if self._alone is None else self._alone
+
     def __repr__(self) -> str:
-        return with_name(f"{type(self).__name__}({', '.join(map(repr, self.layers))})", self.name)
+        return self.text or with_name(
+            f"{type(self).__name__}({', '.join(map(repr, self.layers))})", self.name
+        )
 
 
 _Shapes: TypeAlias = Recent[tuple[Shape | None, ...], list[Shape | None]]

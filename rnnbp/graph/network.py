@@ -122,7 +122,8 @@ def name_params(
     """The slots of a container from those of its children, each with its position in the container.
 
     A layer or network with a name has ``<name>.weight``, another ``<position>.weight``; in a cell,
-    with ``suffixes``, ``weight_<name>``. Of a position "" the paths are the child's own. The
+    with ``suffixes``, ``weight_<name>``; a ``sole`` parameter ``<name>``. Of a position "" the
+    paths are the child's own. The
     parameters of a layer that is met twice keep their first path. A tied weight has a slot in each
     of its layers, for it may be untied later. Raises ValueError where two layers of ``what`` have
     one name, or two paths are equal.
@@ -159,8 +160,13 @@ def _paths(
             yield from ((f"{place}{path}", slot) for path, slot in child.slots.items())
             continue
         for key in child.params:
-            ending = suffixes and child.name
-            yield f"{key}_{child.name}" if ending else f"{place}{key}", (child.params, key)
+            path = f"{key}_{child.name}" if suffixes and child.name else f"{place}{key}"
+            yield path if not named_alone(child) else place[:-1], (child.params, key)
+
+
+def named_alone(child: Layer | Network) -> bool:
+    """True if the name of a layer is the path of its only parameter."""
+    return isinstance(child, Layer) and child.sole and child.name is not None
 
 
 def _place(position: str, child: Layer | Network) -> str:

@@ -22,7 +22,7 @@ def check_outputs(node: Node, values: Sequence[Given], dtype: Dtype, shapes: Sha
 
     Real numbers fit a complex model, which gradcheck runs, and integers any: they may be symbols.
     """
-    batch = _batch_axes(values[node.args[0]], shapes[node.args[0]])
+    batch = _batch_of(node, values, shapes)
     for k in node.outs:
         y = values[k]
         if not isinstance(y, np.ndarray):
@@ -88,6 +88,8 @@ def checked_deltas(
                 f"{dy.dtype}; let backward_inputs compute in the dtype of dy"
             )
         features = shapes[k]
+        if isinstance(node.block, Layer) and node.block.mixes and dx.shape == features:
+            continue
         if batch is not None and features is not None and dx.shape != (*batch, *features):
             raise ShapeError(
                 f"{node.block}: delta {number} has shape {dx.shape}, expected "
@@ -125,6 +127,17 @@ def _plain(what: str, found: Given) -> Given:
             f"{what} is a masked array, whose mask would be lost; return np.ma.filled(...) of it"
         )
     return np.asarray(found)
+
+
+def _batch_of(node: Node, values: Sequence[Given], shapes: Shapes) -> Shape | None:
+    """The batch axes of a node's outputs; None where they are not known."""
+    if not node.args:
+        return ()
+    found = _batch_axes(values[node.args[0]], shapes[node.args[0]])
+    if found is None or not isinstance(node.block, Layer) or not node.block.mixes:
+        return found
+    each = [_batch_axes(values[k], shapes[k]) for k in node.args]
+    return max([axes for axes in each if axes is not None], key=len)
 
 
 def _batch_axes(x: Array, features: Shape | None) -> Shape | None:

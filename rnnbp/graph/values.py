@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from rnnbp.graph.matmul import product, transpose
 from rnnbp.layers.base import Given, Layer
 from rnnbp.layers.linear import Scale
 from rnnbp.layers.merge import Multiply
@@ -61,8 +62,9 @@ class Value(Unsupported, Symbolic):
         per: "step" for a series, which has a value at each step; "sequence" for a static value, one
             for each sequence; "run" for a function of parameters alone.
 
-    ``+``, ``-``, ``*``, and ``/`` by a number add nodes. Raises TypeError, which names the layer to
-    use, for other operations.
+    ``+``, ``-``, ``*``, and ``/`` by a number add nodes; ``@`` is the product of a matrix and a
+    vector, or of two matrices, as of arrays of the feature shapes, ``.T`` the transpose.
+    Raises TypeError, which names the layer to use, for other operations.
 
     >>> import rnnbp as rb
     >>> x = rb.Input(3)
@@ -135,6 +137,14 @@ class Value(Unsupported, Symbolic):
             raise TypeError(f"np.{ufunc.__name__} does not take {self!r}; {instead}")
         a, b = (arg.item() if isinstance(arg, np.generic) else arg for arg in args)
         return found(a, b) if isinstance(a, Value) else REFLECTED[ufunc.__name__](b, a)
+
+    def __matmul__(self, other: Value) -> Value:
+        return product(self, other)
+
+    @property
+    def T(self) -> Value:  # noqa: N802  # as of NumPy's arrays
+        """The transpose of a matrix."""
+        return transpose(self)
 
     def __rsub__(self, other: float) -> Value:
         return _apply(Scale(-1.0, _number(other)), self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrent_blocks
@@ -11,6 +13,7 @@ from rnnbp.graph.values import Input
 from rnnbp.inputs.axes import check_stated, not_one_of_each, stated_shape
 from rnnbp.inputs.given import ModelLike
 from rnnbp.layers.base import Layer
+from rnnbp.layers.parameter import ParameterLayer
 from rnnbp.numerics import (
     Shape,
     ShapeError,
@@ -26,6 +29,7 @@ def as_model(model: ModelLike) -> Graph:
     Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
     """
     graph = _as_graph(model)
+    _check_no_parameter_values(graph)
     check_parameters(graph)
     return graph
 
@@ -49,6 +53,16 @@ def _as_graph(model: ModelLike) -> Graph:
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])
     return graph
+
+
+def _check_no_parameter_values(graph: Graph) -> None:
+    """Raise TypeError for parameter values, which only graphs can hold yet."""
+    cells = [block.cell.layers for block in recurrent_blocks(graph)]
+    for layer in chain(graph.layers, *cells):
+        if isinstance(layer, ParameterLayer):
+            raise TypeError(
+                f"{layer} is a value of {graph}, which cannot be run yet; take the parameters of a layer"
+            )
 
 
 def _of_one_input(model: Graph, *blocks: Recurrent) -> Graph:

@@ -112,6 +112,10 @@ class Layer(Named, Summarized, Frozen):
     """True if ``forward`` takes a keyword ``dtype``, the model's, which its inputs do not have."""
     symbols: ClassVar[bool] = False
     """True if inputs are integers, which have no gradient."""
+    mixes: ClassVar[bool] = False
+    """True if it takes parameter values, without batch axes, next to others as they are."""
+    sole: ClassVar[bool] = False
+    """True if it has one parameter, whose path is the layer's name alone."""
 
     _params: LayerParams
 

@@ -66,7 +66,6 @@ INSTEAD = {
     "CSVLogger": "fit and Trainer take folder=, where metrics are lines of JSON, and callbacks=",
     "callbacks": "fit and Trainer take callbacks=, functions of an event, and patience= for early stopping",
     "Callback": "fit and Trainer take callbacks=, functions of an event",
-    "Parameter": "a layer of your own has its arrays in params: help(rnnbp.Layer)",
     "nn": "layers are in rnnbp itself, as rnnbp.LSTM and rnnbp.Dense; losses in rnnbp.losses",
     "functional": "layers are classes, as rnnbp.Tanh(); losses are in rnnbp.losses",
     "regularizers": "decay is the optimiser's: rnnbp.optim.AdamW(model, weight_decay=0.01)",

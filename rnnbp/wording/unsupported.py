@@ -35,10 +35,9 @@ METHODS = {
     "square": "write a * a",
     "divide": "write a * (1 / 2) for a number; for a value " + OWN,
     "power": "write a * a; for other powers " + OWN,
-    "matmul": "a product with a weight is Dense(n, m, bias=False)(a)",
-    "dot": "a product with a weight is Dense(n, m, bias=False)(a)",
+    "matmul": "of two values write a @ b; a product with a weight is Dense(n, m, bias=False)(a)",
+    "dot": "of two values write a @ b; a product with a weight is Dense(n, m, bias=False)(a)",
     "detach": "gradients flow through all of a graph; to stop one " + OWN,
-    "T": "a value has features alone; Reshape(from_shape, to_shape)(a) orders them anew",
     "transpose": "a value has features alone; Reshape(from_shape, to_shape)(a) orders them anew",
 }
 """By the names of NumPy's functions and of methods of arrays."""
@@ -66,7 +65,7 @@ class Unsupported:
 
     if not TYPE_CHECKING:  # which reports them itself
         __pow__ = __rpow__ = _refusing("a ** b", METHODS["power"])
-        __matmul__ = __rmatmul__ = _refusing("a @ b", METHODS["matmul"])
+        __rmatmul__ = _refusing("array @ a", METHODS["matmul"])
         __abs__ = _refusing("abs(a)", METHODS["abs"])
         __getitem__ = _refusing("a[...]", PART)
         __lt__ = __le__ = __gt__ = __ge__ = _refusing("comparison, as a < b", COMPARE)

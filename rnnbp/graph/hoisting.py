@@ -1,0 +1,155 @@
+"""Taken out of cells: what no step input and no state reaches is computed once a run.
+
+A cell's nodes that depend on parameters and static inputs alone would give the same at every step.
+``hoisted`` makes of a model's graph another one, in which they are nodes of the graph, and the cell
+within has their results as inputs, per "sequence" or per "run". Parameters, their paths, and the
+initial states are those of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.graph import Graph, Node
+from rnnbp.graph.model_split import recurrent_blocks
+from rnnbp.graph.network import Network
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Block, Per, finest
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Shape
+from rnnbp.support.prepared import Remembered
+
+
+def hoisted(model: Graph) -> Graph:
+    """The graph that is run in a model's place: itself, unless one of its cells has such nodes."""
+    if not any(_fixed.of(block.cell) for block in recurrent_blocks(model)):
+        return model
+    return _hoisted.of(model.origin)
+
+
+def value_pers(graph: Graph) -> list[Per]:
+    """How often each value of a graph changes."""
+    found: dict[int, Per] = dict(enumerate(graph.pers))
+    for node in graph.nodes:
+        found.update(dict.fromkeys(node.outs, finest(found[k] for k in node.args)))
+    return [found[k] for k in range(graph.n_values)]
+
+
+def _fixed_nodes(cell: Cell) -> frozenset[int]:
+    pers = value_pers(cell)
+    return frozenset(node.number for node in cell.nodes if pers[node.outs[0]] != "step")
+
+
+_fixed = Remembered[Cell, frozenset[int]](_fixed_nodes)
+"""The nodes of a cell that depend on no step input and no state, by number."""
+
+
+class _Writing:
+    """The graph in writing: nodes and values have new numbers, the inputs keep theirs."""
+
+    def __init__(self, model: Graph) -> None:
+        self.pers: list[Per] = list(model.pers)
+        self.nodes = list[Node]()
+        self.numbers = {k: k for k in range(len(model.pers))}
+        """By number of a value of the model, the number that it has here."""
+        for node in model.nodes:
+            args = [self.numbers[k] for k in node.args]
+            block = node.block
+            if isinstance(block, Recurrent) and _fixed.of(block.cell):
+                outs = self._recurrent(block, args)
+            else:
+                outs = self.add(block, args)
+            self.numbers.update(zip(node.outs, outs, strict=True))
+
+    def add(self, block: Block, args: Sequence[int]) -> tuple[int, ...]:
+        """Append a node; the numbers of its outputs."""
+        pers = [self.pers[k] for k in args]
+        outs = tuple(range(len(self.pers), len(self.pers) + block.n_outputs))
+        self.pers += [finest(pers)] * block.n_outputs
+        self.nodes.append(Node(len(self.nodes), block, tuple(args), outs))
+        return outs
+
+    def _recurrent(self, block: Recurrent, args: Sequence[int]) -> tuple[int, ...]:
+        """Append the nodes of a cell that are taken out of it, and what remains as a Recurrent."""
+        cell, fixed = block.cell, _fixed.of(block.cell)
+        known = dict(enumerate(args))
+        for node in cell.nodes:
+            if node.number in fixed:
+                outs = self.add(node.block, [known[k] for k in node.args])
+                known.update(zip(node.outs, outs, strict=True))
+        nodes = [node for node in cell.nodes if node.number not in fixed]
+        taken = {k for node in nodes for k in node.args}.union(cell.outputs)
+        kept = [k for k in known if k in taken or (k < cell.n_inputs and cell.pers[k] == "step")]
+        pers = [
+            "step" if k < cell.n_inputs and cell.pers[k] == "step" else self.pers[known[k]]
+            for k in kept
+        ]
+        shapes = [cell.input_shapes[k] if k < cell.n_inputs else None for k in kept]
+        inner = _without(cell, nodes, dict(zip(kept, pers, strict=True)), shapes)
+        return self.add(_of(block, inner), [known[k] for k in kept])
+
+
+def _without(
+    cell: Cell, nodes: Sequence[Node], inputs: Mapping[int, Per], shapes: Sequence[Shape | None]
+) -> Cell:
+    """A cell of some nodes of another one, whose inputs are some of its values."""
+    new, first = Cell.__new__(Cell), cell.n_inputs
+    states = range(first, first + len(cell.state_shapes))
+    numbers = {k: at for at, k in enumerate([*inputs, *states])}
+    new.nodes = tuple(_renumbered(nodes, numbers))
+    new.outputs = tuple([numbers[k] for k in cell.outputs])
+    new.n_inputs, new.n_values, new.n_outputs = len(inputs), len(numbers), cell.n_outputs
+    new.input_shapes = (*shapes, *cell.state_shapes)
+    names = [cell.input_names[k] if k < first else "" for k in (*inputs, *states)]
+    steps: list[Per] = ["step"] * len(states)
+    new.pers, new.input_names = (*inputs.values(), *steps), tuple(names)
+    new.state_shapes, new.state_names = cell.state_shapes, cell.state_names
+    new.layers = tuple({id(node.block): node.block for node in nodes}.values())
+    own = {id(layer.params) for layer in new.layers if isinstance(layer, Layer)}
+    new.slots = {path: slot for path, slot in cell.slots.items() if id(slot[0]) in own}
+    new.name = cell.name or f"Recurrent({cell!r})"
+    new.feeding = new.ancestors(new.outputs[1:])
+    return new
+
+
+def _renumbered(nodes: Sequence[Node], numbers: dict[int, int]) -> Iterator[Node]:
+    """The nodes under new numbers; ``numbers`` gains those of their outputs."""
+    for at, node in enumerate(nodes):
+        for k in node.outs:
+            numbers[k] = len(numbers)
+        yield Node(
+            at,
+            node.block,
+            tuple([numbers[k] for k in node.args]),
+            tuple([numbers[k] for k in node.outs]),
+        )
+
+
+def _of(block: Recurrent, cell: Cell) -> Recurrent:
+    """A Recurrent with the initial state and the name of another."""
+    new = Recurrent.__new__(Recurrent)
+    new.cell, new.layers, new.initial, new.name = cell, cell.layers, block.initial, block.name
+    new.slots = cell.slots | {key: (block.initial, key) for key in block.initial}
+    return new
+
+
+def _graph(model: Graph) -> Graph:
+    written, new = _Writing(model), Graph.__new__(Graph)
+    new.input_shapes, new.pers, new.input_names = model.input_shapes, model.pers, model.input_names
+    new.nodes, new.n_values = tuple(written.nodes), len(written.pers)
+    new.outputs = tuple([written.numbers[k] for k in model.outputs])
+    new.n_outputs, new.slots, new.name = model.n_outputs, model.slots, model.name
+    new.layers = tuple({id(node.block): node.block for node in new.nodes}.values())
+    new.text = repr(model)
+    return new
+
+
+def _of_network(network: Network) -> Graph:
+    if isinstance(network, Recurrent):
+        return _graph(Graph.of_one(network))
+    assert isinstance(network, Graph)
+    return _graph(network)
+
+
+_hoisted = Remembered[Network, Graph](_of_network)
