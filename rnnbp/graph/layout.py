@@ -39,9 +39,12 @@ def check_saved(node: Node, saved: Saved, values: Sequence[Given], axes: int) ->
     It would be cut by steps.
     """
     layer = node.block
-    lead = np.shape(values[node.args[0]])[:axes]
+    mixes = isinstance(layer, Layer) and layer.mixes
+    lead = np.shape(values[node.outs[0] if mixes else node.args[0]])[:axes]
     for k, part in enumerate(saved):
-        if not isinstance(part, np.ndarray):
+        if not isinstance(part, np.ndarray) or (
+            mixes and any(part is values[v] for v in node.args)
+        ):
             continue
         own = next((name for name, p in layer.params.items() if p is part), None)
         if own is not None or part.shape[:axes] != lead:

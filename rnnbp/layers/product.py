@@ -28,6 +28,7 @@ class Product(Layer):
     """
 
     mixes = True
+    spare = (0, 0, 0)
 
     def __init__(
         self, *, turned: bool = False, columns: bool = False, name: str | None = None

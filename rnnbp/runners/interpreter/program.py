@@ -11,13 +11,14 @@ import numpy as np
 from rnnbp.graph.deltas import Deltas, alone, send
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout, check_declared, check_saved
-from rnnbp.graph.node_calls import backward_node, forward_node, read_off
+from rnnbp.graph.node_calls import backward_node, read_off
 from rnnbp.graph.node_checks import Values, check_outputs
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
 from rnnbp.runners.base import Runner
 from rnnbp.runners.interpreter.deltas_of_steps import put, put_deltas, put_input_delta
+from rnnbp.runners.interpreter.leaves import Leaves
 from rnnbp.runners.interpreter.tape import NodeTape, States
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
@@ -37,6 +38,7 @@ class Interpreter(Runner):
             node.number: node.block for node in self.cell.nodes if isinstance(node.block, Layer)
         }
         """All of the cell's, by node."""
+        self.leaves = Leaves(self.cell)
 
     def prepare(self, length: int) -> None:
         """Nothing: each action takes its own memory."""
@@ -54,7 +56,7 @@ class Interpreter(Runner):
         present = tuple(state)
         for t in range(length):
             here = replace(context, step=context.step + t, length=None)
-            values = self._step(nodes, self._at(xs, t), present, here, t == 0)
+            values = self._step(nodes, xs, t, present, here)
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
             present = tuple([values[k] for k in self.cell.outputs[1:]])
@@ -72,7 +74,7 @@ class Interpreter(Runner):
         put(states, 0, state)
         for t in range(length):
             here = replace(context, step=context.step + t, length=None)
-            values = self._step(nodes, self._at(xs, t), [s[t] for s in states], here, t == 0)
+            values = self._step(nodes, xs, t, [s[t] for s in states], here)
             put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
@@ -92,11 +94,11 @@ class Interpreter(Runner):
             values: Values = [*self._at(xs, t), *(s[t] for s in tape.states)]
             values += [None] * (self.cell.n_values - len(values))
             for node in self.cell.nodes:
-                saved = forward_node(node, values, here)
+                saved, seen = self.leaves.forward(node, values, xs, here)
                 if t == 0:
-                    check_declared(node, layout.keeps[node.number], saved, values)
-                    check_saved(node, saved, values, 1)
-                    check_outputs(node, values, layout.dtype, layout.shapes)
+                    check_declared(node, layout.keeps[node.number], saved, seen)
+                    check_saved(node, saved, seen, 1)
+                    check_outputs(node, seen, layout.dtype, layout.shapes)
                 self._settle(tape, node, t, saved, values)
             put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if fresh is not None:
@@ -115,9 +117,10 @@ class Interpreter(Runner):
         values: Values = [tape.values[k] for k in range(self.layout.first)]
         values += [None] * (self.cell.n_values - len(values))
         for node in self.cell.nodes:
-            saved = forward_node(node, values, context)
-            check_outputs(node, values, self.layout.dtype, self.layout.shapes)
-            check_saved(node, saved, values, 2)
+            saved, seen = self.leaves.forward(node, values, xs, context)
+            check_outputs(node, seen, self.layout.dtype, self.layout.shapes)
+            check_saved(node, saved, seen, 2)
+            del seen
             for v in node.outs:
                 if v in self.layout.next_of:
                     values[v] = tape.values[v]
@@ -167,6 +170,7 @@ class Interpreter(Runner):
         for t in reversed(range(length)):
             deltas: Deltas = [None] * self.cell.n_values
             send(self.cell.outputs, (None if dy is None else dy[t], *carried), deltas)
+            self.leaves.sum_outputs(deltas, self.layout.shapes)
             carried = ()  # no delta is held here that the walk is done with
             for node in reversed(self.cell.nodes):
                 self._node_back(tape, node, t, deltas, dys)
@@ -179,7 +183,9 @@ class Interpreter(Runner):
         self, tape: NodeTape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]
     ) -> None:
         """The deltas of a node's arguments; its own are put aside for its parameters."""
-        found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
+        held, shapes = self.leaves.hold(node, deltas), self.layout.shapes
+        found = backward_node(node, self._saved(tape, node, t), deltas, shapes)
+        self.leaves.add(held, deltas, shapes)
         if found is not None and self.layers[node.number].params:
             parts = found if isinstance(found, tuple) else (found,)
             put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, tape.length)
@@ -188,22 +194,24 @@ class Interpreter(Runner):
         self,
         nodes: Sequence[Node],
         xs: Sequence[Array],
+        t: int,
         state: Sequence[Array],
         context: Context,
-        first: bool,
     ) -> Values:
-        values: Values = [*xs, *state]
+        values: Values = [*self._at(xs, t), *state]
         values += [None] * (self.cell.n_values - len(values))
         for node in nodes:
-            forward_node(node, values, context)
-            if first:
-                check_outputs(node, values, self.layout.dtype, self.layout.shapes)
+            _, seen = self.leaves.forward(node, values, xs, context)
+            if t == 0:
+                check_outputs(node, seen, self.layout.dtype, self.layout.shapes)
         return values
 
     def _at(self, xs: Sequence[Array], t: int) -> list[Array]:
-        """The inputs at a step."""
-        pers = self.cell.pers
-        return [x[t] if per == "step" else x for x, per in zip(xs, pers, strict=False)]
+        """The inputs at a step, all with their batch axis."""
+        found = [x[t] if per == "step" else x for x, per in zip(xs, self.cell.pers, strict=False)]
+        for k in self.leaves.numbers:
+            found[k] = np.broadcast_to(xs[k], (self.layout.batch, *xs[k].shape))
+        return found
 
     def _empty_tape(self, xs: Sequence[Array], context: Context) -> NodeTape:
         length, layout = len(xs[self.layout.lead]), self.layout
@@ -223,6 +231,8 @@ class Interpreter(Runner):
             k: x if pers[k] == "step" else np.broadcast_to(x, (length, *x.shape))
             for k, x in enumerate(xs)
         }
+        for k in self.leaves.numbers:
+            before[k] = np.broadcast_to(xs[k], (length, self.layout.batch, *xs[k].shape))
         before |= {k: s[:-1] for k, s in enumerate(states, start=first)}
         return before | {v: states[k][1:] for v, k in self.layout.next_of.items()}
 
@@ -260,7 +270,9 @@ class Interpreter(Runner):
                 return steps[t]
             return tuple([np.stack(parts) for parts in zip(*steps[t], strict=True)])
         numbers = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
-        return (*(tape.values[v][t] for v in numbers), *(a[t] for a in tape.extras[node.number]))
+        raw = self.leaves.raw(node)
+        found = [tape.xs[v] if v in raw else tape.values[v][t] for v in numbers]
+        return (*found, *(a[t] for a in tape.extras[node.number]))
 
     def _read_off(
         self, tape: NodeTape, dys: dict[int, list[Array | None]], grads: Accumulator

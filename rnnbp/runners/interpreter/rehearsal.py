@@ -6,6 +6,7 @@ left out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import final
 
@@ -16,6 +17,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers
 from rnnbp.runners.heap import Block, Heap
+from rnnbp.runners.interpreter.leaves import Leaves
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, Tables, TapeBlocks
 
 
@@ -28,6 +30,7 @@ class CellLayers(Layers):
     ) -> None:
         super().__init__(heap, rows, layout.dtype.itemsize, symbol_bytes, flat=flat)
         self.layout = layout
+        self.leaves = Leaves(layout.cell)
 
     def shape(self, value: int) -> Shape:
         return self.layout.shapes[value]
@@ -35,6 +38,35 @@ class CellLayers(Layers):
     def layer(self, node: Node) -> Layer:
         assert isinstance(node.block, Layer)
         return self.layout.layer(node.block)
+
+    def leaf(self, value: int) -> int:
+        """The bytes of a leaf, without batch axes."""
+        return math.prod(self.shape(value)) * self.item
+
+    def _deltas(self, node: Node, layer: Layer, dy: Block) -> tuple[Block | None, ...]:
+        if not (raw := self.leaves.raw(node)):
+            return super()._deltas(node, layer, dy)
+        sizes = [self.leaf(k) if k in raw else self.size(k) for k in node.args]
+        self.heap.numpy += sum(sizes)
+        return tuple([self.new(size) for size in sizes])
+
+    def hold(self, node: Node, deltas: BlockDeltas) -> dict[int, Block | None]:
+        """As ``Leaves.hold``."""
+        found: dict[int, Block | None] = {}
+        for k in self.leaves.taken(node):
+            found[k], deltas[k] = deltas[k], None
+        return found
+
+    def add(self, held: dict[int, Block | None], deltas: BlockDeltas) -> None:
+        """As ``Leaves.add``."""
+        for k, before in held.items():
+            delta = deltas[k]
+            if delta is None:
+                deltas[k] = before
+                continue
+            if delta.size > self.leaf(k):
+                delta = self.new(self.leaf(k))
+            deltas[k] = delta if before is None else before + delta
 
 
 @final
@@ -125,6 +157,7 @@ class InterpreterRehearsal(CellRehearsal):
         for _ in range(self.steps):
             deltas: BlockDeltas = [None] * self.cell.n_values
             send(self.cell.outputs, [self._dy_of_step(dy), *carried], deltas)
+            self.step.add(dict.fromkeys(self.step.leaves.numbers), deltas)
             carried = ()
             for node in reversed(self.cell.nodes):
                 self._node_back(node, xs, deltas, dys)
@@ -154,7 +187,9 @@ class InterpreterRehearsal(CellRehearsal):
         deltas: BlockDeltas,
         dys: dict[int, list[Block | None]],
     ) -> None:
+        held = self.step.hold(node, deltas)
         found = self.step.recursion(node, _taken(node, xs), deltas)
+        self.step.add(held, deltas)
         if found is not None and self.step.layer(node).params:
             parts = found if isinstance(found, tuple) else (found,)
             buffers = dys.setdefault(node.number, [None] * len(parts))
@@ -168,6 +203,8 @@ class InterpreterRehearsal(CellRehearsal):
 
     def _input(self, k: int) -> Block:
         """A block as large as an input."""
+        if self.cell.pers[k] == "run":
+            return self.step.new(self.step.leaf(k))
         layers = self.chunk if self.cell.pers[k] == "step" else self.step
         return layers.new(layers.size(k))
 
