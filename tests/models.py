@@ -103,6 +103,10 @@ CELLS: dict[str, Callable[..., Any]] = {
     "gru learned state, no bias": lambda n_in, n, dtype: rb.GRU(
         n_in, n, rng=3, dtype=dtype, initial="learned", bias=False
     ),
+    "mingru positive": lambda n_in, n, dtype: rb.MinGRU(
+        n_in, n, rng=4, dtype=dtype, positive=True, initial="learned"
+    ),
+    "minlstm": lambda n_in, n, dtype: rb.MinLSTM(n_in, n, rng=4, dtype=dtype),
     "minimal gated unit": minimal_gated_unit,
     "minimal gated unit, normalised": lambda n_in, n, dtype: minimal_gated_unit(
         n_in, n, dtype, norm=True

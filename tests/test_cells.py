@@ -18,58 +18,9 @@ import rnnbp as rb
 from rnnbp.graph import cells
 from rnnbp.ways import way
 from tests import models
+from tests.cell_equations import CELLS
 
 T, B, N_IN, N = 6, 2, 3, 4
-Params = dict[str, np.ndarray]
-Step = Callable[[Params, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
-def affine(p: Params, name: str, x: np.ndarray) -> np.ndarray:
-    return x @ p[f"weight_{name}"].T + p.get(f"bias_{name}", 0)
-
-
-def lstm(p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    i, f, g, o = np.split(affine(p, "ih", x) + affine(p, "hh", h), 4, axis=-1)
-    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-    return sigmoid(o) * np.tanh(c), c
-
-
-def gru_after(
-    p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    (xr, xz, xm), (hr, hz, hm) = (
-        np.split(affine(p, *part), 3, axis=-1) for part in (("ih", x), ("hh", h))
-    )
-    r, z = sigmoid(xr + hr), sigmoid(xz + hz)
-    return (1 - z) * np.tanh(xm + r * hm) + z * h, c
-
-
-def gru_before(
-    p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    (xr, xz, xm), (hr, hz) = (
-        np.split(affine(p, "ih", x), 3, axis=-1),
-        np.split(affine(p, "hh", h), 2, axis=-1),
-    )
-    r, z = sigmoid(xr + hr), sigmoid(xz + hz)
-    return (1 - z) * np.tanh(xm + affine(p, "hm", r * h)) + z * h, c
-
-
-def rnn(activation: Callable[[Any], Any]) -> Step:
-    return lambda p, x, h, c: (activation(affine(p, "ih", x) + affine(p, "hh", h)), c)
-
-
-CELLS: dict[str, tuple[Callable[..., rb.Recurrent], dict[str, Any], Step]] = {
-    "lstm": (rb.LSTM, {}, lstm),
-    "gru, reset after": (rb.GRU, {"reset_after": True}, gru_after),
-    "gru, reset before": (rb.GRU, {"reset_after": False}, gru_before),
-    "rnn, tanh": (rb.RNN, {"activation": "tanh"}, rnn(np.tanh)),
-    "rnn, relu": (rb.RNN, {"activation": "relu"}, rnn(lambda x: np.maximum(x, 0))),
-}
 
 
 def built_in() -> dict[str, Callable[..., rb.Recurrent]]:
@@ -120,20 +71,16 @@ def test_a_cell_follows_its_equations(name: str, bias: bool) -> None:
     model = build(N_IN, N, dtype="float64", bias=bias, rng=0, **options)
     for array in model.params.values():
         array[...] = numbers.normal(size=array.shape)
-    x, h, c = (
-        numbers.normal(size=(T, B, N_IN)),
-        numbers.normal(size=(B, N)),
-        numbers.normal(size=(B, N)),
-    )
-    given = (h, c)[: len(model.cell.state_names)]
-    y, (state,) = rb.predict(model, x, state=given)
+    state = [numbers.normal(size=(B, *shape)) for shape in model.cell.state_shapes]
+    x = numbers.normal(size=(T, B, N_IN))
+    y, (found,) = rb.predict(model, x, state=state)
     expected = []
     for x_t in x:
-        h, c = step(model.params, x_t, h, c)
-        expected.append(h)
+        y_t, *state = step(model.params, x_t, *state)
+        expected.append(y_t)
     np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-14)
-    for found, wanted in zip(state, (h, c), strict=False):
-        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+    for one, wanted in zip(found, state, strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=1e-12, atol=1e-14)
 
 
 def test_forget_bias_is_added_to_the_forget_gate() -> None:

@@ -154,11 +154,25 @@ def test_a_gru_as_in_the_paper_is_not_pytorch_s(tmp_path):
 
 def test_a_projection_is_named(tmp_path):
     theirs = state_dict(layers=1) | {"rnn.weight_hr_l0": np.zeros((2, 4), "float32")}
+    theirs["rnn.weight_hh_l0"] = theirs["rnn.weight_hh_l0"][:, :2]
     model = rb.Sequential(rb.LSTM(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
-    with pytest.raises(
-        ValueError, match=r"a layer with proj_size; for a smaller output write Sequential\(LSTM"
-    ):
+    built = r"'rnn' projects h to 2 features, .* as rnnbp.LSTM\(3, 4, projection=2, name='rnn'\)\."
+    with pytest.raises(ValueError, match=built):
         rb.load_weights(model, saved(tmp_path / "a", theirs), rename="torch")
+
+
+def test_cells_that_pytorch_does_not_have_are_not_mistaken_for_those_it_has(tmp_path):
+    """The weights of these have names and shapes of a GRU, and of an LSTM with names of its own."""
+    model = rb.Sequential(rb.LSTM(3, 4, coupled=True, name="rnn"), rb.Dense(4, 2, name="head"))
+    said = r"LSTM\(3, 4, coupled=True, name='rnn'\) has no counterpart in PyTorch; give rename a"
+    with pytest.raises(ValueError, match=said):
+        rb.load_weights(model, state_dict("GRU", layers=1), rename="torch")
+    with pytest.raises(ValueError, match=said):
+        rb.save_weights(model, tmp_path / "coupled", rename="torch")
+    normed = rb.LSTM(3, 4, layer_norm=True)
+    with pytest.raises(ValueError, match=r"layer_norm=True\) has no counterpart"):
+        rb.save_weights(normed, tmp_path / "normed", rename="torch")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_lists_of_names_are_short_and_last(tmp_path):

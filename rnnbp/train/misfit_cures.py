@@ -79,11 +79,8 @@ def _not_there(file: Shapes) -> list[str]:
     """Features of the file's layers that ours lack, with the way around."""
     found = []
     for name, shape in file.items():
-        projected = "proj_size" if re.search(r"weight_hr_l\d+$", name) else ""
-        option = "bidirectional" if _backward(name) else projected
-        if option and "weight_h" in name and len(shape) == 2:
-            gates = CELLS.get(shape[0] // max(1, shape[1]), "RNN")
-            cell = "LSTM" if option == "proj_size" else gates
+        if _backward(name) and "weight_hh" in name and len(shape) == 2:
+            cell, option = CELLS.get(shape[0] // max(1, shape[1]), "RNN"), "bidirectional"
             found.append(f"they are of a layer with {option}; {way_around(cell, option)}")
     return found[:1]
 

@@ -24,10 +24,13 @@ class Level(NamedTuple):
     units: int
     features: int
     biases: bool
+    projection: int = 0
+    """Features of h; 0 where they are those of the units."""
 
     def __str__(self) -> str:
-        bias = "" if self.biases else ", bias=False"
-        return f"rnnbp.{CELLS[self.gates]}({self.features}, {self.units}{bias})"
+        more = f", projection={self.projection}" if self.projection else ""
+        more += "" if self.biases else ", bias=False"
+        return f"rnnbp.{CELLS[self.gates]}({self.features}, {self.units}{more})"
 
 
 def modules(shapes: Mapping[str, Shape]) -> dict[str, list[Level]]:
@@ -52,9 +55,12 @@ def _level(shapes: Mapping[str, Shape], start: str, number: str) -> Level | None
     of_x = shapes.get(f"{start}weight_ih_l{number}", ())
     if len(hidden) != 2 or len(of_x) != 2 or of_x[0] != hidden[0] or not hidden[1]:
         return None
-    gates, rest = divmod(hidden[0], hidden[1])
+    projection = shapes.get(f"{start}weight_hr_l{number}", ())
+    units = projection[1] if len(projection) == 2 and projection[1] else hidden[1]
+    gates, rest = divmod(hidden[0], units)
     biases = f"{start}bias_ih_l{number}" in shapes
-    return None if rest or gates not in CELLS else Level(gates, hidden[1], of_x[1], biases)
+    found = Level(gates, units, of_x[1], biases, hidden[1] if projection else 0)
+    return None if rest or gates not in CELLS else found
 
 
 def code(path: str, levels: list[Level]) -> str:
@@ -84,6 +90,9 @@ def difference(theirs: list[Level], ours: list[Level]) -> str:
         said[0] += f" of {b.units}" * (a.units != b.units)
     elif a.units != b.units:
         said.append(f"has {a.units} units, the model's {b.units}")
+    if a.projection != b.projection:
+        theirs_, ours_ = (x.projection or "all" for x in (a, b))
+        said.append(f"projects h to {theirs_} features, the model's to {ours_}")
     if a.features != b.features:
         said.append(f"takes {a.features} features, the model's {b.features}")
     if len(theirs) != len(ours):

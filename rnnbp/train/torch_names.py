@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-NUMBERED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+NUMBERED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 """Parameters of a layer that PyTorch numbers."""
 WRAPPED = re.compile(r"(?:module\.|_orig_mod\.)+")
 """How all names begin that DataParallel and torch.compile write."""
@@ -57,11 +57,6 @@ def unwrapped(paths: Iterable[str], names: Collection[str]) -> dict[str, str]:
     """Names without ``module.`` and ``_orig_mod.``, if all have it, and no path of the model."""
     alike = all(map(WRAPPED.match, names)) and not any(map(WRAPPED.match, paths))
     return {name: WRAPPED.sub("", name, count=1) if alike else name for name in names}
-
-
-def has_no_counterpart(paths: Iterable[str]) -> bool:
-    """True if a GRU with ``reset_after=False`` is among them."""
-    return any(path.rpartition(".")[2] == "weight_hm" for path in paths)
 
 
 def _levels(paths: list[str]) -> dict[str, tuple[str, int]]:

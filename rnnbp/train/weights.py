@@ -10,10 +10,11 @@ from rnnbp.parameters import HasParams
 from rnnbp.storage import JSON, PathLike, save_tensors
 from rnnbp.support.callers import outside
 from rnnbp.train.assigning import assign, converted
+from rnnbp.train.counterparts import check_counterparts
 from rnnbp.train.given_weights import Weights, given_weights
 from rnnbp.train.misfits import check_names, listed
 from rnnbp.train.renaming import Rename, renamed_arrays, respelled
-from rnnbp.train.torch_names import from_torch, has_no_counterpart, torch_names
+from rnnbp.train.torch_names import from_torch, torch_names
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.of_torch import instead_of_torch
 from rnnbp.wording.renamed import warn_renamed
@@ -57,8 +58,8 @@ def save_weights(
             keeps its name.
 
     Raises StorageError if the file cannot be written, TypeError for metadata that is not JSON,
-    ValueError if ``rename`` has a name that the model does not, or maps two names to one, and for a
-    ``GRU(reset_after=False)`` with "torch", which has no such layer. Warns of a suffix of other
+    ValueError if ``rename`` has a name that the model does not, or maps two names to one, and with
+    "torch" for cells that PyTorch does not have, as ``GRU(reset_after=False)``. Warns of a suffix of other
     formats.
 
     >>> import os, tempfile, rnnbp as rb
@@ -94,11 +95,7 @@ def save_weights(
         )
         warnings.warn(text, UserWarning, stacklevel=outside())
     if isinstance(rename, str) and rename == "torch":
-        if has_no_counterpart(model.params):
-            cure = "build it with reset_after=True, or give a dict of names"
-            raise ValueError(
-                f"{place}: GRU(reset_after=False) has no counterpart in PyTorch; {cure}"
-            )
+        check_counterparts(place, model)
         rename = torch_names(model.params)
     save_tensors(path, renamed_arrays(place, model.params, rename, "the model's"), metadata or {})
 
@@ -180,6 +177,7 @@ def load_weights(
     place, whose, read, metadata, ours = given_weights(path)
     params: Mapping[str, Array] = model.params
     if isinstance(rename, str) and rename == "torch":
+        check_counterparts(place, model, reads=True)
         rename = from_torch(params, read)
     arrays = respelled(renamed_arrays(place, read, rename, whose), params)
     names = {id(array): name for name, array in read.items()}

@@ -61,7 +61,7 @@ MODELS = (
         BUILT_IN,
         "proj_size",
         "for a smaller output write Sequential({what}(n_in, n), Dense(n, proj_size, bias=False)); "
-        "for a smaller h write a Cell of your own",
+        "for a smaller h too, LSTM(n_in, n, projection=p)",
     ),
     Way(
         CELLS,

@@ -40,9 +40,8 @@ def instead_of_torch(value: object) -> str:
 
 def _way(name: str, value: object) -> str:
     """What there is in place of a class of this name, or of its options; ""."""
-    for option in ("bidirectional", "proj_size"):
-        if name in RECURRENT and getattr(value, option, False):
-            return f"of one with {option}: {way_around(name, option)}"
+    if name in RECURRENT and getattr(value, "bidirectional", False):
+        return f"of one with bidirectional: {way_around(name, 'bidirectional')}"
     if name in CALLED:
         return f"give rnnbp.{CALLED[name]}"
     return INSTEAD.get(name, "").format(name=name)
@@ -94,14 +93,17 @@ def module_code(module: object, name: str = "") -> str:
 
 def _recurrent(module: object, kind: str, called: str) -> str:
     """One with several layers is a Sequential; "" for what is not there yet."""
-    if getattr(module, "bidirectional", False) or getattr(module, "proj_size", 0):
+    if getattr(module, "bidirectional", False):
         return ""
-    more = "" if getattr(module, "bias", True) else ", bias=False"
+    projection = getattr(module, "proj_size", 0)
+    more = f", projection={projection}" if projection else ""
+    more += "" if getattr(module, "bias", True) else ", bias=False"
     if kind == "RNN" and getattr(module, "nonlinearity", "tanh") != "tanh":
         more += ", activation='relu'"
     layers = int(_of(module, "num_layers"))
     features, units = _of(module, "input_size"), _of(module, "hidden_size")
-    each = [f"rnnbp.{kind}({units if k else features}, {units}{more})" for k in range(layers)]
+    above = str(projection) if projection else units
+    each = [f"rnnbp.{kind}({above if k else features}, {units}{more})" for k in range(layers)]
     if layers == 1:
         return f"{each[0][:-1]}{called})"
     rate = getattr(module, "dropout", 0)

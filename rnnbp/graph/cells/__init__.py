@@ -1,12 +1,14 @@
-"""Internal: RNN, LSTM, GRU: cells of ordinary layers, unrolled, a module each.
+"""Internal: recurrent layers: cells of ordinary layers, unrolled, a module each.
 
-Parameters are PyTorch's in name, shape and order: ``weight_ih`` (gates · n, n_in), ``weight_hh``
-(gates · n, n), ``bias_ih`` and ``bias_hh`` (gates · n,); all start as U(±1/√n).
+Parameters of ``RNN``, ``LSTM`` and ``GRU`` are PyTorch's in name, shape and order: ``weight_ih``
+(gates · n, n_in), ``weight_hh`` (gates · n, n), ``bias_ih`` and ``bias_hh`` (gates · n,); all start
+as U(±1/√n). Other cells have the same names where they have the same parts.
 """
 
 from rnnbp.graph.cells.gru import GRU
 from rnnbp.graph.cells.lstm import LSTM
+from rnnbp.graph.cells.minimal import MinGRU, MinLSTM
 from rnnbp.graph.cells.projections import Options
 from rnnbp.graph.cells.rnn import RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "Options"]
+__all__ = ["GRU", "LSTM", "RNN", "MinGRU", "MinLSTM", "Options"]

@@ -14,7 +14,12 @@ from rnnbp.wording.arguments import takes
 
 @takes(*Options.__annotations__)
 def GRU(  # noqa: N802  # reads as the class it stands for
-    n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]
+    n_in: int,
+    n: int,
+    *,
+    reset_after: bool = True,
+    layer_norm: bool = False,
+    **options: Unpack[Options],
 ) -> Recurrent:
     """Gated recurrent unit: r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
 
@@ -24,10 +29,16 @@ def GRU(  # noqa: N802  # reads as the class it stands for
     stacked r, z, m. Without, as the paper: m = tanh(W x + b + U (r ⊙ h) + b′); ``weight_hh`` (2n,
     n) then holds r and z, ``weight_hm`` (n, n) m.
 
+    With ``layer_norm=True`` LN(W x) + b and LN(U h) + b′ take the place of W x + b and U h + b′,
+    each LN over the 3n gates together (Ba et al. 2016, of whose two it is the form with
+    ``reset_after``). Gains are ``weight_norm_ih`` and ``weight_norm_hh`` (3n,), 1 at first, biases
+    ``bias_norm_ih`` and ``bias_norm_hh``, 0 at first, in place of ``bias_ih`` and ``bias_hh``.
+
     Args:
         n_in: features of x.
         n: units.
         reset_after: where the reset gate acts, see above.
+        layer_norm: see above; with ``reset_after`` alone.
         bias: False for no biases; True by default.
         initial: "zeros", the default, or "learned" for an initial state that is a parameter.
         input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
@@ -63,15 +74,23 @@ def GRU(  # noqa: N802  # reads as the class it stands for
         for name, p in model.params.items():
             p[...] = new[name][: len(p)]
     """
-    build = Projections("GRU", n_in, n, options)
+    after, normed = flag("GRU: reset_after", reset_after), flag("GRU: layer_norm", layer_norm)
+    if normed and not after:
+        raise ValueError(
+            "GRU: layer_norm=True goes with reset_after=True alone; for others write a Cell of "
+            "your own, see help(rnnbp.Cell)"
+        )
+    build = Projections("GRU", n_in, n, options, layer_norm=normed)
     x, h = Input(n_in), State(n, "h")
-    xr, xz, xm = Split(n, n, n)(build("ih", n_in, 3 * n)(x))
-    if flag("GRU: reset_after", reset_after):
-        hr, hz, hm = Split(n, n, n)(build("hh", n, 3 * n)(h))
+    from_x, _ = build.affine("ih", n_in, 3 * n)
+    xr, xz, xm = Split(n, n, n)(from_x(x))
+    from_h, _ = build.affine("hh", n, (3 if after else 2) * n)
+    if after:
+        hr, hz, hm = Split(n, n, n)(from_h(h))
         r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
         m = Tanh()(xm + r * hm)
     else:
-        hr, hz = Split(n, n)(build("hh", n, 2 * n)(h))
+        hr, hz = Split(n, n)(from_h(h))
         r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
         m = Tanh()(xm + build("hm", n, n)(r * h))
     h_new = (1 - z) * m + z * h

@@ -1,4 +1,4 @@
-"""LSTM: four gates, and a memory next to the output."""
+"""LSTM: gates, and a memory next to the output."""
 
 from __future__ import annotations
 
@@ -7,25 +7,44 @@ from typing import Unpack
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
-from rnnbp.layers import Sigmoid, Split, Tanh
-from rnnbp.numerics import real_number
+from rnnbp.layers import Layer, Sigmoid, Split, Tanh
+from rnnbp.numerics import flag, positive_int, real_number
 from rnnbp.wording.arguments import takes
 
 
 @takes(*Options.__annotations__)
 def LSTM(  # noqa: N802  # reads as the class it stands for
-    n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]
+    n_in: int,
+    n: int,
+    *,
+    forget_bias: float = 0.0,
+    projection: int | None = None,
+    layer_norm: bool = False,
+    coupled: bool = False,
+    **options: Unpack[Options],
 ) -> Recurrent:
     """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
     i, f, o = σ(W x + U h + b), g = tanh(W x + U h + b); c′ = f ⊙ c + i ⊙ g; h′ = o ⊙ tanh(c′).
-    Output h′. Gates are stacked in the order i, f, g, o.
+    Output h′. Gates are stacked in the order i, f, g, o. Options of the literature, which combine:
+
+    - ``projection=p``: h′ = R (o ⊙ tanh(c′)) of p features, R = ``weight_hr`` (p, n) without bias,
+      ``weight_hh`` (4n, p) (LSTMP, Sak et al. 2014, eq. 1-6 without peepholes; PyTorch's
+      ``proj_size``).
+    - ``layer_norm=True``: gates of LN(W x) + LN(U h) + b, and h′ = o ⊙ tanh(LN(c′)), while c′ itself
+      is handed on as it is (Ba et al. 2016, eq. 20-22 of their supplement). Each LN, over the 4n
+      gates together, has its gain: ``weight_norm_ih`` and ``weight_norm_hh`` (4n,),
+      ``weight_norm_c`` (n,), 1 at first. b is ``bias_norm_ih`` + ``bias_norm_hh``, 0 at first, in
+      place of ``bias_ih`` and ``bias_hh``; LN(c′) has ``bias_norm_c``.
+    - ``coupled=True``: f = 1 − i, gates i, g, o (Greff et al. 2017, CIFG; ``input_forget`` of ONNX).
 
     Args:
         n_in: features of x.
         n: units.
         forget_bias: added to f's ``bias_ih``: 1 or more for long dependencies (Jozefowicz et al.
-            2015).
+            2015). With ``coupled``, where f = σ(−z) of the sum z whose i is σ(z), taken from i's.
+        projection: features of h, and of the output; None for n.
+        layer_norm, coupled: see above.
         bias: False for no biases; True by default.
         initial: "zeros", the default, or "learned" for an initial state that is a parameter.
         input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
@@ -39,12 +58,16 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     Returns:
         A Recurrent, a layer.
 
-    Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n).
+    Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n); with ``projection`` y
+    (T, B, p), h (B, p).
 
     >>> import numpy as np, rnnbp as rb
     >>> y, ((h, c),) = rb.predict(rb.LSTM(3, 4, rng=0), np.zeros((7, 2, 3), "float32"))
     >>> y.shape, h.shape, c.shape
     ((7, 2, 4), (2, 4), (2, 4))
+    >>> normed = rb.LSTM(3, 4, projection=2, layer_norm=True, coupled=True, bias=False)
+    >>> [(name, p.shape) for name, p in normed.params.items() if "norm" not in name]
+    [('weight_ih', (12, 3)), ('weight_hh', (12, 2)), ('weight_hr', (2, 4))]
 
     Weights of PyTorch's nn.LSTM are read by ``load_weights(model, net.state_dict(),
     rename="torch")``, ``weight_ih_l0`` into ``weight_ih``; its help has several layers. Weights
@@ -56,14 +79,35 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
         for name, p in model.params.items():
             p[...] = new[name]
     """
-    build = Projections("LSTM", n_in, n, options)
-    x, h, c = Input(n_in), State(n, "h"), State(n, "c")
-    from_x, from_h = build("ih", n_in, 4 * n), build("hh", n, 4 * n)
-    if forget_bias := real_number("LSTM: forget_bias", forget_bias):
-        if "bias" not in from_x.params:
-            raise ValueError(f"LSTM: forget_bias={forget_bias} needs biases; leave out bias=False")
-        from_x.params["bias"][n : 2 * n] += forget_bias
-    i, f, g, o = Split(n, n, n, n)(from_x(x) + from_h(h))
-    c_new = Sigmoid()(f) * c + Sigmoid()(i) * Tanh()(g)
-    h_new = Sigmoid()(o) * Tanh()(c_new)
+    normed, coupled = flag("LSTM: layer_norm", layer_norm), flag("LSTM: coupled", coupled)
+    size = n if projection is None else positive_int("LSTM: projection", projection)
+    own = {"projection": projection and size, "layer_norm": normed, "coupled": coupled}
+    build = Projections("LSTM", n_in, n, options, **own)
+    x, h, c = Input(n_in), State(size, "h"), State(n, "c")
+    gates = "igo" if coupled else "ifgo"
+    from_x, of_x = build.affine("ih", n_in, len(gates) * n)
+    from_h, _ = build.affine("hh", size, len(gates) * n)
+    _add_forget_bias(of_x, n, coupled, real_number("LSTM: forget_bias", forget_bias))
+    z = dict(zip(gates, Split(*[n] * len(gates))(from_x(x) + from_h(h)), strict=True))
+    if coupled:
+        i = Sigmoid()(z["i"])
+        c_new = (1 - i) * c + i * Tanh()(z["g"])
+    else:
+        c_new = Sigmoid()(z["f"]) * c + Sigmoid()(z["i"]) * Tanh()(z["g"])
+    read = build.norm("c", n)(c_new) if normed else c_new
+    h_new = Sigmoid()(z["o"]) * Tanh()(read)
+    if projection is not None:
+        h_new = build("hr", n, size, bias=False)(h_new)
     return build.recurrent(x, {h: h_new, c: c_new}, h_new)
+
+
+def _add_forget_bias(of_x: Layer, n: int, coupled: bool, forget_bias: float) -> None:
+    """Add it to the bias of f, or take it from that of i where f = 1 − i."""
+    if not forget_bias:
+        return
+    if "bias" not in of_x.params:
+        raise ValueError(f"LSTM: forget_bias={forget_bias} needs biases; leave out bias=False")
+    if coupled:
+        of_x.params["bias"][:n] -= forget_bias
+    else:
+        of_x.params["bias"][n : 2 * n] += forget_bias

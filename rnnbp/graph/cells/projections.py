@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import TypedDict
+from collections.abc import Callable
+from typing import TypeAlias, TypedDict, cast
 
 import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
-from rnnbp.initializers import InitializerLike, generator_of, uniform
-from rnnbp.layers import Dense
-from rnnbp.naming import checked_name
+from rnnbp.initializers import InitializerLike, generator_of, initialize, uniform
+from rnnbp.layers import Dense, LayerNorm
+from rnnbp.layers.base import Layer
+from rnnbp.naming import checked_name, with_options
 from rnnbp.numerics import flag, positive_int
 from rnnbp.rng import RngLike
 
+Affine: TypeAlias = Callable[[Value], Value]
 
-class Options(TypedDict, total=False):
+
+class InputOptions(TypedDict, total=False):
+    """The keyword arguments of cells whose state meets no weights, as those of ``Options``."""
+
+    bias: bool
+    initial: str
+    input_init: InitializerLike
+    bias_init: InitializerLike
+    dtype: npt.DTypeLike
+    rng: RngLike
+    name: str | None
+
+
+class Options(InputOptions, total=False):
     """The keyword arguments that ``LSTM``, ``GRU`` and ``RNN`` take.
 
     bias: False for no biases; True by default.
@@ -35,36 +51,35 @@ class Options(TypedDict, total=False):
     ['initial_c', 'initial_h', 'weight_hh', 'weight_ih']
     """
 
-    bias: bool
-    initial: str
-    input_init: InitializerLike
     recurrent_init: InitializerLike
-    bias_init: InitializerLike
-    dtype: npt.DTypeLike
-    rng: RngLike
-    name: str | None
 
 
 class Projections:
-    """Builds the affine layers of a cell of n units, and the Recurrent around it."""
+    """Builds the affine layers of a cell of n units, and the Recurrent around it.
 
-    def __init__(self, cell: str, n_in: int, n: int, options: Options) -> None:
-        self.name = (
-            f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"
-        )
+    ``own`` are options of this cell alone, by name: its repr shows those that are not False, None
+    or 0. With ``layer_norm`` among them each product is normalised before its bias is added.
+    """
+
+    def __init__(self, cell: str, n_in: int, n: int, options: InputOptions, **own: object) -> None:
+        sizes = f"{positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)}"
+        shown = [f"{key}={value!r}" for key, value in own.items() if value]
+        self.name = with_options(f"{cell}({sizes})", shown)
         self.bias = flag(f"{cell}: bias", options.get("bias", True))
+        self.normed = bool(own.get("layer_norm"))
         self.called = checked_name(cell, options.get("name"))
         self.limit = uniform(1 / math.sqrt(n))
-        self.options, self.numbers = options, generator_of(cell, options.get("rng"))
+        self.options = cast(Options, options)  # whose keys may all be absent
+        self.numbers = generator_of(cell, options.get("rng"))
 
-    def __call__(self, name: str, n_in: int, n_out: int) -> Dense:
+    def __call__(self, name: str, n_in: int, n_out: int, *, bias: bool = True) -> Dense:
         how = self.options.get("input_init") if name == "ih" else self.options.get("recurrent_init")
         bias_how = self.options.get("bias_init")
         try:
             return Dense(
                 n_in,
                 n_out,
-                bias=self.bias,
+                bias=self.bias and bias,
                 weight_init=self.limit if how is None else how,
                 bias_init=self.limit if bias_how is None else bias_how,
                 dtype=self.options.get("dtype", "float32"),
@@ -74,6 +89,21 @@ class Projections:
         except (TypeError, ValueError) as error:  # of an initializer, which names the Dense
             error.add_note(f"in weight_{name} or bias_{name} of {self.name}")
             raise
+
+    def affine(self, name: str, n_in: int, n_out: int) -> tuple[Affine, Layer]:
+        """W x + b, or LN(W x) + b, and the layer of the two that has the bias."""
+        if not self.normed:
+            dense = self(name, n_in, n_out)
+            return dense, dense
+        dense, norm = self(name, n_in, n_out, bias=False), self.norm(name, n_out)
+        if self.bias and (how := self.options.get("bias_init")) is not None:
+            bias, what = norm.params["bias"], f"{self.name}: bias_norm_{name}"
+            bias[...] = initialize(how, self.numbers, bias.shape, bias.dtype, what)
+        return lambda x: norm(dense(x)), norm
+
+    def norm(self, name: str, n: int) -> LayerNorm:
+        dtype = self.options.get("dtype", "float32")
+        return LayerNorm(n, bias=self.bias, dtype=dtype, name=f"norm_{name}")
 
     def recurrent(self, x: Value, next_state: dict[Value, Value], output: Value) -> Recurrent:
         cell = Cell(x, next_state, output=output, name=self.name)

@@ -8,7 +8,7 @@ from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
 from rnnbp.layers import Layer, ReLU, Tanh
-from rnnbp.numerics import shown
+from rnnbp.numerics import flag, real_number, shown
 from rnnbp.wording.arguments import takes
 
 ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
@@ -16,14 +16,30 @@ ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
 
 @takes(*Options.__annotations__)
 def RNN(  # noqa: N802  # reads as the class it stands for
-    n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]
+    n_in: int,
+    n: int,
+    *,
+    activation: str = "tanh",
+    leak: float = 1.0,
+    layer_norm: bool = False,
+    **options: Unpack[Options],
 ) -> Recurrent:
     """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′.
+
+    With ``leak=a``: h′ = (1 − a) h + a f(W_ih x + b_ih + W_hh h + b_hh), a leaky integrator, as
+    in echo state networks (Jaeger et al. 2007) and rate networks of neuroscience, where
+    a = Δt / τ (Song et al. 2016, eq. 4).
+
+    With ``layer_norm=True``: LN(W_ih x) + b_ih + LN(W_hh h) + b_hh within f (Ba et al. 2016).
+    Gains are ``weight_norm_ih`` and ``weight_norm_hh`` (n,), 1 at first, biases ``bias_norm_ih``
+    and ``bias_norm_hh``, 0 at first.
 
     Args:
         n_in: features of x.
         n: units.
         activation: "tanh" or "relu".
+        leak: a above, 0 < a ≤ 1; 1 for none of the old state.
+        layer_norm: see above.
         bias: False for no biases; True by default.
         initial: "zeros", the default, or "learned" for an initial state that is a parameter.
         input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
@@ -61,7 +77,20 @@ def RNN(  # noqa: N802  # reads as the class it stands for
             f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}; "
             "others are Cells of your own, see help(rnnbp.Cell)"
         )
-    build = Projections("RNN", n_in, n, options)
+    a, normed = _leak(leak), flag("RNN: layer_norm", layer_norm)
+    own = {"leak": a if a < 1 else None, "layer_norm": normed}
+    build = Projections("RNN", n_in, n, options, **own)
     x, h = Input(n_in), State(n, "h")
-    h_new = ACTIVATIONS[activation]()(build("ih", n_in, n)(x) + build("hh", n, n)(h))
+    from_x, _ = build.affine("ih", n_in, n)
+    from_h, _ = build.affine("hh", n, n)
+    h_new = ACTIVATIONS[activation]()(from_x(x) + from_h(h))
+    if a < 1:
+        h_new = (1 - a) * h + a * h_new
     return build.recurrent(x, {h: h_new}, h_new)
+
+
+def _leak(leak: object) -> float:
+    found = real_number("RNN: leak", leak, above=0, cure="1 is a network without a leak")
+    if found > 1:
+        raise ValueError(f"RNN: leak must lie in (0, 1], found {found}")
+    return found
