@@ -38,6 +38,28 @@ class Plain(rb.Layer):
         return shapes
 
 
+class AsPython(rb.Layer):
+    """A layer without parameters that does what another does, but is not lowered."""
+
+    def __init__(self, layer: rb.Layer) -> None:
+        self.params, self.layer = {}, layer
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Any]:
+        return self.layer.forward(x)
+
+    def backward_inputs(self, saved: Any, dy: np.ndarray) -> Any:
+        return self.layer.backward_inputs(saved, dy)
+
+    def output_shapes(self, *shapes: Any) -> Any:
+        return self.layer.output_shapes(*shapes)
+
+    def keeps(self, *shapes: Any) -> Any:
+        return self.layer.keeps(*shapes)
+
+    def scratch(self, rows: int, *shapes: Any) -> Any:
+        return self.layer.scratch(rows, *shapes)
+
+
 def in_cell(layer: rb.Layer) -> rb.Recurrent:
     """A cell that applies the layer to its state."""
     x, h = rb.Input(3), rb.State(3)

@@ -167,17 +167,13 @@ class Own(rb.Layer):
 
 def test_layers_that_run_themselves_are_named() -> None:
     found = rb.explain(models.network_in_cell(N_IN, N, "float32"))
-    assert found.opaque == ("Softplus()", "Dropout(0.3)", "Dropout(0.2)", "ELU(1.0)")
+    assert found.opaque == ("Dropout(0.3)", "Dropout(0.2)")
     assert ("after", "y[0:3] = Dropout(0.2)(s0′[1:4])", None) in {
         (e.when, e.text, e.flops) for e in found.forward
     }
-    assert "apart from what Softplus(), Dropout(0.3), Dropout(0.2), ELU(1.0) do" in " ".join(
-        str(found).split()
-    )
-    assert (
-        "runs by NumPy under every backend that compiles, because Softplus(), Dropout"
-        in " ".join(str(found).split())
-    )
+    text = " ".join(str(found).split())
+    assert "apart from what Dropout(0.3), Dropout(0.2) do" in text
+    assert "runs by NumPy under every backend that compiles, because Dropout" in text
     assert str(rb.explain(rb.RNN(2, 3))).endswith(
         "runs as machine code under the backend llvm, by NumPy under numpy"
     )

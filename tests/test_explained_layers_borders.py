@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 
 import rnnbp as rb
+from tests.plain_layers import Plain
 
 LAYERS = [
-    rb.LeakyReLU(),
-    rb.ELU(),
-    rb.GELU(),
-    rb.Softplus(),
-    rb.LogSoftmax(),
+    Plain(),
     rb.Dropout(0.0),
     rb.Dropout(0.2),
 ]

@@ -135,7 +135,7 @@ class Lowering(Primitives):
         return self.apply("same", x, attr=shape)
 
     def _vector(self, x: int, owner: dict[str, Array], key: str) -> Vector:
-        rows = len(owner[key])
+        rows = owner[key].size
         self._check(x, owner, key, rows)
         return Vector(((rows, (Rows(owner, key, 0, rows),)),))
 

@@ -92,15 +92,16 @@ def packed_parts(notation: Notation, cell: Cell) -> Iterator[Packed]:
     """What weights and gradients consist of, by the names of a cell's parameters."""
     names = {id(owner[key]): name for name, (owner, key) in cell.slots.items()}
 
-    def part(rows: Rows) -> str:
+    def part(rows: Rows, *, whole: bool = False) -> str:
         array = rows.owner[rows.key]
-        cut = "" if rows.count == len(array) else f"[{rows.start}:{rows.stop}]"
+        size = array.size if whole else len(array)
+        cut = "" if rows.count == size else f"[{rows.start}:{rows.stop}]"
         factor = {1.0: "", -1.0: "−"}.get(rows.factor, f"{number(rows.factor)}·")
-        return f"{factor}{names[id(array)]}{cut}"
+        return f"{factor}{names.get(id(array), 'constant')}{cut}"
 
     for name, value in notation.weights.items():
         if isinstance(value, Vector):
-            sums = (" + ".join(map(part, rows)) for _, rows in value.lanes)
+            sums = (" + ".join(part(row, whole=True) for row in rows) for _, rows in value.lanes)
             of = tuple(text.replace("+ −", "− ") or "0" for text in sums)
             yield Packed(name, (value.count,), of)
         else:

@@ -21,8 +21,8 @@ class Cell(Graph):
             ``Recurrent``.
 
     It runs as machine code, or by NumPy if one of its layers runs as Python: Dropout (with p = 0
-    too), GaussianNoise, Zoneout, LeakyReLU, ELU, GELU, Softplus, LogSoftmax, Embedding, OneHot, Conv1D,
-    Conv2D, MaxPool, AvgPool, and a custom layer without ``lower``. ``rnnbp.explain(cell)`` names those.
+    too), GaussianNoise, Zoneout, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool,
+    and a custom layer without ``lower``. ``rnnbp.explain(cell)`` names those.
 
     The parameters of a layer with a name are ``weight_<name>``, as PyTorch's ``weight_ih``.
 

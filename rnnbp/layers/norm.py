@@ -91,12 +91,13 @@ class LayerNorm(Layer):
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=((self.shape, None), ((1,) * len(self.shape), None)))
 
-    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
-        if len(self.shape) > 1:
-            return None
-        y = ops.normal(xs[0], self.eps)
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        (x,) = xs
+        several = len(self.shape) > 1
+        y = ops.normal(ops.same(x, (math.prod(self.shape),)) if several else x, self.eps)
         y = ops.gain(y, self.params, "weight") if "weight" in self.params else y
-        return (ops.bias(y, self.params, "bias") if "bias" in self.params else y,)
+        y = ops.bias(y, self.params, "bias") if "bias" in self.params else y
+        return (ops.same(y, self.shape) if several else y,)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         normal, slope = saved

@@ -80,6 +80,9 @@ class LeakyReLU(Pointwise):
         y = np.where(positive(x), x, x * self.slope)
         return y, (y,)
 
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.apply("leaky", *xs, attr=self.slope),)
+
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
         derivative: Array = np.where(positive(y), y.dtype.type(1), y.dtype.type(self.slope))

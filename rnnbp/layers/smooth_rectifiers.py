@@ -12,6 +12,7 @@ from scipy import special
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.frozen import Check
 from rnnbp.layers.pointwise import Pointwise
+from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.rectifiers import checked_alpha
 from rnnbp.numerics import Array, Saved, Shape, positive, reused
 
@@ -42,6 +43,9 @@ class ELU(Pointwise):
         above = positive(x)
         y = np.where(above, x, self.alpha * np.expm1(np.where(above, x.dtype.type(0), x)))
         return y, (y,)
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.apply("elu", *xs, attr=self.alpha),)
 
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
@@ -74,6 +78,9 @@ class GELU(Pointwise):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=(0,))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.mul(*xs, ops.apply("phi", *xs)),)
 
     def derivative(self, saved: Saved) -> Array:
         (x,) = saved
@@ -114,6 +121,9 @@ class Softplus(Pointwise):
         y = np.where(positive(x), x, x.dtype.type(0))
         y = np.add(y, small, out=reused(y, small))
         return y, (y,)
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.apply("softplus", *xs),)
 
     def derivative(self, saved: Saved) -> Array:
         derivative = np.asarray(-saved[0])

@@ -37,8 +37,8 @@ class Softmax(Activation):
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(outputs=(0,))
 
-    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
-        return (ops.softmax(*xs),) if len(ops.shape(xs[0])) == 1 else None
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.softmax(*xs),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (y,) = saved
@@ -75,6 +75,9 @@ class LogSoftmax(Activation):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(outputs=(0,))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.apply("log_softmax", *xs),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         d, total = np.exp(saved[0]), dy.sum(axis=-1, keepdims=True)

@@ -25,7 +25,7 @@ def vector_of(vector: Vector, dtype: Dtype) -> Array:
     found, at = np.zeros(vector.count, dtype), 0
     for n, parts in vector.lanes:
         for part in parts:
-            given = part.owner[part.key][part.start : part.stop]
+            given = part.owner[part.key].reshape(-1)[part.start : part.stop]
             found[at : at + n] += given if part.factor == 1 else given * dtype.type(part.factor)
         at += n
     return found
@@ -44,5 +44,6 @@ def spread_vector(vector: Vector, sums: Array, grads: Accumulator) -> None:
     at = 0
     for n, parts in vector.lanes:
         for part in parts:
-            grads.at(part.owner, part.key)[part.start : part.stop] += sums[at : at + n]
+            whole = grads.at(part.owner, part.key).reshape(-1)  # a view: sums lie together
+            whole[part.start : part.stop] += sums[at : at + n]
         at += n
