@@ -80,7 +80,7 @@ class GELU(Pointwise):
         return Keeps(inputs=(0,))
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
-        return (ops.mul(*xs, ops.apply("phi", *xs)),)
+        return (ops.mul(xs[0], ops.apply("phi", *xs)),)
 
     def derivative(self, saved: Saved) -> Array:
         (x,) = saved
