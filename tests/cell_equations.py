@@ -71,6 +71,23 @@ def lstm_of_all(p: Params, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
     return h, h, c
 
 
+def zoned_lstm(p: Params, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
+    """Outside training, with rates 0.1 of h and 0.3 of c."""
+    new, _, c_new = lstm(p, x, h, c)
+    h = 0.1 * h + 0.9 * new
+    return h, h, 0.3 * c + 0.7 * c_new
+
+
+def zoned(step: Step, rate: float) -> Step:
+    """Outside training."""
+
+    def mean(p: Params, x: Array, h: Array) -> tuple[Array, ...]:
+        h = rate * h + (1 - rate) * step(p, x, h)[0]
+        return h, h
+
+    return mean
+
+
 def gru(of: Callable[[Params, str, Array], Array]) -> Step:
     """The one with ``reset_after``; ``of`` gives the sums of gates."""
 
@@ -139,6 +156,7 @@ CELLS: dict[str, Case] = {
     "lstm, normalised": (rb.LSTM, {"layer_norm": True}, layer_norm_lstm),
     "lstm, coupled": (rb.LSTM, {"coupled": True}, coupled),
     "lstm, all": (rb.LSTM, {"projection": 2, "layer_norm": True, "coupled": True}, lstm_of_all),
+    "lstm, zoned out": (rb.LSTM, {"zoneout": (0.1, 0.3)}, zoned_lstm),
     "gru, reset after": (rb.GRU, {"reset_after": True}, gru(affine)),
     "gru, reset before": (rb.GRU, {"reset_after": False}, gru_before),
     "gru, normalised": (rb.GRU, {"layer_norm": True}, gru(normed)),
@@ -146,6 +164,12 @@ CELLS: dict[str, Case] = {
     "rnn, relu": (rb.RNN, {"activation": "relu"}, rnn(relu)),
     "rnn, leaky": (rb.RNN, {"activation": "relu", "leak": 0.3}, rnn(relu, 0.3)),
     "rnn, normalised": (rb.RNN, {"layer_norm": True}, layer_norm_rnn),
+    "gru, zoned out": (rb.GRU, {"zoneout": 0.2}, zoned(gru(affine), 0.2)),
+    "rnn, dropped out": (
+        rb.RNN,
+        {"zoneout": 0.4, "dropout": 0.5, "recurrent_dropout": 0.2},
+        zoned(rnn(np.tanh), 0.4),
+    ),
     "mingru": (rb.MinGRU, {}, min_gru(lambda v: v)),
     "mingru, positive": (rb.MinGRU, {"positive": True}, min_gru(above_zero)),
     "minlstm": (rb.MinLSTM, {}, min_lstm(lambda v: v)),

@@ -53,11 +53,11 @@ MISSING: dict[str, tuple[Callable[[], Any], str]] = {
         r"takes n_in, n by position, found 3 arguments; for several layers write Sequential\(GRU",
     ),
     "dropout": (
-        lambda: rb.LSTM(3, 4, dropout=0.1),
-        r"Sequential\(LSTM\(n_in, n\), Dropout\(0.1\), LSTM\(n, n\)\)",
+        lambda: rb.MinGRU(3, 4, dropout=0.1),
+        r"Sequential\(MinGRU\(n_in, n\), Dropout\(0.1\), MinGRU\(n, n\)\)",
     ),
     "recurrent dropout": (
-        lambda: rb.LSTM(3, 4, recurrent_dropout=0.1),
+        lambda: rb.MinGRU(3, 4, recurrent_dropout=0.1),
         "a Cell of your own can have it",
     ),
     "batch_first": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy.typing as npt
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.network import Network
 from rnnbp.graph.values import PERS, Outputs, Value
+from rnnbp.layers.dropout import Dropout
 from rnnbp.layers.params import LayerParams
 from rnnbp.layers.rectifiers import ReLU
 from rnnbp.layers.symbolic import refuse_list
+from rnnbp.layers.zoneout import Zoneout
 from rnnbp.naming import checked_name, in_full, with_name, with_options
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.support.nearest import hint
@@ -147,6 +149,21 @@ class Recurrent(Network):
             yield "bias=False"
         if self.initial:
             yield "initial='learned'"
+        if kind in BUILT_IN.split():
+            yield from _rates(self.cell.layers)
+
+
+def _rates(layers: Iterable[object]) -> Iterator[str]:
+    """The options of a cell of the library's that are layers in it, whose rates may be set."""
+    zoned = {layer.name: layer.rate for layer in layers if isinstance(layer, Zoneout)}
+    if "zoneout" in zoned:
+        yield f"zoneout={zoned['zoneout']}"
+    elif zoned:
+        of_h, of_c = zoned.get("zoneout_h", 0.0), zoned.get("zoneout_c", 0.0)
+        yield f"zoneout={of_h if of_h == of_c else (of_h, of_c)}"
+    for layer in layers:
+        if isinstance(layer, Dropout):
+            yield f"{layer.name}={layer.p}"
 
 
 def _check_initial(initial: object) -> None:

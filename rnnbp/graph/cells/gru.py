@@ -19,6 +19,7 @@ def GRU(  # noqa: N802  # reads as the class it stands for
     *,
     reset_after: bool = True,
     layer_norm: bool = False,
+    zoneout: float = 0.0,
     **options: Unpack[Options],
 ) -> Recurrent:
     """Gated recurrent unit: r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
@@ -39,6 +40,8 @@ def GRU(  # noqa: N802  # reads as the class it stands for
         n: units.
         reset_after: where the reset gate acts, see above.
         layer_norm: see above; with ``reset_after`` alone.
+        zoneout: probability that an element of h stays as it was, in training anew at each step,
+            else its mean (Krueger et al. 2017).
         bias: False for no biases; True by default.
         initial: "zeros", the default, or "learned" for an initial state that is a parameter.
         input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
@@ -47,6 +50,8 @@ def GRU(  # noqa: N802  # reads as the class it stands for
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+        dropout, recurrent_dropout: shares of x, and of h where it meets weights, that are 0 in
+            training, one mask for all steps of a sequence and all gates (Gal & Ghahramani 2016).
         options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
@@ -83,15 +88,16 @@ def GRU(  # noqa: N802  # reads as the class it stands for
     build = Projections("GRU", n_in, n, options, layer_norm=normed)
     x, h = Input(n_in), State(n, "h")
     from_x, _ = build.affine("ih", n_in, 3 * n)
-    xr, xz, xm = Split(n, n, n)(from_x(x))
+    xr, xz, xm = Split(n, n, n)(from_x(build.dropped("dropout", x)))
+    known = build.dropped("recurrent_dropout", h)
     from_h, _ = build.affine("hh", n, (3 if after else 2) * n)
     if after:
-        hr, hz, hm = Split(n, n, n)(from_h(h))
+        hr, hz, hm = Split(n, n, n)(from_h(known))
         r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
         m = Tanh()(xm + r * hm)
     else:
-        hr, hz = Split(n, n)(from_h(h))
+        hr, hz = Split(n, n)(from_h(known))
         r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
-        m = Tanh()(xm + build("hm", n, n)(r * h))
-    h_new = (1 - z) * m + z * h
+        m = Tanh()(xm + build("hm", n, n)(r * known))
+    h_new = build.zoned(zoneout, h, (1 - z) * m + z * h)
     return build.recurrent(x, {h: h_new}, h_new)

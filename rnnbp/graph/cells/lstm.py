@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
 from rnnbp.layers import Layer, Sigmoid, Split, Tanh
-from rnnbp.numerics import flag, positive_int, real_number
+from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.wording.arguments import takes
 
 
@@ -21,6 +22,7 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     projection: int | None = None,
     layer_norm: bool = False,
     coupled: bool = False,
+    zoneout: float | Sequence[float] = 0.0,
     **options: Unpack[Options],
 ) -> Recurrent:
     """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
@@ -45,6 +47,9 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
             2015). With ``coupled``, where f = σ(−z) of the sum z whose i is σ(z), taken from i's.
         projection: features of h, and of the output; None for n.
         layer_norm, coupled: see above.
+        zoneout: probability that an element of a state stays as it was, in training anew at each
+            step, else its mean, or two, of h and of c; h′ reads c′ before that, and is the output
+            after it (Krueger et al. 2017).
         bias: False for no biases; True by default.
         initial: "zeros", the default, or "learned" for an initial state that is a parameter.
         input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
@@ -53,6 +58,8 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+        dropout, recurrent_dropout: shares of x, and of h where it meets weights, that are 0 in
+            training, one mask for all steps of a sequence and all gates (Gal & Ghahramani 2016).
         options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
@@ -85,20 +92,32 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     build = Projections("LSTM", n_in, n, options, **own)
     x, h, c = Input(n_in), State(size, "h"), State(n, "c")
     gates = "igo" if coupled else "ifgo"
-    from_x, of_x = build.affine("ih", n_in, len(gates) * n)
-    from_h, _ = build.affine("hh", size, len(gates) * n)
+    sums, of_x = build.sums(x, h, n_in, size, len(gates) * n)
     _add_forget_bias(of_x, n, coupled, real_number("LSTM: forget_bias", forget_bias))
-    z = dict(zip(gates, Split(*[n] * len(gates))(from_x(x) + from_h(h)), strict=True))
+    z = dict(zip(gates, Split(*[n] * len(gates))(sums), strict=True))
     if coupled:
         i = Sigmoid()(z["i"])
         c_new = (1 - i) * c + i * Tanh()(z["g"])
     else:
         c_new = Sigmoid()(z["f"]) * c + Sigmoid()(z["i"]) * Tanh()(z["g"])
-    read = build.norm("c", n)(c_new) if normed else c_new
-    h_new = Sigmoid()(z["o"]) * Tanh()(read)
+    h_new = Sigmoid()(z["o"]) * Tanh()(build.norm("c", n)(c_new) if normed else c_new)
     if projection is not None:
         h_new = build("hr", n, size, bias=False)(h_new)
-    return build.recurrent(x, {h: h_new, c: c_new}, h_new)
+    of_h, of_c = _rates(zoneout)
+    h_new = build.zoned(of_h, h, h_new, "zoneout_h")
+    return build.recurrent(x, {h: h_new, c: build.zoned(of_c, c, c_new, "zoneout_c")}, h_new)
+
+
+def _rates(zoneout: float | Sequence[float]) -> Sequence[float]:
+    """The rates of h and of c."""
+    if not isinstance(zoneout, Sequence):
+        return zoneout, zoneout
+    if len(zoneout) != 2:
+        raise ValueError(
+            f"LSTM: zoneout is a number, or two, of h and of c, found {shown(zoneout)}; give one "
+            "as zoneout=(0.05, 0.5)"
+        )
+    return zoneout
 
 
 def _add_forget_bias(of_x: Layer, n: int, coupled: bool, forget_bias: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias, TypedDict, cast
+from typing import Literal, TypeAlias, TypedDict, cast
 
 import numpy.typing as npt
 
@@ -12,8 +12,9 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
 from rnnbp.initializers import InitializerLike, generator_of, initialize, uniform
-from rnnbp.layers import Dense, LayerNorm
+from rnnbp.layers import Dense, Dropout, LayerNorm, Zoneout
 from rnnbp.layers.base import Layer
+from rnnbp.layers.random_layer import share
 from rnnbp.naming import checked_name, with_options
 from rnnbp.numerics import flag, positive_int
 from rnnbp.rng import RngLike
@@ -44,6 +45,9 @@ class Options(InputOptions, total=False):
     dtype: "float32", the default, or "float64".
     rng: a seed or a NumPy Generator; fresh random numbers by default.
     name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+    dropout: share of the features of x that are 0 in training, one mask for all steps of a sequence
+        and all gates (Gal & Ghahramani 2016); between layers put a ``Dropout``.
+    recurrent_dropout: the same of h where it meets weights.
 
     >>> import rnnbp as rb
     >>> options: rb.Options = {"initial": "learned", "dtype": "float64", "rng": 3}
@@ -52,6 +56,8 @@ class Options(InputOptions, total=False):
     """
 
     recurrent_init: InitializerLike
+    dropout: float
+    recurrent_dropout: float
 
 
 class Projections:
@@ -64,7 +70,7 @@ class Projections:
     def __init__(self, cell: str, n_in: int, n: int, options: InputOptions, **own: object) -> None:
         sizes = f"{positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)}"
         shown = [f"{key}={value!r}" for key, value in own.items() if value]
-        self.name = with_options(f"{cell}({sizes})", shown)
+        self.cell, self.name = cell, with_options(f"{cell}({sizes})", shown)
         self.bias = flag(f"{cell}: bias", options.get("bias", True))
         self.normed = bool(own.get("layer_norm"))
         self.called = checked_name(cell, options.get("name"))
@@ -104,6 +110,25 @@ class Projections:
     def norm(self, name: str, n: int) -> LayerNorm:
         dtype = self.options.get("dtype", "float32")
         return LayerNorm(n, bias=self.bias, dtype=dtype, name=f"norm_{name}")
+
+    def sums(self, x: Value, h: Value, n_in: int, n: int, rows: int) -> tuple[Value, Layer]:
+        """The sum of what is made of x and of h, each dropped out, and the layer of x's bias."""
+        from_x, of_x = self.affine("ih", n_in, rows)
+        from_h, _ = self.affine("hh", n, rows)
+        seen, known = self.dropped("dropout", x), self.dropped("recurrent_dropout", h)
+        return from_x(seen) + from_h(known), of_x
+
+    def dropped(self, option: Literal["dropout", "recurrent_dropout"], v: Value) -> Value:
+        """v with the features of an option's mask 0 in training; v itself if its rate is 0."""
+        rate = share(f"{self.cell}: {option}", self.options.get(option, 0))
+        found: Value = Dropout(rate, per="sequence", name=option)(v) if rate else v
+        return found
+
+    def zoned(self, rate: float, old: Value, new: Value, name: str = "zoneout") -> Value:
+        """The state that follows: of each element the old one with probability ``rate``."""
+        share(f"{self.cell}: zoneout", rate)
+        found: Value = Zoneout(rate, name=name)(old, new) if rate else new
+        return found
 
     def recurrent(self, x: Value, next_state: dict[Value, Value], output: Value) -> Recurrent:
         cell = Cell(x, next_state, output=output, name=self.name)

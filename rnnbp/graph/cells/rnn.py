@@ -22,6 +22,7 @@ def RNN(  # noqa: N802  # reads as the class it stands for
     activation: str = "tanh",
     leak: float = 1.0,
     layer_norm: bool = False,
+    zoneout: float = 0.0,
     **options: Unpack[Options],
 ) -> Recurrent:
     """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′.
@@ -40,6 +41,8 @@ def RNN(  # noqa: N802  # reads as the class it stands for
         activation: "tanh" or "relu".
         leak: a above, 0 < a ≤ 1; 1 for none of the old state.
         layer_norm: see above.
+        zoneout: probability that an element of h stays as it was, in training anew at each step,
+            else its mean (Krueger et al. 2017).
         bias: False for no biases; True by default.
         initial: "zeros", the default, or "learned" for an initial state that is a parameter.
         input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
@@ -48,6 +51,8 @@ def RNN(  # noqa: N802  # reads as the class it stands for
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+        dropout, recurrent_dropout: shares of x, and of h where it meets weights, that are 0 in
+            training, one mask for all steps of a sequence and all gates (Gal & Ghahramani 2016).
         options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
@@ -81,11 +86,11 @@ def RNN(  # noqa: N802  # reads as the class it stands for
     own = {"leak": a if a < 1 else None, "layer_norm": normed}
     build = Projections("RNN", n_in, n, options, **own)
     x, h = Input(n_in), State(n, "h")
-    from_x, _ = build.affine("ih", n_in, n)
-    from_h, _ = build.affine("hh", n, n)
-    h_new = ACTIVATIONS[activation]()(from_x(x) + from_h(h))
+    sums, _ = build.sums(x, h, n_in, n, n)
+    h_new = ACTIVATIONS[activation]()(sums)
     if a < 1:
         h_new = (1 - a) * h + a * h_new
+    h_new = build.zoned(zoneout, h, h_new)
     return build.recurrent(x, {h: h_new}, h_new)
 
 
