@@ -68,6 +68,10 @@ class Accumulators(Accumulator):
             )
         return found
 
+    def place(self, owner: dict[str, Array], key: str, total: Array) -> None:
+        """Let the sum under a key of ``owner`` be an array of the caller's."""
+        self._slots[id(owner), key] = total
+
     def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:
         """Where some of the sums begin in memory: found once, for they do not move."""
         found = self._begins.get(key)

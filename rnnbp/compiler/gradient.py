@@ -77,7 +77,7 @@ class Reverse(Deltas):
         if op.name == "opaque":
             if any(d is not None for d in deltas):
                 self._opaque(op, deltas)
-        elif deltas[0] is not None:
+        elif deltas[0] is not None and op.args:
             adjoint = OPERATIONS[op.name].adjoint
             assert adjoint is not None, op
             adjoint(self, op, deltas[0])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import final
 
 from rnnbp.compiler.code import Code
+from rnnbp.compiler.leaves import LeafValues
 from rnnbp.compiler.maker import Maker, Values
 from rnnbp.compiler.op import Op, Opaque
 from rnnbp.compiler.operations import OPERATIONS, PRIMITIVES
@@ -29,6 +30,8 @@ class Lowering(Primitives):
 
     def __init__(self, values: Values) -> None:
         self.values, self.maker = values, Maker(values)
+        self.leaves: LeafValues | None = None
+        """None without any."""
 
     def shape(self, x: int) -> Shape:
         return self.values.shapes[x]
@@ -39,6 +42,8 @@ class Lowering(Primitives):
                 f"primitive {shown(name)} is unknown{hint(name, PRIMITIVES)}; use one of "
                 f"{', '.join(PRIMITIVES)}"
             )
+        if self.leaves is not None and any(x in self.leaves for x in xs):
+            return self._of_leaves(self.leaves, name, xs, attr)
         record, shapes = OPERATIONS[name], tuple([self.shape(x) for x in xs])
         if record.arity not in (None, len(xs)):
             raise TypeError(f"{name} takes {record.arity} values, found {len(xs)}")
@@ -59,6 +64,20 @@ class Lowering(Primitives):
         return self.maker.put(
             Op(name, xs, tuple([self.values.new(shape) for shape in found]), attr)
         )[0]
+
+    def _of_leaves(self, leaves: LeafValues, name: str, xs: tuple[int, ...], attr: object) -> int:
+        """``apply`` to values of which some are leaves."""
+        found = leaves.joined(name, *xs) if len(xs) == 2 else None
+        return self.apply(name, *map(leaves.solid, xs), attr=attr) if found is None else found
+
+    def solid(self, *xs: int) -> tuple[int, ...]:
+        """Values as a layer's own methods, and outputs, take them."""
+        return xs if self.leaves is None else tuple(map(self.leaves.solid, xs))
+
+    def fixed_product(self, w: int, x: int) -> int | None:
+        if self.leaves is None or w not in self.leaves:
+            return None
+        return self.apply("linear", *self.solid(x), attr=self.leaves.matrix(w))
 
     def spread(self, x: int, shape: Shape) -> int:
         """x (..., 1) repeated over the last axis of a shape; x itself where it has that shape."""
@@ -161,13 +180,18 @@ def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
     ops = Lowering(values)
     inputs = tuple([values.new(shape) for shape in shapes[: len(cell.input_shapes)]])
     found = dict(enumerate(inputs))
+    if "run" in cell.pers:
+        ops.leaves = LeafValues(cell, ops.maker)
+        for k, per in enumerate(cell.pers):
+            if per == "run":
+                ops.leaves.add(inputs[k], k)
     for node in cell.nodes:
         args = tuple([found[k] for k in node.args])
         found.update(
             zip(node.outs, _lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True)
         )
     return Code(
-        values, inputs, tuple(ops.maker.ops), tuple([found[k] for k in cell.outputs])
+        values, inputs, tuple(ops.maker.ops), ops.solid(*(found[k] for k in cell.outputs))
     ).live()
 
 
@@ -189,7 +213,7 @@ def _lowered(
         raise ShapeError(f"{layer}: lower: {error}; let lower do what forward does") from None
     if found is not None:
         return found
-    outs = tuple([ops.values.new(shape) for shape in shapes])
+    outs, args = tuple([ops.values.new(shape) for shape in shapes]), ops.solid(*args)
     return ops.maker.put(
         Op("opaque", args, outs, Opaque(node, layer, tuple([ops.shape(a) for a in args])))
     )

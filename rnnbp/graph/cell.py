@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.values import Value
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Shape, ShapeError, shown
+from rnnbp.numerics import Dtype, Shape, ShapeError, shown
 
 
 class Cell(Graph):
@@ -42,6 +42,8 @@ class Cell(Graph):
 
     n_inputs: int
     """Inputs apart from states, which come after them."""
+    leaf_dtype: Dtype | None = None
+    """That of inputs per "run", of a cell that has some."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from rnnbp.graph.network import Network
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Block, Per, finest
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Shape
+from rnnbp.numerics import Dtype, Shape
 from rnnbp.support.prepared import Remembered
 
 
@@ -25,7 +25,10 @@ def hoisted(model: Graph) -> Graph:
     """The graph that is run in a model's place: itself, unless one of its cells has such nodes."""
     if not any(_fixed.of(block.cell) for block in recurrent_blocks(model)):
         return model
-    return _hoisted.of(model.origin)
+    known, dtype = _hoisted.of(model.origin), model.dtype
+    if dtype not in known:
+        known[dtype] = _Writing(model).graph(model)
+    return known[dtype]
 
 
 def value_pers(graph: Graph) -> list[Per]:
@@ -50,7 +53,7 @@ class _Writing:
 
     def __init__(self, model: Graph) -> None:
         self.pers: list[Per] = list(model.pers)
-        self.nodes = list[Node]()
+        self.nodes, self.dtype = list[Node](), model.dtype
         self.numbers = {k: k for k in range(len(model.pers))}
         """By number of a value of the model, the number that it has here."""
         for node in model.nodes:
@@ -61,6 +64,17 @@ class _Writing:
             else:
                 outs = self.add(block, args)
             self.numbers.update(zip(node.outs, outs, strict=True))
+
+    def graph(self, model: Graph) -> Graph:
+        """What has been written."""
+        new = Graph.__new__(Graph)
+        new.input_shapes, new.pers = model.input_shapes, model.pers
+        new.input_names, new.nodes = model.input_names, tuple(self.nodes)
+        new.outputs, new.n_values = tuple([self.numbers[k] for k in model.outputs]), len(self.pers)
+        new.n_outputs, new.slots, new.name = model.n_outputs, model.slots, model.name
+        new.layers = tuple({id(node.block): node.block for node in new.nodes}.values())
+        new.text = repr(model)
+        return new
 
     def add(self, block: Block, args: Sequence[int]) -> tuple[int, ...]:
         """Append a node; the numbers of its outputs."""
@@ -87,6 +101,7 @@ class _Writing:
         ]
         shapes = [cell.input_shapes[k] if k < cell.n_inputs else None for k in kept]
         inner = _without(cell, nodes, dict(zip(kept, pers, strict=True)), shapes)
+        inner.leaf_dtype = self.dtype
         return self.add(_of(block, inner), [known[k] for k in kept])
 
 
@@ -134,22 +149,5 @@ def _of(block: Recurrent, cell: Cell) -> Recurrent:
     return new
 
 
-def _graph(model: Graph) -> Graph:
-    written, new = _Writing(model), Graph.__new__(Graph)
-    new.input_shapes, new.pers, new.input_names = model.input_shapes, model.pers, model.input_names
-    new.nodes, new.n_values = tuple(written.nodes), len(written.pers)
-    new.outputs = tuple([written.numbers[k] for k in model.outputs])
-    new.n_outputs, new.slots, new.name = model.n_outputs, model.slots, model.name
-    new.layers = tuple({id(node.block): node.block for node in new.nodes}.values())
-    new.text = repr(model)
-    return new
-
-
-def _of_network(network: Network) -> Graph:
-    if isinstance(network, Recurrent):
-        return _graph(Graph.of_one(network))
-    assert isinstance(network, Graph)
-    return _graph(network)
-
-
-_hoisted = Remembered[Network, Graph](_of_network)
+_hoisted = Remembered[Network, dict[Dtype | None, Graph]](lambda network: {})
+"""The graphs that are run in the place of models, by the dtype of their parameters."""

@@ -33,10 +33,10 @@ def _product(a: Value, b: Value) -> Value:
             f"{_turned(left, right)}"
         )
     if len(left) == 1:
-        base, turned = _base(b)
-        made: Value = Product(turned=not turned)(base, a)
+        base, turned = _factor(transpose(b))
+        made: Value = Product(turned=turned)(base, a)
     else:
-        base, turned = _base(a)
+        base, turned = _factor(a)
         made = Product(turned=turned, columns=len(right) == 2)(base, b)
     return made
 
@@ -54,6 +54,15 @@ def _base(a: Value) -> tuple[Value, bool]:
     """A matrix, and whether what was given is its transpose."""
     source = a.source
     return (source.args[0], True) if source and isinstance(source.block, Transpose) else (a, False)
+
+
+def _factor(a: Value) -> tuple[Value, bool]:
+    """A matrix, and whether the product is with its transpose.
+
+    One of parameters is turned once a run, so that cells read weights as they lie.
+    """
+    base, turned = _base(a)
+    return (a, False) if base.per == "run" else (base, turned)
 
 
 def _shape(a: Value) -> Shape:

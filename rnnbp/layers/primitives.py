@@ -26,6 +26,9 @@ class Primitives(Protocol):
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
         """W x, x (n,), W (m, n)."""
 
+    def fixed_product(self, w: int, x: int) -> int | None:
+        """W x of a W (m, n) that is a function of parameters alone; None for another W."""
+
     def bias(self, x: int, owner: dict[str, Array], key: str) -> int:
         """x + b, both (n,)."""
 

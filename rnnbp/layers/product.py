@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 
 
@@ -79,6 +80,10 @@ class Product(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=(0, 1))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
+        found = None if self.turned or self.columns else ops.fixed_product(*xs)
+        return None if found is None else (found,)
 
     def describe(self) -> str:
         options = {"turned": self.turned, "columns": self.columns}

@@ -8,7 +8,7 @@ packages do not import one another.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
 from rnnbp.graph.cell import Cell
@@ -60,6 +60,13 @@ class Runner(ABC):
     def fused(self) -> FusedRunner | None:
         """What advances several chunks by one call; None where each chunk takes a call."""
         return None
+
+    @abstractmethod
+    def take(self, leaves: Mapping[int, Array]) -> None:
+        """Take the inputs per "run", by number: called before ``prepare`` and ``renew``.
+
+        Runners that read them as parameters add their deltas to the sums of the ``LeafOwner``.
+        """
 
     @abstractmethod
     def prepare(self, length: int) -> None:

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 import numpy as np
 
-from rnnbp.compiler.weights import Matrix, Vector
+from rnnbp.compiler.leaves import LeafOwner
+from rnnbp.compiler.weights import Matrix, Rows, Vector
 from rnnbp.numerics import Array, Dtype
 from rnnbp.runners.sums import Accumulator
 
+Given: TypeAlias = Mapping[str, Array]
+"""The leaves of a run, by the keys that ``key_of`` has."""
+NONE: Given = {}
 
-def weights_of(matrix: Matrix, dtype: Dtype) -> Array:
+
+def source_of(part: Rows, leaves: Given) -> Array:
+    """The parameter, or the leaf of this run, that rows are from."""
+    return (leaves if isinstance(part.owner, LeafOwner) else part.owner)[part.key]
+
+
+def weights_of(matrix: Matrix, dtype: Dtype, leaves: Given = NONE) -> Array:
     """The weights of a matrix, put together."""
     found = np.empty(matrix.shape, dtype)
     whole, at = found.T if matrix.turned else found, 0
     for lane in matrix.lanes:  # into their place: weights may be most of what a run holds
-        part = lane.owner[lane.key][lane.start : lane.stop]
+        part = source_of(lane, leaves)[lane.start : lane.stop]
         np.multiply(part, dtype.type(lane.factor), out=whole[at : at + lane.count])
         at += lane.count
     return found
 
 
-def vector_of(vector: Vector, dtype: Dtype) -> Array:
+def vector_of(vector: Vector, dtype: Dtype, leaves: Given = NONE) -> Array:
     """The elements of a vector, added up."""
     found, at = np.zeros(vector.count, dtype), 0
     for n, parts in vector.lanes:
         for part in parts:
-            given = part.owner[part.key].reshape(-1)[part.start : part.stop]
+            given = source_of(part, leaves).reshape(-1)[part.start : part.stop]
             found[at : at + n] += given if part.factor == 1 else given * dtype.type(part.factor)
         at += n
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, final
 
@@ -39,6 +39,9 @@ class Interpreter(Runner):
         }
         """All of the cell's, by node."""
         self.leaves = Leaves(self.cell)
+
+    def take(self, leaves: Mapping[int, Array]) -> None:
+        """Nothing: they come with every chunk."""
 
     def prepare(self, length: int) -> None:
         """Nothing: each action takes its own memory."""

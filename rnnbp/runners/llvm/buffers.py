@@ -32,6 +32,8 @@ class Buffers:
     def __init__(self, sizes: KernelSizes, workspace: Workspace, table: Table | None) -> None:
         self.sizes, self.layout, self.workspace, self.table = sizes, sizes.layout, workspace, table
         self._packed: dict[object, Array] = {}
+        self.leaves: dict[str, Array] = {}
+        """Those of this run: panels read them too."""
         self._panels: list[Panels] = []
         self._vectors: dict[object, Vector] = {}
         self._spots: dict[tuple[Kernel, int, bool], Addresses] = {}
@@ -52,7 +54,7 @@ class Buffers:
     def renew(self) -> list[Panels]:
         """Take the biases as they are now; returns the weights that are to be packed."""
         for key, vector in self._vectors.items():
-            self._packed[key][...] = vector_of(vector, self.layout.dtype)
+            self._packed[key][...] = vector_of(vector, self.layout.dtype, self.leaves)
         return self._panels + ([] if self.table is None else self.table.prepare())
 
     def new(self, shape: Shape) -> Array:
@@ -145,12 +147,17 @@ class Buffers:
         vectors = {key: value for key, value in values.items() if isinstance(value, Vector)}
         self._vectors |= vectors
         self._packed |= {
-            key: vector_of(vector, self.layout.dtype) for key, vector in vectors.items()
+            key: vector_of(vector, self.layout.dtype, self.leaves)
+            for key, vector in vectors.items()
         }
         if not matrices:
             return []
         panels = Panels(
-            list(matrices.values()), self.new, self.sizes.cell.lanes, self.sizes.cell.library
+            list(matrices.values()),
+            self.new,
+            self.sizes.cell.lanes,
+            self.sizes.cell.library,
+            self.leaves,
         )
         self._panels.append(panels)
         self._packed |= zip(matrices, panels.arrays, strict=True)

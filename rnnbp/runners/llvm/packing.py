@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from rnnbp.compiler.leaves import LeafOwner
 from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.layers.params import parameter
 from rnnbp.machine.compile import Library
@@ -15,6 +16,7 @@ from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape, address, readable
 from rnnbp.runners.llvm.panel_code import PACK
+from rnnbp.runners.weights import NONE, Given
 
 WAKING = 2**16
 """Weights per extra thread that make waking it worthwhile (the caller does not wait for it)."""
@@ -34,6 +36,7 @@ class Panels:
 
     Args:
         new: allocates the arrays of panels, one for each matrix.
+        leaves: of the run, as they are when the panels are filled.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class Panels:
         new: Callable[[Shape], Array],
         lanes: Lanes,
         library: Library,
+        leaves: Given = NONE,
     ) -> None:
+        self.leaves = leaves
         self.arrays = [new((packed_rows(m.shape[0], lanes) * m.shape[1],)) for m in matrices]
         rows = [part for matrix in matrices for part in matrix.lanes]
         # The index of a parameter among the job's arrays, however many parts of it are packed.
@@ -99,7 +104,13 @@ class Panels:
         Raises ShapeError if one was resized since.
         """
         dtype, parts = self._factors.dtype, self._sources.values()
-        return [readable(parameter(part.owner, part.key), dtype) for part in parts]
+        return [readable(self._source(part), dtype) for part in parts]
+
+    def _source(self, part: Rows) -> Array:
+        """The weights that rows are from."""
+        if isinstance(part.owner, LeafOwner):
+            return self.leaves[part.key]
+        return parameter(part.owner, part.key)
 
     def bases(self, sources: Sequence[Array]) -> list[int]:
         """The addresses of the tasks' arrays."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import final
 
 import numpy as np
 
+from rnnbp.compiler.leaves import key_of
 from rnnbp.layers.symbols import Symbols
 from rnnbp.machine.team import threads
 from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
@@ -64,6 +65,9 @@ class KernelProgram(Runner, FusedRunner):
     def fused(self) -> FusedRunner:
         # Not an attribute, which would be a cycle: programs of large models are to go at once.
         return self
+
+    def take(self, leaves: Mapping[int, Array]) -> None:
+        self.buffers.leaves.update({key_of(k): value for k, value in leaves.items()})
 
     def prepare(self, length: int) -> None:
         self._unpacked += self.buffers.prepare(length)

@@ -22,6 +22,8 @@ class Buffers:
     def __init__(self, sizes: ProgramSizes, workspace: Workspace) -> None:
         self.sizes, self.layout, self.workspace = sizes, sizes.layout, workspace
         self._packed: dict[object, Array] = {}
+        self.leaves: dict[str, Array] = {}
+        """Those of this run."""
 
     def prepare(self, length: int) -> None:
         """Take the memory that chunks of ``length`` steps use in a run, and pack the weights."""
@@ -50,10 +52,12 @@ class Buffers:
     def _pack(self, value: Constant) -> Array:
         dtype = self.layout.dtype
         if isinstance(value, Matrix):
-            return weights_of(value, dtype)
+            return weights_of(value, dtype, self.leaves)
         if isinstance(value, Vector):
             # For the whole batch: NumPy adds two arrays of one shape faster than it repeats one.
-            return np.repeat(vector_of(value, dtype)[:, None], self.layout.batch, axis=1)
+            return np.repeat(
+                vector_of(value, dtype, self.leaves)[:, None], self.layout.batch, axis=1
+            )
         return np.array(value, dtype)
 
     def states(self, length: int, state: Sequence[Array]) -> list[Array]:

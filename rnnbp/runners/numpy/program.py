@@ -9,6 +9,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
+from rnnbp.compiler.leaves import key_of
 from rnnbp.compiler.lowering import tied
 from rnnbp.compiler.step import step_code
 from rnnbp.graph.cell import Cell
@@ -66,6 +67,9 @@ class Program(Runner):
         self.buffers = Buffers(self.sizes, Workspace() if workspace is None else workspace)
         self.functions, self.remakes_output = self.sizes.functions, self.sizes.remakes_output
         self._runs: dict[int, Run] = {}
+
+    def take(self, leaves: Mapping[int, Array]) -> None:
+        self.buffers.leaves.update({key_of(k): value for k, value in leaves.items()})
 
     def prepare(self, length: int) -> None:
         self.buffers.prepare(length)
