@@ -94,7 +94,7 @@ def test_it_is_done_once_for_each_model() -> None:
     model = step()
     assert hoisted(Graph.of_one(model)) is hoisted(Graph.of_one(model))
     x, s = rb.Input(3), rb.Input(2, per="sequence")
-    whole = Graph((x, s), rb.Dense(4, 2)(model(x, s)))
+    whole = Graph((x, s), rb.Dense(4, 2, dtype="float64")(model(x, s)))
     assert hoisted(whole) is hoisted(whole)
     assert repr(hoisted(whole)) == repr(whole)
     assert list(hoisted(whole).params) == list(whole.params)
@@ -103,7 +103,7 @@ def test_it_is_done_once_for_each_model() -> None:
 def test_a_parameter_as_a_static_input_is_a_leaf_of_the_run() -> None:
     model = step()
     x = rb.Input(3)
-    whole = Graph(x, model(x, rb.Parameter(2, name="s")))
+    whole = Graph(x, model(x, rb.Parameter(2, name="s", dtype="float64")))
     inner = next(n.block for n in hoisted(whole).nodes if isinstance(n.block, Recurrent))
     assert set(inner.cell.pers) == {"step", "run"}
 
