@@ -12,6 +12,7 @@ import rnnbp as rb
 from rnnbp.compiler.passes import RULES
 from rnnbp.runners.numpy.program import functions
 from tests import models
+from tests.plain_layers import Plain
 
 N_IN, N = 3, 4
 
@@ -166,21 +167,35 @@ class Own(rb.Layer):
 
 
 def test_layers_that_run_themselves_are_named() -> None:
-    found = rb.explain(models.network_in_cell(N_IN, N, "float32"))
-    assert found.opaque == ("Dropout(0.3)", "Dropout(0.2)")
-    assert ("after", "y[0:3] = Dropout(0.2)(s0′[1:4])", None) in {
+    x, h = rb.Input(3), rb.State(4, "h")
+    new = rb.Tanh()(rb.Dense((3, 4), 4)(x, h))
+    left, right = rb.Split(1, 3)(new)
+    y = rb.Concat(3, 1)(Plain()(right), left)
+    found = rb.explain(rb.Cell(x, {h: new}, output=y))
+    assert found.opaque == ("Plain()",)
+    assert ("after", "y[0:3] = Plain()(h′[1:4])", None) in {
         (e.when, e.text, e.flops) for e in found.forward
     }
     text = " ".join(str(found).split())
-    assert "apart from what Dropout(0.3), Dropout(0.2) do" in text
-    assert "runs by NumPy under every backend that compiles, because Dropout" in text
+    assert "apart from what Plain() do" in text
+    assert "runs by NumPy under every backend that compiles, because Plain() runs" in text
     assert str(rb.explain(rb.RNN(2, 3))).endswith(
         "runs as machine code under the backend llvm, by NumPy under numpy"
     )
-    x, h = rb.Input(3), rb.State(4, "h")
     own = rb.explain(rb.Cell(x, {h: Own()(rb.Dense((3, 4), 4)(x, h))}, output=h))
     assert own.bytes_per_step is None
     assert "Own() not declared" in str(own)
+
+
+def test_random_numbers_are_shown_and_not_kept() -> None:
+    found = rb.explain(models.network_in_cell(N_IN, N, "float32"))
+    assert found.opaque == ()
+    lines = {(line.when, line.text) for line in found.forward}
+    assert {("before", "v1 = U(0, 1)"), ("before", "v6 = U(0, 1)")} <= lines
+    backward = " ".join(line.text for line in found.backward)
+    assert "1.42857 [v1 ≥ 0.3]" in backward
+    assert "1.25 [v6 ≥ 0.2]" in backward
+    assert not {"v1", "v6"} & {kept.name for kept in found.kept}
 
 
 def test_symbols_states_of_one_value_and_states_that_are_handed_on() -> None:

@@ -11,8 +11,6 @@ from tests.plain_layers import Plain
 
 LAYERS = [
     Plain(),
-    rb.Dropout(0.0),
-    rb.Dropout(0.2),
 ]
 
 

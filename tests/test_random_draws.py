@@ -30,7 +30,9 @@ def test_no_two_uses_of_dropout_share_a_mask(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(rb.Dropout, "forward", spy)
     x, shared, drop = rb.Input(200), recurrent(), rb.Dropout(0.5)
     graph = rb.Graph(x, drop(x) + drop(shared(shared(x))) + recurrent()(x) + rb.Dropout(0.5)(x))
-    rb.bptt(graph, np.ones((5, 2, 200)), np.ones((5, 2, 200)), weighted, chunk=2)
+    rb.bptt(
+        graph, np.ones((5, 2, 200)), np.ones((5, 2, 200)), weighted, chunk=2, backend="interpreter"
+    )
     assert len(seen) == 5 * (3 + 3 * 2)  # three uses outside, two in each of three cells
     assert len(set(seen.values())) == len(seen)
 

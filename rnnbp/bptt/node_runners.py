@@ -32,7 +32,9 @@ class NodeRunners:
         self.tables: dict[int, SymbolTable] = {}
         """By node of symbols, the table of numbers that a Recurrent reads in place of vectors."""
         model, dtype = problem.model, problem.dtype
-        for number, layout in layouts(model, problem.x_shape, problem.batch, dtype).items():
+        for number, layout in layouts(
+            model, problem.x_shape, problem.batch, dtype, training=problem.training
+        ).items():
             program = runners.recurrent(layout, parts.symbols_of(number))
             self.programs[number] = program
             if program.table is not None:

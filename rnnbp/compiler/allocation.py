@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rnnbp.compiler.code import Code
+from rnnbp.compiler.drawn import DRAWN
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS, IN_PLACE, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage, base, gathered, named
 
-NEVER_PLACED = VIEWS | {"concat", "opaque", "opaque_back"}
+NEVER_PLACED = VIEWS | {"concat", "opaque", "opaque_back", DRAWN}
 """Operations whose result is not made in its place in a concat; nor is any of several results."""
 PHASES = ("before", "loop", "after")
 
@@ -46,7 +47,8 @@ class _Allocation:
         self.code, self.phases, self.ends, self.first = code, phases, ends, first
         self.given, self.kept = frozenset(given), frozenset(kept)
         self.views = {op.out: op for op in code.ops if op.name in VIEWS}
-        self.order = sorted(code.ops, key=lambda op: PHASES.index(phases[id(op)]))
+        computing = [op for op in code.ops if op.name != DRAWN]
+        self.order = sorted(computing, key=lambda op: PHASES.index(phases[id(op)]))
         self.locations, self.gathered = dict(given), gathered(code)
         self.buffers: list[Buffer] = []
         self.uses: dict[Buffer, set[str]] = {}

@@ -85,6 +85,7 @@ def _given(
     found = {taken.inputs[0]: Location(forward.x), code.inputs[0]: Location(dy)}
     found |= {v: Location(b) for v, b in zip(code.inputs[1:], carried, strict=True)}
     found |= {v: Location(b) for v, b in zip(taken.inputs[1:], forward.states, strict=True)}
+    found |= {v: Location(buffer) for v, (buffer, _) in forward.drawn.items()}
     for v, at in forward.storage.locations.items():
         if at.buffer in kept or v in forward.in_place:
             found[v] = at
@@ -123,6 +124,7 @@ def _arrays(forward: Forward, storage: Storage, carried: Sequence[Buffer]) -> di
             Held(before.name, Span("chunk")),
             Held(after.name, Span("chunk", 1)),
         )
+    found |= {buffer: Held(buffer.name, Span("chunk")) for buffer, _ in forward.drawn.values()}
     kept = [buffer for buffer in forward.storage.buffers if buffer in forward.storage.taped]
     found |= {buffer: held(buffer, frozenset(), taped=True) for buffer in kept}
     return found | {buffer: held(buffer, storage.phases[buffer]) for buffer in storage.buffers}

@@ -35,16 +35,22 @@ class Codes:
 
 
 def codes(
-    cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = (), lanes: bool = False
+    cell: Cell,
+    shapes: Sequence[Shape],
+    *,
+    without: Iterable[str] = (),
+    lanes: bool = False,
+    training: bool = True,
 ) -> Codes:
     """The codes of a cell whose values have these feature shapes, without some rules.
 
     Args:
         lanes: whether pointwise operations stay lane by lane, because whoever runs the code fuses
             them.
+        training: False for the code of evaluation mode.
     """
     off, changes = check_rules(without), list[Change]()
-    draft = Draft(lower(cell, shapes, Values()), lanes)
+    draft = Draft(lower(cell, shapes, Values(), training=training), lanes)
     for one in PASSES:
         if one.rule is None:
             draft = one.run(draft)

@@ -26,7 +26,7 @@ def layer_flops(layer: Layer, inputs: Sequence[Shape], outputs: Sequence[Shape])
     values = Values(inputs)
     ops = Lowering(values)
     try:
-        found = None if layer.random else layer.lower(ops, *range(len(inputs)))
+        found = layer.lower(ops, *range(len(inputs)))
     except ShapeError:
         found = None
     return None if found is None else sum(flops(op, values) or 0 for op in ops.maker.ops)

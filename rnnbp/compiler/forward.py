@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rnnbp.compiler.allocation import allocate
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.compile import Codes
+from rnnbp.compiler.drawn import DRAWN, Draw, draw_of
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.partition import adjusted, partition
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
+
+GIVEN = VIEWS | {DRAWN}
+"""Operations whose results lie somewhere already."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,8 @@ class Forward:
     """After it: the arrays of ``states``, a step later."""
     in_place: Mapping[int, Location]
     """The next states that are made where the states are."""
+    drawn: Mapping[int, tuple[Buffer, Draw]] = field(default_factory=dict)
+    """By value of random numbers, where they lie, and what they are."""
     saved: tuple[int, ...] = ()
     """Outputs of the opaque layers that backward runs: a tape has what these save."""
 
@@ -84,6 +90,8 @@ class Forward:
         now, later = (Span("block" if rolling else "chunk", later) for later in (0, 1))
         for before, after in zip(self.states, self.nexts, strict=True):
             found[before], found[after] = Held(before.name, now), Held(after.name, later)
+        for buffer, _ in self.drawn.values():
+            found[buffer] = Held(buffer.name, Span("chunk"))
         for buffer in self.storage.buffers:
             found[buffer] = held(
                 buffer, self.storage.phases[buffer], taped=taped and buffer in kept, batched=known
@@ -107,8 +115,19 @@ def forward_half(codes: Codes, *, hoisted: bool, lanes: bool) -> Forward:
     phases = adjusted(code, phases, hoisted=hoisted, lanes=lanes)
     in_place = _in_place(code, nexts)
     given = {v: Location(buffer) for v, buffer in zip(code.inputs, (x, *states), strict=True)}
+    drawn = _drawn(code)
+    given |= {v: Location(buffer) for v, (buffer, _) in drawn.items()}
     storage = allocate(code, phases, given, in_place, codes.kept)
-    return Forward(code, phases, storage, x, states, nexts, in_place)
+    return Forward(code, phases, storage, x, states, nexts, in_place, drawn)
+
+
+def _drawn(code: Code) -> dict[int, tuple[Buffer, Draw]]:
+    """By drawn value, its buffer and what is drawn."""
+    found = [op for op in code.ops if op.name == DRAWN]
+    return {
+        op.out: (Buffer(f"R{k}", code.values.rows(op.out)), draw_of(op))
+        for k, op in enumerate(found)
+    }
 
 
 def _in_place(code: Code, nexts: Sequence[Buffer]) -> dict[int, Location]:
@@ -116,7 +135,7 @@ def _in_place(code: Code, nexts: Sequence[Buffer]) -> dict[int, Location]:
     found: dict[int, Location] = {}
     for v, buffer in zip(code.outputs[1:], nexts, strict=True):
         made = None if v is None else code.made.get(v)
-        if v is not None and made is not None and made.name not in VIEWS and v not in found:
+        if v is not None and made is not None and made.name not in GIVEN and v not in found:
             found[v] = Location(buffer)
     return found
 

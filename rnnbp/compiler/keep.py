@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from rnnbp.compiler.code import Code
+from rnnbp.compiler.drawn import DRAWN
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import POINTWISE, VIEWS
 from rnnbp.compiler.rewrite.joining import bases
@@ -56,6 +57,9 @@ class _Choice:
     def __init__(self, forward: Code) -> None:
         self.forward, self.where = forward, bases(forward)
         self.there = {v for v in (*forward.inputs, *forward.outputs[1:]) if v is not None}
+        drawn = {op.out for op in forward.ops if op.name == DRAWN}
+        self.there |= drawn  # they are drawn again
+        self.from_draws = _pointwise_of(drawn, forward)
         self.made_again: list[Op] = []
         self.again = set[int]()
         self.kept: dict[int, list[tuple[int, int]]] = {}
@@ -77,11 +81,22 @@ class _Choice:
         made = self.forward.made.get(base)
         if self.at_hand(v) or made is None:
             return
+        for a in made.args if cheap and base in self.from_draws else ():
+            self.take(a, cheap=cheap)
         if cheap and made.name in POINTWISE and all(map(self.at_hand, made.args)):
             self.made_again.append(made)
             self.again.update(made.outs)
         else:
             self.kept.setdefault(base, []).append((a, b))
+
+
+def _pointwise_of(given: set[int], code: Code) -> set[int]:
+    """What pointwise operations make of given values alone."""
+    found = set(given)
+    for op in code.ops:
+        if op.name in POINTWISE and op.args and found.issuperset(op.args):
+            found.update(op.outs)
+    return found - given
 
 
 def _chosen(forward: Code, backward: Code, *, cheap: bool) -> Kept:

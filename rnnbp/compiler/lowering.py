@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import final
 
+import numpy as np
+
 from rnnbp.compiler.code import Code
+from rnnbp.compiler.drawn import DRAWN, Draw
 from rnnbp.compiler.leaves import LeafValues
 from rnnbp.compiler.maker import Maker, Values
 from rnnbp.compiler.op import Op, Opaque
@@ -15,8 +18,9 @@ from rnnbp.compiler.weights import Matrix, Rows, Vector
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
-from rnnbp.layers.primitives import Primitives
+from rnnbp.layers.primitives import Numbers, Primitives
 from rnnbp.numerics import Array, Shape, ShapeError, broadcast, shown
+from rnnbp.rng import Per, check_per
 from rnnbp.support.nearest import hint
 
 
@@ -28,10 +32,16 @@ class MisfitError(ShapeError):
 class Lowering(Primitives):
     """The primitives, appended to code."""
 
-    def __init__(self, values: Values) -> None:
-        self.values, self.maker = values, Maker(values)
+    def __init__(self, values: Values, *, training: bool = True) -> None:
+        self.values, self.maker, self._training = values, Maker(values), training
+        self.node = 0
+        """The number of the node whose layer is being lowered."""
         self.leaves: LeafValues | None = None
         """None without any."""
+
+    @property
+    def training(self) -> bool:
+        return self._training
 
     def shape(self, x: int) -> Shape:
         return self.values.shapes[x]
@@ -125,6 +135,27 @@ class Lowering(Primitives):
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
         return x if (factor, shift) == (1, 0) else self.apply("scale", x, attr=(factor, shift))
 
+    def at_least(self, x: int, least: float) -> int:
+        return self.apply("at_least", x, attr=self._least(x, least))
+
+    def where(self, x: int, least: float, a: int, b: int) -> int:
+        return self.apply("where", x, a, b, attr=self._least(x, least))
+
+    def _least(self, x: int, least: float) -> float:
+        """A number as it is compared with x: random numbers are float32 in ``forward``."""
+        made = self.maker.made.get(x)
+        drawn = made is not None and made.name == DRAWN
+        return float(np.float32(least)) if drawn else float(least)
+
+    def random(
+        self, numbers: Numbers, like: int | Shape, *, per: Per = "step", draw: int = 0
+    ) -> int:
+        if numbers not in ("uniform", "normal"):
+            raise ValueError(f"random draws 'uniform' or 'normal', found {shown(numbers)}")
+        shape = self.shape(like) if isinstance(like, int) else like
+        attr = Draw(numbers, shape, self.node, check_per("random: per", per), draw)
+        return self.maker.make(DRAWN, attr=attr, shape=shape)
+
     def tanh(self, x: int) -> int:
         return self.apply("tanh", x)
 
@@ -175,9 +206,13 @@ def tied(cell: Cell) -> tuple[int, ...]:
     )
 
 
-def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
-    """The code of a cell from (x, *state) to (y, *state); ``shapes`` are those of its values."""
-    ops = Lowering(values)
+def lower(cell: Cell, shapes: Sequence[Shape], values: Values, *, training: bool = True) -> Code:
+    """The code of a cell from (x, *state) to (y, *state).
+
+    Args:
+        shapes: of its values. training: False for that of evaluation mode.
+    """
+    ops = Lowering(values, training=training)
     inputs = tuple([values.new(shape) for shape in shapes[: len(cell.input_shapes)]])
     found = dict(enumerate(inputs))
     if "run" in cell.pers:
@@ -201,7 +236,8 @@ def _lowered(
     layer = node.block
     assert isinstance(layer, Layer)
     try:
-        found = None if layer.random else layer.lower(ops, *args)
+        ops.node = node.number
+        found = layer.lower(ops, *args)
         if found is not None and [ops.shape(value) for value in found] != list(shapes):
             raise ShapeError(
                 f"returned {[ops.shape(value) for value in found]}, output_shapes returned "

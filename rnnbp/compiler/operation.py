@@ -12,14 +12,15 @@ from rnnbp.compiler.seams import ATOM, SUM, Deltas, Formula, Formulas
 from rnnbp.numerics import Shape
 
 Kind: TypeAlias = Literal[
-    "pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "layer"
+    "pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "drawn", "layer"
 ]
 """How an operation reads its arguments.
 
 "pointwise": an element of each, all of one shape; "vector": an element, and one of a vector of
 parameters; "rowwise": all features of a row; "product": all features, and weights; "view" and
-"move" compute nothing; "gradient": all steps of a chunk, for the gradient of parameters; "layer" is
-run by a layer's own methods.
+"move" compute nothing; "gradient": all steps of a chunk, for the gradient of parameters; "drawn": no
+arguments, random numbers that are there before a chunk runs; "layer" is run by a layer's own
+methods.
 """
 Adjoint: TypeAlias = Callable[[Deltas, Op, int], None]
 """Sends the delta of an operation's first result on to its arguments."""

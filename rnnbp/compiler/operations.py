@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from rnnbp.compiler import arithmetic
+from rnnbp.compiler import arithmetic, choices
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operation import Kind, Operation, binary, called
@@ -230,6 +230,7 @@ _RECORDS = (
     Operation("opaque", "layer", None, 0, _layer),
     Operation("opaque_back", "layer", None, 0, _layer),
     *arithmetic.RECORDS,
+    *choices.RECORDS,
 )
 OPERATIONS = {record.name: record for record in _RECORDS}
 """All operations by name."""
@@ -239,7 +240,9 @@ def _of(*kinds: Kind) -> frozenset[str]:
     return frozenset(record.name for record in _RECORDS if record.kind in kinds)
 
 
-PRIMITIVES = tuple(record.name for record in _RECORDS if record.primitive)
+PRIMITIVES = tuple(
+    record.name for record in _RECORDS if record.primitive and record.kind != "drawn"
+)
 POINTWISE = _of("pointwise")
 IN_PLACE = _of("pointwise", "vector")
 """Operations of one element each, whose result may take the place of an argument."""

@@ -94,7 +94,8 @@ def _written(cell: Cell, shapes: Sequence[Shape]) -> tuple[int, int, int]:
         layer = node.block
         assert isinstance(layer, Layer)
         args = [found[k] for k in node.args]
-        outs = None if layer.random else layer.lower(ops, *args)
+        ops.node = node.number
+        outs = layer.lower(ops, *args)
         if outs is None:
             outs = tuple(values.new(shapes[k]) for k in node.outs)
             tally.ops.append(Op("opaque", tuple(args), outs))

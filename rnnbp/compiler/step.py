@@ -32,17 +32,24 @@ class StepCode:
 
 
 def step_code(
-    cell: Cell, x_shapes: Sequence[Shape], without: Iterable[str] = (), *, lanes: bool = False
+    cell: Cell,
+    x_shapes: Sequence[Shape],
+    without: Iterable[str] = (),
+    *,
+    lanes: bool = False,
+    training: bool = True,
 ) -> StepCode:
     """The code of a step of a cell.
 
     Args:
         without: rules that are left out, of ``rnnbp.compiler.passes.RULES``.
         lanes: whether pointwise operations stay lane by lane, because the backend fuses them.
+        training: False for the code of evaluation mode.
     """
     off = frozenset(without)
     shapes = [shape or () for shape in cell.value_shapes(*x_shapes, *cell.state_shapes)]
-    made, hoisted = codes(cell, shapes, without=off, lanes=lanes), "hoisted" not in off
+    made = codes(cell, shapes, without=off, lanes=lanes, training=training)
+    hoisted = "hoisted" not in off
     forward = forward_half(made, hoisted=hoisted, lanes=lanes)
     backward = backward_half(forward, made.backward, hoisted=hoisted, lanes=lanes)
     saved = tuple([v for op in backward.opaque for v in op.forward.outs])

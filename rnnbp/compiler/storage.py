@@ -58,7 +58,7 @@ class Storage:
 
     code: Code
     order: tuple[Op, ...]
-    """The operations, phase after phase."""
+    """The operations, phase after phase, without drawn values, which are there before."""
     locations: Mapping[int, Location]
     """By base value: of a view, see ``location``."""
     given: frozenset[int]

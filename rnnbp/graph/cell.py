@@ -20,9 +20,9 @@ class Cell(Graph):
         name: its name in errors and ``repr``; its parameters' paths begin with the name of its
             ``Recurrent``.
 
-    It runs as machine code, or by NumPy if one of its layers runs as Python: Dropout (with p = 0
-    too), GaussianNoise, Zoneout, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool,
-    and a custom layer without ``lower``. ``rnnbp.explain(cell)`` names those.
+    It runs as machine code, or by NumPy if one of its layers runs as Python: Embedding, OneHot,
+    Conv1D, Conv2D, MaxPool, AvgPool, and a custom layer without ``lower``. ``rnnbp.explain(cell)``
+    names those.
 
     The parameters of a layer with a name are ``weight_<name>``, as PyTorch's ``weight_ih``.
 

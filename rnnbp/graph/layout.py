@@ -114,6 +114,12 @@ class Layout:
                 )
         return [shape for shape in found if shape is not None]
 
+    @cached_property
+    def draws(self) -> bool:
+        """True if the cell draws random numbers: it has a random layer, and trains."""
+        layers = (node.block for node in self.cell.nodes)
+        return self.training and any(isinstance(b, Layer) and b.random for b in layers)
+
     def layer(self, layer: Layer) -> Layer:
         """The layer whose bytes a layer of the cell takes."""
         return in_mode(layer, training=self.training)

@@ -72,7 +72,8 @@ class Problem:
         shapes = tuple(
             [(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()]
         )
-        return shapes, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
+        where = self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
+        return shapes, *where, self.training
 
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""

@@ -10,6 +10,7 @@ from typing import ClassVar, final
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.frozen import Check
+from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.random_layer import RandomLayer, share
 from rnnbp.naming import in_full
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag
@@ -75,6 +76,13 @@ class Dropout(RandomLayer):
             return x, ()
         mask = drawing.uniform(x.shape, per=self.per) >= self.p
         return self._masked(x, mask), (mask,)
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        if not ops.training or self.p == 0:
+            return xs
+        numbers = ops.random("uniform", xs[0], per=self.per)
+        mask = ops.scale(ops.at_least(numbers, self.p), 1 / (1 - self.p))
+        return (ops.mul(xs[0], mask),)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=tuple((shape, "bool") for shape in shapes if self.p))

@@ -11,6 +11,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.layers.dropout import NOTHING
 from rnnbp.layers.frozen import Check
+from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.random_layer import RandomLayer
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, real_number
 from rnnbp.rng import Context, Per
@@ -60,6 +61,12 @@ class GaussianNoise(RandomLayer):
         y *= self.sigma
         y += x
         return y, ()
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        if not ops.training:
+            return xs
+        numbers = ops.random("normal", xs[0], per=self.per)
+        return (ops.add(xs[0], ops.scale(numbers, self.sigma)),)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from rnnbp.numerics import Array, Shape
+from rnnbp.rng import Per
+
+Numbers: TypeAlias = Literal["uniform", "normal"]
+"""Uniform in [0, 1), or of mean 0 and variance 1."""
 
 
 class Primitives(Protocol):
@@ -46,6 +50,29 @@ class Primitives(Protocol):
 
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
         """factor · x + shift."""
+
+    def at_least(self, x: int, least: float) -> int:
+        """1 where x ≥ ``least``, else 0, of the real part; derivative 0."""
+
+    def where(self, x: int, least: float, a: int, b: int) -> int:
+        """a where x ≥ ``least``, else b; all of one shape, x without a derivative."""
+
+    @property
+    def training(self) -> bool:
+        """False in evaluation mode, in which a random layer usually draws nothing. The layer is
+        lowered in both modes."""
+
+    def random(
+        self, numbers: Numbers, like: int | Shape, *, per: Per = "step", draw: int = 0
+    ) -> int:
+        """Random numbers, those that ``context.uniform`` or ``context.normal`` draw in ``forward``.
+
+        Args:
+            numbers: "uniform" in [0, 1), or "normal", of mean 0 and variance 1.
+            like: a value whose feature shape they have, or that shape.
+            per: "step" for new numbers at every step, "sequence" for the same at all steps.
+            draw: 0, 1, ...: each value draws different numbers.
+        """
 
     def tanh(self, x: int) -> int: ...
 

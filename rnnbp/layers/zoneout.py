@@ -12,6 +12,7 @@ import numpy as np
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.layers.frozen import Check
+from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.random_layer import RandomLayer, share
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 from rnnbp.rng import Context, Per
@@ -73,6 +74,12 @@ class Zoneout(RandomLayer):
             return y, ()
         mask = drawing.uniform(old.shape, per=self.per) >= self.rate
         return np.where(mask, new, old), (mask,)
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        old, new = xs
+        if not ops.training:
+            return (ops.add(ops.scale(ops.sub(old, new), self.rate), new),)
+        return (ops.where(ops.random("uniform", old, per=self.per), self.rate, new, old),)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=((shapes[0], "bool"),) if self.keeps_mask else ())

@@ -208,9 +208,7 @@ def _opaques(cell: Cell) -> int:
     """How many layers of a cell run as Python; those of its symbols are one: a tape has x once."""
     layers = [node.block for node in cell.nodes]
     own = [
-        layer
-        for layer in layers
-        if isinstance(layer, Layer) and (layer.random or type(layer).lower is Layer.lower)
+        layer for layer in layers if isinstance(layer, Layer) and type(layer).lower is Layer.lower
     ]
     symbols = sum(layer.symbols for layer in own)
     return len(own) - max(0, symbols - 1)

@@ -12,8 +12,10 @@ from tests.generator.own import Alarm, Fork, Sine, Tilt
 SYMBOLS = 5
 POINTWISE: list[Callable[[], Any]] = [
     rb.Sigmoid, rb.Tanh, rb.ReLU, rb.Softmax, rb.GELU, rb.Softplus, rb.Identity, lambda: rb.Dropout(0.4),
+    lambda: rb.Dropout(0.3, per="sequence"), lambda: rb.GaussianNoise(0.2),
+    lambda: rb.GaussianNoise(0.1, per="sequence"),
 ]  # fmt: skip
-OWN: list[Callable[[], Any]] = [Sine, Alarm, lambda: rb.Dropout(0.3, every_step=False)]
+OWN: list[Callable[[], Any]] = [Sine, Alarm]
 TEMPLATES: list[Callable[[Any], Any]] = [
     lambda a: rb.Sigmoid()(a),
     lambda a: rb.Tanh()(a),
@@ -25,6 +27,7 @@ MERGES: list[Callable[[Any, Any], Any]] = [
     lambda a, b: a + b,
     lambda a, b: a - b,
     lambda a, b: a * b,
+    lambda a, b: rb.Zoneout(0.3)(a, b),
 ]
 KINDS = [
     "dense",
@@ -149,7 +152,7 @@ class CellMaker:
         """Gates of one template, each by a Dense of its own on the same values, merged."""
         taken, template, size = self.several(), self.draw.pick(TEMPLATES), self.size()
         gates = [template(self.dense(*taken, n_out=size)) for _ in range(self.draw.integer(2, 4))]
-        whole, merge = gates[0], self.draw.pick([*MERGES, MERGES[-1]])
+        whole, merge = gates[0], self.draw.pick([*MERGES, MERGES[2]])
         for gate in gates[1:]:
             whole = merge(whole, gate)
         self.pool += [whole, self.draw.pick(gates)]

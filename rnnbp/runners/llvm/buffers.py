@@ -126,6 +126,8 @@ class Buffers:
         own, others = (self.addresses(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
             moves = {**self.packed_arrays(taped, length).moves, **moves}
+            arrays = self.arrays(kernel, length)
+            moves |= {name: arrays[name].strides[0] for name in self.sizes.drawn(kernel)}
             size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
             self._cut[length] = Pieces(kernel.address, own, others, tasks, moves, **size)
         return self._cut[length]

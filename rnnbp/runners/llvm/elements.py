@@ -41,6 +41,16 @@ def inside(t: Text, x: str, low: str, high: str) -> str:
     return select(t, "fcmp ole", x, high, found, ZERO)
 
 
+def at_least(t: Text, x: str, least: str) -> str:
+    """1 from a number on, else 0; 0 for NaN."""
+    return select(t, "fcmp oge", x, least, t.lanes.constant(1.0), ZERO)
+
+
+def where(t: Text, x: str, a: str, b: str, least: str) -> str:
+    """a where x is at least a number, else b."""
+    return select(t, "fcmp oge", x, least, a, b)
+
+
 def leaky(t: Text, x: str, slope: str) -> str:
     """x above 0, else slope · x."""
     return select(t, "fcmp ogt", x, ZERO, x, t.op("fmul", x, slope))

@@ -97,6 +97,8 @@ POINTWISE: dict[str, Pointwise] = {
     "phi": _of(special.phi, slow=True),
     "times": _instruction("fmul"),
     "plus": _instruction("fadd"),
+    "at_least": _with_numbers(elements.at_least),
+    "where": _with_numbers(elements.where),
     "spread": Pointwise(lambda t, args, _: args[0]),
 }
 """Operations on single elements, by name."""

@@ -60,11 +60,13 @@ class KernelProgram(Runner, FusedRunner):
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
         self.given = Arguments(self.layout, symbols=self.table is not None)
         self.buffers = Buffers(sizes, workspace, self.table)
+        self._draws = bool(sizes.step.forward.drawn)
 
     @property
-    def fused(self) -> FusedRunner:
+    def fused(self) -> FusedRunner | None:
         # Not an attribute, which would be a cycle: programs of large models are to go at once.
-        return self
+        rolling = self.kernels.forward(rolling=True, output=False)
+        return None if self._draws and self.sizes.drawn(rolling) else self
 
     def take(self, leaves: Mapping[int, Array]) -> None:
         self.buffers.leaves.update({key_of(k): value for k, value in leaves.items()})
@@ -82,7 +84,7 @@ class KernelProgram(Runner, FusedRunner):
         arrays, fixed = self.buffers.arrays(kernel, length), fix_sizes(xs)
         states, xs = [arrays[f"H{k}"] for k in range(len(state))], self.given.read(xs, length)
         self.given.enter(states, state)
-        y = self._run(kernel, self.given.addresses(xs), length, output=output)
+        y = self._run(kernel, self.given.addresses(xs), length, context, output=output)
         del fixed
         return y, self.given.copies(s[0] for s in states)
 
@@ -116,7 +118,7 @@ class KernelProgram(Runner, FusedRunner):
         self.given.enter(states, state)
         addresses = self.given.addresses(xs)
         addresses |= {f"H{k}": address(array) for k, array in enumerate(states)}
-        y = self._run(kernel, addresses, length, output=output)
+        y = self._run(kernel, addresses, length, context, output=output)
         del fixed
         return y, self._held(states)
 
@@ -131,7 +133,7 @@ class KernelProgram(Runner, FusedRunner):
         states = [packed.array(memory, f"H{k}") for k in range(len(state))]
         self.given.enter(states, state)
         xs = self.given.read(xs, length)
-        tape = KernelTape(xs, self._held(states), [memory], packed.addresses(memory))
+        tape = KernelTape(context, xs, self._held(states), [memory], packed.addresses(memory))
         y = self._taped(kernel, tape, length, output=output)
         del fixed
         return y, tape
@@ -149,7 +151,7 @@ class KernelProgram(Runner, FusedRunner):
         addresses = packed.addresses(memory) | {
             f"H{k}": address(array) for k, array in enumerate(states)
         }
-        tape = KernelTape(xs, known, [*states, memory], addresses)
+        tape = KernelTape(context, xs, known, [*states, memory], addresses)
         y = self._taped(kernel, tape, length, output=output)
         del fixed
         return y, tape
@@ -168,6 +170,7 @@ class KernelProgram(Runner, FusedRunner):
         fixed = fix_sizes(xs if dy is None else [*xs, dy])
         length = self.given.length_of(tape)
         arrays = self.buffers.arrays(kernel, length)
+        self._draw(kernel, tape.context, length)
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
         if dy is None:
@@ -204,15 +207,28 @@ class KernelProgram(Runner, FusedRunner):
     ) -> Array | None:
         """y of a chunk whose tape this fills."""
         tape.addresses |= self.given.addresses(tape.xs)
-        y = self._run(kernel, tape.addresses, length, output=self._made(output))
+        y = self._run(kernel, tape.addresses, length, tape.context, output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y
 
+    def _draw(self, kernel: Kernel, context: Context, length: int) -> None:
+        """Fill the arrays of random numbers that a kernel takes of a chunk."""
+        names = self.sizes.drawn(kernel) if self._draws else ()
+        if names:
+            self.sizes.draws.fill(names, self.buffers.arrays(kernel, length), context, length)
+
     def _run(
-        self, kernel: Kernel, addresses: dict[str, int], length: int, *, output: bool
+        self,
+        kernel: Kernel,
+        addresses: dict[str, int],
+        length: int,
+        context: Context,
+        *,
+        output: bool,
     ) -> Array | None:
         """y of a chunk, or None; its first state is in its place."""
         batch = self.layout.batch
         y = self.buffers.new((length, batch, *self._output_shape)) if output else None
+        self._draw(kernel, context, length)
         bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
         units = self._by_units(kernel, n)

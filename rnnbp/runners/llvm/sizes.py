@@ -16,6 +16,7 @@ from rnnbp.machine import elementwise
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
 from rnnbp.runners.constants import Constant
+from rnnbp.runners.draws import Draws
 from rnnbp.runners.llvm.cell import KernelCell
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import packed_rows
@@ -57,14 +58,16 @@ def kernel_sizes(
     """
     rows = sum(map(math.prod, layout.x_shapes)) + sum(map(math.prod, layout.cell.state_shapes))
     known, looks_up = _known.of(layout.cell), 0 < symbols <= rows
-    key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell)
+    key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell), layout.draws
     make = _looking_up if looks_up else _kernels
     found = known.get(key, lambda: make(layout, without))
     return None if found is None else KernelSizes(layout, found, symbols * found.symbols)
 
 
 def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
-    step = step_code(layout.cell, layout.x_shapes, without | UNLIKE, lanes=True)
+    step = step_code(
+        layout.cell, layout.x_shapes, without | UNLIKE, lanes=True, training=layout.draws
+    )
     opaque = step.forward.opaque or layout.dtype.kind != "f"
     return None if opaque else KernelCell(step, layout.dtype, ref(layout.cell))
 
@@ -181,7 +184,20 @@ class KernelSizes(StepSizes):
             found |= {
                 buffer.name: (size + 1, batch, buffer.rows) for buffer in self.step.forward.states
             }
-        return found
+        return found | self.draws.shapes(self.drawn(kernel), length)
+
+    @cached_property
+    def draws(self) -> Draws:
+        """The random numbers of the cell."""
+        return Draws(self.step.forward, self.layout.batch, self.layout.dtype)
+
+    @once
+    def drawn(self, kernel: Kernel) -> tuple[str, ...]:
+        """The arrays of random numbers that a kernel takes; backward, its gradients' too."""
+        read = self.cell.gradients if kernel is self.cell.backward else ()
+        others = [gradient.other.name for gradient in read if gradient.other is not None]
+        known = [buffer.name for buffer, _ in self.step.forward.drawn.values()]
+        return tuple(name for name in known if name in kernel.names or name in others)
 
     @once
     def workspace_bytes(self, length: int) -> int:
@@ -231,6 +247,8 @@ class KernelSizes(StepSizes):
 
     def fused_bytes(self, chunks: int) -> int:
         kernel = self.cell.forward(rolling=True, output=False)
+        if self.drawn(kernel):  # chunks are advanced one by one
+            return 0
         numbers = ROW * len(self.layout.cell.state_shapes) + len(kernel.names)
         return chunks * (FUSED + 8 * numbers)
 

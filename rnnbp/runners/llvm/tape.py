@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.numerics import Array, Nest, Shape
+from rnnbp.rng import Context
 from rnnbp.runners.tapes import CutTape, State, ThinTape
 
 
@@ -40,6 +41,7 @@ class KernelTape(CutTape):
     and of all other values. addresses: by name, of inputs, states and other values.
     """
 
+    context: Context
     xs: tuple[Array, ...]
     states: States
     owned: list[Array]
@@ -67,4 +69,4 @@ class KernelTape(CutTape):
 
     def first(self, steps: int, xs: tuple[Array, ...]) -> KernelTape:
         states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
-        return KernelTape(xs, states, self.owned, self.addresses)
+        return KernelTape(self.context, xs, states, self.owned, self.addresses)

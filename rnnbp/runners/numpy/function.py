@@ -25,6 +25,8 @@ class Function:
     step: dict[str, int]
     """Buffers (rows, B)."""
     opaque: tuple[Op, ...]
+    drawn: tuple[str, ...]
+    """Arrays (L, B, rows) of random numbers, to be filled before it runs."""
     apart: frozenset[tuple[int, int]]
     """Its operands that are not contiguous, as ``runners.apart.apart`` returns them."""
     compiled: CodeType
@@ -36,7 +38,11 @@ class Function:
 
 
 def function_of(
-    lines: Sequence[str], emitter: Emitter, taken: Iterable[str], ops: Sequence[Op]
+    lines: Sequence[str],
+    emitter: Emitter,
+    taken: Iterable[str],
+    ops: Sequence[Op],
+    drawn: Sequence[str] = (),
 ) -> Function:
     """A function that goes over a chunk in blocks of S steps, from the lines of a block."""
     opaque = tuple(op for op in ops if op.name in ("opaque", "opaque_back"))
@@ -60,4 +66,4 @@ def function_of(
     whole = "\n".join(source) + "\n"
     code = compile(whole, "<rnnbp program>", "exec")
     operands = apart(emitter.storage, ops, emitter.phases)
-    return Function(whole, constants, tape, block, step, opaque, operands, code)
+    return Function(whole, constants, tape, block, step, opaque, tuple(drawn), operands, code)

@@ -16,7 +16,7 @@ from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import NEGATIVE
 from rnnbp.numerics import Array
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.numpy import arithmetic
+from rnnbp.runners.numpy import arithmetic, choices
 
 
 class Expressions(Protocol):
@@ -205,6 +205,8 @@ CODE: dict[str, Code] = {
     "matvec": Helper(arithmetic.matvec),
     "vecmat": Helper(arithmetic.vecmat),
     "outer": Helper(arithmetic.outer),
+    "at_least": Helper(choices.at_least, spare=(0,)),
+    "where": Helper(choices.where, spare=(0,)),
 }
 """The code of operations by name; others are views, run by layers, or done for a whole chunk."""
 

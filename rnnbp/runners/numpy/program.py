@@ -36,16 +36,24 @@ _known = Remembered[Cell, Recent[object, Functions]](lambda cell: Recent(16))
 
 
 def functions(
-    cell: Cell, x_shapes: tuple[Shape, ...], without: frozenset[str] = frozenset()
+    cell: Cell,
+    x_shapes: tuple[Shape, ...],
+    without: frozenset[str] = frozenset(),
+    *,
+    training: bool = True,
 ) -> Functions:
-    """The functions of a cell for inputs of these shapes, compiled once."""
-    key = x_shapes, without, tied(cell)
-    return _known.of(cell).get(key, lambda: Functions(step_code(cell, x_shapes, without)))
+    """The functions of a cell for inputs of these shapes, in a mode, compiled once."""
+    key = x_shapes, without, tied(cell), training
+    return _known.of(cell).get(
+        key, lambda: Functions(step_code(cell, x_shapes, without, training=training))
+    )
 
 
 def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:
     """What the program of a cell holds and needs."""
-    return ProgramSizes(layout, functions(layout.cell, layout.x_shapes, without))
+    return ProgramSizes(
+        layout, functions(layout.cell, layout.x_shapes, without, training=layout.draws)
+    )
 
 
 Run: TypeAlias = Callable[[Mapping[str, object], int, int], None]
@@ -139,6 +147,7 @@ class Program(Runner):
         assert isinstance(tape, ProgramTape)
         length, batch, shapes = tape.length, self.layout.batch, self.cell.state_shapes
         arrays = self.buffers.arrays(self.functions.backward, length)
+        self.sizes.draws.fill(self.functions.backward.drawn, arrays, tape.context, length)
         given = (
             np.zeros((length, batch, self._y_rows), self.layout.dtype) if dy is None else _flat(dy)
         )
@@ -169,6 +178,7 @@ class Program(Runner):
         gathered, x = self.functions.gathers.rows, _flat(tape.xs[0])
         back = self.functions.step.backward
         outer = {"x": x, "dy": dy} | ({} if dx is None else {"dx": _flat(dx)}) | tape.buffers
+        outer |= {name: arrays[name] for name in self.functions.backward.drawn}
         given: dict[str, object] = {**arrays, **tape.opaque}
         for start in reversed(range(0, whole, piece)):
             end = min(start + piece, whole)
@@ -215,7 +225,9 @@ class Program(Runner):
             for name, rows in function.tape.items()
         }
         opaque = self._opaque(function, context, taped=True)
-        tape = ProgramTape(tuple(xs), States(states, self.cell.state_shapes), buffers, opaque)
+        tape = ProgramTape(
+            context, tuple(xs), States(states, self.cell.state_shapes), buffers, opaque
+        )
         arrays = self.buffers.arrays(function, length)
         arrays |= {f"H{k}": s for k, s in enumerate(states)}
         return self._run(function, arrays, xs, context, output=output, tape=tape), tape
@@ -232,6 +244,7 @@ class Program(Runner):
     ) -> Array | None:
         length = len(xs[self.layout.lead])
         arrays["x"] = _flat(xs[0])
+        self.sizes.draws.fill(function.drawn, arrays, context, length)
         opaque = self._opaque(function, context, taped=False) if tape is None else tape.opaque
         arrays |= {} if tape is None else tape.buffers
         y = None

@@ -16,6 +16,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.runners.apart import buffered_elements
 from rnnbp.runners.constants import Constant
+from rnnbp.runners.draws import Draws
 from rnnbp.runners.numpy.function import Function
 from rnnbp.runners.numpy.functions import Functions
 from rnnbp.runners.runner_sizes import ArrayCounts
@@ -98,7 +99,12 @@ class ProgramSizes(StepSizes):
             found |= {buffer.name: (buffer.rows, batch) for buffer in self.step.backward.carried}
         elif function in (made.advance, made.outputs):
             found |= {buffer.name: (size + 1, buffer.rows, batch) for buffer in states}
-        return found
+        return found | self.draws.shapes(function.drawn, length)
+
+    @cached_property
+    def draws(self) -> Draws:
+        """The random numbers of the cell."""
+        return Draws(self.step.forward, self.layout.batch, self.layout.dtype)
 
     def workspace_bytes(self, length: int) -> int:
         """The memory that all functions use, one after the other."""

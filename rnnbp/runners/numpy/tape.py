@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.numerics import Array, Nest, Shape
+from rnnbp.rng import Context
 from rnnbp.runners.numpy.opaque import OpaqueRun
 from rnnbp.runners.tapes import CutTape, State, ThinTape
 
@@ -34,6 +35,7 @@ class States(ThinTape):
 class ProgramTape(CutTape):
     """The internals of a chunk: inputs, states, buffers (L, rows, B) and opaque layers."""
 
+    context: Context
     xs: tuple[Array, ...]
     states: States
     buffers: dict[str, Array]
@@ -62,7 +64,8 @@ class ProgramTape(CutTape):
 
     def first(self, steps: int, xs: tuple[Array, ...]) -> ProgramTape:
         states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
-        return ProgramTape(xs, states, {name: b[:steps] for name, b in self.buffers.items()}, {})
+        buffers = {name: b[:steps] for name, b in self.buffers.items()}
+        return ProgramTape(self.context, xs, states, buffers, {})
 
 
 def batch_first(state: Array, shape: Shape) -> Array:

@@ -1,0 +1,185 @@
+"""Random layers in compiled cells: the numbers of ``Context``, whatever the schedule and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.numerics import Array
+from rnnbp.rng import Context, Per
+from tests.every_schedule import every_schedule
+from tests.helpers import UseThreads, assert_same_bits, reals
+from tests.plain_layers import weighted
+from tests.programs import half_square
+
+STEPS, BATCH, N = 11, 5, 20
+BACKENDS = ("interpreter", "numpy", "llvm")
+PERS: tuple[Per, ...] = ("step", "sequence")
+
+
+class Own(rb.Layer):
+    """y = x ⊙ (1 + ½ n) + u, a user's layer of two draws, one of them for a whole sequence."""
+
+    random = True
+
+    def forward(self, x: Array, *, context: Context | None = None) -> Any:
+        if context is None or not context.training:
+            return x, ()
+        gain = 1 + 0.5 * context.normal(x.shape, draw=3).astype(x.dtype)
+        return x * gain + context.uniform(x.shape, per="sequence", draw=4), (gain,)
+
+    def backward_inputs(self, saved: Any, dy: Array) -> Any:
+        return (dy * saved[0] if saved else dy,)
+
+    def output_shapes(self, *shapes: Any) -> Any:
+        return shapes
+
+    def keeps(self, *shapes: Any) -> rb.Keeps:
+        return rb.Keeps(extras=((shapes[0], None),))
+
+    def lower(self, ops: Any, x: int) -> tuple[int, ...]:
+        if not ops.training:
+            return (x,)
+        gain = ops.scale(ops.random("normal", x, draw=3), 0.5, 1.0)
+        noise = ops.random("uniform", ops.shape(x), per="sequence", draw=4)
+        return (ops.add(ops.mul(x, gain), noise),)
+
+
+LAYERS: dict[str, Callable[[Any, Any], Any]] = {
+    **{f"dropout per {per}": lambda a, b, per=per: rb.Dropout(0.3, per=per)(a) for per in PERS},
+    **{f"noise per {per}": lambda a, b, per=per: rb.GaussianNoise(0.3, per=per)(a) for per in PERS},
+    **{f"zoneout per {per}": lambda a, b, per=per: rb.Zoneout(0.3, per=per)(a, b) for per in PERS},
+    "a user's": lambda a, b: Own()(a),
+}
+
+
+def cell(name: str, dtype: str = "float64", n: int = N) -> rb.Recurrent:
+    """A random layer on x, before the loop, in the state, and in the output alone."""
+    x, h, draw, rng = rb.Input(n), rb.State(n, "h"), LAYERS[name], np.random.default_rng(1)
+
+    def dense(*values: Any) -> Any:
+        return rb.Dense((n,) * len(values), n, dtype=dtype, rng=rng)(*values)
+
+    new = draw(rb.Tanh()(dense(draw(x, 0.5 * x), draw(h, dense(x)))), h)
+    y = draw(new, x) * rb.Sigmoid()(draw(dense(x), x))
+    return rb.Recurrent(rb.Cell(x, {h: new}, output=y))
+
+
+def gradients(model: Any, dtype: str = "float64", **how: Any) -> Any:
+    x = reals(STEPS, BATCH, N).astype(dtype)
+    return rb.bptt(model, x, x, half_square, seed=3, **{"chunk": 3, **how})
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("training", [True, False])
+def test_backends_agree(name: str, training: bool) -> None:
+    model = cell(name)
+    runs = [gradients(model, backend=backend, training=training) for backend in BACKENDS]
+    assert rb.explain(model).opaque == ()
+    for found in runs[1:]:
+        np.testing.assert_allclose(found.loss, runs[0].loss, rtol=1e-12)
+        np.testing.assert_allclose(found.dx, runs[0].dx, rtol=1e-10, atol=1e-12)
+        for key, grad in found.grads.items():
+            np.testing.assert_allclose(grad, runs[0].grads[key], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_are_those_of_complex_steps(name: str) -> None:
+    x = reals(5, 2, 4)
+    model = cell(name, n=4)
+    assert rb.check_grads(model, x, x, half_square, seed=3, chunk=2).worst < 1e-12
+
+
+@pytest.mark.one_in(4)
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+@pytest.mark.parametrize("name", ["dropout per step", "zoneout per sequence", "a user's"])
+def test_bits_do_not_depend_on_the_schedule(name: str, backend: str) -> None:
+    model = cell(name, "float32")
+    expected = gradients(model, "float32", backend=backend)
+    replaying = {t: s for t, s in every_schedule(4).items() if not t.startswith("Thin")}
+    for schedule in replaying.values():
+        assert_same_bits(
+            gradients(model, "float32", backend=backend, checkpoint=schedule), expected
+        )
+
+
+@pytest.mark.one_in(4)
+@pytest.mark.parametrize("name", LAYERS)
+def test_bits_do_not_depend_on_threads(
+    name: str, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
+    model, found = cell(name, "float32"), []
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    for n in (1, 2, 3, 7):
+        use_threads(n)
+        found.append(gradients(model, "float32", backend="llvm"))
+    for other in found[1:]:
+        assert_same_bits(found[0], other)
+
+
+def plain(name: str, dtype: str) -> rb.Recurrent:
+    """A cell whose output is the random layer's, of x and of a number at each step."""
+    x, h = rb.Input(N), rb.State(N, "h")
+    return rb.Recurrent(rb.Cell(x, {h: 0.5 * h + x}, output=LAYERS[name](x, h)), dtype=dtype)
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "name", [name for name in LAYERS if "noise" not in name and "user" not in name]
+)
+def test_masks_have_the_bits_of_the_layers_own_methods(name: str, dtype: str) -> None:
+    model, x = plain(name, dtype), reals(40, BATCH, N).astype(dtype)
+    how: dict[str, Any] = {"seed": 5, "return_y": True}
+    expected = rb.bptt(model, x, x, weighted, chunk=40, backend="interpreter", **how)
+    for backend in BACKENDS[1:]:
+        for chunk in (1, 7, 40):
+            found = rb.bptt(model, x, x, weighted, chunk=chunk, backend=backend, **how)
+            assert np.array_equal(found.y, expected.y)
+            assert np.array_equal(found.dx, expected.dx)
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_evaluation_draws_nothing(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnbp.runners.draws.Stream", None)
+    for name in LAYERS:
+        assert np.isfinite(gradients(cell(name), backend=backend, training=False).loss)
+    with pytest.raises(TypeError):
+        gradients(cell("a user's"), backend=backend)
+
+
+def test_samples_of_predict_differ_by_their_seeds() -> None:
+    model, x = cell("dropout per step", "float32"), reals(STEPS, BATCH, N).astype("float32")
+    a, b, again = (rb.predict(model, x, training=True, seed=seed)[0] for seed in (1, 2, 1))
+    assert np.array_equal(a, again)
+    assert not np.array_equal(a, b)
+    many = np.mean([rb.predict(model, x, training=True, seed=k)[0] for k in range(300)], axis=0)
+    one = rb.predict(cell("zoneout per step", "float32"), x)[0]
+    assert many.shape == one.shape
+    assert np.abs(many - a).mean() > 0.01
+
+
+def test_an_option_that_is_set_is_compiled() -> None:
+    x, drop = rb.Input(N), rb.Dropout(0.0)
+    h = rb.State(N, "h")
+    model = rb.Recurrent(rb.Cell(x, {h: drop(x) + h}, output=h + drop(x)))
+    data = np.ones((STEPS, BATCH, N), "float32")
+    whole = rb.predict(model, data, training=True)[0][0]
+    drop.set(p=0.5)
+    assert set(rb.predict(model, data, training=True)[0][0].ravel()) == {0.0, 2.0}
+    assert set(whole.ravel()) == {1.0}
+
+
+def test_no_tape_holds_random_numbers() -> None:
+    def taped(new: Callable[[Any], Any]) -> int | None:
+        x, h = rb.Input(N), rb.State(N, "h")
+        after = rb.Tanh()(new(rb.Dense((N, N), N)(x, h)))
+        return rb.explain(rb.Cell(x, {h: after}, output=after)).bytes_per_step
+
+    assert taped(rb.Dropout(0.3)) == taped(rb.GaussianNoise(0.3)) == taped(rb.Identity())
