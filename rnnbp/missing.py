@@ -66,16 +66,13 @@ on. The last columns of x say whether a step counts, once for each unit::
 >>> np.allclose(last[1], rb.predict(gru, x[:6])[0][-1, 1], atol=1e-6)  # that of its six steps alone
 True
 
-Several inputs are the columns of one, and several outputs too; symbols among them are columns of 0
-and 1, which ``Dense(n, m, bias=False)`` takes where ``Embedding(n, m)`` takes their numbers::
+Several outputs are the columns of one; several inputs are a tuple, symbols and numbers::
 
->>> ids, n = rng.integers(0, 6, (9, 2)), 6
->>> both = np.concatenate([np.eye(n, dtype="float32")[ids], x], axis=2)
->>> i = rb.Input(n + 3)
->>> symbol, numbers = rb.Split(n, 3)(i)
->>> z = rb.LSTM(7, 8)(rb.Concat(4, 3)(rb.Dense(n, 4, bias=False)(symbol), numbers))
->>> model = rb.Graph(i, rb.Concat(5, 1)(rb.Dense(8, 5)(z), rb.Dense(8, 1)(z)))
->>> rb.predict(model, both)[0].shape  # 5 logits and a number, which a loss of one's own takes apart
+>>> ids, numbers = rb.Input(()), rb.Input(3)
+>>> z = rb.LSTM(7, 8)(rb.Concat(4, 3)(rb.Embedding(6, 4)(ids), numbers))
+>>> model = rb.Graph((ids, numbers), rb.Concat(5, 1)(rb.Dense(8, 5)(z), rb.Dense(8, 1)(z)))
+>>> given = rng.integers(0, 6, (9, 2)), x
+>>> rb.predict(model, given)[0].shape  # 5 logits and a number: a loss of one's own takes them apart
 (9, 2, 6)
 
 A layer of your own, a quotient::

@@ -52,7 +52,7 @@ class Summarized(Instead):
         batch: int | None = None,
         *,
         chunk: int | None = None,
-        x_shape: Shape | None = None,
+        x_shape: Shape | tuple[Shape | None, ...] | dict[str, Shape | None] | None = None,
     ) -> Summary:
         """Its layers, their output shapes and parameters, as Keras has it:
         ``print(model.summary())``.
@@ -62,7 +62,7 @@ class Summarized(Instead):
                 cached, and its floating-point operations forward.
             chunk: steps in a chunk, as of ``bptt``: the state at its beginning is kept too.
             x_shape: feature shape of x, () for symbols; None where the first layer or Input says
-                it.
+                it. Of several inputs a tuple or a dict of one for each.
 
         Of a Cell alone, as ``rb.LSTM(3, 8).cell``, the rows are the layers of a step. Raises
         ValueError for steps without batch, ShapeError where shapes do not fit, or are not known and

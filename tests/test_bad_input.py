@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "option": (lambda: rb.bptt(lstm(), x(), Y, MSE, checkpoints="all"), TypeError, "unknown option 'checkpoints', did you mean 'checkpoint'"),
     "cell as a model": (lambda: rb.bptt(rb.LSTM(3, 4).cell, x(), Y, MSE), TypeError, r"wrap the cell in Recurrent"),
     "function as a model": (lambda: rb.bptt(np.tanh, x(), Y, MSE), TypeError, "give a Sequential or a Graph"),
-    "two inputs": (lambda: rb.bptt(two_inputs(), x(), Y, MSE), ValueError, "2 inputs and 1 outputs; a model has one of each"),
+    "two inputs": (lambda: rb.bptt(two_inputs(), x(), Y, MSE), TypeError, r"has 2 inputs, 0 \(T, B, ...\), 1 \(T, B, ...\); x must be a tuple with one for each"),
     "two dtypes": (lambda: rb.bptt(rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2, dtype="float64")), x(), Y, MSE), rb.DtypeError, "1.bias is float64; build all layers with one"),
     "time in backprop": (lambda: rb.backprop(lstm(), x(), Y, MSE), rb.ShapeError, "backprop is for models without time"),
     "predict of NaN": (lambda: rb.predict(lstm(), with_value(x(), (0, 1, 0), np.nan)), ValueError, r"x is nan at \[0, 1, 0\]"),

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 
 from rnnbp import compensated
 from rnnbp.graph.network import Network, checked_parameters
 from rnnbp.naming import ByPath
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.runners.sums import Accumulator
+
+FixedShapes: TypeAlias = tuple[Mapping[int, Shape], Dtype | None]
+"""The shapes of values that are the same at all steps, by number, and their dtype."""
+NO_FIXED: FixedShapes = {}, None
 
 
 @final
 class Accumulators(Accumulator):
     """Sums of parameter gradients, one for each parameter array of the network as it is now.
 
+    The deltas of values that are the same at all steps are summed likewise.
+
     So a layer used twice in a step, at every step, or in two places, and a tied weight, are one
     mechanism. An array that is put in a parameter's place later has the same sum.
 
     Args:
         parted: whether there are totals, of several parts as ``sums`` has them.
+        fixed: the shapes of those values, by number, and the dtype of their deltas.
 
     Raises as ``check_parameters`` does.
     """
 
-    def __init__(self, network: Network, *, parted: bool = False) -> None:
+    def __init__(
+        self, network: Network, *, parted: bool = False, fixed: FixedShapes = NO_FIXED
+    ) -> None:
         # Checked, because the sums are of their shapes, and machine code adds to them.
         slots = checked_parameters(network)
         params = {id(array): array for _, _, array in slots}
         self.params = tuple(params.values())
-        dtype = self.params[0].dtype if self.params else None  # all have one
-        self.whole = np.zeros(sum([array.size for array in self.params]), dtype)
+        dtype = self.params[0].dtype if self.params else fixed[1]  # all have one
+        size = sum([array.size for array in self.params])
+        self.whole = np.zeros(size + sum(map(math.prod, fixed[0].values())), dtype)
         """All sums: one piece of memory is taken and cleared faster than many."""
         self.grads = ByPath()
         self._sums: dict[int, Array] = {}
@@ -48,6 +59,8 @@ class Accumulators(Accumulator):
                 )
                 start = stop
             self._slots[id(owner), key] = total
+        self.fixed = _parts(self.whole[start:], fixed[0])
+        """The sums of deltas, by number of the value."""
         self.totals = compensated.totals(self.whole) if parted else None
         self._begins: dict[object, list[int]] = {}
 
@@ -90,3 +103,12 @@ class Accumulators(Accumulator):
         if self.totals is not None:
             compensated.close(self.whole, self.totals)
             self.totals = None
+
+
+def _parts(whole: Array, shapes: Mapping[int, Shape]) -> dict[int, Array]:
+    """Arrays of these shapes, one after the other in ``whole`` (n,)."""
+    found, start = dict[int, Array](), 0
+    for k, shape in shapes.items():
+        stop = start + math.prod(shape)
+        found[k], start = whole[start:stop].reshape(shape), stop
+    return found

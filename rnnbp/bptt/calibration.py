@@ -11,7 +11,8 @@ from rnnbp.bptt.measuring import measured
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model, feature_shape
+from rnnbp.inputs.models import as_model
+from rnnbp.inputs.shapes import ShapeLike, feature_shape
 from rnnbp.numerics import Dtype, Shape, positive_int
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.run_sizes import sizes_of
@@ -28,7 +29,7 @@ from rnnbp.wording.arguments import takes
 @by_numpy_where_refused
 @ieee
 def calibrate(
-    model: ModelLike, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None
+    model: ModelLike, *, batch: int, x_shape: ShapeLike = None, backend: BackendLike = None
 ) -> Costs:
     """Measure in about a second what actions cost here, on random chunks of this model.
 
@@ -36,7 +37,8 @@ def calibrate(
         model: as ``bptt`` takes it.
         batch: B of x.
         x_shape: feature shape of x, () for symbols; None if the model's first layer or Input
-            declares it.
+            declares it. Of several
+            inputs a tuple or a dict of one for each.
         backend: as ``bptt`` takes it.
 
     Returns:
@@ -58,8 +60,8 @@ def calibrate(
     )
 
 
-_Key: TypeAlias = tuple[tuple[object, ...], Dtype, int, Shape, Backend, tuple[int, ...]]
-"""(structure of a model, dtype, batch, shape of x, backend, threads of each BLAS)."""
+_Key: TypeAlias = tuple[tuple[object, ...], Dtype, int, tuple[Shape, ...], Backend, tuple[int, ...]]
+"""(structure of a model, dtype, batch, shapes of inputs, backend, threads of each BLAS)."""
 _known: Recent[_Key, Costs] = Recent(256)
 
 
@@ -67,16 +69,24 @@ def known_costs(model: Graph) -> list[dict[str, JSON]]:
     """All that was measured of models of this structure, by the environment's backend, as JSON."""
     structure, used = _structure(model), as_backend(None)
     return [
-        {"dtype": str(dtype), "batch": batch, "x_shape": [*x_shape], **costs.to_dict()}
-        for (known, dtype, batch, x_shape, backend, _), costs in _known.items()
+        {"dtype": str(dtype), "batch": batch, **_as_json(shapes), **costs.to_dict()}
+        for (known, dtype, batch, shapes, backend, _), costs in _known.items()
         if known == structure and backend == used
     ]
 
 
-def adopt_costs(model: Graph, dtype: str, batch: int, x_shape: Shape, costs: Costs) -> None:
+def _as_json(shapes: tuple[Shape, ...]) -> dict[str, JSON]:
+    """Feature shapes one after the other; of several inputs with how many axes each has."""
+    found: dict[str, JSON] = {"x_shape": [n for shape in shapes for n in shape]}
+    return found if len(shapes) == 1 else found | {"axes": [len(shape) for shape in shapes]}
+
+
+def adopt_costs(
+    model: Graph, dtype: str, batch: int, shapes: tuple[Shape, ...], costs: Costs
+) -> None:
     """Take for measured what another process measured and saved, so that plans are its plans."""
     _known.put(
-        (_structure(model), np.dtype(dtype), batch, x_shape, as_backend(None), _threads()), costs
+        (_structure(model), np.dtype(dtype), batch, shapes, as_backend(None), _threads()), costs
     )
 
 
@@ -86,7 +96,7 @@ def _threads() -> tuple[int, ...]:
 
 def remembered(sizes: Sizes, room: int | None = None) -> Costs:
     """``measured``, once for all models of a structure."""
-    shapes = sizes.dtype, sizes.batch, sizes.x_shape
+    shapes = sizes.dtype, sizes.batch, sizes.x_shapes
     key = (_structure(sizes.model), *shapes, sizes.backend, _threads())
     return _known.get(key, lambda: measured(sizes, room))
 

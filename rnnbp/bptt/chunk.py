@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import TypeAlias
@@ -10,6 +10,7 @@ from typing import TypeAlias
 from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
+from rnnbp.bptt.fixed_nodes import FixedNodes
 from rnnbp.bptt.node_runners import NodeRunners
 from rnnbp.graph.deltas import Deltas, add_deltas, take_delta
 from rnnbp.graph.graph import Graph, Node
@@ -62,7 +63,8 @@ class Chunks:
         """Take another problem of the same kind."""
         self.problem, self.seed, self.training = problem, seed, training
         self.parts = parts_of(problem.model)
-        self.shapes = problem.model.value_shapes(problem.x_shape)
+        self.shapes = problem.model.value_shapes(*problem.shapes)
+        self.fixed = FixedNodes(problem, self.parts, self.shapes, seed=seed, training=training)
         self.workspace.threads = threads_of(problem.backend)
         used = [owner[key] for owner, key in problem.model.slots.values()]
         self._fixed = fix_sizes([*used, *chain(*problem.state)])
@@ -73,7 +75,7 @@ class Chunks:
 
     def rest(self) -> Chunks:
         """What may wait for another problem: it knows neither this one nor its model."""
-        del self.problem, self.parts, self.shapes, self._fixed
+        del self.problem, self.parts, self.shapes, self.fixed, self._fixed
         return self
 
     def advance(self, n: int, states: States) -> States:
@@ -92,7 +94,8 @@ class Chunks:
     def _fused(self) -> FusedRunner | None:
         """What advances several chunks by one call: nothing else runs between their steps."""
         body = self.parts.body
-        return self.programs[body[0].number].fused if len(body) == 1 else None
+        alone = len(body) == 1 and len(body[0].args) == 1
+        return self.programs[body[0].number].fused if alone else None
 
     def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
         """The states after chunks from n on where they are ``wanted``; () elsewhere."""
@@ -115,7 +118,7 @@ class Chunks:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
-                xs = [values[k] for k in node.args]
+                xs = self._inputs(node, values, n)
                 y, thin = program.keep(xs, next(entering), context, output=self._fed(node))
                 values[node.outs[0]] = y
                 found.append(thin)
@@ -138,35 +141,37 @@ class Chunks:
         loss: ChunkLoss,
         dstates: DeltaStates,
         grads: Accumulators,
-        into: Array | None = None,
-    ) -> tuple[Scalar, Array | None]:
-        """(loss, dx) of chunk n; ``dstates`` goes from the state after it to the state before it.
+        into: Mapping[int, Array],
+    ) -> tuple[Scalar, Deltas]:
+        """(loss, deltas of the model's values) of chunk n: those of the inputs are left.
 
         Args:
-            into: where dx may lie.
+            dstates: goes from the state after it to the state before it.
+            into: by number of an input, where its delta may lie.
         """
-        self.problem.x.check_there()  # a tape may have views of it
+        for part in self.problem.series:
+            part.check_there()  # a tape may have views of it
         value, deltas, saved = self._tail(n, tape, loss)
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas, grads)
         tapes, others = reversed(tape.tapes), reversed(tape.saved)
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
-                program, own = self.programs[node.number], take_delta(node, deltas)
-                places = (into,) if node is self.parts.only else ()
-                deltas_after, context = dstates[node.number], partial(self._context, n, node)
+                own, places = take_delta(node, deltas), self.parts.places_of(node, into)
+                given = own, dstates[node.number], grads, places, partial(self._context, n, node)
                 dxs, dstates[node.number] = last_steps.backward(
-                    program, next(tapes), own, deltas_after, grads, places, context
+                    self.programs[node.number], next(tapes), *given
                 )
-                del own, deltas_after
-                add_deltas(node, dxs, deltas)
+                del own, given
+                add_deltas(node, self.fixed.left(node, dxs, grads.fixed), deltas)
+                del dxs
             else:
                 self._backward_layer(node, next(others), deltas, grads)
-        return value, deltas[0]
+        return value, deltas
 
     def _tail(self, n: int, tape: ChunkTape, loss: ChunkLoss) -> tuple[Scalar, Deltas, list[Saved]]:
         """Run the tail and the loss: (value, the delta of the output, what the tail saved)."""
-        values: Values = [None] * self.model.n_values
+        values = self._empty()
         for k, frontier in tape.frontier.items():
             values[k] = frontier
         for node, whole in zip(self.parts.recurrent, tape.tapes, strict=True):
@@ -190,6 +195,8 @@ class Chunks:
         layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
         if dy is not None and layer.params:
             grads.add(layer.params, read_off(node, saved, dy))
+        if node.number in self.parts.crossed:
+            self.fixed.collect(node, deltas, grads.fixed)
 
     def _forward(self, node: Node, values: Values, n: int) -> Saved:
         kernel, x = self.dense.get(node.number), values[node.args[0]]
@@ -199,13 +206,33 @@ class Chunks:
         if kernel is not None and kernel.takes(x):
             values[node.outs[0]] = kernel.forward(x)
             return (x,)
-        saved = forward_node(node, values, self._context(n))
-        check_outputs(node, values, self.problem.dtype, self.shapes)
-        learn(node, values, self.shapes, AXES)
+        seen = self.fixed.spread(node, values, n)
+        saved = forward_node(node, seen, self._context(n))
+        check_outputs(node, seen, self.problem.dtype, self.shapes)
+        learn(node, seen, self.shapes, AXES)
+        if seen is not values:
+            for k in node.outs:
+                values[k] = seen[k]
         return saved
 
+    def _empty(self) -> Values:
+        """The values of a chunk, but for those that it makes and reads."""
+        values: Values = [None] * self.model.n_values
+        for k, fixed in self.fixed.values.items():
+            values[k] = fixed
+        return values
+
     def _begin(self, n: int) -> Values:
-        return [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
+        values = self._empty()
+        values[self.parts.x] = self.problem.inputs(n)
+        if self.problem.others.series:
+            self.problem.fill(values, n)
+        return values
+
+    def _inputs(self, node: Node, values: Values, n: int) -> list[Array]:
+        """The inputs of a Recurrent."""
+        xs = [values[k] for k in node.args]
+        return self.fixed.widened(node, xs, n) if node.number in self.parts.widened else xs
 
     def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, Values]:
         """Run the body and keep nothing. ``output``: compute what only the tail needs too."""
@@ -214,7 +241,7 @@ class Chunks:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
                 needed = output or self._fed(node)
-                xs = [values[k] for k in node.args]
+                xs = self._inputs(node, values, n)
                 y, state = program.advance(xs, next(entering), context, output=needed)
                 values[node.outs[0]] = y
                 after.append(state)
@@ -230,7 +257,7 @@ class Chunks:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
-                xs, (state, thin) = [values[k] for k in node.args], next(entering)
+                xs, (state, thin) = self._inputs(node, values, n), next(entering)
                 output = not self._remade(node)
                 if state is not None:
                     y, tape = program.record(xs, state, context, output=output)

@@ -15,7 +15,7 @@ from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.bptt.shape_warnings import note_problem
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
-from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.horizon import check_horizon
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike, Objective
@@ -41,7 +41,7 @@ from rnnbp.wording.arguments import takes
 @ieee
 def bptt(
     model: ModelLike,
-    x: SeriesLike,
+    x: InputsLike,
     target: SeriesLike,
     loss: LossLike,
     *,
@@ -64,11 +64,12 @@ def bptt(
     Source: Werbos 1990.
 
     Args:
-        model: a Sequential, Graph, Recurrent or layer of one input and one output.
+        model: a Sequential, Graph, Recurrent or layer of one output.
         x: (T, B, features) floats, or (T, B) integers for an Embedding. Never written to; may be
             read-only, strided or memory-mapped; or a stream, an iterator of pieces (any number of
             steps, B, ...), which is read once and kept in a file, so that memory holds a chunk of
-            it at a time.
+            it at a time. Of a model of several inputs a tuple of these in order, or a dict by
+            name; an input that is ``per="sequence"`` is an array (B, ...).
         target: (T, B, ...), or None, as the loss takes it; may be mapped or a stream too, as may
             mask.
         loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or your
@@ -174,7 +175,7 @@ def _run(
         run = Run(resolved, chunks, losses, horizon=horizon, folder=folder, bar=bar)
         result = run.execute(resolved.actions)
     objective.end()
-    if problem.state and (lost := lost_rows(problem.x)):
+    if problem.state and (lost := lost_rows(*problem.series)):
         result = replace(result, lost=lost)
     program, tables = run.sizes.program(problem.chunk), sum(run.tables.values())
     memory.end(chunks.rest(), prepared(lasting(problem.model)), program + tables, tables)

@@ -85,7 +85,7 @@ def evaluated(
         value, present = _evaluate(chunks, losses, seen, bar)
         objective.end()
         memory.end(chunks.rest(), prepared(lasting(problem.model)))
-    return value, present, lost_rows(problem.x) if problem.state else ()
+    return value, present, lost_rows(*problem.series) if problem.state else ()
 
 
 def _evaluate(

@@ -26,6 +26,8 @@ def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
     memory = reuse(("forward", problem.kind) if problem.known else None)
     found = Chunks.left(memory, problem, seed)
     if found is None:
-        return memory, Chunks(problem, seed=seed, training=problem.training)
-    found.runners.renew()
+        found = Chunks(problem, seed=seed, training=problem.training)
+    else:
+        found.runners.renew()
+    found.fixed.forward(keep=False)
     return memory, found

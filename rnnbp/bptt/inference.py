@@ -9,7 +9,7 @@ import numpy as np
 from rnnbp.bptt.forward import bar_of, prepared_chunks
 from rnnbp.checks.arrays import as_array
 from rnnbp.graph.model_split import lasting
-from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.pose import pose
@@ -29,7 +29,7 @@ from rnnbp.support.prepared import prepared
 @ieee
 def predict(
     model: ModelLike,
-    x: SeriesLike,
+    x: InputsLike,
     *,
     state: StateLike = None,
     chunk: int | None = None,
@@ -74,7 +74,7 @@ def predict(
         )
     if mask is not None:
         _check_mask(problem, mask)
-    with closing(problem.x):
+    with closing(problem):
         total = problem.steps if problem.known else None
         with bar_of("predict", optional_flag("progress", progress), total) as bar:
             return _outputs(problem, seed, mask, last=last, bar=bar)

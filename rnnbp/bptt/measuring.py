@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
 from typing import TypeVar
@@ -13,12 +13,12 @@ import numpy as np
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk import Chunks, DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkTape
-from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import parts_of
+from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.pose import pose
 from rnnbp.inputs.problem import Problem
+from rnnbp.layers.symbols import Symbols
 from rnnbp.memory_pool import Reuse
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.planning.costs import KINDS, Costs
 from rnnbp.planning.sizes import Sizes
 
@@ -50,6 +50,7 @@ def _held(sizes: Sizes, length: int) -> int:
     """What measuring chunks of this length takes."""
     held = (
         sizes.gradients(length, parted=False)
+        + sizes.fixed.held
         + sizes.live_states
         + sizes.program(length)
         + sizes.tables(length)
@@ -61,9 +62,10 @@ def _held(sizes: Sizes, length: int) -> int:
 
 def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
     """Seconds of each action on one chunk of ``length`` steps."""
-    x = _synthetic(sizes.model, (length, sizes.batch, *sizes.x_shape))
+    x = _synthetic(sizes, length)
     problem = pose(sizes.model, x, chunk=length, state=None, backend=sizes.backend)
     chunks = Chunks(problem, seed=0, training=sizes.training, memory=Reuse("calibration"))
+    chunks.fixed.forward(keep=False)
     state = problem.state
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
     began = time.perf_counter()
@@ -85,17 +87,33 @@ def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
         node.number: (None,) * len(arrays)
         for node, arrays in zip(chunks.parts.recurrent, problem.state, strict=True)
     }
-    chunks.backward(
-        0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, Accumulators(problem.model)
-    )
+    grads = Accumulators(problem.model, fixed=chunks.fixed.sums())
+    chunks.backward(0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, grads, {})
 
 
-def _synthetic(model: Graph, shape: Shape) -> Array:
-    rng = np.random.default_rng(0)
-    layers = parts_of(model).symbols
+def _synthetic(sizes: Sizes, length: int) -> InputsLike:
+    """Random inputs of a chunk, as ``bptt`` takes them."""
+    rng, parts = np.random.default_rng(0), sizes.parts
+    found = [
+        _random(rng, layers, _whole(sizes, k, length), sizes.model.dtype)
+        for k, layers in enumerate(parts.symbols_by_input)
+    ]
+    return found[0] if len(found) == 1 else found
+
+
+def _whole(sizes: Sizes, k: int, length: int) -> Shape:
+    """The shape of input k in a chunk."""
+    lead = (length, sizes.batch) if k in sizes.parts.series else (sizes.batch,)
+    return (*lead, *sizes.x_shapes[k])
+
+
+def _random(
+    rng: np.random.Generator, layers: Sequence[Symbols], shape: Shape, dtype: Dtype | None
+) -> Array:
+    """Symbols that all of ``layers`` take, or floats where there are none."""
     if layers:
         return rng.integers(0, min(layer.n_symbols for layer in layers), shape)
-    return rng.normal(size=shape).astype(model.dtype or np.float32)
+    return rng.normal(size=shape).astype(dtype or np.float32)
 
 
 def timed(run: Callable[[], T]) -> tuple[float, T]:

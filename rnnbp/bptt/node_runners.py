@@ -32,9 +32,8 @@ class NodeRunners:
         self.tables: dict[int, SymbolTable] = {}
         """By node of symbols, the table of numbers that a Recurrent reads in place of vectors."""
         model, dtype = problem.model, problem.dtype
-        for number, layout in layouts(
-            model, problem.x_shape, problem.batch, dtype, training=problem.training
-        ).items():
+        sizes = problem.shapes, problem.batch, dtype
+        for number, layout in layouts(model, *sizes, training=problem.training).items():
             program = runners.recurrent(layout, parts.symbols_of(number))
             self.programs[number] = program
             if program.table is not None:
@@ -42,7 +41,7 @@ class NodeRunners:
         self.dense: dict[int, DenseRunner] = {}
         """By node, what runs a layer outside cells in place of its own methods."""
         for node in model.nodes:
-            if isinstance(node.block, Layer):
+            if isinstance(node.block, Layer) and node not in parts.fixed:
                 dense = runners.dense(node.block, dtype, brief=node in parts.tail)
                 self.dense |= {} if dense is None else {node.number: dense}
 

@@ -8,9 +8,10 @@ from rnnbp.bptt.calibration import remembered
 from rnnbp.bptt.disk_costs import with_disk
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model, feature_shape
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.inputs.shapes import ShapeLike, feature_shape
+from rnnbp.numerics import flag, positive_int
 from rnnbp.numerics import shown as a_value
 from rnnbp.optim import Optimizer
 from rnnbp.optim.named import optimizer_named
@@ -38,7 +39,7 @@ def plan(
     steps: int,
     batch: int,
     budget: int | str,
-    x_shape: Shape | None = None,
+    x_shape: ShapeLike = None,
     disk: int | str | None = None,
     folder: PathLike | None = None,
     dx: bool = True,
@@ -55,7 +56,8 @@ def plan(
             estimated.
         steps, batch: T and B of x.
         budget: bytes, or text as "64 MB" or "64 MiB". It covers all that the engine allocates.
-        x_shape: feature shape of x, () for symbols; None if the model's Input declares it.
+        x_shape: feature shape of x, () for symbols; None if the model's Input declares it. Of several
+            inputs a tuple or a dict of one for each.
         disk: bytes that checkpoints may take on disk; None for none.
         folder: the folder of those checkpoints, as ``bptt`` takes it.
         dx: True if the gradient by x will be kept, which is as long as x; False for streams and

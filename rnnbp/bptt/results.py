@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnnbp.inputs.given import InputsOf
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
 from rnnbp.schedules.cost_text import cost_text
@@ -53,7 +54,9 @@ class Gradients(Instead):
     Attributes:
         loss: the loss over the whole sequence.
         grads: gradients by parameter path.
-        dx: the gradient by x, of its shape; None for integer x.
+        dx: the gradient by x, of its shape; None for integer x. Of a model of several inputs a
+            tuple or a dict of one for each, as x was passed; by a static input (B, ...) it is the
+            sum over the steps.
         dstate: the gradient by the initial state, for each Recurrent a tuple of arrays (B, ...).
         state: the state after the last step, in the same form.
         stats: what the run took.
@@ -71,7 +74,7 @@ class Gradients(Instead):
     _instead = GRADIENTS
     loss: float
     grads: dict[str, Array]
-    dx: Array | None
+    dx: InputsOf
     dstate: States
     state: States
     stats: Stats
@@ -95,9 +98,18 @@ class Gradients(Instead):
             self,
             f"loss {reprs.number(self.loss)}",
             grads=reprs.listed(grads, len(self.grads)) + of,
-            dx=reprs.array_text(self.dx),
+            dx=_dx_text(self.dx),
             y=reprs.array_text(self.y),
             state=reprs.listed(states, sum(map(len, self.state))),
             lost=lost if self.lost else "",
             stats=f"peak {peak}, {self.stats.seconds:.3g} s{rerun}",
         )
+
+
+def _dx_text(dx: InputsOf) -> str:
+    """One gradient by x, or one for each input."""
+    if not isinstance(dx, tuple | dict):
+        return reprs.array_text(dx)
+    named = dx.items() if isinstance(dx, dict) else enumerate(dx)
+    found = [f"{name} {'none' if d is None else tuple(d.shape)}" for name, d in named]
+    return reprs.listed(found[:MOST], len(found))

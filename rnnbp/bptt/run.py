@@ -18,11 +18,10 @@ from rnnbp.bptt.resolve import Resolved
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run_sums import RunSums
 from rnnbp.inputs.chunk_losses import ChunkLosses
-from rnnbp.inputs.held import Held
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
 from rnnbp.planning.live_states import LiveStates
-from rnnbp.planning.predicted_ledger import OUTPUTS
+from rnnbp.planning.predicted_ledger import FIXED, OUTPUTS
 from rnnbp.planning.tables import reversing
 from rnnbp.schedules.sized import table_bytes
 from rnnbp.storage import PathLike
@@ -57,16 +56,24 @@ class Run:
         self.fused = FusedAdvances()
         self.tables: dict[int, int] = {}
         """By length, the bytes of tables that a Backward of a chunk has made for its tasks."""
-        self.sums = RunSums(resolved, chunks.parts.recurrent, losses, horizon)
+        chunks.fixed.forward(keep=True)
+        self.sums = RunSums(resolved, chunks.parts.recurrent, losses, chunks.fixed, horizon)
         self.final: States = ()
-        x = self.problem.x
-        given = [x.array] if isinstance(x, Held) and x.array is not None else []
-        self.ledger = Ledger([*given, *self.sums.grads.params])
-        self.ledger.hold("gradients", self.sums.arrays())
+        self.ledger = Ledger([*self.problem.lent_arrays(), *self.sums.grads.params])
+        self._hold_from_the_start()
         self.held = Holdings(self.ledger, folder)
         self.counter, self.live = Counter(), LiveStates()
         self._live, self._slot, self._deltas = 0, self.sizes.slot, self.sizes.deltas
         self.memory.begin(self.ledger)
+
+    def _hold_from_the_start(self) -> None:
+        """Count what is the same at all steps, which is computed before gradients are allocated."""
+        fixed = self.sizes.fixed
+        if any(fixed):
+            self.ledger.hold(FIXED, self.chunks.fixed.arrays())
+            self.ledger.count("workspace", fixed.forward + self.sizes.slot)
+            self.ledger.count("workspace", -fixed.forward - self.sizes.slot)
+        self.ledger.hold("gradients", self.sums.arrays())
 
     def execute(self, actions: Iterable[Action]) -> Gradients:
         """Run all actions, and return what they have computed."""
@@ -217,10 +224,11 @@ class Run:
         sums.chunks += 1
 
     def _close(self) -> None:
-        """The gradients are those of all chunks."""
-        grads = self.sums.grads
-        self.ledger.release(() if grads.totals is None else grads.totals)
-        grads.close()
+        """The gradients are those of all chunks, and of what runs once a run."""
+        totals = self.sums.grads.totals
+        self.ledger.release(() if totals is None else totals)
+        with self.ledger.reserve("workspace", self.sizes.fixed.backward):
+            self.sums.end()
 
     def _backward(self, n: int) -> None:
         sums, length, whole = self.sums, self.problem.length(n), self.problem.chunk
@@ -230,11 +238,13 @@ class Run:
             self._end_part()
             tape = self.held.tapes.pop(n)
             arrays = tape.arrays()
-            into = None if sums.dx is None else sums.dx[self.problem.span(n)]
-            value, dx = self.chunks.backward(n, tape, sums.losses, sums.dstates, sums.grads, into)
+            into = sums.into(n)
+            given = n, tape, sums.losses, sums.dstates, sums.grads, into
+            value, deltas = self.chunks.backward(*given)
             self.ledger.release(arrays)
-            del arrays, tape
-            self.live.reversed(cut=sums.add(n, value, dx, into))
+            del arrays, tape, given
+            self.live.reversed(cut=sums.add(n, value, deltas, into))
+            del deltas
         if not tabled:
             self.tables[length] = tables
             self.ledger.count("program", tables)

@@ -22,7 +22,7 @@ def returns_y(problem: Problem, asked: bool) -> bool:
 
 def keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
     """True if a run keeps the gradient by x. Raises ValueError where it cannot."""
-    if isinstance(problem.x, Stream):
+    if any(isinstance(part, Stream) for part in problem.series):
         if asked:
             raise ValueError(
                 "dx=True, but x is a stream, whose gradient is not kept; give an array, or leave "
@@ -30,7 +30,9 @@ def keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
             )
         return False
     if plan is None:
-        return not problem.x.mapped if asked is None else asked
+        if asked is not None:
+            return asked
+        return not any(part.mapped for part in problem.series)
     if asked not in (None, plan.sizes.dx):
         raise BudgetError(
             f"the plan is for dx={plan.sizes.dx}, found dx={asked}; plan for that, or leave it out"

@@ -10,15 +10,20 @@ from rnnbp import compensated
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.all_steps import KeptOutputs
 from rnnbp.bptt.chunk import ChunkLoss, DeltaStates
+from rnnbp.bptt.fixed_nodes import FixedNodes
 from rnnbp.bptt.resolve import Resolved
 from rnnbp.bptt.results import Gradients, Stats
 from rnnbp.compensated import Total
+from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.graph import Node
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.chunk_losses import ChunkLosses
+from rnnbp.inputs.given import InputsOf
 from rnnbp.inputs.horizon import cuts
+from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.losses.outputs import Scalar
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Nest
 
 
@@ -29,6 +34,7 @@ class RunSums:
     Args:
         resolved: the problem in its chunks; its sizes say whether dx and y are kept.
         recurrent: the nodes with a state.
+        fixed: the values that are the same at all steps, which have been computed.
         losses: of the problem; what stays for the whole run is allocated in their memory.
         horizon: as of ``bptt``.
     """
@@ -38,6 +44,7 @@ class RunSums:
         resolved: Resolved,
         recurrent: tuple[Node, ...],
         losses: ChunkLosses,
+        fixed: FixedNodes,
         horizon: int | None,
     ) -> None:
         self.problem, self.recurrent, self.horizon = resolved.problem, recurrent, horizon
@@ -49,11 +56,12 @@ class RunSums:
         self.part = compensated.part(problem.chunk)
         """Chunks whose gradients are added before they go into the totals."""
         parted = problem.known and problem.chunks > self.part
-        self.grads = Accumulators(problem.model, parted=parted)
+        self.grads = Accumulators(problem.model, parted=parted, fixed=fixed.sums())
+        self.fixed, self.returns_dx = fixed, resolved.sizes.dx
         self.chunks = 0
         """Chunks that have added to the gradients."""
-        dx = resolved.sizes.dx and problem.floats
-        self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx else None
+        self.dxs = _new_dxs(problem, memory) if resolved.sizes.dx else {}
+        """By input of the model, the gradients by those that have a value at each step."""
         kept = KeptOutputs(losses, memory) if resolved.sizes.return_y else None
         self.y = None if kept is None else kept.y
         self.losses: ChunkLoss = losses if kept is None else kept
@@ -61,16 +69,21 @@ class RunSums:
 
     def arrays(self) -> Nest:
         """What is held for the whole run."""
-        return [self.grads.whole, self.dx, self.grads.totals, self.y]
+        return [self.grads.whole, *self.dxs.values(), self.grads.totals, self.y]
 
-    def add(self, n: int, value: Scalar, dx: Array | None, into: Array | None) -> bool:
+    def into(self, n: int) -> dict[int, Array]:
+        """By input, where its gradient in chunk n lies."""
+        return {k: dx[self.problem.span(n)] for k, dx in self.dxs.items()}
+
+    def add(self, n: int, value: Scalar, deltas: Deltas, into: dict[int, Array]) -> bool:
         """Add chunk n's part of the loss, and of dx, unless that is in ``into`` already.
 
         Returns True where gradients do not flow on to the chunk before it.
         """
         self.loss.add(value)
-        if into is not None and into is not dx:
-            into[...] = 0 if dx is None else dx
+        for k, place in into.items():
+            if (dx := deltas[k]) is not place:
+                place[...] = 0 if dx is None else dx
         cut = cuts(self.horizon, n * self.problem.chunk)
         if cut:
             self.dstates = {
@@ -84,15 +97,38 @@ class RunSums:
         for node, arrays, given in zip(
             self.recurrent, self.problem.state, self.problem.given, strict=True
         ):
-            found = zip(self.dstates[node.number], arrays, strict=True)
+            deltas = zip(self.dstates[node.number], arrays, strict=True)
             dstate.append(
-                tuple([np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found])
+                tuple([np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in deltas])
             )
             if not given and isinstance(node.block, Recurrent):
                 initial = node.block.initial
                 found_of = zip(initial, dstate[-1], strict=False)
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in found_of})
         grads = self.grads.grads
-        return Gradients(
-            self.loss.value.real, grads, self.dx, tuple(dstate), final, stats, y=self.y
-        )
+        found = self._dx() if self.returns_dx else None
+        return Gradients(self.loss.value.real, grads, found, tuple(dstate), final, stats, y=self.y)
+
+    def end(self) -> None:
+        """Close the sums after the last chunk, and run what is the same at all steps backward."""
+        self.grads.close()
+        self.dstatic = self.fixed.backward(self.grads)
+
+    def _dx(self) -> InputsOf:
+        """The gradients by the inputs, None for symbols, in the form in which they were passed."""
+        others, found = self.problem.others, list[Array | None]()
+        found += [None] * len(self.problem.model.pers)
+        for k, array in others.static.items():
+            if k in self.fixed.static:
+                dx = self.dstatic.get(k)
+                found[k] = np.zeros(array.shape, self.problem.dtype) if dx is None else dx
+        for k, dx in self.dxs.items():
+            found[k] = dx
+        return others.form.of(found)
+
+
+def _new_dxs(problem: Problem, memory: Reuse) -> dict[int, Array]:
+    """Arrays for the gradients by floats, not initialised."""
+    series = zip(problem.others.numbers, problem.series, strict=True)
+    floats = [(k, part) for k, part in series if part.dtype.kind in "fc"]
+    return {k: memory.new((problem.steps, *part.shape), problem.dtype) for k, part in floats}

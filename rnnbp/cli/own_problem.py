@@ -19,8 +19,9 @@ from rnnbp.graph.model_split import symbol_layers
 from rnnbp.graph.network import Network
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model, feature_shape
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.shapes import Shapes, feature_shape
 from rnnbp.layers.base import Layer
 from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from rnnbp.losses.named import NAMED
@@ -67,7 +68,12 @@ class OwnProblem:
             )
         model = built("--model", self.named, found)
         with self.speaking():
-            as_model(model)
+            graph = as_model(model)
+        if len(graph.pers) > 1:
+            raise CommandError(
+                f"--model {self.named} has {len(graph.pers)} inputs, and commands draw one x; call "
+                "rnnbp.plan or rnnbp.compare.sweep in Python"
+            )
         return model
 
     @property
@@ -97,14 +103,15 @@ class OwnProblem:
                 raise CommandError(
                     f"--inputs {self.inputs} is not what the model takes, {stated}; leave it out"
                 )
-            return feature_shape(
-                "--inputs", self._graph, None if self.inputs is None else (self.inputs,)
-            )
+            given = None if self.inputs is None else (self.inputs,)
+            found = feature_shape("--inputs", self._graph, given)
+        assert not isinstance(found, Shapes)  # of one input
+        return found
 
     @property
     def _symbols(self) -> int | None:
         """The number of symbols, if x is symbols."""
-        return next((layer.n_symbols for layer in symbol_layers(self._graph)), None)
+        return next((layer.n_symbols for layer in symbol_layers(self._graph, 0)), None)
 
     @cached_property
     def loss(self) -> LossLike:

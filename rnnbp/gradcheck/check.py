@@ -15,7 +15,11 @@ from rnnbp.gradcheck.losses import check_loss, is_loss, random_weights, weighted
 from rnnbp.gradcheck.models import GivenObjective, model_case, posed
 from rnnbp.gradcheck.own_layers import check_contract, check_own_layers
 from rnnbp.gradcheck.result import GradientCheck, GradientError
-from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import recurrents
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import Problem
 from rnnbp.layers.base import Layer
@@ -40,7 +44,7 @@ NO_LOSS = (
 @ieee
 def check_grads(
     function: ModelLike | LossLike,
-    x: SeriesLike,
+    x: InputsLike,
     target: SeriesLike = None,
     loss: LossLike | None = None,
     *,
@@ -60,8 +64,8 @@ def check_grads(
         function: a model as ``bptt`` takes it: gradients by parameters, x and initial state. Or a
             Layer or Graph without Recurrents: gradients by parameters and inputs. Or a loss alone,
             one of ``rnnbp.losses`` or a function ``(y, target) -> (value, dy)``: the gradient by y.
-        x: for a model (T, B, ...); for a layer or graph a tuple, one array for each input; for a
-            loss the outputs y.
+        x: for a model as ``bptt`` takes it; for a layer or graph a tuple, one array for each input;
+            for a loss the outputs y.
         target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them.
             Of a Plan the schedule and the chunks count, not its bytes: the check is in float64.
             Without a loss the value is a weighted sum of the outputs, its weights drawn from
@@ -95,7 +99,7 @@ def check_grads(
     if loss is None and is_loss(function) and not isinstance(x, tuple):
         return check_loss(as_loss(function), x, target, mask, look)
     look = replace(look, method=method or "complex")
-    if isinstance(x, tuple):
+    if isinstance(x, tuple) and not _over_time(function):
         return _check_layer(function, x, context, look)
     with _of_layer(function):
         problem = posed(function, x, state, chunk, mask)
@@ -104,6 +108,15 @@ def check_grads(
         target, loss = random_weights(problem, seed), weighted_sum
     objective = GivenObjective(target, loss, mask, *_schedule_of(checkpoint, problem.steps, chunk))
     return _check_model(problem, objective, context, look)
+
+
+def _over_time(function: object) -> bool:
+    """True for a model of several inputs that runs step by step, or has static ones."""
+    if isinstance(function, Recurrent):
+        return True
+    if not isinstance(function, Graph) or isinstance(function, Cell):
+        return False
+    return bool(recurrents(function) or "sequence" in function.pers)
 
 
 def _limit(tolerance: float | None) -> float | None:
@@ -161,13 +174,13 @@ def _check_model(
     try:
         found = compare(case, look)
     except GradientError as error:
-        wrong = wrong_layers(problem.model, problem.x_shape, look)
+        wrong = wrong_layers(problem.model, problem.shapes, look)
         if not wrong:
             raise
         raise GradientError(
             f"{error}: those of {', '.join(wrong)}, which are wrong alone too"
         ) from None
-    check_own_layers(problem.model, problem.x_shape, context)
+    check_own_layers(problem.model, problem.shapes, context)
     return found
 
 

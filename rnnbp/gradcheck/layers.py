@@ -96,10 +96,10 @@ def walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[Values, l
     return values, saved
 
 
-def wrong_layers(model: Graph, x_shape: Shape, look: Look) -> list[str]:
+def wrong_layers(model: Graph, x_shapes: Sequence[Shape], look: Look) -> list[str]:
     """The layers of a model whose gradients are wrong even alone, on random inputs."""
     wrong = (
-        layer for layer, shapes in layers_of(model, x_shape) if not _right(layer, shapes, look)
+        layer for layer, shapes in layers_of(model, *x_shapes) if not _right(layer, shapes, look)
     )
     return list(dict.fromkeys(map(str, wrong)))
 

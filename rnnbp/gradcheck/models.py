@@ -17,10 +17,11 @@ from rnnbp.gradcheck.result import GradientError
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.chunk_losses import ChunkLosses
-from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.passed import passed
 from rnnbp.inputs.pose import pose
 from rnnbp.inputs.problem import Problem
 from rnnbp.losses.outputs import Scalar
@@ -42,25 +43,41 @@ class GivenObjective:
 
 
 def posed(
-    model: ModelLike, x: SeriesLike, state: StateLike, chunk: int | None, mask: SeriesLike
+    model: ModelLike, x: InputsLike, state: StateLike, chunk: int | None, mask: SeriesLike
 ) -> Problem:
     """The run of a model in float64. Raises as ``bptt`` does."""
-    graph, x = as_model(model), plain("check_grads: x", x)
-    if x.dtype == np.float32:
-        warn_if_known("x", x)  # of the copy nothing is known
-        x = x.astype(np.float64)
+    graph = as_model(model)
+    values, form = passed(graph, x)
+    x = form.of([_in_float64(form.label(k), value) for k, value in enumerate(values)])
     return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None, mask=mask)
+
+
+def _in_float64(label: str, given: SeriesLike) -> Array:
+    """An input as the check runs on it."""
+    x = plain(f"check_grads: {label}", given)
+    if x.dtype == np.float32:
+        warn_if_known(label, x)  # of the copy nothing is known
+        x = x.astype(np.float64)
+    return x
+
+
+def _whole(problem: Problem) -> dict[int, Array]:
+    """All steps of the inputs, by number."""
+    span, found = slice(0, problem.steps), dict(problem.others.static)
+    series = zip(problem.others.numbers, problem.series, strict=True)
+    return found | {k: part.read(span) for k, part in series}
 
 
 def model_case(problem: Problem, objective: GivenObjective, context: Context, dtype: Dtype) -> Case:
     """The gradients that ``bptt`` returns, and the loss of the whole sequence in one chunk."""
-    x = problem.x.read(slice(0, problem.steps))
-    found = _run(problem, x, objective, context)
-    x = x if found.dx is None else x.astype(dtype)
-    whole = _in_one_chunk(problem, x, dtype)
+    form, inputs = problem.others.form, _whole(problem)
+    found = _run(problem, inputs, objective, context)
+    dxs = {k: dx for k, dx in enumerate(form.parts(found.dx)) if dx is not None}
+    inputs |= {k: inputs[k].astype(dtype) for k in dxs}
+    whole = _in_one_chunk(problem, inputs, dtype)
     grads, variables = dict(found.grads), dict(whole.model.params)
-    if found.dx is not None:
-        grads["x"], variables["x"] = found.dx, x
+    grads |= {form.label(k): dx for k, dx in dxs.items()}
+    variables |= {form.label(k): inputs[k] for k in dxs}
     blocks = recurrent_blocks(whole.model)
     for name, array, delta in _states(whole, blocks, found):
         grads[name], variables[name] = delta, array
@@ -69,6 +86,7 @@ def model_case(problem: Problem, objective: GivenObjective, context: Context, dt
     losses = ChunkLosses(taken, whole)
 
     def value() -> Scalar:
+        chunks.fixed.forward(keep=False)
         entering = tuple(
             state if given or not block.initial else block.first_state(whole.batch, dtype)
             for block, state, given in zip(blocks, whole.state, whole.given, strict=True)
@@ -92,16 +110,17 @@ def _with_own(
 
     Raises GradientError where the two losses differ.
     """
-    x = problem.x.read(slice(0, problem.steps))
     # Within a budget fewer schedules may fit without machine code.
     unlimited = replace(objective, checkpoint="all")
-    own = _run(problem, x, unlimited, context, Backend("interpreter"))
+    own = _run(problem, _whole(problem), unlimited, context, Backend("interpreter"))
     if not abs(found.loss - own.loss) <= SAME * max(1.0, abs(own.loss)):
         raise GradientError(
             f"the loss by lower() of {names} is {found.loss:.15g}, by forward() {own.loss:.15g}; "
             "let lower do what forward does"
         )
-    grads = case.grads | own.grads | ({} if own.dx is None else {"x": own.dx})
+    form, grads = problem.others.form, case.grads | own.grads
+    dxs = enumerate(form.parts(own.dx))
+    grads |= {form.label(k): dx for k, dx in dxs if dx is not None}
     blocks = recurrent_blocks(problem.model)
     grads |= {name: delta for name, _, delta in _states(problem, blocks, own)}
     return replace(
@@ -114,7 +133,7 @@ def _with_own(
 
 def _run(
     problem: Problem,
-    x: Array,
+    inputs: dict[int, Array],
     objective: GivenObjective,
     context: Context,
     backend: Backend | None = None,
@@ -123,7 +142,7 @@ def _run(
     given = zip(problem.state, problem.given, strict=True)
     return bptt(
         problem.model,
-        x,
+        problem.others.form.of([inputs[k] for k in range(len(inputs))]),
         objective.target,
         objective.loss,
         checkpoint=objective.checkpoint,
@@ -136,12 +155,18 @@ def _run(
     )
 
 
-def _in_one_chunk(problem: Problem, x: Array, dtype: Dtype) -> Problem:
+def _in_one_chunk(problem: Problem, inputs: dict[int, Array], dtype: Dtype) -> Problem:
     """The same run in a different dtype, by the interpreter, which takes complex numbers."""
+    others = problem.others
     return replace(
         problem,
         model=problem.model._astype(dtype),
-        x=Held(x),
+        x=Held(inputs[others.x]),
+        others=replace(
+            others,
+            series={k: Held(inputs[k]) for k in others.series},
+            static={k: inputs[k] for k in others.static},
+        ),
         dtype=dtype,
         chunk=problem.steps,
         state=tuple(tuple(a.astype(dtype) for a in arrays) for arrays in problem.state),

@@ -39,7 +39,7 @@ def lowered_layers(model: Graph) -> Iterator[Layer]:
                 yield layer
 
 
-def check_own_layers(model: Graph, x_shape: Shape, context: Context) -> None:
+def check_own_layers(model: Graph, x_shapes: Sequence[Shape], context: Context) -> None:
     """Raise TypeError for one of the user's own layers that saves other arrays than it declares.
 
     They run on random numbers; one that refuses those is not checked.
@@ -47,7 +47,7 @@ def check_own_layers(model: Graph, x_shape: Shape, context: Context) -> None:
     if not context.training:
         return
     rng = np.random.default_rng(context.seed)
-    for layer, shapes in layers_of(model, x_shape):
+    for layer, shapes in layers_of(model, *x_shapes):
         if is_own(layer):
             inputs = [Input() for _ in shapes]
             graph = Graph(inputs, layer(*inputs)).astype(np.float64)

@@ -21,10 +21,10 @@ from rnnbp.support.lazy import cached_property
 
 
 def layouts(
-    model: Graph, x_shape: Shape, batch: int, dtype: Dtype, *, training: bool = True
+    model: Graph, x_shapes: Sequence[Shape], batch: int, dtype: Dtype, *, training: bool = True
 ) -> dict[int, Layout]:
     """The layout of each Recurrent of a model, by node number; ``training`` as there."""
-    shapes = model.value_shapes(x_shape)
+    shapes = model.value_shapes(*x_shapes)
     found = {}
     for node in model.nodes:
         if isinstance(node.block, Recurrent):

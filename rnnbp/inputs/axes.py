@@ -23,48 +23,52 @@ def missing_features(n: int) -> str:
     return f"an axis is missing, the features come last: {n} numbers for each step of each sequence"
 
 
-def stated_shape(graph: Graph) -> Shape | None:
-    """The feature shape that the input, or a layer that takes it, is made for."""
-    return next((shape for _, shape in _stated(graph)), None)
+def stated_shape(graph: Graph, k: int = 0) -> Shape | None:
+    """The feature shape that input k, or a layer that takes it, is made for."""
+    return next((shape for _, shape in _stated(graph, k)), None)
 
 
-def _stated(graph: Graph) -> Iterator[tuple[object, Shape]]:
-    """Who takes the input, and the feature shapes that they are made for."""
-    if graph.input_shapes[0] is not None:
-        yield graph, graph.input_shapes[0]
+def _stated(graph: Graph, k: int) -> Iterator[tuple[object, Shape]]:
+    """Who takes input k, and the feature shapes that they are made for."""
+    if (own := graph.input_shapes[k]) is not None:
+        yield graph, own
     for node in graph.nodes:
-        if 0 not in node.args:
+        if k not in node.args:
             continue
+        at = node.args.index(k)
         if isinstance(node.block, Recurrent):
-            if (shape := stated_shape(node.block.cell)) is not None:
+            if (shape := stated_shape(node.block.cell, at)) is not None:
                 yield node.block, shape
         elif isinstance(node.block, Symbols):
             yield node.block, ()
         elif isinstance(node.block, Dense):
-            yield node.block, (node.block.n_in[node.args.index(0)],)
+            yield node.block, (node.block.n_in[at],)
 
 
-def likely_error(x: Series, graph: Graph) -> ShapeError | None:
-    """The likely error of an x that does not fit a model, if the model states a shape."""
+def likely_error(x: Series, graph: Graph, k: int = 0, label: str = "x") -> ShapeError | None:
+    """The likely error of an input k that does not fit a model, if the model states a shape."""
     shape = (x.steps if isinstance(x, Held) else "T", *x.shape)
-    taker, stated = next(_stated(graph), (graph, None))
+    taker, stated = next(_stated(graph, k), (graph, None))
     cause = None if stated is None else _cause(x.shape, shape, stated)
-    if stated is None and _takes(graph, x.shape):  # of a layer that says no shape
+    single = len(graph.pers) == 1
+    if stated is None and single and _takes(graph, x.shape):  # of a layer that says no shape
         stated, cause = x.shape, WITHOUT_BATCH
     if stated is None or cause is None:
         return None
     takes = f"{taker} takes {_listed('T', 'B', *stated)}"
     return ShapeError(
-        f"x has shape {_listed(*shape)}, and {takes}: {cause}"
+        f"{label} has shape {_listed(*shape)}, and {takes}: {cause}"
         + LIKEWISE * ("give" in cause and LIKEWISE not in cause)
     )
 
 
-def of_whole(error: ShapeError, x: Series) -> ShapeError:
+def of_whole(error: ShapeError, x: Series, *, single: bool = True) -> ShapeError:
     """The error of a layer that was asked for the features of x alone, with the shape of x.
 
     What has one step may come from ``backprop`` or ``Examples``, in which x has no axis of steps.
     """
+    if not single:  # the error names the input, and x is not that one alone
+        return error
     features = tuple(x.shape[1:])
     lead: tuple[object, ...] = (x.steps, x.shape[0]) if isinstance(x, Held) else ("T", x.shape[0])
     whole = _listed(*(("...",) if lead[0] == 1 else lead), *features)
@@ -112,19 +116,9 @@ def check_stated(caller: str, x_shape: Shape | None, stated: Shape | None) -> No
         )
 
 
-def not_one_of_each(model: Graph) -> str:
-    """What to do with a model of several inputs or outputs, for an error."""
-    counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
-    ways = []
-    if len(model.input_shapes) != 1:
-        ways.append(
-            "inputs are the columns of one x, np.concatenate([...], axis=-1), which Split takes "
-            "apart; integers cannot be joined with floats: give them as one-hot columns, with "
-            "Dense in place of Embedding"
-        )
-    if model.n_outputs != 1:
-        ways.append("outputs are joined by Concat, and a loss of your own takes them apart")
+def not_one_output(model: Graph) -> str:
+    """What to do with a model of several outputs, for an error."""
     return (
-        f"{model} has {counts}; a model has one of each: {'; '.join(ways)}; "
-        "help('rnnbp.missing') has the lines"
+        f"{model} has {model.n_outputs} outputs; a model has one: outputs are joined by Concat, "
+        "and a loss of your own takes them apart; help('rnnbp.missing') has the lines"
     )

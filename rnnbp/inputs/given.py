@@ -11,6 +11,12 @@ ModelLike: TypeAlias = Any
 SeriesLike: TypeAlias = Any
 """x, target or mask: an array of NumPy or another library, what reads slices from a file, or an
 iterator of pieces."""
+InputsLike: TypeAlias = SeriesLike
+"""The x of a model: what ``SeriesLike`` may be, or (B, ...) where it is static; of several inputs a
+tuple of those in order, or a dict by name. Any, likewise: ``passed`` raises for others."""
+InputsOf: TypeAlias = SeriesLike
+"""One array, or None, for each input, in the form of ``InputsLike``. Any: who passes x knows which
+it is, a union would be narrowed by everyone."""
 StateLike: TypeAlias = object
 """Initial states: an array or a tuple for each Recurrent, None for its own; ``initial_states``
 raises for others."""

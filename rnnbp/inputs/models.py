@@ -1,4 +1,4 @@
-"""The model of a run, as a graph of one input and one output, and the feature shape it takes."""
+"""The model of a run, as a graph of one output."""
 
 from __future__ import annotations
 
@@ -9,22 +9,18 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.network import Network, check_parameters, name_params
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.value_pers import value_pers
 from rnnbp.graph.values import Input
-from rnnbp.inputs.axes import check_stated, not_one_of_each, stated_shape
+from rnnbp.inputs.axes import not_one_output
 from rnnbp.inputs.given import ModelLike
 from rnnbp.layers.base import Layer
 from rnnbp.layers.parameter import ParameterLayer
-from rnnbp.numerics import (
-    Shape,
-    ShapeError,
-    check_x_shape,
-    shown,
-)
+from rnnbp.numerics import shown
 from rnnbp.wording.of_torch import instead_of_torch
 
 
 def as_model(model: ModelLike) -> Graph:
-    """``model`` as a graph of one input and one output; a Layer or Recurrent by itself is one.
+    """``model`` as a graph of one output; a Layer or Recurrent by itself is one.
 
     Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
     """
@@ -36,11 +32,13 @@ def as_model(model: ModelLike) -> Graph:
 
 def _as_graph(model: ModelLike) -> Graph:
     if isinstance(model, Recurrent):
-        return _of_one_input(Graph.of_one(model), model)
+        return Graph.of_one(model)
     if isinstance(model, Graph) and not isinstance(model, Cell):
-        if len(model.input_shapes) != 1 or model.n_outputs != 1:
-            raise ValueError(not_one_of_each(model))
-        return _of_one_input(model, *recurrent_blocks(model))
+        if model.n_outputs != 1:
+            raise ValueError(not_one_output(model))
+        if len(model.pers) > 1 or model.pers[0] != "step":
+            check_steps(model)
+        return model
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
         cure = (
             "wrap the cell in Recurrent(...)"
@@ -65,33 +63,11 @@ def _check_no_parameter_values(graph: Graph) -> None:
             )
 
 
-def _of_one_input(model: Graph, *blocks: Recurrent) -> Graph:
-    """The model. Raises TypeError for a cell of several inputs, which only graphs can hold yet."""
-    for block in blocks:
-        if block.cell.n_inputs > 1:
-            raise TypeError(
-                f"{block} has a cell of {block.cell.n_inputs} inputs, which cannot be run yet; "
-                "join them in one x, and take it apart with Split"
-            )
-    return model
-
-
-def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
-    """The feature shape of x: as given, or as the model says.
-
-    Raises ShapeError, or TypeError without a dtype.
-    """
-    check_x_shape(caller, x_shape)
-    shape = stated_shape(model) if x_shape is None else tuple(x_shape)
-    check_stated(caller, shape, stated_shape(model))
-    if shape is None:
-        raise ShapeError(
-            f"{caller}: {model} does not say the feature shape of its input; give x_shape, as "
-            "(n_in,)"
+def check_steps(model: Graph) -> None:
+    """Raise ValueError unless the output, and so some input, has a value at each step."""
+    if value_pers(model)[model.outputs[0]] != "step":
+        of = "no input has" if "step" not in model.pers else "its output depends on no input with"
+        raise ValueError(
+            f"{model}: {of} a value at each step; make one an Input(...) per step, and let the "
+            "output depend on it"
         )
-    if model.dtype is None:
-        raise TypeError(
-            f"{caller}: {model} has no parameters, so its dtype is not known; give it a layer that "
-            "has"
-        )
-    return shape

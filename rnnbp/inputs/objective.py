@@ -177,7 +177,8 @@ class Objective:
         target: TargetLike = self._read(self.target, span, again=again) if looked else None
         mask = self._read(self.mask, span, again=again)
         if isinstance(self.mask, Stream):
-            check_weights(self.problem.x, span, mask)
+            for given in self.problem.series:
+                check_weights(given, span, mask)
         outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
         with counted_from(span.start):
             return self.loss.weighed(target, mask, outputs)
@@ -185,6 +186,7 @@ class Objective:
     def finish(self) -> None:
         """Sum the weights, once all of x, and so all of target and mask, has been seen."""
         self.finished = True
+        self.problem.check_end()
         for name, part in (("target", self.target), ("mask", self.mask)):
             if part is not None and part.has(self.problem.steps):
                 raise ShapeError(
@@ -210,11 +212,12 @@ class Objective:
 
     def end(self) -> None:
         """Check, once all of x has come, that no step has weight after x could not be used."""
-        if isinstance(self.mask, Stream) and end_of(self.problem.x) is not None:
-            for span in self.blocks():
-                check_weights(self.problem.x, span, self.mask.again(span))
+        for given in self.problem.series if isinstance(self.mask, Stream) else ():
+            for span in self.blocks() if end_of(given) is not None else ():
+                check_weights(given, span, self._read(self.mask, span, again=True))
 
     def close(self) -> None:
         """Remove what streams have on disk."""
-        for part in (self.problem.x, *self._parts):
+        self.problem.close()
+        for part in self._parts:
             part.close()

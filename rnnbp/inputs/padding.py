@@ -81,10 +81,11 @@ def end_of(x: Series) -> Array | None:
     return cleaned.end if isinstance(cleaned, Cleaned) and cleaned.any else None
 
 
-def lost_rows(x: Series) -> tuple[int, ...]:
-    """The rows whose state at the end is not known, because x could not be used there."""
-    end = end_of(x)
-    return () if end is None else tuple(np.flatnonzero(end < NEVER).tolist())
+def lost_rows(*series: Series) -> tuple[int, ...]:
+    """The rows whose state at the end is not known, because an input could not be used there."""
+    ends = [end for part in series if (end := end_of(part)) is not None]
+    rows = {row for end in ends for row in np.flatnonzero(end < NEVER).tolist()}
+    return tuple(sorted(rows))
 
 
 def check_weights(x: Series, span: slice, weights: Array) -> None:

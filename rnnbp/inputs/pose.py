@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import parts_of
+from rnnbp.graph.model_split import Parts, parts_of
 from rnnbp.inputs.axes import likely_error, of_whole
-from rnnbp.inputs.given import SeriesLike, StateLike
+from rnnbp.inputs.given import InputsLike, SeriesLike, StateLike
+from rnnbp.inputs.other_inputs import NO_OTHERS, OtherInputs
 from rnnbp.inputs.padding import checked
+from rnnbp.inputs.passed import Form, passed
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, series
+from rnnbp.inputs.several import agree, static_inputs
 from rnnbp.inputs.states import initial_states
+from rnnbp.inputs.static_inputs import checked_static
 from rnnbp.inputs.streams import Stream
 from rnnbp.inputs.x_checks import check_axes, check_values, unusable_steps
 from rnnbp.layers.one_hot import OneHot
 from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import (
+    Array,
     Dtype,
     Shape,
     ShapeError,
@@ -34,7 +40,7 @@ DEFAULT_CHUNK = 32
 
 def pose(
     graph: Graph,
-    x: SeriesLike,
+    x: InputsLike,
     *,
     chunk: int | None,
     state: StateLike,
@@ -49,36 +55,99 @@ def pose(
     Raises ShapeError, DtypeError, ValueError or TypeError.
     """
     chosen = backend_for(graph, backend)
-    given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
+    values, form = passed(graph, x)
     parts = parts_of(graph)
-    symbols, time = parts.symbols, bool(parts.recurrent)
-    check_axes(given, symbols)
-    if time:  # without, one axis is as good as the other
-        warn_if_known("x", x)
-    dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else _dtype_of_symbols(symbols))
-    check = partial(check_values, symbols, dtype)
-    unusable = partial(unusable_steps, symbols, dtype)
-    given = checked(given, check, unusable, dtype, mask, time=time)
-    if isinstance(given, Stream) and given.dtype.kind == "f":
-        given.dtype = dtype
-    output = _output_shape(graph, given)
+    found = _series(values, parts, form, steps, folder)
+    static: dict[int, Array] = {}
+    if form.several:
+        agree(graph, found, form)
+        static = static_inputs(graph, values, form, found[parts.x].shape[0])
+    dtype = graph.dtype or _dtype_of([*found.values(), *static.values()], parts)
+    for k, part in found.items():
+        found[k] = _checked(part, parts, form.label(k), parts.symbols_by_input[k], dtype, mask)
+    given, others = found[parts.x], _others(found, static, parts, form, dtype)
+    output = _output_shape(graph, found, others)
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled, lent = initial_states(graph, state, given.shape[0], dtype)
     length = min(length, given.steps) if given.known else length
-    return Problem(graph, given, dtype, length, states, filled, output, chosen, lent, training)
+    kept = states, filled, output, chosen, lent, training, others
+    return Problem(graph, given, dtype, length, *kept)
 
 
-def _output_shape(graph: Graph, x: Series) -> Shape:
-    """The shape of y without T and B. Raises ShapeError where x does not fit the model."""
+def _series(
+    values: Sequence[InputsLike],
+    parts: Parts,
+    form: Form,
+    steps: int | None,
+    folder: PathLike | None,
+) -> dict[int, Series]:
+    """The inputs that have a value at each step, by number, whose values are not looked at."""
+    declared = None if steps is None else positive_int("steps", steps)
+    found = {k: series(form.label(k), values[k], declared, folder) for k in parts.series}
+    for k, part in found.items():
+        check_axes(part, parts.symbols_by_input[k], form.label(k))
+        if parts.recurrent:  # without, one axis is as good as the other
+            warn_if_known(form.label(k), values[k])
+    return found
+
+
+def _checked(
+    given: Series,
+    parts: Parts,
+    label: str,
+    symbols: tuple[Symbols, ...],
+    dtype: Dtype,
+    mask: SeriesLike,
+) -> Series:
+    """A series whose values have been checked; those of a stream are when they come."""
+    check = partial(check_values, label, symbols, dtype)
+    unusable = partial(unusable_steps, symbols, dtype)
+    found = checked(given, check, unusable, dtype, mask, time=bool(parts.recurrent))
+    if isinstance(found, Stream) and found.dtype.kind == "f":
+        found.dtype = dtype
+    return found
+
+
+def _others(
+    found: dict[int, Series], static: dict[int, Array], parts: Parts, form: Form, dtype: Dtype
+) -> OtherInputs:
+    """The inputs apart from x, static ones as layers read them."""
+    if not form.several:
+        return NO_OTHERS
+    read = {
+        k: checked_static(form.label(k), array, parts.symbols_by_input[k], dtype)
+        for k, array in static.items()
+    }
+    return OtherInputs(
+        parts.x,
+        {k: part for k, part in found.items() if k != parts.x},
+        {k: array for k, (array, _) in read.items()},
+        frozenset(k for k, (_, copied) in read.items() if copied),
+        form,
+    )
+
+
+def _output_shape(graph: Graph, found: dict[int, Series], others: OtherInputs) -> Shape:
+    """The shape of y without T and B. Raises ShapeError where the inputs do not fit the model."""
+    x, label = found[others.x], others.form.label
     try:
-        (output,) = graph.output_shapes(x.shape[1:])
+        (output,) = graph.output_shapes(*others.shapes(x.shape[1:]))
     except ShapeError as error:
-        raise likely_error(x, graph) or of_whole(error, x) from None
+        likely = (likely_error(part, graph, k, label(k)) for k, part in found.items())
+        raise next(filter(None, likely), None) or of_whole(
+            error, x, single=not len(others)
+        ) from None
     if output is None:
         raise ShapeError(
             f"{graph}: the shape of its output does not follow from features {x.shape[1:]} of x"
         )
     return output
+
+
+def _dtype_of(found: Sequence[Series | Array], parts: Parts) -> Dtype:
+    """The dtype of a model without parameters: of the first floats, or of what reads symbols."""
+    floats = [np.dtype(part.dtype) for part in found if part.dtype.kind in "fc"]
+    return floats[0] if floats else _dtype_of_symbols(sum(parts.symbols_by_input, ()))
 
 
 def _dtype_of_symbols(symbols: tuple[Symbols, ...]) -> Dtype:

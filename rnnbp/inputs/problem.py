@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rnnbp.graph.graph import Graph
+from rnnbp.inputs.held import Held
+from rnnbp.inputs.other_inputs import NO_OTHERS, OtherInputs
 from rnnbp.inputs.series import Series
 from rnnbp.inputs.states import States
+from rnnbp.layers.base import Given
 from rnnbp.numerics import (
     Array,
     Dtype,
     Shape,
+    ShapeError,
     readable,
 )
 from rnnbp.runners.backend import Backend
@@ -22,10 +26,11 @@ from rnnbp.runners.backend import Backend
 
 @dataclass(frozen=True)
 class Problem:
-    """A model, its input (T, B, ...) and initial state, in chunks; the last may be shorter."""
+    """A model, its inputs and initial state, in chunks; the last may be shorter."""
 
     model: Graph
     x: Series
+    """The first input that has a value at each step, (T, B, ...)."""
     dtype: Dtype
     chunk: int
     state: States
@@ -37,6 +42,8 @@ class Problem:
     """Bytes of the initial states that are the caller's own arrays."""
     training: bool = True
     """False in evaluation mode."""
+    others: OtherInputs = NO_OTHERS
+    """The inputs apart from x."""
 
     @property
     def known(self) -> bool:
@@ -58,6 +65,16 @@ class Problem:
         return self.x.shape[1:]
 
     @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The feature shapes of all inputs."""
+        return self.others.shapes(self.x_shape)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The inputs that have a value at each step, x first."""
+        return (self.x, *self.others.series.values())
+
+    @property
     def floats(self) -> bool:
         """Whether x is floats."""
         return self.x.dtype.kind in "fc"
@@ -72,8 +89,15 @@ class Problem:
         shapes = tuple(
             [(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()]
         )
-        where = self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
-        return shapes, *where, self.training
+        sizes = self.steps, self.batch, self.chunk, self.dtype, self.backend
+        return shapes, self.x_shape, *sizes, self.others.kind, self.training
+
+    def lent_arrays(self) -> list[Array]:
+        """The inputs that are the caller's own arrays."""
+        held = [part.array for part in self.series if isinstance(part, Held)]
+        given = self.others
+        static = [array for k, array in given.static.items() if k not in given.copied]
+        return [array for array in (*held, *static) if array is not None]
 
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""
@@ -82,6 +106,22 @@ class Problem:
             more = self.x.has((n + 1) * self.chunk)  # and so all of chunk n is there
             yield n
             n += 1
+        self.check_end()
+
+    def close(self) -> None:
+        """Remove what streams have on disk."""
+        for part in self.series:
+            part.close()
+
+    def check_end(self) -> None:
+        """Raise ShapeError where an input goes on after x has ended."""
+        for k, part in self.others.series.items():
+            if part.has(self.steps):
+                label = self.others.form.label
+                raise ShapeError(
+                    f"{label(k)} goes on after {label(self.others.x)} has ended, at {self.steps} "
+                    "steps; end them alike"
+                )
 
     def span(self, n: int) -> slice:
         """The steps of chunk n."""
@@ -100,10 +140,17 @@ class Problem:
 
         Raises StorageError where the caller's file was cut short.
         """
-        span = slice(self.span(n).start, self.span(n + many - 1).stop)
-        found = self.x.read(span)
-        if self.floats or self.x.fresh:
-            x = readable(found, self.dtype if self.floats else found.dtype).view()
+        return self._read(self.x, slice(self.span(n).start, self.span(n + many - 1).stop))
+
+    def fill(self, values: list[Given], n: int) -> None:
+        """Put the other inputs that have a value at each step where those of chunk n go."""
+        for k, part in self.others.series.items():
+            values[k] = self._read(part, self.span(n))
+
+    def _read(self, part: Series, span: slice) -> Array:
+        found, floats = part.read(span), part.dtype.kind in "fc"
+        if floats or part.fresh:
+            x = readable(found, self.dtype if floats else found.dtype).view()
         else:
             x = np.array(found, np.int64, order="C")
         x.setflags(write=False)  # it may be the caller's own memory

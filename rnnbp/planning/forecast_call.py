@@ -6,10 +6,11 @@ import math
 
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.horizon import check_horizon
-from rnnbp.inputs.models import as_model, feature_shape
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.pose import DEFAULT_CHUNK
-from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.inputs.shapes import ShapeLike, feature_shape
+from rnnbp.numerics import flag, positive_int
 from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.chosen_chunks import chunk_of_run
 from rnnbp.planning.costs import Costs
@@ -35,7 +36,7 @@ def forecast(
     *,
     steps: int,
     batch: int,
-    x_shape: Shape | None = None,
+    x_shape: ShapeLike = None,
     checkpoint: ScheduleLike | Plan = "all",
     chunk: int | None = None,
     dx: bool = True,
@@ -53,7 +54,8 @@ def forecast(
             For a budget ``plan`` makes one.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None if the model's first layer or Input
-            declares it.
+            declares it. Of several
+            inputs a tuple or a dict of one for each.
         dx: True if the gradient by x is kept.
         costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without
             seconds.

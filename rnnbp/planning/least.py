@@ -26,6 +26,7 @@ def most_of(sizes: Sizes, steps: int, least: int) -> list[str]:
         "the gradients of the parameters take {}": sizes.gradients(0, parted=several),
         "packed weights and the workspace of kernels take {}": program,
         f"{tape}: a smaller batch needs less": sizes.tape(length),
+        "static inputs, and what is computed from them, take {}": sizes.fixed.held,
     }
     large = [(n, text) for text, n in parts.items() if n >= max(1, least // 5)]
     return [text.format(shown(n)) for n, text in sorted(large, reverse=True)[:2]]

@@ -31,7 +31,7 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
 
 def _one_tape(sizes: Sizes, length: int) -> int:
     """Bytes that are held with one tape and no slot, however many chunks there are."""
-    held = sizes.gradients(0, parted=True)
+    held = sizes.gradients(0, parted=True) + sizes.fixed.held
     held += sizes.live_states + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
     # The last chunk, which may be shorter, has its own.
     held += tables.of_all(sizes, 2 * length - 1, length)

@@ -18,6 +18,8 @@ from rnnbp.schedules.read_ahead import readable_ahead
 
 OUTPUTS = "outputs of all steps"
 """The kind of what a loss of all steps at once holds: y, and then dy."""
+FIXED = "static values"
+"""The kind of what is the same at all steps: static inputs, and what is computed from them."""
 
 
 @final
@@ -34,24 +36,33 @@ class PredictedLedger:
         self.horizon = horizon
         self.sizes, self.whole, self.last = sizes, length, math.ceil(steps / length) - 1
         self.rest = steps - self.last * length
-        self.held: Counter[str] = Counter(
-            gradients=sizes.gradients(steps, parted=parted(self.last + 1, length)),
-            program=sizes.program(length),
-        )
+        self.held: Counter[str] = Counter()
         self.live, self.ram, self.tabled = LiveStates(), set[int](), set[int]()
         self.disk, self.tapes = set[int](), set[int]()
         self.thin, self.rebuilt = set[int](), set[int]()
-        self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
+        self.total, self.peak, self.by_kind = 0, 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
         """Steps of each action, by its name."""
         self.counts, self.highest, self.at_highest = dict[str, int](), -1, dict[str, int]()
         """The actions counted so far, the peak after one of them, and those counted up to it."""
-        self._count_live_states()
-        self._note()
+        self._begin(steps, parted(self.last + 1, length))
         self.arrived = 0
         """Chunks whose targets have been checked."""
         if sizes.loss_whole:
             self._see_all(steps)
+
+    def _begin(self, steps: int, several: bool) -> None:
+        """What is held before any action: ``several`` parts of gradients are summed."""
+        sizes = self.sizes
+        if any(sizes.fixed):
+            self._hold(FIXED, sizes.fixed.held)
+            self._note(sizes.fixed.forward + sizes.slot)
+        gradients = sizes.gradients(steps, parted=False)
+        self.totals = sizes.gradients(steps, parted=several) - gradients
+        self._hold("gradients", gradients + self.totals)
+        self._hold("program", sizes.program(self.whole))
+        self._count_live_states()
+        self._note()
 
     def run(self, schedule: Iterable[Action]) -> None:
         """Go through all actions."""
@@ -68,6 +79,9 @@ class PredictedLedger:
             self._do(action, length)
             self._count_live_states()
             self._count(type(action).__name__)
+        if self.sizes.fixed.backward:
+            self._hold("gradients", -self.totals)
+            self._note(self.sizes.fixed.backward)
 
     def _count(self, name: str) -> None:
         """Count an action that is done, as a run does."""

@@ -57,6 +57,7 @@ def prices_of(sizes: Sizes, steps: int, length: int, *, arrays_only: bool = Fals
     """
     gradients = sizes.gradients(steps, parted=parted(math.ceil(steps / length), length))
     stays = gradients + sizes.live_states + sizes.program(length) + of_all(sizes, steps, length)
+    stays += sizes.fixed.held
     workspace, outputs = sizes.workspace(length), sizes.all_outputs(steps)
     slot, tape, thin = sizes.slot, sizes.tape(length), sizes.thin(length)
     rebuild = 0

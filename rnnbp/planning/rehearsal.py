@@ -19,6 +19,7 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
+from rnnbp.planning.fixed_rehearsal import FixedBlocks
 from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, TapeBlocks
@@ -44,6 +45,7 @@ class Rehearsal(Layers):
         heap = Heap(np.getbufsize() * item)
         super().__init__(heap, length * sizes.batch, item, sizes.symbol_bytes, flat=False)
         self.sizes, self.length, self.parts = sizes, length, sizes.parts
+        self.fixed = FixedBlocks(sizes, heap, length)
         self._tables: list[Block] | None = None
         """Those that a Backward makes for its tasks; None where it has them."""
         self.cells: dict[int, CellRehearsal] = {
@@ -58,7 +60,10 @@ class Rehearsal(Layers):
         return self.sizes.layer(node)
 
     def size(self, value: int) -> int:
-        return self.sizes.value(value, self.length)
+        """The bytes of a value as nodes of a chunk read it: what is the same at all steps too."""
+        if self.parts.pers[value] == "step":
+            return self.sizes.value(value, self.length)
+        return super().size(value)
 
     def advance(self, *, output: bool = False) -> int:
         """The most bytes of an Advance; with ``output``, of one that runs the tail too."""
@@ -67,7 +72,7 @@ class Rehearsal(Layers):
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 fed = output or not self.parts.fed.isdisjoint(node.outs)
-                xs = [values[k] for k in node.args]
+                xs = self.fixed.inputs(node, values)
                 y, state = self.cells[node.number].advance(xs, output=fed)
                 values[node.outs[0]] = y
                 after.append(state)
@@ -118,14 +123,15 @@ class Rehearsal(Layers):
                     node, next(tapes), own, dstates[node.number]
                 )
                 del own
-                send(node.args, dxs, deltas)
+                send(node.args, self.fixed.left(node, dxs), deltas)
+                del dxs
             else:
                 self._backward_layer(node, next(others), deltas)
         return self.heap.peak - tape - waiting
 
     def _tail(self, taped: Taped) -> tuple[BlockDeltas, list[tuple[Block, ...]]]:
         """The delta of the output alone, and what the tail saved."""
-        values: Blocks = [None] * self.sizes.model.n_values
+        values = self.fixed.values()
         for k, frontier in taped.frontier.items():
             values[k] = frontier
         for node in self.parts.recurrent:
@@ -153,10 +159,13 @@ class Rehearsal(Layers):
         return found
 
     def _begin(self) -> Blocks:
-        # Symbols are always copied.
-        x = self.new(self.size(0) if self.sizes.copied or not self.sizes.floats else 0)
-        x.size = self.size(0)
-        return [x, *[None] * (self.sizes.model.n_values - 1)]
+        values = self.fixed.values()
+        for k in self.parts.series:
+            given, size = self.sizes.inputs[k], self.size(k)
+            # Symbols are always copied.
+            values[k] = x = self.new(size if given.copied or not given.floats else 0)
+            x.size = size
+        return values
 
     def _taped(self, thin: Sequence[Block]) -> Taped:
         """Run the body and keep its internals; thin tapes of no bytes are none."""
@@ -164,7 +173,7 @@ class Rehearsal(Layers):
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 cell, states = self.cells[node.number], next(given)
-                xs = [values[k] for k in node.args]
+                xs = self.fixed.inputs(node, values)
                 nbytes, output = self.sizes.tape_of(node, self.length), not self.sizes.remade(node)
                 if states.nbytes:
                     y, tape = cell.rebuild(xs, nbytes, states, output=output)
@@ -186,7 +195,11 @@ class Rehearsal(Layers):
             values[node.outs[0]] = self.new(self.size(node.outs[0]))
             self._table(0 if self.sizes.loss_whole else tables.job(self.sizes, node, self.length))
             return (x,)
-        return super().forward(node, values)
+        seen = self.fixed.spread(node, values)
+        saved = super().forward(node, seen)
+        for k in node.outs:
+            values[k] = seen[k]
+        return saved
 
     def _numbers(self, node: Node, values: Blocks) -> tuple[()]:
         """Numbers of symbols in a table; the vectors of those that are new are made."""
@@ -222,13 +235,15 @@ class Rehearsal(Layers):
         dy = self.recursion(node, saved, deltas)
         if dy is not None and self.layer(node).params:
             self.read_off(node, saved, dy)
+        self.fixed.collect(node, deltas)
 
     def _backward_recurrent(
         self, node: Node, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas
     ) -> tuple[tuple[Block | None, ...], StateDeltas]:
         # Where it stays, among the gradients.
-        placed = [self.sizes.dx and node is self.parts.only] * len(node.args)
-        cell, dx = self.cells[node.number], [bool(k or self.sizes.floats) for k in node.args]
+        taken = self.parts.taken_once.get(node.number, ())
+        placed = [self.sizes.dx and k in taken for k in node.args]
+        cell, dx = self.cells[node.number], [self.sizes.floating(k) for k in node.args]
         return cell.backward(tape, dy, dstate, self._table, dx=dx, placed=placed)
 
     def _table(self, nbytes: int, spare: int = 0) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series
+from rnnbp.inputs.shapes import Shapes
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import needs_of
-from rnnbp.numerics import Shape, lies
+from rnnbp.numerics import Shape
+from rnnbp.planning.input_sizes import copied, others_ahead, others_of, symbol_bytes
 from rnnbp.planning.sizes import Sizes
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
@@ -39,7 +40,6 @@ def sizes_of_problem(
 ) -> Sizes:
     """``sizes_of_run`` from the parts of it, whose values are not looked at."""
     x = problem.x
-    plain = isinstance(x, Held) and x.array is not None and lies(x.array)
     spare, rows = _loss_needs(problem, loss, target, mask)
     return Sizes(
         problem.model,
@@ -47,17 +47,18 @@ def sizes_of_problem(
         problem.batch,
         problem.dtype,
         floats=problem.floats,
-        copied=not plain or (problem.floats and x.dtype != problem.dtype),
+        copied=copied(x, problem.dtype),
         loss_spare=spare,
         loss_rows=rows,
         loss_brief=loss.brief,
         loss_whole=loss.whole,
         dx=dx,
         return_y=return_y,
-        symbol_bytes=x.dtype.itemsize if x.fresh else 8,
+        symbol_bytes=symbol_bytes(x),
         backend=problem.backend,
         training=problem.training,
         target_bytes=_read_bytes(target, mask),
+        others=others_of(problem),
     )
 
 
@@ -80,7 +81,7 @@ def _loss_needs(
 
 def sizes_of(
     model: Graph,
-    x_shape: Shape,
+    x_shape: Shape | Shapes,
     batch: int,
     loss: LossLike | None,
     *,
@@ -92,7 +93,7 @@ def sizes_of(
     """Sizes of a run before there is any data: x in C order and of the model's dtype.
 
     Args:
-        x_shape: feature shape of x.
+        x_shape: feature shape of x; for a model of several inputs ``Shapes`` of all.
         batch: B.
         loss: as ``bptt`` takes it; None for a guess of its temporary arrays.
 
@@ -101,12 +102,11 @@ def sizes_of(
     """
     assert model.dtype is not None
     spare, rows = needs_of(loss, model.dtype)
+    shapes = x_shape if isinstance(x_shape, Shapes) else Shapes((x_shape,))
+    first = shapes.of[model.pers.index("step")]
+    shaped = model, first, batch, model.dtype, first != ()
     return Sizes(
-        model,
-        x_shape,
-        batch,
-        model.dtype,
-        x_shape != (),
+        *shaped,
         loss_spare=spare,
         loss_rows=rows,
         loss_brief=isinstance(loss, Loss) and loss.brief,
@@ -115,4 +115,5 @@ def sizes_of(
         backend=backend_for(model, backend),
         training=training,
         return_y=return_y,
+        others=others_ahead(model, shapes.of),
     )

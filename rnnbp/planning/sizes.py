@@ -12,6 +12,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.planning import tables
+from rnnbp.planning.fixed_rehearsal import FixedBytes, FixedRehearsal
 from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.planning.value_sizes import ValueSizes
@@ -84,17 +85,22 @@ class Sizes(ValueSizes):
         return tables.backward(self, length)
 
     def gradients(self, steps: int, *, parted: bool) -> int:
-        """Gradients of the parameters, and of x for a sequence of this many steps; the totals of
-        many chunks; y.
+        """Gradients of the parameters, and of the series for a sequence of this many steps; deltas
+        that are summed over the run; the totals of many chunks; y.
         """
-        dx = (
-            steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize
-            if self.floats and self.dx
-            else 0
-        )
-        size = sum(p.size for p in self.model.params.values())
+        series = [each for k, each in self.inputs.items() if k in self.parts.series]
+        floats = sum(math.prod(each.shape) for each in series if each.floats)
+        dx = steps * self.batch * floats * self.dtype.itemsize if self.dx else 0
+        size = sum(p.size for p in self.model.params.values()) + self.fixed.numbers
         totals = compensated.nbytes(size, self.dtype.itemsize) if parted else 0
         return size * self.dtype.itemsize + totals + dx + self.kept_outputs(steps)
+
+    @property
+    @once
+    def fixed(self) -> FixedBytes:
+        """What static inputs take, and the nodes that run once a run."""
+        there = len(self.others) + 1 > len(self.parts.series) or self.parts.fixed
+        return FixedRehearsal(self).bytes() if there else FixedBytes()
 
     def kept_outputs(self, steps: int) -> int:
         """y of all steps, where it is returned."""
@@ -216,7 +222,13 @@ class Sizes(ValueSizes):
             self.backward(length),
             made,
             self.arriving(length),
+            self._fixed_workspace(length),
         )
+
+    def _fixed_workspace(self, length: int) -> int:
+        """What nodes that run once a run need more than a tape, for there is none by then."""
+        need = max(self.fixed.forward, self.fixed.backward)
+        return max(0, need - self.tape(length)) if need else 0
 
 
 OWN = attrgetter(*[part.name for part in fields(Sizes) if part.compare and part.name != "model"])

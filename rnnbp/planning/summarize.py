@@ -10,10 +10,11 @@ from rnnbp.graph.network import Network, check_parameters
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model, feature_shape
+from rnnbp.inputs.models import as_model
 from rnnbp.inputs.pose import DEFAULT_CHUNK
+from rnnbp.inputs.shapes import ShapeLike, feature_shape, given_shapes
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Array, Shape, check_x_shape, positive_int
+from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.planning.layer_names import names
 from rnnbp.planning.summary_costs import Costed, with_costs
 from rnnbp.summaries import LayerRow, Summary
@@ -28,7 +29,7 @@ def summarize(
     batch: int | None = None,
     *,
     chunk: int | None = None,
-    x_shape: Shape | None = None,
+    x_shape: ShapeLike = None,
 ) -> Summary:
     """The summary of a model, as ``model.summary`` describes it."""
     if (steps is None) != (batch is None):
@@ -36,7 +37,6 @@ def summarize(
         raise ValueError(
             f"summary: {given} is given without {missing}; give both, for bytes and operations"
         )
-    check_x_shape("summary", x_shape)
     found = _described(model, x_shape)
     if steps is None or batch is None:
         return found
@@ -48,7 +48,7 @@ def summarize(
     return with_costs(found, costed, whole=isinstance(model, Cell))
 
 
-def _described(model: ModelLike, x_shape: Shape | None) -> Summary:
+def _described(model: ModelLike, x_shape: ShapeLike) -> Summary:
     """The summary without bytes and operations of a batch."""
     shown = model if isinstance(model, Graph) else as_model(model)
     check_parameters(model if isinstance(model, Network) else shown)
@@ -62,12 +62,17 @@ def _described(model: ModelLike, x_shape: Shape | None) -> Summary:
     )
 
 
-def _values(graph: Graph, x_shape: Shape | None) -> list[Shape | None]:
+def _values(graph: Graph, x_shape: ShapeLike) -> list[Shape | None]:
     """The feature shapes of values, as far as they are known."""
     states = graph.state_shapes if isinstance(graph, Cell) else ()
-    first = stated_shape(graph) if x_shape is None else tuple(x_shape)
-    others = graph.input_shapes[1 : len(graph.input_shapes) - len(states)]
-    return graph.value_shapes(first, *others, *states)
+    given = given_shapes("summary", _model_of(graph), x_shape)
+    known = [stated_shape(graph, k) if shape is None else shape for k, shape in enumerate(given)]
+    return graph.value_shapes(*known, *states)
+
+
+def _model_of(graph: Graph) -> Graph:
+    """A graph whose inputs are those of a model: of a cell, without states."""
+    return Graph.of_one(Recurrent(graph)) if isinstance(graph, Cell) else graph
 
 
 def _rows(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[LayerRow]:

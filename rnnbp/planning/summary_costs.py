@@ -9,6 +9,7 @@ from rnnbp.compiler.counting import layer_flops
 from rnnbp.compiler.explain import explain
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.shapes import Shapes
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning.rehearsal import Rehearsal
@@ -22,7 +23,7 @@ class Costed:
     """A model on a batch of a number of steps, in chunks."""
 
     model: Graph
-    x_shape: Shape
+    x_shape: Shape | Shapes
     steps: int
     batch: int
     chunk: int

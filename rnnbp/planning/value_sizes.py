@@ -15,6 +15,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.random_layer import in_mode
 from rnnbp.numerics import Dtype, Shape
+from rnnbp.planning.input_sizes import InputSizes
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
 from rnnbp.runners.factory import DenseSizes
@@ -27,7 +28,8 @@ class ValueSizes:
     """A model, the batches and the loss that it is run on, and the backend that runs it.
 
     Args:
-        x_shape: feature shape of x. floats: whether x is floats, and so has a gradient.
+        x_shape: feature shape of x, the first input that has a value at each step. floats: whether
+            it is floats, and so has a gradient.
         copied: whether chunks of x must be copied, for their dtype or their order.
         loss_spare: temporary arrays of the loss apart from dy, in sizes of the output.
         loss_rows: its bytes for each row of the output, as a number for each.
@@ -38,6 +40,7 @@ class ValueSizes:
         symbol_bytes: of an element of x that is no float.
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
         training: False in evaluation mode.
+        others: the inputs apart from x.
     """
 
     model: Graph
@@ -56,6 +59,7 @@ class ValueSizes:
     target_bytes: int = 0
     training: bool = True
     backend: Backend = field(default_factory=Backend)
+    others: tuple[InputSizes, ...] = ()
 
     def __getstate__(self) -> dict[str, object]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in
@@ -71,12 +75,26 @@ class ValueSizes:
     @cached_property
     def shapes(self) -> list[Shape]:
         """The feature shape of every value."""
-        return [shape or () for shape in self.model.value_shapes(self.x_shape)]
+        return [shape or () for shape in self.model.value_shapes(*self.x_shapes)]
+
+    @property
+    def x_shapes(self) -> tuple[Shape, ...]:
+        """The feature shapes of all inputs."""
+        found = [each.shape for each in self.others]
+        found.insert(self.parts.x, self.x_shape)
+        return tuple(found)
+
+    @cached_property
+    def inputs(self) -> dict[int, InputSizes]:
+        """All inputs, by number."""
+        of_x = self.floats, self.copied, self.symbol_bytes
+        x = InputSizes(self.parts.x, self.x_shape, *of_x)
+        return {each.number: each for each in (x, *self.others)}
 
     @cached_property
     def cells(self) -> dict[int, RunnerSizes]:
         """What the runner of each Recurrent holds and needs, by node number."""
-        found = layouts(self.model, self.x_shape, self.batch, self.dtype, training=self.training)
+        found = layouts(self.model, self.x_shapes, self.batch, self.dtype, training=self.training)
         parts = self.parts
         return {
             number: select.sizes(layout, self.backend, parts.symbols_of(number))
@@ -134,14 +152,26 @@ class ValueSizes:
         """The bytes of a value for a chunk."""
         if value in self.numbers:
             return length * self.batch * NUMBER
-        item = self.dtype.itemsize if value or self.floats else self.symbol_bytes
-        return length * self.batch * math.prod(self.shapes[value]) * item
+        item = self.dtype.itemsize if self.floating(value) else self.inputs[value].symbol_bytes
+        return self.rows(value, length) * math.prod(self.shapes[value]) * item
+
+    def floating(self, value: int) -> bool:
+        """True unless a value is an input of symbols."""
+        given = self.inputs.get(value)
+        return given is None or given.floats
+
+    def rows(self, value: int, length: int) -> int:
+        """The batch elements of a value: those of all steps, of one for a static value."""
+        per = self.parts.pers[value]
+        return length * self.batch if per == "step" else self.batch if per == "sequence" else 1
 
     @cached_property
     def dense(self) -> dict[int, DenseSizes]:
         """By node, what runs a layer outside cells in place of its own methods."""
         layers = {
-            node.number: node.block for node in self.model.nodes if isinstance(node.block, Layer)
+            node.number: node.block
+            for node in (*self.parts.body, *self.parts.tail)
+            if isinstance(node.block, Layer)
         }
         found = {
             k: select.dense_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()

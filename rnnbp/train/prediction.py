@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from rnnbp.bptt.inference import predict as predict_array
-from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.numerics import optional_flag
 from rnnbp.train.results import Passes, predict_source
-from rnnbp.train.x_or_source import is_source, looked_at, refuse, warn_of_axes
+from rnnbp.train.x_or_source import holds_inputs, is_source, looked_at, refuse, warn_of_axes
 from rnnbp.wording.arguments import takes
 
 
@@ -18,7 +16,7 @@ from rnnbp.wording.arguments import takes
 @takes()
 def predict(
     model: ModelLike,
-    x: SeriesLike,
+    x: InputsLike,
     *,
     state: StateLike = None,
     chunk: int | None = None,
@@ -32,7 +30,8 @@ def predict(
 
     Args:
         model, state, chunk: as ``bptt`` takes them; with a source no state can be passed.
-        x: an array (T, B, ...) or stream as ``bptt`` takes it, time-first; or a source.
+        x: an array (T, B, ...), a stream or several inputs as ``bptt`` takes them, time-first; or a
+            source.
         mask: (T, B); 0 where x may hold unusable values, as NaN; y there is the output for zeros.
         last: True for y (B, ...), the output at the last step of each sequence: with a mask the
             last step of weight above 0. By default as the targets of the source are placed, else
@@ -63,7 +62,7 @@ def predict(
     ((7, 5, 2), (7, 2))
     """
     shown = optional_flag("predict: progress", progress)
-    if not isinstance(x, np.ndarray) and is_source(x := looked_at(model, x)):
+    if not holds_inputs(model, x) and is_source(x := looked_at(model, x)):
         refuse("predict", {"state": state, "mask": mask})
         how = Passes(chunk=chunk, training=training, seed=seed, progress=shown)
         return predict_source("predict", model, x, last, how)

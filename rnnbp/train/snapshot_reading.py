@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -133,7 +134,7 @@ class Snapshot:
 
         def adopt() -> None:
             for each in known:
-                adopt_costs(model, each.dtype, each.batch, each.x_shape, each.costs)
+                adopt_costs(model, each.dtype, each.batch, each.shapes, each.costs)
             forget_plans(model)
 
         return adopt
@@ -184,14 +185,24 @@ class _Measured(NamedTuple):
 
     dtype: str
     batch: int
-    x_shape: Shape
+    shapes: tuple[Shape, ...]
     costs: Costs
 
     @classmethod
     def read(cls, entry: Fields) -> _Measured:
         """What a snapshot has. Raises StorageError for what cannot be."""
         dtype, batch = entry.text("dtype"), entry.whole("batch", 1)
-        return cls(dtype, batch, (*entry.wholes("x_shape"),), _read_costs(entry))
+        return cls(dtype, batch, _read_shapes(entry), _read_costs(entry))
+
+
+def _read_shapes(entry: Fields) -> tuple[Shape, ...]:
+    """The feature shapes of the inputs, of which one has no number of axes."""
+    sizes = entry.wholes("x_shape")
+    axes = [len(sizes)] if entry.missing("axes") else entry.wholes("axes")
+    if sum(axes) != len(sizes):
+        entry.refuse(f"costs: axes must add up to {len(sizes)}, found {axes}")
+    ends = [*accumulate(axes)]
+    return tuple([tuple(sizes[end - n : end]) for n, end in zip(axes, ends, strict=True)])
 
 
 def _read_costs(found: Fields) -> Costs:

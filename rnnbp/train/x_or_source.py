@@ -40,7 +40,6 @@ def looked_at(model: ModelLike, x: SeriesLike) -> SeriesLike:
     Raises TypeError for a pair of x and target.
     """
     if isinstance(x, tuple) and holds_arrays(x):
-        as_model(model)  # which says what to do with several inputs
         shapes = [getattr(part, "shape", ()) for part in x]
         if len(x) in (2, 3) and len(shapes[0]) >= AXES and len({*shapes}) > 1:
             raise TypeError(
@@ -52,6 +51,15 @@ def looked_at(model: ModelLike, x: SeriesLike) -> SeriesLike:
     first = [*islice(x, 1)]
     whole = chain(first, x)
     return Batches(whole) if first and isinstance(first[0], (tuple, Batch)) else whole
+
+
+def holds_inputs(model: ModelLike, x: object) -> bool:
+    """True for arrays: one, a dict of them, or those of a tuple for a model of several inputs."""
+    if not isinstance(x, tuple | list):
+        return isinstance(x, np.ndarray | dict)
+    if any(isinstance(part, tuple | Batch) for part in x) or len(as_model(model).pers) == 1:
+        return False
+    return isinstance(x, tuple) or holds_arrays(x)
 
 
 def is_source(x: object) -> bool:

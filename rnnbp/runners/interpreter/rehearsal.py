@@ -150,8 +150,8 @@ class InterpreterRehearsal(CellRehearsal):
         dx: Sequence[bool],
         placed: Sequence[bool],
     ) -> tuple[tuple[Block | None, ...], StateDeltas]:
-        made: list[Block | None] = [None] * self.cell.n_inputs
         xs, first = self._repeated(tape.xs), self.cell.n_inputs
+        made: list[Block | None] = [None] * first
         carried: StateDeltas = tuple(dstate) or (None,) * self.layout.n_states
         dys: dict[int, list[Block | None]] = {}
         for _ in range(self.steps):
@@ -164,7 +164,7 @@ class InterpreterRehearsal(CellRehearsal):
             for k in range(first):
                 if deltas[k] is not None and dx[k] and made[k] is None:
                     made[k] = self._input(k)
-            carried = tuple(deltas[first : first + self.layout.n_states])
+            carried, deltas = tuple(deltas[first : first + self.layout.n_states]), []
         carried = [d if d is None or d.alone else self.step.new(d.size) for d in carried]
         for node in map(self.cell.nodes.__getitem__, dys):
             self.chunk.read_off(node, _taken(node, xs), None)
