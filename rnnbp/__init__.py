@@ -21,10 +21,11 @@ Networks
     Recurrent, Cell            a custom recurrent layer, from the layers of one step
     Input, State, Parameter    the symbols that graphs and cells are written with; each a Value
 Layers (within a cell too), all of them in the module layers
-    Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, LayerNorm
+    Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, LayerNorm, Gain
     Dropout, GaussianNoise, Zoneout
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Softmax, LogSoftmax, Identity
-    Add, Subtract, Multiply, Scale, Concat, Split, Slice, Flatten, Reshape
+    Add, Subtract, Multiply, Divide, Scale, Maximum, Minimum, Exp, Log, Sqrt, Square, Abs, Clip
+    Sum, Mean, MatVec, Concat, Split, Slice, Flatten, Reshape
     Layer, Keeps, Context      a custom layer, what it keeps, its random numbers
 Training, in the module train
     fit, Trainer               training in one call; the loop, with snapshots to resume from

@@ -37,14 +37,17 @@ class Case:
     training: bool = False
     absent: int | None = None
     """The output that nothing depends on: its delta is None."""
+    above: float | None = None
+    """Inputs lie above this number, for a layer that is not defined everywhere."""
 
     def inputs(self, batch: Shape, dtype: str = "float64", seed: int = 0) -> tuple[Array, ...]:
         rng = np.random.default_rng(seed)
         if self.symbols:
             return (rng.integers(0, self.symbols, batch),)
-        return tuple(
-            np.asarray(rng.normal(size=(*batch, *shape))).astype(dtype) for shape in self.shapes
-        )
+        drawn = [np.asarray(rng.normal(size=(*batch, *shape))) for shape in self.shapes]
+        if self.above is not None:
+            drawn = [self.above + np.abs(x) for x in drawn]
+        return tuple(x.astype(dtype) for x in drawn)
 
     def forward(
         self, layer: Layer, xs: Sequence[Array], *, step: int = 0, length: int | None = None

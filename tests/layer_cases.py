@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rnnbp import layers as L  # noqa: N812
 from tests.convolution_cases import CONVOLUTIONS, POOLS
 from tests.layer_case import Case, Wrong, in_any_shape, merging, of_one
@@ -18,6 +20,20 @@ ACTIVATIONS = [
     in_any_shape("GELU", L.GELU),
     in_any_shape("Softplus", L.Softplus),
     in_any_shape("Identity", L.Identity),
+    in_any_shape("Exp", L.Exp),
+    in_any_shape("Exp-2axes", L.Exp, (2, 3)),
+    in_any_shape("Log", L.Log, above=0.2),
+    in_any_shape("Sqrt", L.Sqrt, above=0.2),
+    in_any_shape("Square", L.Square),
+    in_any_shape("Abs", L.Abs),
+    in_any_shape("Clip", lambda: L.Clip(-0.5, 0.7)),
+    in_any_shape("Clip-low", lambda: L.Clip(0.25)),
+    in_any_shape("Clip-high", lambda: L.Clip(high=0.25)),
+    in_any_shape("Sum", L.Sum),
+    in_any_shape("Sum-2axes", L.Sum, (2, 3)),
+    in_any_shape("Sum-one", L.Sum, (1,)),
+    in_any_shape("Mean", L.Mean),
+    in_any_shape("Mean-2axes", L.Mean, (3, 2)),
     in_any_shape("Scale", lambda: L.Scale(-2.0, 0.5)),
     in_any_shape("Softmax", L.Softmax),
     in_any_shape("Softmax-2axes", L.Softmax, (2, 3)),
@@ -83,6 +99,16 @@ AFFINE = [
     ),
 ]
 
+WRONG = Wrong(((3,), (4,)), ("one shape", "(3,)", "(4,)", "one feature, which is repeated"))
+THREE = Wrong(((4,), (1,), (3,)), ("one shape", "(4,) as input 0", "(3,) as input 2"))
+REPEATED = [((4, 1), ((4,), (1,)), WRONG), ((1, 4), ((1,), (4,)), WRONG)]
+
+
+def built(kind: type[L.Layer]) -> Callable[[str], L.Layer]:
+    """A layer without arguments."""
+    return lambda _: kind()
+
+
 MERGES = [
     merging("Add", L.Add, 2),
     merging("Add-3", lambda: L.Add(3), 3),
@@ -90,6 +116,42 @@ MERGES = [
     merging("Subtract", L.Subtract, 2),
     merging("Multiply", L.Multiply, 2),
     merging("Multiply-3", L.Multiply, 3, (2, 2)),
+    merging("Divide", L.Divide, 2, above=0.2),
+    merging("Maximum", L.Maximum, 2),
+    merging("Minimum", L.Minimum, 2),
+    merging("Maximum-2axes", L.Maximum, 2, (2, 3)),
+    *(
+        Case(
+            f"{kind.__name__}-{'-'.join(map(str, widths))}",
+            built(kind),
+            shapes,
+            wrong,
+            above=0.2,
+        )
+        for kind in (L.Add, L.Subtract, L.Multiply, L.Divide, L.Maximum, L.Minimum)
+        for widths, shapes, wrong in REPEATED
+    ),
+    Case("Add-1-4-1", lambda _: L.Add(3), ((1,), (4,), (1,)), THREE),
+    Case("Multiply-1-4-1", lambda _: L.Multiply(), ((1,), (4,), (1,)), THREE),
+    Case("Multiply-2-1-3", lambda _: L.Multiply(), ((2, 1), (2, 3)), WRONG),
+    Case(
+        "MatVec",
+        lambda _: L.MatVec(),
+        ((6,), (3,)),
+        Wrong(((5,), (3,)), ("a matrix", "found (5,) and (3,)")),
+    ),
+    Case(
+        "MatVec-2axes",
+        lambda _: L.MatVec(),
+        ((2, 3), (3,)),
+        Wrong(((2, 3), (2,)), ("a matrix", "found (2, 3) and (2,)")),
+    ),
+    Case(
+        "MatVec-tall",
+        lambda _: L.MatVec(),
+        ((7, 1), (1,)),
+        Wrong(((7, 1), (7,)), ("a matrix", "found (7, 1) and (7,)")),
+    ),
     Case(
         "Concat",
         lambda _: L.Concat(2, 3),
@@ -174,6 +236,7 @@ SHAPES = [
 ]
 
 NORMS = [
+    of_one("Gain", lambda t: L.Gain(5, dtype=t), (5,), (6,), "axis -1", "size 5", "found 6"),
     of_one(
         "LayerNorm", lambda t: L.LayerNorm(5, dtype=t), (5,), (6,), "axis -1", "size 5", "found 6"
     ),

@@ -24,11 +24,10 @@ CELLS = "GRU LSTM MinGRU MinLSTM Options RNN"
 ERRORS = "BudgetError DtypeError GradientError ScheduleError ShapeError StorageError"
 MODULES = "actions compare initializers layers losses memory optim schedules train"
 LAYERS = """
-    Add AvgPool Concat Conv1D Conv2D Dense Dropout ELU Embedding Flatten GELU GaussianNoise
-    Identity Keeps Layer
-    LayerNorm LeakyReLU
-    LogSoftmax MaxPool Multiply OneHot ReLU Reshape Scale Sigmoid Slice Softmax Softplus Split
-    Subtract Tanh Zoneout
+    Abs Add AvgPool Clip Concat Conv1D Conv2D Dense Divide Dropout ELU Embedding Exp Flatten GELU
+    Gain GaussianNoise Identity Keeps Layer LayerNorm LeakyReLU Log LogSoftmax MatVec MaxPool
+    Maximum Mean Minimum Multiply OneHot ReLU Reshape Scale Sigmoid Slice Softmax Softplus Split
+    Sqrt Square Subtract Sum Tanh Zoneout
 """
 SURFACE = {
     rb: f"{FUNCTIONS} {CLASSES} {CELLS} {ERRORS} {MODULES} {LAYERS}",

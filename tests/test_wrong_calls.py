@@ -119,6 +119,8 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
         call(rb.LayerNorm, shape=3),
         {"shape": "shape", "eps": "limit", "weight": "flag", "bias": "flag"},
     ),
+    "Clip": (call(rb.Clip, low=-1.0), {"low": "init", "high": "init"}),
+    "Gain": (call(rb.Gain, n=3), {"n": "size", "dtype": "dtype"}),
     "Scale": (call(rb.Scale), {"scale": "init", "shift": "init"}),
     "LeakyReLU": (call(rb.LeakyReLU), {"slope": "init"}),
     "Input": (call(rb.Input), {"shape": "shape"}),

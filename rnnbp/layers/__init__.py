@@ -8,13 +8,18 @@ With parameters
     Embedding, OneHot          symbols as vectors: learned, or with a single 1
     Conv1D, Conv2D             convolutions within a step
     LayerNorm                  each step normalised over its features
+    Gain                       a factor for each feature
 Without
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Identity   elementwise
+    Exp, Log, Sqrt, Square, Abs, Clip   powers, logarithms, sizes, limits
+    Sum, Mean                  over the features, to one
     Softmax, LogSoftmax        over the features; losses take logits, so a model needs neither
     MaxPool, AvgPool           over windows
     Dropout, GaussianNoise, Zoneout    random, in training alone
 Shapes and several inputs
-    Add, Subtract, Multiply, Scale      arithmetic, also +, - and * of values
+    Add, Subtract, Multiply, Divide, Scale   arithmetic, also +, -, * and / of values
+    Maximum, Minimum           the larger or smaller of two
+    MatVec                     a matrix made of features times a vector
     Concat, Split, Slice, Flatten, Reshape
 A layer of your own
     Layer, Keeps               its base class, and what it keeps for its backward pass
@@ -34,14 +39,18 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.dropout import Dropout
 from rnnbp.layers.embedding import Embedding
 from rnnbp.layers.flatten import Flatten
+from rnnbp.layers.gain import Gain
 from rnnbp.layers.linear import Identity, Scale
 from rnnbp.layers.merge import Multiply
 from rnnbp.layers.noise import GaussianNoise
 from rnnbp.layers.norm import LayerNorm
 from rnnbp.layers.one_hot import OneHot
+from rnnbp.layers.pairs import Divide, Maximum, Minimum
 from rnnbp.layers.pointwise import Sigmoid, Tanh
 from rnnbp.layers.pooling import AvgPool, MaxPool
+from rnnbp.layers.powers import Abs, Clip, Exp, Log, Sqrt, Square
 from rnnbp.layers.rectifiers import LeakyReLU, ReLU
+from rnnbp.layers.reductions import MatVec, Mean, Sum
 from rnnbp.layers.reshape import Reshape
 from rnnbp.layers.slice import Slice
 from rnnbp.layers.smooth_rectifiers import ELU, GELU, Softplus
@@ -55,23 +64,33 @@ from rnnbp.wording.attributes import refusing
 __all__ = [
     "ELU",
     "GELU",
+    "Abs",
     "Add",
     "AvgPool",
+    "Clip",
     "Concat",
     "Conv1D",
     "Conv2D",
     "Dense",
+    "Divide",
     "Dropout",
     "Embedding",
+    "Exp",
     "Flatten",
+    "Gain",
     "GaussianNoise",
     "Identity",
     "Keeps",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "Log",
     "LogSoftmax",
+    "MatVec",
     "MaxPool",
+    "Maximum",
+    "Mean",
+    "Minimum",
     "Multiply",
     "OneHot",
     "ReLU",
@@ -82,7 +101,10 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Split",
+    "Sqrt",
+    "Square",
     "Subtract",
+    "Sum",
     "Tanh",
     "Zoneout",
 ]

@@ -1,24 +1,23 @@
-"""Layers of two or more inputs of one size, and their products."""
+"""Layers of two or more inputs of one size, or with a last axis of 1, and their products."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import reduce
 from typing import final
 
+import numpy as np
+
 from rnnbp.layers.base import Layer
-from rnnbp.layers.declared import Keeps, Scratch
+from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import (
-    Array,
-    Saved,
-    Shape,
-    ShapeError,
-)
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, broadcast
 
 
 class Merge(Layer):
-    """Several inputs of one shape, one output of the same shape, no parameters."""
+    """Several inputs, one output, no parameters; an input's last axis of 1 is repeated for the
+    features of the others."""
 
     def __init__(self, *, name: str | None = None) -> None:
         super().__init__(name=name)
@@ -31,34 +30,92 @@ class Merge(Layer):
                 "once"
             )
         known = [shape for shape in shapes if shape is not None]
-        for k, shape in enumerate(known[1:], start=1):
-            if shape != known[0]:
-                axis = next(
-                    (
-                        -a
-                        for a in range(1, min(len(shape), len(known[0])) + 1)
-                        if shape[-a] != known[0][-a]
-                    ),
-                    0,
-                )
-                raise ShapeError(
-                    f"{self}: inputs must have one shape, but differ at axis {axis}: "
-                    f"expected {known[0]} as input 0, found {shape} as input {k}; "
-                    f"{_repeated(known[0], shape)}"
-                )
-        return (known[0] if known else None,)
+        whole = broadcast(known) if known else None
+        if known and whole is None:
+            k, axis = _unlike(known)
+            raise ShapeError(
+                f"{self}: inputs must have one shape, but differ at axis {axis}: "
+                f"expected {known[0]} as input 0, found {known[k]} as input {k}; "
+                "project one with a Dense first, or to one feature, which is repeated"
+            )
+        # An unknown one may be wider.
+        return (None if whole and whole[-1:] == (1,) and len(known) < len(shapes) else whole,)
 
     def check(self, xs: tuple[Array, ...]) -> None:
-        """Raise ShapeError unless all of ``xs`` have one shape, batch axes included."""
+        """Raise ShapeError unless ``xs`` have one shape, or differ by a last axis of 1."""
         self.output_shapes(*[x.shape for x in xs])  # a tuple at its size: others wait in free lists
 
 
-def _repeated(a: Shape, b: Shape) -> str:
-    """How two values of these feature shapes come to have one."""
-    if (1,) in (a, b) and len(a) == len(b) == 1:
-        n = max(*a, *b)
-        return f"repeat the one feature v: Concat(*[1] * {n})(*[v] * {n})"
-    return "project one with a Dense first"
+class Pair(Merge):
+    """A layer of two inputs."""
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 2:
+            raise ShapeError(
+                f"{self}: takes 2 inputs, found {len(shapes)}; apply it to two at a time"
+            )
+        return super().output_shapes(*shapes)
+
+
+def _unlike(shapes: Sequence[Shape]) -> tuple[int, int]:
+    """The first shape that does not fit the first one, and the axis at which it differs."""
+    first = shapes[0]
+    k = next(k for k, shape in enumerate(shapes) if broadcast([first, shape]) is None)
+    both = range(1, min(len(shapes[k]), len(first)) + 1)
+    return k, next((-a for a in both if shapes[k][-a] != first[-a]), 0)
+
+
+def repeats(*shapes: Shape) -> bool:
+    """True if some input is repeated for the features of others."""
+    return len(set(shapes)) > 1
+
+
+# Deltas of what was repeated are sums, and backward must know of it. An empty array says so by its
+# shape, (..., 0, features of each input): it is saved like others, takes no memory, and layers whose
+# inputs have one shape save what they always did.
+
+
+def widths(*xs: Array) -> Array:
+    """An empty array whose shape has the last axis of each input."""
+    lead = max((x.shape[:-1] for x in xs), key=len)
+    return np.empty((*lead, 0, *[x.shape[-1] for x in xs]), xs[0].dtype)
+
+
+def kept_widths(*shapes: Shape) -> tuple[tuple[Shape, str | None], ...]:
+    """How ``Keeps.extras`` declares ``widths``; nothing for inputs of one shape."""
+    if not repeats(*shapes):
+        return ()
+    return (((*shapes[0][:-1], 0, *[shape[-1] for shape in shapes]), None),)
+
+
+def summed(delta: Array, width: int) -> Array:
+    """The delta of an input with a last axis of ``width``."""
+    if delta.shape[-1] == width:
+        return delta
+    found: Array = delta.sum(axis=-1, keepdims=True)
+    return found
+
+
+def extent(rows: int, *shapes: Shape) -> int:
+    """Elements of the output."""
+    return rows * math.prod(broadcast(shapes) or ())
+
+
+def temporary(rows: int, *shapes: Shape, several: bool = False, masked: bool = False) -> int:
+    """Elements beyond the deltas, where each is made whole and then summed, one after the other.
+
+    Args:
+        several: whether a whole one is made of another. masked: whether masks are there before
+            the sum, which take as much.
+    """
+    whole, done, most = extent(rows, *shapes), 0, 0
+    for shape in shapes:
+        own = rows * math.prod(shape)
+        most = max(
+            most, done + whole * (1 + several), done + whole + own * (own < whole and not masked)
+        )
+        done += own
+    return most - done
 
 
 @final
@@ -68,7 +125,7 @@ class Multiply(Merge):
     Args:
         name: its name in ``repr`` and errors.
 
-    Shapes: every x_k (...) → y (...), one shape.
+    Shapes: every x_k (...) → y (...), one shape, where a last axis of 1 is repeated.
 
     >>> import numpy as np, rnnbp as rb
     >>> rb.Multiply()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
@@ -76,12 +133,16 @@ class Multiply(Merge):
     """
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        return Scratch(inputs=rows * math.prod(shapes[0]) * (len(shapes) > 2))
+        several, size = len(shapes) > 2, extent(rows, *shapes)
+        if not repeats(*shapes):
+            return Scratch(inputs=size * several)
+        return Scratch(buffered(size), temporary(rows, *shapes, several=several))
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self.check(xs)
-        y = xs[0] * xs[1]
-        for x in xs[2:]:
+        wide = sorted(xs, key=_width)
+        y = wide[0] * wide[1]
+        for x in wide[2:]:
             y *= x
         return y, xs
 
@@ -98,4 +159,9 @@ class Multiply(Merge):
         # Not y / x_k: an input may be 0.
         for x in saved[:k] + saved[k + 1 :]:
             dy = dy * x
-        return dy
+        return summed(dy, saved[k].shape[-1])
+
+
+def _width(x: Array) -> int:
+    """For an order in which the widest come first."""
+    return -x.shape[-1] if x.ndim else 0

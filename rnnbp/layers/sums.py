@@ -5,16 +5,12 @@ from __future__ import annotations
 from functools import reduce
 from typing import final
 
-from rnnbp.layers.declared import Keeps
-from rnnbp.layers.merge import Merge
+import numpy as np
+
+from rnnbp.layers.declared import Keeps, Scratch, buffered
+from rnnbp.layers.merge import Merge, Pair, extent, kept_widths, repeats, summed, widths
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import (
-    Array,
-    Saved,
-    Shape,
-    ShapeError,
-    whole_number,
-)
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, whole_number
 
 
 @final
@@ -25,7 +21,7 @@ class Add(Merge):
         n_inputs: n ≥ 2.
         name: its name in ``repr`` and errors.
 
-    Shapes: every x_k (...) → y (...), one shape.
+    Shapes: every x_k (...) → y (...), one shape, where a last axis of 1 is repeated.
 
     >>> import numpy as np, rnnbp as rb
     >>> rb.Add()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
@@ -41,19 +37,26 @@ class Add(Merge):
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self.check(xs)
-        y = xs[0] + xs[1]
-        for x in xs[2:]:
+        alike = len({x.shape for x in xs}) == 1
+        terms = xs if alike else sorted(xs, key=lambda x: -x.shape[-1])
+        y = terms[0] + terms[1]
+        for x in terms[2:]:
             y += x
-        return y, ()
+        return y, () if alike else (widths(*xs),)
 
     def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps()
+        return Keeps(extras=kept_widths(*shapes))
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        return Scratch(buffered(extent(rows, *shapes))) if repeats(*shapes) else Scratch()
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
         return (reduce(ops.add, xs),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return (dy,) * self.n_inputs
+        if not saved:
+            return (dy,) * self.n_inputs
+        return tuple([summed(dy, n) for n in saved[0].shape[-self.n_inputs :]])
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) not in (1, self.n_inputs):
@@ -68,13 +71,13 @@ class Add(Merge):
 
 
 @final
-class Subtract(Merge):
+class Subtract(Pair):
     """y = a − b. Keeps nothing.
 
     Args:
         name: its name in ``repr`` and errors.
 
-    Shapes: a (...), b (...) → y (...), one shape.
+    Shapes: a (...), b (...) → y (...), one shape, where a last axis of 1 is repeated.
 
     >>> import numpy as np, rnnbp as rb
     >>> rb.Subtract()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
@@ -85,20 +88,21 @@ class Subtract(Merge):
 
     def forward(self, a: Array, b: Array) -> tuple[Array, Saved]:
         self.check((a, b))
-        return a - b, ()
+        return a - b, () if a.shape == b.shape else (widths(a, b),)
 
     def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps()
+        return Keeps(extras=kept_widths(*shapes))
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        return Scratch(buffered(extent(rows, *shapes))) if repeats(*shapes) else Scratch()
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
         return (ops.sub(*xs),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return dy, -dy
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) != 2:
-            raise ShapeError(
-                f"{self}: takes 2 inputs, found {len(shapes)}; nest differences of more"
-            )
-        return super().output_shapes(*shapes)
+        if not saved:
+            return dy, -dy
+        a, b = saved[0].shape[-2:]
+        below = summed(dy, b)
+        negative = np.negative(below, out=None if below is dy else below)
+        return summed(dy, a), negative

@@ -22,13 +22,13 @@ from rnnbp.layers import (
     Embedding,
     Flatten,
     LayerNorm,
-    Multiply,
     Reshape,
     Split,
     Subtract,
 )
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
+from rnnbp.layers.merge import Merge
 from rnnbp.layers.pointwise import Pointwise
 from rnnbp.numerics import Shape
 from rnnbp.runners.heap import Block, Heap
@@ -44,7 +44,7 @@ RESHAPING = (Flatten, Reshape)
 """Layers whose output is a view of an input that lies together, and a copy of one that does not."""
 BY_ROWS = (Dense, Embedding, LayerNorm)
 """Layers whose parameter gradients come from deltas as rows."""
-BY_ELEMENTS = (Pointwise, Add, Subtract, Multiply)
+BY_ELEMENTS = (Pointwise, Merge)
 """Layers that NumPy runs on buffers where operands do not lie together."""
 
 
@@ -146,13 +146,18 @@ class Layers(ABC):
             base = dy if dy.dense or not isinstance(layer, RESHAPING) else None
             return (self.new(dy.size, base, dense=base is None or dy.dense),)
         if isinstance(layer, Add):
-            return (dy,) * len(node.args)
+            return tuple([self._passed(node, k, dy) for k in node.args])
         if isinstance(layer, Subtract):
-            return dy, self.new(self.size(node.args[1]))
+            return self._passed(node, node.args[0], dy), self.new(self.size(node.args[1]))
         if layer.passes:
             return tuple([self.new(self.size(k), dy, dense=False) for k in node.args])
         self.heap.numpy += sum(self.size(k) for k in node.args)
         return tuple([self.new(self.size(k)) for k in node.args])
+
+    def _passed(self, node: Node, value: int, dy: Block) -> Block:
+        """The delta itself, or its sum for an input that was repeated."""
+        repeated = self.shape(value) != self.shape(node.outs[0])
+        return self.new(self.size(value)) if repeated else dy
 
     def _buffers(self, blocks: Iterable[Block | None]) -> int:
         """NumPy's, for operands that do not lie together."""

@@ -14,7 +14,15 @@ POINTWISE: list[Callable[[], Any]] = [
     rb.Sigmoid, rb.Tanh, rb.ReLU, rb.Softmax, rb.GELU, rb.Softplus, rb.Identity, lambda: rb.Dropout(0.4),
     lambda: rb.Dropout(0.3, per="sequence"), lambda: rb.GaussianNoise(0.2),
     lambda: rb.GaussianNoise(0.1, per="sequence"),
+    rb.LogSoftmax, rb.LeakyReLU, rb.ELU, rb.Square, rb.Abs, rb.Sum, rb.Mean, lambda: rb.Clip(-0.5, 0.7),
 ]  # fmt: skip
+POSITIVE: list[Callable[[Any], Any]] = [
+    lambda a: rb.Log()(a),
+    lambda a: rb.Sqrt()(a),
+    lambda a: rb.Exp()(-1 * a),
+    lambda a: rb.Divide()(rb.Tanh()(a), a),
+]
+"""Of what is above 0.1."""
 OWN: list[Callable[[], Any]] = [Sine, Alarm]
 TEMPLATES: list[Callable[[Any], Any]] = [
     lambda a: rb.Sigmoid()(a),
@@ -23,13 +31,23 @@ TEMPLATES: list[Callable[[Any], Any]] = [
     lambda a: rb.GELU()(a),
     lambda a: rb.Tanh()(a) * rb.Sigmoid()(a),
 ]
-MERGES: list[Callable[[Any, Any], Any]] = [
+REPEATING: list[Callable[[Any, Any], Any]] = [
     lambda a, b: a + b,
     lambda a, b: a - b,
     lambda a, b: a * b,
+    lambda a, b: rb.Maximum()(a, b),
+    lambda a, b: rb.Minimum()(a, b),
+    lambda a, b: rb.Divide()(a, rb.Softplus()(b) + 0.5),
+]
+MERGES: list[Callable[[Any, Any], Any]] = [
+    *REPEATING,
     lambda a, b: rb.Zoneout(0.3)(a, b),
 ]
 KINDS = [
+    "positive",
+    "repeated",
+    "gain",
+    "matrix",
     "dense",
     "pointwise",
     "pointwise",
@@ -118,7 +136,7 @@ class CellMaker:
         """One more layer, or several."""
         v, kind = self.any(), self.draw.pick(self.kinds)
         (n,) = v.shape
-        one = ("dense", "merge", "pointwise", "scale", "concat", "own", "gates")
+        one = ("dense", "merge", "pointwise", "scale", "concat", "own", "gates", "gain", "positive")
         getattr(self, f"_{kind if n > 1 or kind in one else 'dense'}")(v, n)
 
     def _dense(self, v: Any, n: int) -> None:
@@ -129,6 +147,23 @@ class CellMaker:
 
     def _merge(self, v: Any, n: int) -> None:
         self.pool.append(self.draw.pick(MERGES)(v, self.fitting(n)))
+
+    def _positive(self, v: Any, n: int) -> None:
+        self.pool.append(self.draw.pick(POSITIVE)(rb.Softplus()(v) + 0.1))
+
+    def _repeated(self, v: Any, n: int) -> None:
+        """One feature, repeated for the others."""
+        pair = v, self.fitting(1)
+        self.pool.append(self.draw.pick(REPEATING)(*(pair if self.draw.chance() else pair[::-1])))
+
+    def _gain(self, v: Any, n: int) -> None:
+        layer = rb.Gain(n, weight_init="uniform", dtype=self.dtype, rng=self.next_seed())
+        self.pool.append(layer(v))
+
+    def _matrix(self, v: Any, n: int) -> None:
+        """A matrix of features times a value."""
+        rows = self.size()
+        self.pool.append(rb.MatVec()(self.dense(self.any(), n_out=n * rows), v))
 
     def _scale(self, v: Any, n: int) -> None:
         self.pool.append(
