@@ -71,7 +71,7 @@ def test_one_feature_and_several(join: Callable[[Any, Any], Any]) -> None:
 
 
 def test_shapes_that_do_not_fit_are_named_with_the_cure() -> None:
-    with pytest.raises(rb.ShapeError, match="found .2,. as input 1; .*one feature, which is rep"):
+    with pytest.raises(rb.ShapeError, match=r"found .2,. as input 1; .*one feature, which is rep"):
         rb.Input(3) * rb.Input(2)
 
 
