@@ -50,46 +50,74 @@ def agree(
     model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make: Any = compiled
 ) -> None:
     """The program without some rules has the interpreter's outputs, states, tapes, gradients."""
-    batch, rng = x.shape[1], np.random.default_rng(1)
-    layout = Layout(model.cell, (x.shape[2:],), batch, np.dtype("float64"))
+    agree_on(model, (x,), without, make)
+
+
+def agree_on(
+    model: rb.Recurrent, xs: Sequence[np.ndarray], without: Iterable[str] = (), make: Any = compiled
+) -> None:
+    """The same of a cell of several inputs."""
+    layout, rng = layout_of(model.cell, xs), np.random.default_rng(1)
+    batch = layout.batch
     plain, program = Interpreter(layout), make(layout, frozenset(without))
     state = [rng.normal(size=(batch, *shape)) for shape in model.cell.state_shapes]
-    y, after = plain.advance((x,), state, CONTEXT, output=True)
-    own, own_after = program.advance((x,), state, CONTEXT, output=True)
+    y, after = plain.advance(xs, state, CONTEXT, output=True)
+    own, own_after = program.advance(xs, state, CONTEXT, output=True)
     close(y, own, "y")
     for a, b, c in zip(
-        after, own_after, program.advance((x,), state, CONTEXT, output=False)[1], strict=True
+        after, own_after, program.advance(xs, state, CONTEXT, output=False)[1], strict=True
     ):
         close(a, b, "state")
         np.testing.assert_array_equal(b, c)
-    recorded, tape = program.record((x,), state, CONTEXT)
+    recorded, tape = program.record(xs, state, CONTEXT)
     assert y is not None
     np.testing.assert_array_equal(recorded, own)
-    kept, thin = program.keep((x,), state, CONTEXT, output=True)
+    kept, thin = program.keep(xs, state, CONTEXT, output=True)
     np.testing.assert_array_equal(kept, own)
-    rebuilt, again = program.rebuild((x,), thin, CONTEXT)
+    rebuilt, again = program.rebuild(xs, thin, CONTEXT)
     close(y, rebuilt, "rebuilt y")
     reached = reaching(lower(model.cell, layout.shapes, Values()))
     dy = rng.normal(size=y.shape)
     dstate = [
         rng.normal(size=a.shape) if k in reached else None for k, a in enumerate(after, start=1)
     ]
-    tapes = [(plain, plain.record((x,), state, CONTEXT)[1]), (program, tape), (program, again)]
+    tapes = [(plain, plain.record(xs, state, CONTEXT)[1]), (program, tape), (program, again)]
     expected, *others = (_backward(model, runner, kept, dy, dstate) for runner, kept in tapes)
     for found in others:
         for what in expected:
             close(expected[what], found[what], what)
 
 
+def layout_of(cell: rb.Cell, xs: Sequence[np.ndarray]) -> Layout:
+    """The layout of a cell for such inputs."""
+    lead = cell.pers.index("step")
+    axes = [2 if per == "step" else 1 for per in cell.pers]
+    shapes = tuple([x.shape[n:] for x, n in zip(xs, axes, strict=False)])
+    return Layout(cell, shapes, xs[lead].shape[1], xs[lead].dtype)
+
+
+def inputs_of(cell: rb.Cell, length: int, batch: int, dtype: str = "float64") -> list[np.ndarray]:
+    """Random inputs of a cell."""
+    rng, pers = np.random.default_rng(0), cell.pers[: cell.n_inputs]
+    shapes = [(batch, *(shape or ())) for shape in cell.input_shapes]
+    whole = [(length, *s) if per == "step" else s for s, per in zip(shapes, pers, strict=False)]
+    return [rng.normal(size=shape).astype(dtype) for shape in whole]
+
+
 def _backward(
     model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstate: list[Any]
 ) -> dict[str, Any]:
     grads = Accumulators(model)
-    (dx,), carried = runner.backward(tape, dy, dstate, grads)
-    return {"dx": dx} | {f"dstate {k}": d for k, d in enumerate(carried)} | grads.grads
+    dxs, carried = runner.backward(tape, dy, dstate, grads)
+    found = {f"dx{k}": dx for k, dx in enumerate(dxs)}
+    return found | {f"dstate {k}": d for k, d in enumerate(carried)} | grads.grads
 
 
 @st.composite
-def cells(draw: Any, sizes: Sequence[int] = (2, 3, 4)) -> rb.Recurrent:
-    """A random graph of layers over x and one to three states, all values of as many features."""
-    return rb.Recurrent(CellMaker(Searched(draw), sizes).cell())
+def cells(draw: Any, sizes: Sequence[int] = (2, 3, 4), more: int = 0) -> rb.Recurrent:
+    """A random graph of layers over x and one to three states, all values of as many features.
+
+    Args:
+        more: inputs besides x.
+    """
+    return rb.Recurrent(CellMaker(Searched(draw), sizes, more=more).cell())

@@ -202,7 +202,7 @@ def test_an_adjoint_agrees_with_complex_steps(name: str) -> None:
     ops = Lowering(values)
     out = ops.apply(name, *inputs, attr=attribute(name))
     code = Code(
-        values, inputs, tuple(ops.maker.ops), (out, *inputs[1:])
+        values, inputs, tuple(ops.maker.ops), (out, *inputs[1:]), len(inputs) - 1
     )  # the others are states that stay
     xs = [drawn(name, rng).astype(complex) for _ in inputs]
     dy = rng.normal(size=(values.rows(out), BATCH)).astype(complex)

@@ -211,9 +211,9 @@ class _Allocation:
             if self._is_gathered(op):
                 for v in op.args:
                     self._use(v, "after")
-        first = self.code.outputs[0]
-        if first is not None and self._base(first)[0] in self.locations:
-            self._use(first, "after")  # y and dx are taken for all steps of a block
+        for end in self.code.others:  # y and deltas of inputs are taken for all steps of a block
+            if end is not None and self._base(end)[0] in self.locations:
+                self._use(end, "after")
 
     def _use(self, v: int, phase: str) -> None:
         self.uses.setdefault(self._location(v).buffer, set()).add(phase)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.allocation import allocate
@@ -13,6 +13,7 @@ from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.partition import adjusted, partition
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
 from rnnbp.compiler.weights import Matrix
+from rnnbp.support.lazy import cached_property
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,18 +29,20 @@ class Backward:
     """The deltas of states, as one step hands them to the one before."""
     in_place: Mapping[int, Location]
     """The deltas of states that are made where those of the step after are."""
-    dx_weights: Matrix | None
-    """Weights that make dx by one product for a whole chunk; None where it is not made so."""
+    dx_weights: Mapping[int, Matrix]
+    """By input whose delta is made by one product for a whole chunk, the weights."""
     arrays: Mapping[Buffer, Held]
-    """The array of each buffer but those of x and dy."""
+    """The array of each buffer but those of inputs and dy."""
 
-    @property
-    def dx_from(self) -> int | None:
-        """The delta that gives dx by ``dx_weights``."""
-        return next(
-            (op.args[0] for op in self.code.ops if op.name == "grad_linear" and op.attr is None),
-            None,
-        )
+    @cached_property
+    def dx_products(self) -> dict[int, tuple[Matrix, int]]:
+        """By input whose delta is made by one product, the weights, and the delta they take."""
+        taken = {op.attr: op.args[0] for op in self.code.ops if op.name == "grad_input"}
+        return {k: (weights, taken[k]) for k, weights in self.dx_weights.items()}
+
+    def reaches(self, k: int) -> bool:
+        """True if an input has a delta."""
+        return k in self.dx_weights or self.code.outputs[k] is not None
 
     @property
     def steps(self) -> list[Op]:
@@ -54,7 +57,7 @@ class Backward:
     def moves(self) -> list[tuple[int, int | None]]:
         """(k, value) for each state whose delta is made where the step before does not look."""
         places = {at.buffer: v for v, at in self.in_place.items()}
-        outputs = zip(self.carried, self.code.outputs[1:], strict=True)
+        outputs = zip(self.carried, self.code.nexts, strict=True)
         return [
             (k, v) for k, (buffer, v) in enumerate(outputs) if v is None or places.get(buffer) != v
         ]
@@ -62,34 +65,34 @@ class Backward:
 
 def backward_half(forward: Forward, code: Code, *, hoisted: bool, lanes: bool) -> Backward:
     """The backward half that belongs to a forward one; ``hoisted`` and ``lanes`` as there."""
-    code, product = _without_dx(code)
-    rows, states = code.values.rows, code.inputs[1:]
+    code, products = _without_dx(code, forward.code.static)
+    rows = code.values.rows
     carried = tuple(Buffer(f"C{k}", buffer.rows) for k, buffer in enumerate(forward.states))
     dy = Buffer("dy", rows(code.inputs[0]))
-    code, phases = _by_step(code, partition(code, states, code.outputs[1:]))
+    code, phases = _by_step(code, partition(code, code.states, code.nexts))
     phases = adjusted(code, phases, hoisted=hoisted, lanes=lanes)
     given = _given(forward, code, dy, carried)
     first = len(forward.storage.buffers)
     in_place = _in_place(allocate(code, phases, given, {}, first=first), phases, carried)
     storage = allocate(code, phases, given, in_place, first=first)
     arrays = _arrays(forward, storage, carried)
-    weights = None if product is None else Matrix(product.matrix.lanes)
+    weights = {k: Matrix(op.matrix.lanes) for k, op in products.items()}
     return Backward(code, phases, storage, dy, carried, in_place, weights, arrays)
 
 
 def _given(
     forward: Forward, code: Code, dy: Buffer, carried: Sequence[Buffer]
 ) -> dict[int, Location]:
-    """Where the recursion starts: x, dy, deltas, states, and what the tape keeps."""
+    """Where the recursion starts: inputs, dy, deltas, states, and what the tape keeps."""
     taken, kept = forward.code, forward.storage.taped
-    found = {taken.inputs[0]: Location(forward.x), code.inputs[0]: Location(dy)}
-    found |= {v: Location(b) for v, b in zip(code.inputs[1:], carried, strict=True)}
-    found |= {v: Location(b) for v, b in zip(taken.inputs[1:], forward.states, strict=True)}
+    before = (*forward.xs, *forward.states)
+    found = {v: Location(b) for v, b in zip(code.inputs, (dy, *carried), strict=True)}
+    found |= {v: Location(b) for v, b in zip(taken.inputs, before, strict=True)}
     found |= {v: Location(buffer) for v, (buffer, _) in forward.drawn.items()}
     for v, at in forward.storage.locations.items():
         if at.buffer in kept or v in forward.in_place:
             found[v] = at
-    for after, buffer in zip(taken.outputs[1:], forward.nexts, strict=True):
+    for after, buffer in zip(taken.nexts, forward.nexts, strict=True):
         if after is not None:
             found.setdefault(after, Location(buffer))
     return found
@@ -101,15 +104,14 @@ def _in_place(
     """The deltas of states that can be made in place of those before, which nothing reads then."""
     code, found = storage.code, dict[int, Location]()
     order = {op.out: k for k, op in enumerate(storage.order) if op.outs}
-    read = {a for op in storage.order if phases[id(op)] == "after" for a in op.args} | {
-        code.outputs[0]
-    }
-    late = {storage.base(a)[0] for a in read if a is not None}
-    for k, v in enumerate(code.outputs[1:]):
+    read = {a for op in storage.order if phases[id(op)] == "after" for a in op.args}
+    read |= {v for v in code.others if v is not None}
+    late = {storage.base(a)[0] for a in read}
+    for k, v in enumerate(code.nexts):
         made = None if v is None else code.made.get(v)
         if v is None or made is None or made.name in (*VIEWS, "concat") or v in found or v in late:
             continue
-        last = max((p for p, _, _ in storage.reads.get(code.inputs[1 + k], ())), default=-1)
+        last = max((p for p, _, _ in storage.reads.get(code.states[k], ())), default=-1)
         if last < order[made.out] or (
             last == order[made.out] and made.name in ("add", "sub", "mul", "scale")
         ):
@@ -133,11 +135,11 @@ def _arrays(forward: Forward, storage: Storage, carried: Sequence[Buffer]) -> di
 def _by_step(code: Code, phases: dict[int, str]) -> tuple[Code, dict[int, str]]:
     """The code with copies of what a step hands to the next, if used after the loop too."""
     late = [op for op in code.ops if phases[id(op)] == "after" and op.name not in VIEWS]
-    taken = {a for op in late for a in op.args} | {code.outputs[0]}
+    taken = {a for op in late for a in op.args} | {v for v in code.others if v is not None}
     known: dict[int, int] = {}
     ops: list[Op] = []
     found: dict[int, str] = {}
-    for v in code.inputs[1:]:
+    for v in code.states:
         views = [op for op in code.ops if op.name in VIEWS and _views(code, op.out, v)]
         if taken.isdisjoint([v, *(op.out for op in views)]):
             continue
@@ -153,9 +155,8 @@ def _by_step(code: Code, phases: dict[int, str]) -> tuple[Code, dict[int, str]]:
         new = replace(op, args=tuple(known.get(v, v) for v in op.args)) if op in late else op
         found[id(new)] = phases[id(op)]
         ops.append(new)
-    first, *rest = code.outputs
-    outputs = (None if first is None else known.get(first, first), *rest)
-    return replace(code, ops=tuple(ops), outputs=outputs), found
+    others = [None if v is None else known.get(v, v) for v in code.others]
+    return replace(code, ops=tuple(ops), outputs=(*others, *code.nexts)), found
 
 
 def _views(code: Code, v: int, base: int) -> bool:
@@ -165,13 +166,16 @@ def _views(code: Code, v: int, base: int) -> bool:
     return v == base
 
 
-def _without_dx(code: Code) -> tuple[Code, Op | None]:
-    """The code without the product that makes dx alone, which is done for a whole chunk."""
-    v = code.outputs[0]
-    made = None if v is None else code.made.get(v)
-    alone = made is not None and made.name == "linear" and not any(v in op.args for op in code.ops)
-    if made is None or not alone or v in code.outputs[1:]:
-        return code, None
-    kept = tuple(op for op in code.ops if op is not made)
-    gathered = Op("grad_linear", made.args, (), None)
-    return replace(code, ops=(*kept, gathered), outputs=(None, *code.outputs[1:])), made
+def _without_dx(code: Code, static: Collection[int]) -> tuple[Code, dict[int, Op]]:
+    """The code without products that make the delta of a series alone, done for a whole chunk."""
+    found: dict[int, Op] = {}
+    for k, v in enumerate(code.others):
+        made = None if v is None else code.made.get(v)
+        if v is None or made is None or made.name != "linear" or k in static:
+            continue
+        if code.outputs.count(v) == 1 and not any(v in op.args for op in code.ops):
+            found[k] = made
+    kept = [op for op in code.ops if all(op is not made for made in found.values())]
+    kept += [Op("grad_input", made.args, (), k) for k, made in found.items()]
+    outputs = tuple([None if k in found else v for k, v in enumerate(code.outputs)])
+    return replace(code, ops=tuple(kept), outputs=outputs), found

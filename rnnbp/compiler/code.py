@@ -14,6 +14,7 @@ from rnnbp.compiler.op import Op
 class Code:
     """Operations in order, from ``inputs`` to ``outputs``, which are None where nothing is reached.
 
+    The last ``n_states`` of either are what one step hands to the next: states, or their deltas.
     ``free`` operations have no outputs and are always run: those that make parameter gradients.
     """
 
@@ -21,6 +22,9 @@ class Code:
     inputs: tuple[int, ...]
     ops: tuple[Op, ...]
     outputs: tuple[int | None, ...]
+    n_states: int
+    static: tuple[int, ...] = ()
+    """The positions of inputs that are the same at every step."""
     renamed: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
     """By values of the code that this was rewritten from, the values that replace them."""
     made: dict[int, Op] = field(init=False, repr=False, compare=False)
@@ -28,6 +32,21 @@ class Code:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "made", {v: op for op in self.ops for v in op.outs})
+
+    @property
+    def states(self) -> tuple[int, ...]:
+        """The inputs that the step before hands on."""
+        return self.inputs[len(self.inputs) - self.n_states :]
+
+    @property
+    def nexts(self) -> tuple[int | None, ...]:
+        """The outputs that are handed on."""
+        return self.outputs[len(self.outputs) - self.n_states :]
+
+    @property
+    def others(self) -> tuple[int | None, ...]:
+        """The other outputs: y of forward code, a delta for each input of backward code."""
+        return self.outputs[: len(self.outputs) - self.n_states]
 
     def users(self) -> dict[int, list[Op]]:
         """By value, the operations that take it."""

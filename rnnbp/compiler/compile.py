@@ -10,6 +10,7 @@ from rnnbp.compiler.keep import keep
 from rnnbp.compiler.lowering import lower
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.passes import PASSES, Draft, check_rules
+from rnnbp.compiler.rewrite.repeating import repeated, still_values
 from rnnbp.graph.cell import Cell
 from rnnbp.numerics import Shape
 
@@ -59,8 +60,9 @@ def codes(
             draft = one.run(draft)
             changes.append(Change(one.rule, before, one.code(draft)))
     assert draft.written is not None
-    forward, whole = draft.forward.live(), draft.forward
-    backward, kept = keep(
-        forward, draft.deltas.live(), whole, draft.written, cheap="recomputed" not in off
-    )
+    whole, deltas = draft.forward, draft.deltas.live()
+    still = still_values(whole, draft.written, deltas)
+    forward = repeated(whole.live(), still)
+    deltas, cheap = repeated(deltas, still), "recomputed" not in off
+    backward, kept = keep(forward, deltas, whole, draft.written, cheap=cheap)
     return Codes(forward, backward, kept, tuple(changes))

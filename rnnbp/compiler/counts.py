@@ -34,7 +34,7 @@ def products_in_loop(before: Code, after: Code) -> str:
 
 
 def _products_in_loop(code: Code) -> int:
-    phases = partition(code, code.inputs[1:], code.outputs[1:])
+    phases = partition(code, code.states, code.nexts)
     return sum(op.name == "mul" and phases[id(op)] == "loop" for op in code.ops)
 
 

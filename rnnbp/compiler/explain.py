@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -51,18 +51,19 @@ def explain(
     ('float32', ())
     """
     check_x_shape("explain", x_shape)
-    found, shape = _cell_of(cell, None if x_shape is None else tuple(x_shape))
+    found, shapes = _cell_of(cell, None if x_shape is None else tuple(x_shape))
     off, batch = check_rules(without), positive_int("explain: batch", batch)
-    layout = Layout(found, (shape,), batch, found.dtype or np.dtype(np.float32))
-    step = step_code(found, (shape,), off)
+    layout = Layout(found, shapes, batch, found.dtype or np.dtype(np.float32))
+    step = step_code(found, shapes, off)
     names = [name if name.isidentifier() else f"s{name}" for name in found.state_names]
-    read = Reading(step, layout, names)
+    inputs = _input_names(found, names)
+    read = Reading(step, layout, inputs, names)
     forward, backward, kept = tuple(read.forward()), tuple(read.backward()), tuple(read.kept())
     held = _step_bytes(step, layout)
     kinds = Counter(type(node.block).__name__ for node in found.nodes)
     return Explanation(
         cell=found.name or "Cell",
-        inputs=(("x", shape), *zip(read.states, found.state_shapes, strict=True)),
+        inputs=tuple(zip([*inputs, *names], [*shapes, *found.state_shapes], strict=True)),
         layers=tuple(kinds.most_common()),
         batch=batch,
         dtype=str(layout.dtype),
@@ -92,9 +93,19 @@ def _all_kept(kept: tuple[Kept, ...], nbytes: int | None, batch: int) -> tuple[K
     return (*kept, Kept("rows next to these", rest)) if rest else kept
 
 
-def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, Shape]:
-    """The cell, and the feature shape of its input."""
-    cell, found = given.cell if isinstance(given, Recurrent) else given, x_shape
+def _input_names(cell: Cell, others: Sequence[str]) -> list[str]:
+    """x of one input; of several, the names that they have, or x0, x1, ..."""
+    if cell.n_inputs == 1:
+        return ["x"]
+    given = cell.input_names[: cell.n_inputs]
+    taken = {"y", *others, *(f"x{k}" for k in range(len(given)))}
+    return [n if n.isidentifier() and n not in taken else f"x{k}" for k, n in enumerate(given)]
+
+
+def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, tuple[Shape, ...]]:
+    """The cell, and the feature shapes of its inputs."""
+    cell = given.cell if isinstance(given, Recurrent) else given
+    found: list[Shape | None] = [x_shape]
     if isinstance(given, Graph) and not isinstance(given, Cell):
         nodes = [node for node in given.nodes if isinstance(node.block, Recurrent)]
         if len(nodes) != 1:
@@ -106,7 +117,7 @@ def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, Shape]:
         (node,) = nodes
         shapes = given.value_shapes(x_shape, *[None] * (len(given.input_shapes) - 1))
         assert isinstance(node.block, Recurrent)
-        cell, found = node.block.cell, shapes[node.args[0]]
+        cell, found = node.block.cell, [shapes[k] for k in node.args]
     if not isinstance(cell, Cell):
         name = getattr(given, "__name__", "")
         cure = f"; build one first: {name}(n_in, n)" if name in BUILT_IN.split() else ""
@@ -114,10 +125,10 @@ def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, Shape]:
             "explain takes a Recurrent, a Cell, or a network with one Recurrent, found "
             f"{shown(given)}{cure}"
         )
-    shape = cell.input_shapes[0] if found is None else found
-    if shape is None:
-        raise ShapeError(
-            f"explain: {cell} does not say the feature shape of its input; give x_shape, as (n_in,)"
-        )
-    cell.check_inputs([shape, *cell.state_shapes])
-    return cell, shape
+    found += [None] * (cell.n_inputs - len(found))
+    shapes = [own if s is None else s for s, own in zip(found, cell.input_shapes, strict=False)]
+    if None in shapes:
+        cure = "give x_shape, as (n_in,)" if cell.n_inputs == 1 else "give each Input its size"
+        raise ShapeError(f"explain: {cell} does not say the feature shape of its input; {cure}")
+    cell.check_inputs([*shapes, *cell.state_shapes])
+    return cell, tuple([shape for shape in shapes if shape is not None])

@@ -12,7 +12,7 @@ from rnnbp.compiler.drawn import DRAWN, Draw, draw_of
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.partition import adjusted, partition
-from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
+from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held, input_name
 
 GIVEN = VIEWS | {DRAWN}
 """Operations whose results lie somewhere already."""
@@ -30,7 +30,8 @@ class Forward:
     phases: Mapping[int, str]
     """Of each operation, by its id: "before", "loop" or "after"."""
     storage: Storage
-    x: Buffer
+    xs: tuple[Buffer, ...]
+    """The inputs."""
     states: tuple[Buffer, ...]
     """Before a step."""
     nexts: tuple[Buffer, ...]
@@ -45,7 +46,7 @@ class Forward:
     @property
     def output_state(self) -> int | None:
         """The state whose next value y is, None if there is none."""
-        first, *states = self.code.outputs
+        (first,), states = self.code.others, self.code.nexts
         return states.index(first) if first in states else None
 
     @property
@@ -56,7 +57,7 @@ class Forward:
     def moves(self) -> list[tuple[int, int]]:
         """(k, value) for each state whose next value is not made where the states are."""
         found, done = [], set()
-        for k, v in enumerate(self.code.outputs[1:]):
+        for k, v in enumerate(self.code.nexts):
             if v is None:
                 continue
             if v in self.in_place and v not in done and self.in_place[v].buffer is self.nexts[k]:
@@ -74,18 +75,16 @@ class Forward:
             output: whether it computes y. taped: whether it fills a tape. known: whether the states
                 of all steps exist, so that no operation waits for the step before.
         """
-        wanted: list[int | None] = [self.code.outputs[0]] if output else []
+        wanted: list[int | None] = [*self.code.others] if output else []
         wanted += [*self.storage.kept, *self.saved] if taped else []
-        if known:
-            live = _stopping(self.code, wanted, self.in_place)
-        else:
-            live = self.code.live([*wanted, *self.code.outputs[1:]])
+        code, nexts = self.code, self.code.nexts
+        live = _stopping(code, wanted, self.in_place) if known else code.live([*wanted, *nexts])
         present = set(map(id, live.ops))
         ops = [op for op in self.storage.order if id(op) in present]
         return live, ops, dict.fromkeys(self.phases, "before") if known else self.phases
 
     def arrays(self, *, taped: bool, rolling: bool, known: bool) -> dict[Buffer, Held]:
-        """The array of each buffer but that of x, in a run of a kind."""
+        """The array of each buffer but those of inputs, in a run of a kind."""
         found, kept = dict[Buffer, Held](), self.storage.taped
         now, later = (Span("block" if rolling else "chunk", later) for later in (0, 1))
         for before, after in zip(self.states, self.nexts, strict=True):
@@ -107,18 +106,18 @@ def forward_half(codes: Codes, *, hoisted: bool, lanes: bool) -> Forward:
             operations are fused, and so best stay with those that take their results.
     """
     code = codes.forward
-    rows = [code.values.rows(v) for v in code.inputs]
-    x = Buffer("x", rows[0])
-    states = tuple(Buffer(f"H{k}", n) for k, n in enumerate(rows[1:]))
-    nexts = tuple(Buffer(f"H{k}", n) for k, n in enumerate(rows[1:]))
-    phases = partition(code, code.inputs[1:], code.outputs[1:])
+    rows, first = [code.values.rows(v) for v in code.inputs], len(code.inputs) - code.n_states
+    xs = tuple(Buffer(input_name(k), n) for k, n in enumerate(rows[:first]))
+    states = tuple(Buffer(f"H{k}", n) for k, n in enumerate(rows[first:]))
+    nexts = tuple(Buffer(f"H{k}", n) for k, n in enumerate(rows[first:]))
+    phases = partition(code, code.states, code.nexts)
     phases = adjusted(code, phases, hoisted=hoisted, lanes=lanes)
     in_place = _in_place(code, nexts)
-    given = {v: Location(buffer) for v, buffer in zip(code.inputs, (x, *states), strict=True)}
+    given = {v: Location(buffer) for v, buffer in zip(code.inputs, (*xs, *states), strict=True)}
     drawn = _drawn(code)
     given |= {v: Location(buffer) for v, (buffer, _) in drawn.items()}
     storage = allocate(code, phases, given, in_place, codes.kept)
-    return Forward(code, phases, storage, x, states, nexts, in_place, drawn)
+    return Forward(code, phases, storage, xs, states, nexts, in_place, drawn)
 
 
 def _drawn(code: Code) -> dict[int, tuple[Buffer, Draw]]:
@@ -133,7 +132,7 @@ def _drawn(code: Code) -> dict[int, tuple[Buffer, Draw]]:
 def _in_place(code: Code, nexts: Sequence[Buffer]) -> dict[int, Location]:
     """The next states that can be made where the states are."""
     found: dict[int, Location] = {}
-    for v, buffer in zip(code.outputs[1:], nexts, strict=True):
+    for v, buffer in zip(code.nexts, nexts, strict=True):
         made = None if v is None else code.made.get(v)
         if v is not None and made is not None and made.name not in GIVEN and v not in found:
             found[v] = Location(buffer)

@@ -13,7 +13,7 @@ from rnnbp.numerics import Shape
 
 
 def differentiate(code: Code) -> Code:
-    """From deltas of (y, *next state) to those of (x, *state), and gradients of parameters.
+    """From deltas of (y, *next state) to those of (*inputs, *state), and gradients of parameters.
 
     It takes values of the forward code too. A state that no output depends on, in this step or a
     later one, has no delta: zero times what has overflowed would be NaN.
@@ -28,7 +28,7 @@ def differentiate(code: Code) -> Code:
     for op in reversed(code.ops):
         reverse.step(op)
     outputs = tuple(reverse.take(v) for v in code.inputs)
-    return Code(code.values, inputs, tuple(reverse.maker.ops), outputs).live()
+    return Code(code.values, inputs, tuple(reverse.maker.ops), outputs, code.n_states).live()
 
 
 def reaching(code: Code) -> frozenset[int]:
@@ -37,7 +37,7 @@ def reaching(code: Code) -> frozenset[int]:
     while True:
         needed = code.live([code.outputs[k] for k in sorted(found)], free=False)
         read = {*needed.outputs, *(v for op in needed.ops for v in op.args)}
-        more = found | {k for k, v in enumerate(code.inputs) if k and v in read}
+        more = found | {k for k, v in enumerate(code.states, 1) if v in read}
         if more == found:
             return found
         found = more

@@ -56,7 +56,7 @@ class _Choice:
 
     def __init__(self, forward: Code) -> None:
         self.forward, self.where = forward, bases(forward)
-        self.there = {v for v in (*forward.inputs, *forward.outputs[1:]) if v is not None}
+        self.there = {v for v in (*forward.inputs, *forward.nexts) if v is not None}
         drawn = {op.out for op in forward.ops if op.name == DRAWN}
         self.there |= drawn  # they are drawn again
         self.from_draws = _pointwise_of(drawn, forward)

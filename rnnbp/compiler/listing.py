@@ -74,8 +74,8 @@ class Listing(Formulas):
     def _write(self, op: Op) -> None:
         if op.name == "concat":
             self._concat(op)
-        elif op.name == "grad_linear" and op.attr is None:
-            return  # dx, which has no parameters
+        elif op.name == "grad_input":
+            return  # it has no parameters
         elif op.name == "grad_linear":
             product = f"{self._together(op.args[0])} {self.notation[op.args[1]]}ᵀ"
             text = f"{self.notation.weight('G', op.matrix)} = {product}"
@@ -114,6 +114,11 @@ class Listing(Formulas):
         self._lines.append(
             Line("chunk", text, rows, 1, 2 * rows * self.notation.values.rows(delta))
         )
+
+    def step_sum(self, name: str, v: int) -> None:
+        """name = Σ v over the steps."""
+        rows = self.notation.values.rows(v)
+        self._lines.append(Line("after", f"{name} = Σ {self.notation[v]}", rows, 1, rows))
 
     def read_off(self, layer: object) -> None:
         """The gradients of a layer's parameters, by its own method."""

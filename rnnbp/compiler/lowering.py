@@ -207,7 +207,7 @@ def tied(cell: Cell) -> tuple[int, ...]:
 
 
 def lower(cell: Cell, shapes: Sequence[Shape], values: Values, *, training: bool = True) -> Code:
-    """The code of a cell from (x, *state) to (y, *state).
+    """The code of a cell from (*inputs, *state) to (y, *state).
 
     Args:
         shapes: of its values. training: False for that of evaluation mode.
@@ -225,9 +225,14 @@ def lower(cell: Cell, shapes: Sequence[Shape], values: Values, *, training: bool
         found.update(
             zip(node.outs, _lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True)
         )
-    return Code(
-        values, inputs, tuple(ops.maker.ops), ops.solid(*(found[k] for k in cell.outputs))
-    ).live()
+    outputs, static = ops.solid(*(found[k] for k in cell.outputs)), static_inputs(cell)
+    ops_ = tuple(ops.maker.ops)
+    return Code(values, inputs, ops_, outputs, len(cell.state_shapes), static).live()
+
+
+def static_inputs(cell: Cell) -> tuple[int, ...]:
+    """The positions of the inputs of a cell that are the same at every step."""
+    return tuple([k for k in range(cell.n_inputs) if cell.pers[k] != "step"])
 
 
 def _lowered(

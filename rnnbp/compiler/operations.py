@@ -226,6 +226,7 @@ _RECORDS = (
     Operation("copy", "move", 1, 0, lambda to, op: (to.name(op.args[0]), ATOM)),
     Operation("zeros", "move", 0, 0, lambda to, op: ("0", ATOM)),
     Operation("grad_linear", "gradient", 2, _grad_linear_flops),
+    Operation("grad_input", "gradient", 1, lambda _, __: 0),
     Operation("grad_bias", "gradient", 1, lambda op, values: values.rows(op.args[0])),
     Operation("opaque", "layer", None, 0, _layer),
     Operation("opaque_back", "layer", None, 0, _layer),

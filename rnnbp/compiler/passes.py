@@ -110,6 +110,14 @@ def _differentiated(draft: Draft) -> Draft:
     return replace(draft, written=draft.forward, backward=differentiate(draft.forward))
 
 
+def _summed(draft: Draft) -> Draft:
+    """Where lanes are fused, static terms are added with what follows, from where they are.
+
+    Elsewhere they are added for a block of steps at once.
+    """
+    return replace(draft, forward=sums(draft.forward, still_last=draft.lanes))
+
+
 def _joined_forward(draft: Draft) -> Draft:
     """Where lanes are fused, only sums that follow products are joined."""
     names = joining.SUMS if draft.lanes else joining.JOINED
@@ -124,7 +132,7 @@ def _joined_backward(draft: Draft) -> Draft:
 PASSES = (
     _forward("constants", scaling.constants),
     _forward("parts", parts),
-    _forward("sums", sums),
+    Pass("sums", _summed),
     _forward("ordered", ordered),
     Pass(None, _differentiated),
     _backward("gathered", lambda code: gathered(code, code.depending(code.inputs))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.explanation import Kept, Packed
@@ -21,26 +21,30 @@ from rnnbp.graph.layout import Layout
 class Reading:
     """Reads a compiled cell; forward first, which names values that backward takes."""
 
-    def __init__(self, step: StepCode, layout: Layout, states: list[str]) -> None:
+    def __init__(
+        self, step: StepCode, layout: Layout, inputs: list[str], states: list[str]
+    ) -> None:
         self.step, self.layout = step, layout
         self.code, back = step.forward.code, step.backward
-        self.states = {name: f"{name}′" for name in states}
-        names = dict(zip(self.code.inputs, ["x", *states], strict=True))
+        self.inputs, self.states = inputs, {name: f"{name}′" for name in states}
+        names = dict(zip(self.code.inputs, [*inputs, *states], strict=True))
         after = [f"d{new}" for new in self.states.values()]
         names |= dict(zip(back.code.inputs, ["dy", *after], strict=True))
-        _name(self.code, ["y", *self.states.values()], names)
-        _name(back.code, ["dx", *(f"d{name}" for name in states)], names)
+        _name(self.code, [*self.states.values(), "y"], (*self.code.nexts, *self.code.others), names)
+        deltas = [f"d{name}" for name in (*states, *inputs)]
+        per_step = [None if k in self.code.static else v for k, v in enumerate(back.code.others)]
+        _name(back.code, deltas, (*back.code.nexts, *per_step), names)
         self.notation = Notation(self.code.values, names, (self.code, back.code))
 
     def forward(self) -> list[Line]:
         """The lines of a step forward."""
         code, back, forward = self.code, self.step.backward.code, self.step.forward
         taken = {v for op in back.ops for v in op.args if v not in back.made}
-        advance = {id(op) for op in code.live(code.outputs[1:]).ops}
+        advance = {id(op) for op in code.live(code.nexts).ops}
         named = [*self.step.codes.kept, *taken]
         found = Listing(code, forward.phases, self.notation, named, advance)
-        y, *after = code.outputs
-        for name, v in zip(self.states.values(), after, strict=True):
+        (y,) = code.others
+        for name, v in zip(self.states.values(), code.nexts, strict=True):
             self._copy(found, "step", name, v)
         self._copy(found, "after", "y", y)
         return found.lines
@@ -49,14 +53,17 @@ class Reading:
         """The lines of a step backward."""
         back, code = self.step.backward, self.step.backward.code
         found = Listing(code, back.phases, self.notation, ())
-        dx, *before = code.outputs
-        for name, state, v in zip(self.states, self.code.inputs[1:], before, strict=True):
+        for name, state, v in zip(self.states, self.code.states, code.nexts, strict=True):
             self._copy(found, "step", f"d{name}", v, rows=self.code.values.rows(state))
-        if back.dx_weights is not None and back.dx_from is not None:
-            rows = self.code.values.rows(self.code.inputs[0])
-            found.chunk_product("dx", back.dx_weights, back.dx_from, rows)
-        elif dx is not None:
-            self._copy(found, "after", "dx", dx)
+        for k, name in enumerate(self.inputs):
+            v = code.outputs[k]
+            if k in back.dx_products:
+                rows = self.code.values.rows(self.code.inputs[k])
+                found.chunk_product(f"d{name}", *back.dx_products[k], rows)
+            elif v is not None and k in self.code.static:
+                found.step_sum(f"d{name}", v)
+            elif v is not None:
+                self._copy(found, "after", f"d{name}", v)
         for op in back.opaque:
             if op.opaque.layer.params:
                 found.read_off(op.opaque.layer)
@@ -65,7 +72,7 @@ class Reading:
     def kept(self) -> Iterator[Kept]:
         """The states, the other values that the tape holds, and what Python layers save."""
         item, values = self.layout.dtype.itemsize, self.code.values
-        for v in (*self.code.inputs[1:], *self.step.codes.kept):
+        for v in (*self.code.states, *self.step.codes.kept):
             yield Kept(self.notation[v], item * values.rows(v))
         for op in saving(self.step):
             yield Kept(repr(op.opaque.layer), saved_bytes(op, self.layout))
@@ -75,9 +82,11 @@ class Reading:
             found.copy(when, name, v, rows if v is None else self.code.values.rows(v))
 
 
-def _name(code: Code, names: list[str], found: dict[int, str]) -> None:
-    """Name what comes out; of two names of a value, that of the state."""
-    for v, name in zip((*code.outputs[1:], code.outputs[0]), (*names[1:], names[0]), strict=True):
+def _name(
+    code: Code, names: Sequence[str], ends: Sequence[int | None], found: dict[int, str]
+) -> None:
+    """Name what comes out; of two names of a value, the first, that of the state."""
+    for v, name in zip(ends, names, strict=True):
         if v is not None and v in code.made and code.made[v].name not in ("part", "same"):
             found.setdefault(v, name)
 

@@ -42,7 +42,7 @@ def effects(cell: Cell, shapes: Sequence[Shape], step: StepCode) -> tuple[Effect
     denses = [dense for dense in denses if len(dense.n_in) > 1]
     several = some(len(denses), "Dense") + f" → {sum(len(dense.n_in) for dense in denses)} products"
     ops = (*codes.forward.ops, *step.backward.code.ops)
-    feeding = {id(op) for op in codes.forward.live(codes.forward.outputs[1:]).ops}
+    feeding = {id(op) for op in codes.forward.live(codes.forward.nexts).ops}
     left_out = sum(op.name not in VIEWS and id(op) not in feeding for op in codes.forward.ops)
     waiting = sum(op.name in GRADIENTS for op in step.backward.code.ops)
     always = {
@@ -100,7 +100,8 @@ def _written(cell: Cell, shapes: Sequence[Shape]) -> tuple[int, int, int]:
             outs = tuple(values.new(shapes[k]) for k in node.outs)
             tally.ops.append(Op("opaque", tuple(args), outs))
         found.update(zip(node.outs, outs, strict=True))
-    code = Code(values, (), tuple(tally.ops), tuple(found[k] for k in cell.outputs))
+    outputs = tuple(found[k] for k in cell.outputs)
+    code = Code(values, (), tuple(tally.ops), outputs, 0)
     return len(code.ops) + tally.again, tally.again, len(code.ops) - len(code.live().ops)
 
 

@@ -69,11 +69,12 @@ class CellMaker:
         sizes: features that values may have. own: whether layers that run as Python, by ``own.py``, are drawn.
         symbols: whether x is symbols, which an Embedding or OneHot within the cell takes.
         products: whether x is taken by products alone, as what is looked up by symbol must be.
+        more: inputs besides x, each a series or static, in any order, and not all of them used.
     """
 
     def __init__(
         self, draw: Draw, sizes: Sequence[int] = (2, 3, 4), *, dtype: str = "float64", own: bool = False,
-        symbols: bool = False, products: bool = False, n_in: int | None = None,
+        symbols: bool = False, products: bool = False, n_in: int | None = None, more: int = 0,
     ) -> None:  # fmt: skip
         self.draw, self.sizes, self.dtype = draw, sizes, dtype
         self.kinds = [*KINDS, "own"] if own else KINDS
@@ -86,6 +87,12 @@ class CellMaker:
             first = [make() for _ in range(draw.integer(1, 2))]
         self.first: Any = first[0]
         self.pool = [*first, *self.states]
+        self.inputs = [self.x]
+        for k in range(more):
+            per = draw.pick(["step", "sequence"])
+            value = rb.Input(self.size(), f"more{k}", per=per)  # type: ignore[arg-type]
+            self.inputs.insert(draw.integer(0, k + 1), value)
+            self.pool.append(value)
 
     def size(self) -> int:
         return self.draw.pick(self.sizes)
@@ -211,7 +218,7 @@ class CellMaker:
         y = self.draw.pick(self.pool)
         if not reaches(self.x, [y, *after.values()]):
             y = rb.Concat(y.shape[0], self.first.shape[0])(y, self.first)
-        return rb.Cell(self.x, after, output=y)
+        return rb.Cell(self.inputs, after, output=y)
 
 
 def reaches(x: Any, ends: Sequence[Any]) -> bool:

@@ -34,7 +34,8 @@ def ordered(code: Code) -> Code:
         args, outs = (tuple(number[v] for v in taken) for taken in (op.args, op.outs))
         made.append(replace(op, args=args, outs=outs))
     outputs = tuple(None if v is None else number[v] for v in code.outputs)
-    return Code(values, tuple(range(len(code.inputs))), tuple(made), outputs)
+    inputs = tuple(range(len(code.inputs)))
+    return Code(values, inputs, tuple(made), outputs, code.n_states, code.static)
 
 
 def ranks(code: Code) -> dict[int, Rank]:

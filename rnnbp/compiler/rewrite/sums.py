@@ -8,12 +8,17 @@ from itertools import pairwise
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.maker import Maker
 from rnnbp.compiler.rewrite.ordering import ranks
+from rnnbp.compiler.rewrite.repeating import still_values
 from rnnbp.compiler.weights import Vector
 
 
-def sums(code: Code) -> Code:
-    """Sums in one order: what needs no state first, then all biases as one, then the rest."""
-    moving = code.depending(code.inputs[1:])
+def sums(code: Code, *, still_last: bool) -> Code:
+    """Sums in one order: what needs no state first, then all biases as one, then the rest.
+
+    Args:
+        still_last: whether values that are the same at every step come after all others.
+    """
+    moving, still = code.depending(code.states), still_values(code)
     rank, inner = ranks(code), _inner(code)
     known: dict[int, int] = {}
     maker = Maker(code.values)
@@ -22,9 +27,10 @@ def sums(code: Code) -> Code:
             continue
         if op.name in ("add", "bias"):
             terms, vectors = _leaves(op.out, code, inner)
-            terms.sort(key=lambda v: (v in moving, rank[v]))
-            still = sum(v not in moving for v in terms)
-            known[op.out] = _summed([known.get(v, v) for v in terms], still, vectors, maker)
+            late = moving | still if still_last else moving
+            terms.sort(key=lambda v: (v in late, v in still, rank[v]))
+            early = sum(v not in late for v in terms)
+            known[op.out] = _summed([known.get(v, v) for v in terms], early, vectors, maker)
         else:
             outs = maker.put(replace(op, args=tuple(known.get(v, v) for v in op.args)))
             known.update(zip(op.outs, outs, strict=True))
@@ -58,14 +64,14 @@ def _leaves(root: int, code: Code, inner: set[int]) -> tuple[list[int], list[Vec
     return terms, vectors
 
 
-def _summed(terms: list[int], still: int, vectors: list[Vector], maker: Maker) -> int:
-    """The sum of terms, of which the first ``still`` need no state, and of biases after these."""
-    total, still = terms[0], max(1, still)
-    for term in terms[1:still]:
+def _summed(terms: list[int], early: int, vectors: list[Vector], maker: Maker) -> int:
+    """The sum of terms, of which the first ``early`` need no state, and of biases after these."""
+    total, early = terms[0], max(1, early)
+    for term in terms[1:early]:
         total = maker.make("add", total, term)
     if vectors:
         total = maker.make("bias", total, attr=_joined(vectors))
-    for term in terms[still:]:
+    for term in terms[early:]:
         total = maker.make("add", total, term)
     return total
 

@@ -27,17 +27,23 @@ class Arguments:
         self._dtype = NUMBER if symbols else layout.dtype
         self.names = [input_name(k) for k in range(self.cell.n_inputs)]
         self.deltas = [f"d{name}" for name in self.names]
-        self._series = [self.cell.pers[k] == "step" for k in range(self.cell.n_inputs)]
-        self._shapes = [(self.batch, *(() if symbols else shape)) for shape in layout.x_shapes]
+        pers = self.cell.pers[: self.cell.n_inputs]
+        self._series = [per == "step" for per in pers]
+        self.leaves = [per == "run" for per in pers]
+        """Whether an input is a value of parameters, which kernels read as they read weights."""
+        whole = zip(layout.x_shapes, self.leaves, strict=True)
+        self._shapes = [s if leaf else (self.batch, *(() if symbols else s)) for s, leaf in whole]
         """Of a step of each input; where it is numbers of symbols, these have no features."""
 
     def read(self, xs: Sequence[Array], length: int) -> tuple[Array, ...]:
         """The inputs as kernels read them. Raises ShapeError for one of another shape."""
         # Whatever layer it comes from: one that a user wrote may return what does not lie together.
         self._check(xs, length)
-        return tuple(
-            [x if x.dtype == self._dtype and lies(x) else readable(x, self._dtype) for x in xs]
-        )
+        found, dtype = list(xs), self._dtype
+        for k, x in enumerate(xs):
+            if not (self.leaves[k] or (x.dtype == dtype and lies(x))):
+                found[k] = readable(x, dtype)
+        return tuple(found)
 
     def _check(self, xs: Sequence[Array], length: int, of: str = "") -> None:
         """Raise ShapeError for an input that is not of the shape that kernels read."""

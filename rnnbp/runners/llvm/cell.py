@@ -67,11 +67,11 @@ class KernelCell:
         takers = [op.name for op in forward.ops if x in op.args]
         reads = [op for op in back.code.ops if x in op.args]
         taken_once = takers == ["linear"] and len(reads) == 1 and x not in forward.outputs
-        if not taken_once or back.dx_weights is None:
+        if not taken_once or 0 not in back.dx_products:
             return False
-        (read,) = reads
-        same = read.name == "grad_linear" and read.args[0] == back.dx_from
-        return same and Matrix(read.matrix.lanes).identity == back.dx_weights.identity
+        (read,), (weights, taken) = reads, back.dx_products[0]
+        same = read.name == "grad_linear" and read.args[0] == taken
+        return same and Matrix(read.matrix.lanes).identity == weights.identity
 
     def forward(
         self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False
@@ -113,18 +113,18 @@ class KernelCell:
     @cached_property
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
-        parts = backward_items(self.step, self.operands, self._dx, products=not self.symbols)
+        parts = backward_items(self.step, self.operands, self._dxs, products=not self.symbols)
         at = OperandText(self.lanes, self.operands, self.constants, back=True)
         return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property
     def operands(self) -> Operands:
         """What the backward code's values are to a kernel."""
-        return backward_operands(self.step, self._dx)
+        return backward_operands(self.step, self._dxs)
 
     @cached_property
-    def _dx(self) -> Buffer:
-        return Buffer("dx", self.step.forward.x.rows)
+    def _dxs(self) -> tuple[Buffer, ...]:
+        return tuple([Buffer(f"d{x.name}", x.rows) for x in self.step.forward.xs])
 
     @cached_property
     def gradients(self) -> tuple[Gradient, ...]:

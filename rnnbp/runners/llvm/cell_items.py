@@ -41,8 +41,9 @@ def forward_items(half: Forward, sums: Mapping[int, Op], kind: Kind) -> tuple[Op
     code, ops, phases = half.chosen(output=output, taped=taped, known=known)
     storage, first = half.storage, half.code.outputs[0]
     y = Buffer("y", 0 if first is None else code.values.rows(first))
-    outer = {buffer: Held(buffer.name, Span("chunk")) for buffer in (half.x, y)}
-    operands = Operands(storage, half.arrays(taped=taped, rolling=rolling, known=known) | outer)
+    arrays = half.arrays(taped=taped, rolling=rolling, known=known)
+    arrays |= {y: Held(y.name, Span("chunk")), **outer_arrays(half, half.xs)}
+    operands = Operands(storage, arrays)
     moves: dict[str, list[Move]] = {}
     if not known:
         moves["loop"] = [(Location(half.nexts[k]), storage.location(v)) for k, v in half.moves()]
@@ -51,28 +52,42 @@ def forward_items(half: Forward, sums: Mapping[int, Op], kind: Kind) -> tuple[Op
     return operands, _by_phase(code, storage, operands, ops, phases, sums, moves)
 
 
-def backward_operands(step: StepCode, dx: Buffer) -> Operands:
-    """What the backward code's values are to a kernel; ``dx``: the buffer of dx."""
-    half, outer = step.backward, (step.forward.x, step.backward.dy, dx)
-    arrays = {**half.arrays, **{buffer: Held(buffer.name, Span("chunk")) for buffer in outer}}
-    return Operands(half.storage, arrays)
+def outer_arrays(half: Forward, buffers: Sequence[Buffer]) -> dict[Buffer, Held]:
+    """The arrays of the inputs, or of their deltas: static ones have no axis of steps."""
+    static = half.code.static
+    return {
+        buffer: Held(buffer.name, Span("step" if k in static else "chunk"))
+        for k, buffer in enumerate(buffers)
+    }
 
 
-def backward_items(step: StepCode, operands: Operands, dx: Buffer, *, products: bool) -> Parts:
-    """The items of the delta recursion, and of dx.
+def backward_operands(step: StepCode, dxs: Sequence[Buffer]) -> Operands:
+    """What the backward code's values are to a kernel; ``dxs``: the buffers of inputs' deltas."""
+    half, forward = step.backward, step.forward
+    arrays = {**half.arrays, **outer_arrays(forward, forward.xs), **outer_arrays(forward, dxs)}
+    return Operands(half.storage, arrays | {half.dy: Held(half.dy.name, Span("chunk"))})
+
+
+def backward_items(
+    step: StepCode, operands: Operands, dxs: Sequence[Buffer], *, products: bool
+) -> Parts:
+    """The items of the delta recursion, and of the inputs' deltas.
 
     Args:
-        operands, dx: of ``backward_operands``; the arrays of next deltas are added to operands.
-        products: whether dx is computed where a product gives it.
+        operands, dxs: of ``backward_operands``; the arrays of next deltas are added to operands.
+        products: whether deltas are computed where a product gives them.
     """
-    half, storage = step.backward, step.backward.storage
-    sums, found = sums_of(half.code, storage, half.phases), half.code.outputs[0]
-    moves: dict[str, list[Move]] = {}
-    if found is not None:
-        moves["after"] = [(Location(dx), storage.location(found))]
+    half, storage, static = step.backward, step.backward.storage, step.forward.code.static
+    sums = sums_of(half.code, storage, half.phases)
+    moves: dict[str, list[Move]] = {"after": []}
+    for k, (v, dx) in enumerate(zip(half.code.others, dxs, strict=True)):
+        if v is not None:
+            found: Move = Location(dx), storage.location(v)
+            moves["after"].append((*found, "add") if k in static else found)
     parts = _by_phase(half.code, storage, operands, half.steps, half.phases, sums, moves)
     parts["loop"] += arranged(half.code, storage, operands, [], sums, _ends(step, operands))
-    parts["after"] += _dx_products(step, operands, dx) if products else []
+    for k, dx in enumerate(dxs if products else ()):
+        parts["after"] += _dx_products(step, operands, k, dx)
     return parts
 
 
@@ -102,15 +117,16 @@ def _ends(step: StepCode, operands: Operands) -> list[Move]:
     return [*ends, *((Location(half.carried[k]), waiting.get(k)) for k, _ in moves)]
 
 
-def _dx_products(step: StepCode, operands: Operands, dx: Buffer) -> list[Item]:
+def _dx_products(step: StepCode, operands: Operands, k: int, dx: Buffer) -> list[Item]:
     """dx from the deltas that give it by a product: one for each array in which they lie."""
     back, found, row = step.backward, list[Item](), 0
-    if back.dx_from is None or back.dx_weights is None:
+    if k not in back.dx_products:
         return []
+    whole, taken = back.dx_products[k]
     out = Location(dx)
-    for v in back.storage.lanes(back.dx_from):
+    for v in back.storage.lanes(taken):
         rows = back.code.values.rows(v)
-        weights = Matrix(back.dx_weights.cut(row, row + rows).lanes, turned=True)
+        weights = Matrix(whole.cut(row, row + rows).lanes, turned=True)
         start = out if found else None
         found.append(Product(weights, operands.of(v), out, dx.rows, rows, start))
         row += rows

@@ -50,7 +50,7 @@ class _Reading:
     def run(self) -> tuple[Gradient, ...]:
         found: list[Gradient] = []
         for op in self.step.backward.code.ops:
-            if op.name == "grad_linear" and op.attr is not None:
+            if op.name == "grad_linear":
                 found += self._product(op)
             elif op.name == "grad_bias":
                 found += self._parts(op.args[0], op.vector.lanes, None, 0)

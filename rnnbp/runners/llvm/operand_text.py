@@ -69,6 +69,10 @@ class OperandText:
             row = t.plus(t.times(t.plus(step, operand.span.later), "%B"), row)
         return t.at(self.array(operand.name), t.plus(t.times(row, operand.width), operand.row))
 
+    def reads_still(self, group: Group) -> bool:
+        """True if some of its operands have no axis of steps."""
+        return any(self.operands.operand(at).span.scope == "step" for at in group.locations)
+
     def ahead(self, groups: Sequence[Group]) -> dict[Location, bool]:
         """What the next step uses of arrays of a whole chunk, and whether it writes there."""
         # Arrays of a block stay in the cache; those of the chunk (x, y, the tape) come from memory,

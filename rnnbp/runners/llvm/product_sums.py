@@ -8,6 +8,7 @@ from itertools import pairwise
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS, VIEWS
+from rnnbp.compiler.rewrite.repeating import still_values
 from rnnbp.compiler.storage import Location, Storage
 
 
@@ -24,13 +25,15 @@ def sums_of(
     """
     found, users = dict[int, Op](), code.users()
     taken, rows = {*code.outputs, *storage.kept}, code.values.rows
+    still = still_values(code)
     ops = [op for op in storage.order if op.name not in VIEWS | GRADIENTS]
     for op, after in pairwise(ops):
         together = op.name == "linear" and phases[id(op)] == phases[id(after)]
         if not together or users.get(op.out, []) != [after] or op.out in taken:
             continue
         adds = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != looked_up
-        if not adds and after.name != "bias":
+        # A product goes over rows of many steps at once: it starts from no value without steps.
+        if (not adds and after.name != "bias") or not still.isdisjoint(after.args):
             continue
         arg, out = storage.location(op.args[0]), storage.location(after.out)
         # A product writes a panel of its result while it still reads its argument.

@@ -192,13 +192,16 @@ class KernelProgram(Runner, FusedRunner):
         """
         if self.table is not None:
             return (None,) * len(xs)
-        found = []
+        found = list[Array | None]()
         for k, (x, name) in enumerate(zip(xs, self.given.deltas, strict=True)):
+            if self.given.leaves[k]:  # its delta is among the gradients
+                found.append(None)
+                continue
             dx = into[k] if into else None
             if dx is None:
                 dx = self.workspace.new(x.shape, self.layout.dtype, brief=True)
-            if name not in self.kernels.backward.names:
-                dx[...] = 0
+            if name not in self.kernels.backward.names or k in self.sizes.step.forward.code.static:
+                dx[...] = 0  # nothing reaches it, or each step adds to it
             found.append(dx)
         return tuple(found)
 

@@ -57,7 +57,8 @@ def kernel_sizes(
             more symbols than inputs and states.
     """
     rows = sum(map(math.prod, layout.x_shapes)) + sum(map(math.prod, layout.cell.state_shapes))
-    known, looks_up = _known.of(layout.cell), 0 < symbols <= rows
+    known, alone = _known.of(layout.cell), layout.cell.n_inputs == 1
+    looks_up = alone and 0 < symbols <= rows
     key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell), layout.draws
     make = _looking_up if looks_up else _kernels
     found = known.get(key, lambda: make(layout, without))
@@ -146,7 +147,7 @@ class KernelSizes(StepSizes):
         if not self.symbols:
             return 0
         (rows, depth), lanes = self.table[0].shape, self.cell.lanes
-        turned = self.step.backward.dx_weights
+        turned = self.step.backward.dx_weights.get(0)
         back = 0 if turned is None else turned.shape[0]
         panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
         numbers = self.symbols * (rows + back + 2 * depth) + panels

@@ -109,7 +109,8 @@ class Source:
         if isinstance(item, Product):
             self._by_panels(item, start, n)
         else:
-            with self._steps(start, n, "%b0", "%own") as rows:
+            still = isinstance(item, Group) and self.at.reads_still(item)
+            with self._steps(start, n, "%b0", "%own", still=still) as rows:
                 self.items.item(item, rows)
 
     def _in_parts(self, work: Sequence[_Work], one: str, two: str) -> None:
@@ -146,11 +147,21 @@ class Source:
         self.items.gather()
 
     @contextmanager
-    def _steps(self, start: str, n: str, first: str, count: str) -> Iterator[Rows]:
-        """The steps of a block: all rows at once if they are the whole batch, else step by step."""
+    def _steps(
+        self, start: str, n: str, first: str, count: str, *, still: bool = False
+    ) -> Iterator[Rows]:
+        """The steps of a block: all rows at once if they are the whole batch, else step by step.
+
+        Args:
+            still: True if some operand has no axis of steps, so that steps are not rows.
+        """
         # A thread's share of the batch lies apart from step to step; the whole batch does not, and
         # is then one product of S · B rows. Both sum each element in the same order.
         t = self.at.t
+        if still:
+            with t.loop(0, n) as step:
+                yield Rows(t.plus(start, step.index), step.index, first, count)
+            return
         whole = t.put(f"icmp eq i64 {count}, %B")
         times = t.put(f"select i1 {whole}, i64 1, i64 {n}")
         many = t.put(f"select i1 {whole}, i64 {t.times(n, '%B')}, i64 {count}")

@@ -35,7 +35,7 @@ class Table(SymbolTable):
         self.layer, self.dtype, self.workspace = layer, sizes.layout.dtype, workspace
         self.kernels = sizes.cell
         self.weights, self.bias = sizes.table
-        self.back = sizes.step.backward.dx_weights
+        self.back = sizes.step.backward.dx_weights.get(0)
         self._numbers = np.full(layer.n_symbols, -1, np.int64)
         self._found = np.zeros(layer.n_symbols + 1, np.int64)
         """How many symbols have come, and these."""

@@ -9,7 +9,7 @@ from rnnbp.compiler.code import Code
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.opaque import takes_symbols
 from rnnbp.compiler.operations import VIEWS
-from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
+from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, input_name
 from rnnbp.runners.constants import Constant, Constants
 from rnnbp.runners.numpy.operations import CODE
 
@@ -123,10 +123,19 @@ class Emitter:
             row += rows
         return found
 
+    def _symbols(self, op: Op, loop: bool) -> list[str]:
+        k = self.code.inputs.index(op.args[0])
+        name = input_name(k)
+        if k in self.code.static:
+            return [f"{name}.T" if loop else f"repeated({name}.T, n)"]
+        return [f"{name}[t].T" if loop else f"{name}[t0:t1].transpose(0, 2, 1)"]
+
     def _opaque(self, op: Op, *, loop: bool) -> str:
         present = () if op.name == "opaque" else op.present
         args = iter(
-            _symbols(loop) if takes_symbols(op) else [self.value(v, loop=loop) for v in op.args]
+            self._symbols(op, loop)
+            if takes_symbols(op)
+            else [self.value(v, loop=loop) for v in op.args]
         )
         taken = [next(args) if there else "None" for there in present] if present else list(args)
         outs = [self.value(v, loop=loop) for v in op.outs]
@@ -139,10 +148,6 @@ class Emitter:
 def opaque_name(op: Op) -> str:
     """The name of a layer that runs by its own methods."""
     return f"q{op.opaque.node.number}"
-
-
-def _symbols(loop: bool) -> list[str]:
-    return ["x[t].T" if loop else "x[t0:t1].transpose(0, 2, 1)"]
 
 
 @dataclass

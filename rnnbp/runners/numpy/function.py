@@ -42,28 +42,33 @@ def function_of(
     emitter: Emitter,
     taken: Iterable[str],
     ops: Sequence[Op],
+    once: Sequence[str],
     drawn: Sequence[str] = (),
 ) -> Function:
-    """A function that goes over a chunk in blocks of S steps, from the lines of a block."""
+    """A function that goes over a chunk in blocks of S steps, from the lines of a block.
+
+    Args:
+        once: lines before the first block.
+    """
     opaque = tuple(op for op in ops if op.name in ("opaque", "opaque_back"))
     arrays_of: dict[str, dict[str, int]] = {"T": {}, "B": {}, "S": {}}
     for buffer, held in emitter.arrays.items():
         if held.array[0] in arrays_of and held.array in emitter.used:
             arrays_of[held.array[0]][held.array] = buffer.rows
     tape, block, step = arrays_of.values()
-    named = emitter.constants.named
-    constants = {name: value for name, value in named.items() if name in emitter.used}
+    named = emitter.constants.named.items()
+    constants = {name: value for name, value in named if name in emitter.used}
     names = [*taken, *tape, *block, *step, *constants, *map(opaque_name, opaque)]
     source = [
         "def run(a, L, S):",
         *(f"    {name} = a[{name!r}]" for name in dict.fromkeys(names)),
         *(f"    {name} = {expression}" for expression, name in emitter.still.items()),
+        *[f"    {line}" for line in once],
         f"    for t0 in {'reversed(range(0, L, S))' if emitter.backward else 'range(0, L, S)'}:",
         "        t1 = min(t0 + S, L)",
         "        n = t1 - t0",
         *(f"        {line}" for line in lines),
     ]
-    whole = "\n".join(source) + "\n"
-    code = compile(whole, "<rnnbp program>", "exec")
-    operands = apart(emitter.storage, ops, emitter.phases)
-    return Function(whole, constants, tape, block, step, opaque, tuple(drawn), operands, code)
+    code = compile(whole := "\n".join(source) + "\n", "<rnnbp program>", "exec")
+    far = apart(emitter.storage, ops, emitter.phases)
+    return Function(whole, constants, tape, block, step, opaque, tuple(drawn), far, code)

@@ -19,11 +19,12 @@ class Gathers:
         self._half = step.backward
         self._copies: list[tuple[str, int, int]] = []
         """(array, first row, value) of each copy."""
-        x = step.forward.code.inputs[0]
-        for op in sorted(self._half.code.ops, key=lambda op: op.name != "grad_linear"):
-            if op.name == "grad_linear":
+        inputs, products = step.forward.code.inputs, ("grad_linear", "grad_input")
+        outer = inputs[: len(step.forward.xs)]
+        for op in sorted(self._half.code.ops, key=lambda op: op.name not in products):
+            if op.name in products:
                 self._gather(op.args[0])
-                if op.attr is not None and op.args[1] != x:
+                if op.name == "grad_linear" and op.args[1] not in outer:
                     self._gather(op.args[1])
             elif op.name == "grad_bias":
                 missing = [v for v in self.lanes(op.args[0]) if v not in self.places]

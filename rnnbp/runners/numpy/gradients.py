@@ -12,21 +12,22 @@ from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.weights import spread, spread_vector
 
 
-def read_off(functions: Functions, x: Array, flat: Mapping[str, Array], grads: Accumulator) -> None:
+def read_off(
+    functions: Functions, xs: Mapping[str, Array], flat: Mapping[str, Array], grads: Accumulator
+) -> None:
     """Add the gradients of weights and biases to ``grads``.
 
     Args:
-        x: (L, B, features) of these steps. flat: by name, the gathered arrays (rows, L · B).
+        xs: by name, the inputs (L, B, features) of these steps. flat: by name, the gathered arrays (rows, L · B).
     """
     step, gathers = functions.step, functions.gathers
-    given = step.forward.code.inputs[0]
+    given = dict(zip(step.forward.code.inputs, step.forward.xs, strict=False))
     for op in step.backward.code.ops:
-        if op.name == "grad_linear" and op.attr is not None:
+        if op.name == "grad_linear":
             deltas, taken = op.args
-            # x lies batch first as the caller has it, so it is the other factor as it is.
-            other = (
-                x.reshape(-1, step.forward.x.rows) if taken == given else flat[gathers.of[taken]].T
-            )
+            x = given.get(taken)
+            # An input lies batch first as the caller has it, so it is the other factor as it is.
+            other = flat[gathers.of[taken]].T if x is None else xs[x.name].reshape(-1, x.rows)
             spread(op.matrix, flat[gathers.of[deltas]] @ other, grads)
         elif op.name == "grad_bias":
             sums = []

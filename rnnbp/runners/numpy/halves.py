@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.forward import Forward
 from rnnbp.compiler.step import StepCode
-from rnnbp.compiler.storage import Buffer, Held, Location, Span
+from rnnbp.compiler.storage import Buffer, Held, Location, Scope, Span
 from rnnbp.runners.constants import Constants
 from rnnbp.runners.numpy.emit import Emitter
 from rnnbp.runners.numpy.function import Function, function_of
@@ -19,8 +19,7 @@ def forward_function(
 ) -> Function:
     """A forward function; the arguments are those of ``compiler.forward.Forward``."""
     code, ops, phases = half.chosen(output=output, taped=taped, known=known)
-    arrays = half.arrays(taped=taped, rolling=rolling, known=known)
-    arrays[half.x] = Held("Bx", Span("block"))
+    arrays = {**half.arrays(taped=taped, rolling=rolling, known=known), **input_arrays(half)}
     arrays |= _in_blocks(half)
     emitter = Emitter(code, half.storage, phases, arrays, constants)
     ends, first = [] if known else _moves(half, emitter), emitter.lines("before", ops)
@@ -29,12 +28,12 @@ def forward_function(
     if output and y is not None:
         lines.append(f"copyto(y[t0:t1], {emitter.value(y, loop=False)}.transpose(0, 2, 1))")
     lines += [f"{b.name}[0] = {b.name}[n]" for b in half.states] if rolling else []
-    if "Bx" in emitter.used or _x_is_next(half):
-        emitter.used.add("Bx")
-        lines.insert(0, "copyto(Bx[:n], x[t0:t1].transpose(0, 2, 1))")
-    drawn = _drawn(half, emitter)
-    taken = ["x", *(["y"] if output else []), *(b.name for b in half.states), *drawn]
-    return function_of([*_copies(drawn), *lines], emitter, taken, ops, drawn)
+    emitter.used |= {arrays[x].array for x in half.xs if _is_next(x, half)}
+    taken = [*(x.name for x in half.xs), *(["y"] if output else [])]
+    taken += [b.name for b in half.states]
+    copies, drawn = input_copies(half, emitter), _drawn(half, emitter)
+    block = [*_copies(drawn), *copies["block"], *lines]
+    return function_of(block, emitter, [*taken, *drawn], ops, copies["step"], drawn)
 
 
 def _in_blocks(half: Forward) -> dict[Buffer, Held]:
@@ -53,12 +52,31 @@ def _copies(names: Sequence[str]) -> list[str]:
     return [f"copyto(B{name}[:n], {name}[t0:t1].transpose(0, 2, 1))" for name in names]
 
 
-def _x_is_next(half: Forward) -> bool:
-    """True if x, or a part of it, is a next state."""
-    return any(
-        v is not None and half.storage.base(v)[0] == half.code.inputs[0]
-        for v in half.code.outputs[1:]
-    )
+def input_arrays(half: Forward) -> dict[Buffer, Held]:
+    """The arrays into which inputs are copied, features first."""
+    found = {}
+    for k, x in enumerate(half.xs):
+        scope: Scope = "step" if k in half.code.static else "block"
+        found[x] = Held(f"{scope[0].upper()}{x.name}", Span(scope))
+    return found
+
+
+def input_copies(half: Forward, emitter: Emitter) -> dict[Scope, list[str]]:
+    """The lines that copy the inputs that are used, once, or for each block."""
+    found: dict[Scope, list[str]] = {"step": [], "block": []}
+    for x in half.xs:
+        held = emitter.arrays[x]
+        if held.array in emitter.used and held.span.scope == "step":
+            found["step"].append(f"copyto({held.array}, {x.name}.T)")
+        elif held.array in emitter.used:
+            found["block"].append(f"copyto({held.array}[:n], {x.name}[t0:t1].transpose(0, 2, 1))")
+    return found
+
+
+def _is_next(x: Buffer, half: Forward) -> bool:
+    """True if an input, or a part of it, is a next state."""
+    bases = [half.storage.base(v)[0] for v in half.code.nexts if v is not None]
+    return any(half.storage.locations[v].buffer is x for v in bases if v in half.storage.given)
 
 
 def _moves(half: Forward, emitter: Emitter) -> list[str]:
@@ -72,24 +90,44 @@ def _moves(half: Forward, emitter: Emitter) -> list[str]:
 
 def backward_function(step: StepCode, gathers: Gathers, constants: Constants) -> Function:
     """The delta recursion, the gathering of deltas, and dx where no product gives it."""
-    half = step.backward
-    given = {step.forward.x: Held("Bx", Span("block")), half.dy: Held("Bdy", Span("block"))}
-    arrays = {**half.arrays, **given, **_in_blocks(step.forward)}
+    half, forward = step.backward, step.forward
+    given = {**input_arrays(forward), half.dy: Held("Bdy", Span("block"))}
+    arrays = {**half.arrays, **given, **_in_blocks(forward)}
     emitter = Emitter(half.code, half.storage, half.phases, arrays, constants, backward=True)
     first = emitter.lines("before", half.steps)
     ends = _delta_moves(half, emitter)
     lines = [*first, *emitter.loop(half.steps, ends), *emitter.lines("after", half.steps)]
     lines += gathers.lines(emitter)
-    dx = half.code.outputs[0]
-    if dx is not None:
-        lines.append(f"copyto(dx[t0:t1], {emitter.value(dx, loop=False)}.transpose(0, 2, 1))")
-    taken = [name for name in ("dy", "x") if f"B{name}" in emitter.used]
-    drawn = _drawn(step.forward, emitter)
-    copies = _copies([*taken, *drawn])
+    lines += [line for k in range(len(forward.xs)) for line in _input_delta(k, step, emitter)]
+    copies, dy = input_copies(forward, emitter), "Bdy" in emitter.used
+    if dy:
+        copies["block"].insert(0, "copyto(Bdy[:n], dy[t0:t1].transpose(0, 2, 1))")
+    drawn = _drawn(forward, emitter)
+    copies["block"] += _copies(drawn)
+    taken = ["dy"] * dy + [x.name for x in forward.xs if emitter.arrays[x].array in emitter.used]
     taken += drawn
-    taken += ([] if dx is None else ["dx"]) + [b.name for b in step.forward.states]
-    taken += [*(b.name for b in half.carried), *gathers.rows]
-    return function_of([*copies, *lines], emitter, taken, half.steps, drawn)
+    taken += [f"d{x.name}" for k, x in enumerate(forward.xs) if _is_made(k, step)]
+    taken += [b.name for b in (*forward.states, *half.carried)] + [*gathers.rows]
+    return function_of(
+        [*copies["block"], *lines], emitter, taken, half.steps, copies["step"], drawn
+    )
+
+
+def _is_made(k: int, step: StepCode) -> bool:
+    """True if the delta of a series is written by the recursion."""
+    return step.backward.code.outputs[k] is not None and k not in step.forward.code.static
+
+
+def _input_delta(k: int, step: StepCode, emitter: Emitter) -> list[str]:
+    """The lines that put the delta of an input where it goes, or add it up over the steps."""
+    v, x = step.backward.code.outputs[k], step.forward.xs[k]
+    if v is None:
+        return []
+    value = emitter.value(v, loop=False)
+    if k not in step.forward.code.static:
+        return [f"copyto(d{x.name}[t0:t1], {value}.transpose(0, 2, 1))"]
+    total, part = (emitter.spare(f"d{x.name}{of}", x.rows, loop=True) for of in ("", "_part"))
+    return [f"add.reduce({value}, axis=0, out={part})", f"add({total}, {part}, {total})"]
 
 
 def _delta_moves(half: Backward, emitter: Emitter) -> list[str]:

@@ -104,6 +104,11 @@ def softmax_back(d: Array, y: Array, out: Array, total: Array) -> None:
     np.multiply(out, y, out)
 
 
+def repeated(x: Array, n: int) -> Array:
+    """A view of x (features, B) that is the same at n steps."""
+    return np.broadcast_to(x, (n, *x.shape))
+
+
 @dataclass(frozen=True)
 class Helper:
     """A call of a function of this module: arguments, results, temporaries, the number."""
@@ -223,6 +228,7 @@ CALLS: dict[str, Callable[..., object]] = {
     "matmul": np.matmul,
     "dot": np.dot,
     "copyto": np.copyto,
+    "repeated": repeated,
     **{code.function.__name__: code.function for code in CODE.values() if isinstance(code, Helper)},
 }
 """The functions that the code calls, by name."""

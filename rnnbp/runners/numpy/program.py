@@ -12,6 +12,7 @@ import numpy as np
 from rnnbp.compiler.leaves import key_of
 from rnnbp.compiler.lowering import tied
 from rnnbp.compiler.step import step_code
+from rnnbp.compiler.storage import input_name
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array, Shape, flush
@@ -22,6 +23,7 @@ from rnnbp.runners.numpy.emit import opaque_name
 from rnnbp.runners.numpy.function import Function
 from rnnbp.runners.numpy.functions import Functions
 from rnnbp.runners.numpy.gradients import read_off
+from rnnbp.runners.numpy.inputs import Inputs
 from rnnbp.runners.numpy.opaque import OpaqueRun
 from rnnbp.runners.numpy.operations import CALLS, exp
 from rnnbp.runners.numpy.sizes import ProgramSizes
@@ -74,6 +76,7 @@ class Program(Runner):
         self.sizes = sizes_of(layout, without)
         self.buffers = Buffers(self.sizes, Workspace() if workspace is None else workspace)
         self.functions, self.remakes_output = self.sizes.functions, self.sizes.remakes_output
+        self.inputs = Inputs(self.cell, self.functions.step, self.buffers)
         self._runs: dict[int, Run] = {}
 
     def take(self, leaves: Mapping[int, Array]) -> None:
@@ -153,8 +156,11 @@ class Program(Runner):
         )
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(batch, -1).T)
-        dxs = self._dxs(tape.xs, into)
+        dxs = self.inputs.deltas(tape.xs, into)
+        totals = self.inputs.totals(arrays, dxs)
         self._pieces(tape, arrays, given, dxs, grads)
+        for dx, total in totals:
+            np.copyto(dx, total.T.reshape(dx.shape))
         for k in range(len(dstate)):
             # Kernels do so at every step; deltas would decay to these numbers and stay there.
             flush(arrays[f"C{k}"])
@@ -172,14 +178,14 @@ class Program(Runner):
         grads: Accumulator,
     ) -> None:
         """The delta recursion over a chunk in pieces, and what is read off the deltas of each."""
-        whole, batch, (dx,) = tape.length, self.layout.batch, dxs
-        piece = self.sizes.piece(whole)
+        whole, batch, piece = tape.length, self.layout.batch, self.sizes.piece(tape.length)
         run, states = self._function(self.functions.backward), tape.states.states
-        gathered, x = self.functions.gathers.rows, _flat(tape.xs[0])
-        back = self.functions.step.backward
-        outer = {"x": x, "dy": dy} | ({} if dx is None else {"dx": _flat(dx)}) | tape.buffers
+        gathered, of = self.functions.gathers.rows, self.functions.gathers.of
+        products = self.functions.step.backward.dx_products
+        outer = {"dy": dy, **self.inputs.series(tape.xs, dxs), **tape.buffers}
         outer |= {name: arrays[name] for name in self.functions.backward.drawn}
-        given: dict[str, object] = {**arrays, **tape.opaque}
+        static = self.inputs.flat(tape.xs, static=True)
+        given: dict[str, object] = {**arrays, **tape.opaque, **static}
         for start in reversed(range(0, whole, piece)):
             end = min(start + piece, whole)
             length = end - start
@@ -189,26 +195,10 @@ class Program(Runner):
             given |= {f"H{k}": s[start : end + 1] for k, s in enumerate(states)}
             given |= {name: array.reshape(-1, length, batch) for name, array in flat.items()}
             run(given, length, self.sizes.block(length))
-            read_off(self.functions, here["x"], flat, grads)
-            if dx is not None and back.dx_from is not None and back.dx_weights is not None:
-                turned = flat[self.functions.gathers.of[back.dx_from]].T
-                weights, out = self.buffers.constant(back.dx_weights), here["dx"]
-                np.matmul(turned, weights, out=out.reshape(len(turned), -1))
-
-    def _dxs(self, xs: Sequence[Array], into: Sequence[Array | None]) -> tuple[Array | None, ...]:
-        """An array for the gradient by each input: of zeros where nothing reaches it, or None for
-        symbols.
-        """
-        return tuple([self._dx(x, into[k] if into else None) for k, x in enumerate(xs)])
-
-    def _dx(self, x: Array, into: Array | None) -> Array | None:
-        if x.dtype.kind not in "fc":
-            return None
-        back = self.functions.step.backward
-        dx = self.buffers.new(x.shape) if into is None else into
-        if back.dx_from is None and back.code.outputs[0] is None:
-            dx[...] = 0
-        return dx
+            read_off(self.functions, here, flat, grads)
+            for k, (weights, taken) in products.items():
+                turned, out = flat[of[taken]].T, here[f"d{input_name(k)}"]
+                np.matmul(turned, self.buffers.constant(weights), out=out.reshape(len(turned), -1))
 
     def _taped(
         self,
@@ -243,7 +233,7 @@ class Program(Runner):
         tape: ProgramTape | None = None,
     ) -> Array | None:
         length = len(xs[self.layout.lead])
-        arrays["x"] = _flat(xs[0])
+        arrays |= self.inputs.flat(xs, static=False) | self.inputs.flat(xs, static=True)
         self.sizes.draws.fill(function.drawn, arrays, context, length)
         opaque = self._opaque(function, context, taped=False) if tape is None else tape.opaque
         arrays |= {} if tape is None else tape.buffers

@@ -115,8 +115,7 @@ class ProgramSizes(StepSizes):
     def constants(self) -> dict[object, Constant]:
         """What a run packs: weights, biases and numbers of all functions, by identity."""
         values = [value for function in self._all for value in function.constants.values()]
-        if self.step.backward.dx_weights is not None:
-            values.append(self.step.backward.dx_weights)
+        values += self.step.backward.dx_weights.values()
         return {identity_of(value): value for value in values}
 
     def program_bytes(self, length: int) -> int:
@@ -167,11 +166,7 @@ class ProgramSizes(StepSizes):
 
     def backward_bytes(self, length: int) -> int:
         back, item = self.step.backward, self.layout.dtype.itemsize
-        needs = [
-            op.matrix.nbytes
-            for op in back.code.ops
-            if op.name == "grad_linear" and op.attr is not None
-        ]
+        needs = [op.matrix.nbytes for op in back.code.ops if op.name == "grad_linear"]
         needs += [2 * op.vector.count * item for op in back.code.ops if op.name == "grad_bias"]
         waiting = reading = 0
         for op in (op.forward for op in back.opaque):
