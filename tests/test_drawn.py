@@ -183,3 +183,37 @@ def test_no_tape_holds_random_numbers() -> None:
         return rb.explain(rb.Cell(x, {h: after}, output=after)).bytes_per_step
 
     assert taped(rb.Dropout(0.3)) == taped(rb.GaussianNoise(0.3)) == taped(rb.Identity())
+
+
+class Chosen(rb.Layer):
+    """x where x ≥ ½, else −1, next to whether it is."""
+
+    def __init__(self) -> None:
+        self.params = {}
+
+    def forward(self, x: Array) -> Any:
+        return np.concatenate([np.where(x >= 0.5, x, -1), x >= 0.5], -1).astype(x.dtype), (x,)
+
+    def backward_inputs(self, saved: Any, dy: Array) -> Any:
+        return (dy[..., : saved[0].shape[-1]] * (saved[0] >= 0.5),)
+
+    def output_shapes(self, *shapes: Any) -> Any:
+        return ((2 * shapes[0][0],),)
+
+    def lower(self, ops: Any, x: int) -> tuple[int, ...]:
+        low = ops.scale(x, 0.0, -1.0)
+        return (ops.concat(ops.where(x, 0.5, x, low), ops.at_least(x, 0.5)),)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_choice_is_right_at_its_bound(backend: str) -> None:
+    row = [0.5, np.nextafter(0.5, 0), np.nextafter(0.5, 1), -0.5, 0.0, -0.0, 3.0, 0.25]
+    x, h = rb.Input(8), rb.State(1)
+    model = rb.Recurrent(rb.Cell(x, {h: h}, output=Chosen()(x)), dtype="float64")
+    data, weights = np.array([[row]]), np.arange(16.0)[None, None]
+    found = rb.bptt(model, data, weights, weighted, backend=backend, return_y=True)
+    above = np.array([1, 0, 1, 0, 0, 0, 1, 0])
+    assert found.y is not None
+    assert found.dx is not None
+    assert found.y[0, 0].tolist() == [*np.where(above, row, -1), *above]
+    assert found.dx[0, 0].tolist() == (weights[0, 0, :8] * above).tolist()

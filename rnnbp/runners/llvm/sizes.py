@@ -12,7 +12,7 @@ from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
-from rnnbp.machine import elementwise
+from rnnbp.machine import elementwise, philox
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
 from rnnbp.runners.constants import Constant
@@ -190,7 +190,7 @@ class KernelSizes(StepSizes):
     @cached_property
     def draws(self) -> Draws:
         """The random numbers of the cell."""
-        return Draws(self.step.forward, self.layout.batch, self.layout.dtype)
+        return Draws(self.step.forward, self.layout.batch, self.layout.dtype, philox.fill)
 
     @once
     def drawn(self, kernel: Kernel) -> tuple[str, ...]:
