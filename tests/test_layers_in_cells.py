@@ -16,7 +16,7 @@ from tests.helpers import assert_close
 from tests.layer_case import Case
 from tests.layer_cases import CASES
 
-PYTHON = "Conv1D Conv2D MaxPool AvgPool Embedding OneHot Dropout GaussianNoise Zoneout"
+PYTHON = "Conv1D Conv2D MaxPool AvgPool Embedding OneHot"
 """Layers that run as Python in cells."""
 COMPILED = ["numpy", *(["llvm"] if find_spec("llvmlite") else [])]
 LOWERED = [case for case in CASES if type(case.build("float64")).__name__ not in PYTHON.split()]

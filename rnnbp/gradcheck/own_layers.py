@@ -35,7 +35,7 @@ def lowered_layers(model: Graph) -> Iterator[Layer]:
         for layer in block.cell.layers:
             if not isinstance(layer, Layer) or not is_own(layer):
                 continue
-            if not layer.random and type(layer).lower is not Layer.lower:
+            if type(layer).lower is not Layer.lower:
                 yield layer
 
 

@@ -85,10 +85,17 @@ class Layer(Named, Summarized, Frozen):
     ...         return shapes
     ...     def keeps(self, *shapes):
     ...         return rb.Keeps(extras=((shapes[0], None),))  # saved is (gain,), of the model's dtype
-    >>> rb.check_grads(Noise(0.1), (np.ones((2, 3)),)).worst < 1e-12
+    ...     def lower(self, ops, x):  # in a cell, as machine code, with the same numbers
+    ...         if not ops.training:
+    ...             return (x,)
+    ...         gain = ops.scale(ops.random("normal", x, per="sequence", draw=0), self.deviation, 1.0)
+    ...         return (ops.add(ops.mul(x, gain), ops.scale(ops.random("normal", x, draw=1), self.deviation)),)
+    >>> x, h = rb.Input(3), rb.State(4, "h")
+    >>> h_new = rb.Tanh()(Noise(0.1)(rb.Dense((3, 4), 4, rng=0)(x, h)))
+    >>> model = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+    >>> x, target = np.ones((5, 2, 3)), np.ones((5, 2, 4))
+    >>> rb.check_grads(model, x, target, rb.losses.MeanSquaredError()).worst < 1e-10  # of both ways
     True
-    >>> rb.Sequential(rb.LSTM(3, 4), Noise(0.1), rb.Dense(4, 2)).summary().parameters
-    154
     """
 
     name: str | None = None
@@ -196,8 +203,9 @@ class Layer(Named, Summarized, Frozen):
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
         """Writes the layer in the compiler's operations; returns the numbers of its outputs.
 
-        None, the default, for a layer that runs by its own methods. Never called for a ``random``
-        layer.
+        None, the default, for a layer that runs by its own methods. A ``random`` layer is lowered
+        twice: ``ops.training`` tells the mode, and ``ops.random`` gives the numbers that
+        ``forward`` draws from its context.
 
         Args:
             ops: the operations.

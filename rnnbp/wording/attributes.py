@@ -44,7 +44,6 @@ INSTEAD = {
     "BatchNormalization": "there is LayerNorm",
     "Attention": "it does not exist yet",
     "MultiheadAttention": "it does not exist yet",
-    "GaussianNoise": "it does not exist yet; help(rnnbp.layers.dropout) shows a random layer",
     "DataLoader": "batches come from a source: Sequences, Windows, Examples or Batches",
     "TensorDataset": "batches come from a source: Sequences, Windows, Examples or Batches",
     "tensor": "arrays are NumPy's",

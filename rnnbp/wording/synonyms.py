@@ -27,6 +27,8 @@ SYNONYMS: dict[str, str] = {
     "stride": "strides",
     "dilation": "dilation_rate",
     "p": "rate dropout prob probability",
+    "rate": "p prob probability zoneout",
+    "sigma": "stddev std scale deviation",
     "eps": "epsilon",
     "shape": "normalized_shape n features n_features num_features",
     "weight": "elementwise_affine affine scale",
