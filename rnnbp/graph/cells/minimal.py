@@ -52,7 +52,7 @@ def MinGRU(  # noqa: N802  # reads as the class it stands for
     x, h = Input(n_in), State(n, "h")
     z, m = Split(n, n)(build("ih", n_in, 2 * n)(x))
     z, m = Sigmoid()(z), _above_zero(m) if above else m
-    h_new = h + z * (m - h)
+    h_new = (1 - z) * h + z * m
     return build.recurrent(x, {h: h_new}, h_new)
 
 

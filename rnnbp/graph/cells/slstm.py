@@ -7,7 +7,7 @@ from typing import Unpack
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
-from rnnbp.layers import Exp, Maximum, ReLU, Sigmoid, Softplus, Split, Tanh
+from rnnbp.layers import Divide, Exp, Maximum, ReLU, Sigmoid, Softplus, Split, Tanh
 from rnnbp.numerics import shown
 from rnnbp.wording.arguments import takes
 
@@ -76,5 +76,5 @@ def SLSTM(  # noqa: N802  # reads as the class it stands for
     m_new = Maximum()(old, i)
     kept, added = Exp()(old - m_new), Exp()(i - m_new)
     c_new, s_new = kept * c + added * Tanh()(z), kept * s + added
-    h_new = Sigmoid()(o) * (c_new / s_new)
+    h_new = Sigmoid()(o) * Divide()(c_new, s_new)
     return build.recurrent(x, {h: h_new, c: c_new, s: s_new, m: m_new}, h_new)
