@@ -9,6 +9,7 @@ import numpy as np
 
 import rnnbp as rb
 from rnnbp.bptt.accumulators import Accumulators
+from rnnbp.compiler.leaves import key_of, owners
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.hoisting import hoisted
 from rnnbp.graph.layout import Layout
@@ -16,7 +17,10 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
 from rnnbp.numerics import Array
 from rnnbp.rng import Context
+from rnnbp.runners.backend import Backend
 from rnnbp.runners.base import Runner
+from rnnbp.runners.select import Runners
+from rnnbp.runners.workspace import Workspace
 
 N = 4
 CONTEXT = Context(seed=3)
@@ -121,7 +125,26 @@ def backward(
         tape = runner.rebuild(given.xs, thin, CONTEXT)[1]
     else:
         tape = runner.record(given.xs, given.state, CONTEXT)[1]
-    grads = Accumulators(Recurrent(given.layout.cell))
-    dxs, carried = runner.backward(tape, dy, (dstate,), grads)
-    found = {f"input {k}": dx for k, dx in enumerate(dxs)}
+    grads, cell = Accumulators(Recurrent(given.layout.cell)), given.layout.cell
+    sums = {k: np.zeros_like(x) for k, x in enumerate(given.xs) if cell.pers[k] == "run"}
+    for k, total in sums.items():
+        grads.place(owners.of(cell), key_of(k), total)
+    reached = cell.n_inputs in given.layout.reached  # others have no delta
+    dxs, carried = runner.backward(tape, dy, (dstate if reached else None,), grads)
+    for k, total in sums.items():
+        total += 0 if (dx := dxs[k]) is None else dx
+    found = {f"input {k}": sums.get(k, dx) for k, dx in enumerate(dxs)}
     return found | {f"state {k}": d for k, d in enumerate(carried)} | dict(grads.grads)
+
+
+def compiled(given: Within, backend: str, threads: int = 1) -> Runner:
+    """The runner of a backend, which has read the leaves."""
+    workspace = Workspace(threads=threads)
+    makers = Runners(Backend(backend), workspace)
+    found = makers.recurrent(given.layout, None)
+    cell = given.layout.cell
+    leaves = {k: x for k, x in enumerate(given.xs) if cell.pers[k] == "run"}
+    found.take(leaves)
+    found.prepare(len(given.xs[given.layout.lead]))
+    makers.pack()
+    return found

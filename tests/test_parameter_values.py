@@ -162,6 +162,16 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         "a Parameter is used without being listed",
     ),
+    "the name of an initial state": (
+        lambda: rb.Recurrent(
+            rb.Cell(
+                x := rb.Input(4), {(h := rb.State(4, "h")): weight(name="initial_h") @ h + x}, h
+            ),
+            initial="learned",
+        ),
+        ValueError,
+        "a parameter of the cell is called 'initial_h'",
+    ),
     "two of one name": (
         lambda: rb.Graph(x := rb.Input(4), weight() @ x + weight() @ x),
         ValueError,

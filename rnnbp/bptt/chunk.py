@@ -11,6 +11,7 @@ from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
 from rnnbp.bptt.fixed_nodes import FixedNodes
+from rnnbp.bptt.leaves import give_leaves
 from rnnbp.bptt.node_runners import NodeRunners
 from rnnbp.graph.deltas import Deltas, add_deltas, take_delta
 from rnnbp.graph.graph import Graph, Node
@@ -82,6 +83,11 @@ class Chunks:
         """The state after chunk n."""
         return self._run(n, states)[0]
 
+    def compute_fixed(self, *, keep: bool) -> None:
+        """Compute the values that are the same at all steps, before weights are packed."""
+        self.fixed.forward(keep=keep)
+        give_leaves(self.parts, self.programs, self.fixed.values)
+
     @property
     def in_one_go(self) -> bool:
         """True if kernels can advance chunks in one go: x is as they read it, nothing between."""
@@ -93,15 +99,18 @@ class Chunks:
     @property
     def _fused(self) -> FusedRunner | None:
         """What advances several chunks by one call: nothing else runs between their steps."""
-        body = self.parts.body
-        alone = len(body) == 1 and len(body[0].args) == 1
+        body, parts = self.parts.body, self.parts
+        if len(body) != 1 or body[0].number in parts.widened:
+            return None
+        alone = all(k == parts.x or parts.pers[k] != "step" for k in body[0].args)
         return self.programs[body[0].number].fused if alone else None
 
     def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
         """The states after chunks from n on where they are ``wanted``; () elsewhere."""
         fused, x = self._fused, self.problem.inputs(n, len(wanted))
         assert fused is not None
-        found = fused.advance_all((x,), self.problem.chunk, wanted, *states)
+        xs = [x if k == self.parts.x else self.fixed.values[k] for k in self.parts.body[0].args]
+        found = fused.advance_all(xs, self.problem.chunk, wanted, *states)
         return [(state,) if yes else () for state, yes in zip(found, wanted, strict=True)]
 
     def outputs(self, n: int, states: States) -> tuple[States, Array]:

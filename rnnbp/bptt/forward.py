@@ -25,9 +25,9 @@ def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
     """What the last run left, if of this kind, with weights as they are now; else new chunks."""
     memory = reuse(("forward", problem.kind) if problem.known else None)
     found = Chunks.left(memory, problem, seed)
-    if found is None:
+    if new := found is None:
         found = Chunks(problem, seed=seed, training=problem.training)
-    else:
+    found.compute_fixed(keep=False)
+    if not new:
         found.runners.renew()
-    found.fixed.forward(keep=False)
     return memory, found

@@ -13,6 +13,7 @@ import numpy as np
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk import Chunks, DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkTape
+from rnnbp.bptt.leaves import place_leaves
 from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.pose import pose
 from rnnbp.inputs.problem import Problem
@@ -65,7 +66,7 @@ def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
     x = _synthetic(sizes, length)
     problem = pose(sizes.model, x, chunk=length, state=None, backend=sizes.backend)
     chunks = Chunks(problem, seed=0, training=sizes.training, memory=Reuse("calibration"))
-    chunks.fixed.forward(keep=False)
+    chunks.compute_fixed(keep=False)
     state = problem.state
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
     began = time.perf_counter()
@@ -88,6 +89,7 @@ def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
         for node, arrays in zip(chunks.parts.recurrent, problem.state, strict=True)
     }
     grads = Accumulators(problem.model, fixed=chunks.fixed.sums())
+    place_leaves(chunks.parts, grads)
     chunks.backward(0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, grads, {})
 
 

@@ -56,7 +56,7 @@ class Run:
         self.fused = FusedAdvances()
         self.tables: dict[int, int] = {}
         """By length, the bytes of tables that a Backward of a chunk has made for its tasks."""
-        chunks.fixed.forward(keep=True)
+        chunks.compute_fixed(keep=True)
         self.sums = RunSums(resolved, chunks.parts.recurrent, losses, chunks.fixed, horizon)
         self.final: States = ()
         self.ledger = Ledger([*self.problem.lent_arrays(), *self.sums.grads.params])

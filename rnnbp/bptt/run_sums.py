@@ -11,6 +11,7 @@ from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.all_steps import KeptOutputs
 from rnnbp.bptt.chunk import ChunkLoss, DeltaStates
 from rnnbp.bptt.fixed_nodes import FixedNodes
+from rnnbp.bptt.leaves import place_leaves
 from rnnbp.bptt.resolve import Resolved
 from rnnbp.bptt.results import Gradients, Stats
 from rnnbp.compensated import Total
@@ -57,6 +58,7 @@ class RunSums:
         """Chunks whose gradients are added before they go into the totals."""
         parted = problem.known and problem.chunks > self.part
         self.grads = Accumulators(problem.model, parted=parted, fixed=fixed.sums())
+        place_leaves(fixed.parts, self.grads)
         self.fixed, self.returns_dx = fixed, resolved.sizes.dx
         self.chunks = 0
         """Chunks that have added to the gradients."""

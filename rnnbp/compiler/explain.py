@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rnnbp.compiler.explanation import Explanation, Kept
+from rnnbp.compiler.once import Once, within
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
-from rnnbp.compiler.reading import Reading, packed_parts, saving
+from rnnbp.compiler.reading import Reading, leaf_names, packed_parts, saving
 from rnnbp.compiler.rule_report import effects
 from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
@@ -53,27 +54,34 @@ def explain(
     check_x_shape("explain", x_shape)
     found, shapes = _cell_of(cell, None if x_shape is None else tuple(x_shape))
     off, batch = check_rules(without), positive_int("explain: batch", batch)
-    layout = Layout(found, shapes, batch, found.dtype or np.dtype(np.float32))
-    step = step_code(found, shapes, off)
+    inner = within(Recurrent(found), shapes)
+    runs, dtype = inner.recurrent.cell, found.dtype or np.dtype(np.float32)
+    layout = Layout(runs, inner.x_shapes, batch, dtype)
+    step = step_code(runs, layout.x_shapes, off)
     names = [name if name.isidentifier() else f"s{name}" for name in found.state_names]
-    inputs = _input_names(found, names)
-    read = Reading(step, layout, inputs, names)
+    given = _input_names(found, names)
+    first = Once(inner, given)
+    read = Reading(step, layout, first.given, names)
     forward, backward, kept = tuple(read.forward()), tuple(read.backward()), tuple(read.kept())
     held = _step_bytes(step, layout)
-    kinds = Counter(type(node.block).__name__ for node in found.nodes)
+    kinds = Counter(repr(n.block).partition("(")[0] for n in found.nodes)
     return Explanation(
         cell=found.name or "Cell",
-        inputs=tuple(zip([*inputs, *names], [*shapes, *found.state_shapes], strict=True)),
+        inputs=tuple(zip([*given, *names], [*shapes, *found.state_shapes], strict=True)),
         layers=tuple(kinds.most_common()),
         batch=batch,
         dtype=str(layout.dtype),
-        rules=effects(found, layout.shapes, step),
+        rules=effects(runs, layout.shapes, step),
         forward=forward,
         kept=_all_kept(kept, held, batch),
         backward=backward,
-        packed=tuple(packed_parts(read.notation, found)),
+        packed=(
+            *first.packed(),
+            *packed_parts(read.notation, found, leaf_names(runs, first.given)),
+        ),
         opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
+        once=first.lines,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rnnbp.compiler.explanation_text import (
     LEGEND,
+    ONCE,
     WEIGHTS,
     bytes_of,
     shape_of,
@@ -54,6 +55,7 @@ class Explanation:
         packed: weights that are copied into a faster layout.
         opaque: layers that run as Python.
         bytes_per_step: bytes kept of a step for a whole batch, None if unknown.
+        once: lines of what runs once a run, from parameters and static inputs alone.
 
     A multiplication, an addition, a tanh and the like are one floating-point operation (FLOP) each,
     so that a product with a matrix (m, n) is 2mn. Calls per step are for a whole batch, without the
@@ -75,6 +77,8 @@ class Explanation:
     opaque: tuple[str, ...]
     bytes_per_step: int | None
     """Of the tape, x aside; None where a layer does not declare what it keeps."""
+    once: tuple[Line, ...] = ()
+    """What runs once a run: functions of parameters and of static inputs alone."""
 
     @property
     def flops_per_step(self) -> int:
@@ -95,7 +99,8 @@ class Explanation:
     def program(self) -> str:
         """The text of what runs and is kept: equal for cells that run alike, however written."""
         kept = [f"{k.name} {bytes_of(k.nbytes)}" for k in self.kept]
-        parts = [
+        parts = [table(ONCE, self.once)] if self.once else []
+        parts += [
             table("forward, one sequence", self.forward),
             "\n".join(wrapped("kept of each step, one sequence: ", *kept)),
             table("backward, one sequence, from the last step to the first", self.backward),

@@ -15,6 +15,8 @@ LEGEND = [
     "of v3. step: in the time loop; "
     "before, after: for a block of steps at once; chunk: for many blocks.",
 ]
+ONCE = "once a run, and backward once, from deltas summed over all chunks"
+"""The title of what runs so."""
 
 WAY = (
     "(before or after the cell, in a Sequential, such a layer does not keep the cell from running "

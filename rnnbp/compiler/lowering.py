@@ -75,6 +75,14 @@ class Lowering(Primitives):
             Op(name, xs, tuple([self.values.new(shape) for shape in found]), attr)
         )[0]
 
+    def read_leaves(self, cell: Cell) -> None:
+        """Let those of the first values be leaves that are inputs per "run" of a cell."""
+        if "run" in cell.pers:
+            self.leaves = LeafValues(cell, self.maker)
+            for k, per in enumerate(cell.pers):
+                if per == "run":
+                    self.leaves.add(k, k)
+
     def _of_leaves(self, leaves: LeafValues, name: str, xs: tuple[int, ...], attr: object) -> int:
         """``apply`` to values of which some are leaves."""
         found = leaves.joined(name, *xs) if len(xs) == 2 else None
@@ -215,15 +223,11 @@ def lower(cell: Cell, shapes: Sequence[Shape], values: Values, *, training: bool
     ops = Lowering(values, training=training)
     inputs = tuple([values.new(shape) for shape in shapes[: len(cell.input_shapes)]])
     found = dict(enumerate(inputs))
-    if "run" in cell.pers:
-        ops.leaves = LeafValues(cell, ops.maker)
-        for k, per in enumerate(cell.pers):
-            if per == "run":
-                ops.leaves.add(inputs[k], k)
+    ops.read_leaves(cell)
     for node in cell.nodes:
         args = tuple([found[k] for k in node.args])
         found.update(
-            zip(node.outs, _lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True)
+            zip(node.outs, lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True)
         )
     outputs, static = ops.solid(*(found[k] for k in cell.outputs)), static_inputs(cell)
     ops_ = tuple(ops.maker.ops)
@@ -235,7 +239,7 @@ def static_inputs(cell: Cell) -> tuple[int, ...]:
     return tuple([k for k in range(cell.n_inputs) if cell.pers[k] != "step"])
 
 
-def _lowered(
+def lowered(
     ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[Shape]
 ) -> tuple[int, ...]:
     layer = node.block

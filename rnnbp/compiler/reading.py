@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.explanation import Kept, Packed
+from rnnbp.compiler.leaves import key_of, owners
 from rnnbp.compiler.listing import Line, Listing
 from rnnbp.compiler.notation import Notation
 from rnnbp.compiler.op import Op
@@ -16,6 +17,7 @@ from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.weights import Rows, Vector
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
+from rnnbp.graph.network import Network
 
 
 class Reading:
@@ -97,9 +99,17 @@ def saving(step: StepCode) -> list[Op]:
     return [op for op in step.forward.opaque if op.opaque.node.number in read]
 
 
-def packed_parts(notation: Notation, cell: Cell) -> Iterator[Packed]:
-    """What weights and gradients consist of, by the names of a cell's parameters."""
-    names = {id(owner[key]): name for name, (owner, key) in cell.slots.items()}
+def leaf_names(cell: Cell, inputs: Sequence[str]) -> dict[int, str]:
+    """The names of what stands for a cell's leaves, by identity, from those of its inputs."""
+    owner = owners.of(cell)
+    return {id(owner[key_of(k)]): name for k, name in enumerate(inputs) if key_of(k) in owner}
+
+
+def packed_parts(
+    notation: Notation, network: Network, leaves: Mapping[int, str]
+) -> Iterator[Packed]:
+    """What weights and gradients consist of, by the names of parameters and ``leaf_names``."""
+    names = {id(owner[key]): name for name, (owner, key) in network.slots.items()} | dict(leaves)
 
     def part(rows: Rows, *, whole: bool = False) -> str:
         array = rows.owner[rows.key]

@@ -90,6 +90,7 @@ def _written(cell: Cell, shapes: Sequence[Shape]) -> tuple[int, int, int]:
     ops, tally = Lowering(values), _Tally(values)
     ops.maker = tally
     found = {k: values.new(shape) for k, shape in enumerate(shapes[: len(cell.input_shapes)])}
+    ops.read_leaves(cell)
     for node in cell.nodes:
         layer = node.block
         assert isinstance(layer, Layer)

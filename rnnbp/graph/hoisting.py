@@ -15,6 +15,7 @@ from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.network import Network
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.value_pers import value_pers
 from rnnbp.graph.values import Block, Per, finest
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Dtype, Shape
@@ -22,21 +23,14 @@ from rnnbp.support.prepared import Remembered
 
 
 def hoisted(model: Graph) -> Graph:
-    """The graph that is run in a model's place: itself, unless one of its cells has such nodes."""
-    if not any(_fixed.of(block.cell) for block in recurrent_blocks(model)):
+    """The graph that is run in a model's place: itself without such nodes, or parameter values."""
+    parameters = any(not node.args for node in model.nodes)
+    if not parameters and not any(_fixed.of(block.cell) for block in recurrent_blocks(model)):
         return model
     known, dtype = _hoisted.of(model.origin), model.dtype
     if dtype not in known:
         known[dtype] = _Writing(model).graph(model)
     return known[dtype]
-
-
-def value_pers(graph: Graph) -> list[Per]:
-    """How often each value of a graph changes."""
-    found: dict[int, Per] = dict(enumerate(graph.pers))
-    for node in graph.nodes:
-        found.update(dict.fromkeys(node.outs, finest(found[k] for k in node.args)))
-    return [found[k] for k in range(graph.n_values)]
 
 
 def _fixed_nodes(cell: Cell) -> frozenset[int]:
@@ -59,11 +53,18 @@ class _Writing:
         for node in model.nodes:
             args = [self.numbers[k] for k in node.args]
             block = node.block
-            if isinstance(block, Recurrent) and _fixed.of(block.cell):
+            if isinstance(block, Recurrent) and (
+                _fixed.of(block.cell) or self._coarser(block.cell, args)
+            ):
                 outs = self._recurrent(block, args)
             else:
                 outs = self.add(block, args)
             self.numbers.update(zip(node.outs, outs, strict=True))
+
+    def _coarser(self, cell: Cell, args: Sequence[int]) -> bool:
+        """True if a static input of a cell is a value that is the same for all sequences."""
+        pers = zip(cell.pers, args, strict=False)
+        return any(per == "sequence" and self.pers[k] == "run" for per, k in pers)
 
     def graph(self, model: Graph) -> Graph:
         """What has been written."""

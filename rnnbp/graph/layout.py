@@ -161,6 +161,11 @@ class Layout:
         pers = self.cell.pers
         return tuple([x[steps] if pers[k] == "step" else x for k, x in enumerate(xs)])
 
+    @cached_property
+    def leaves(self) -> frozenset[int]:
+        """The inputs that are parameter values, without batch axes."""
+        return frozenset(k for k, per in enumerate(self.cell.pers) if per == "run")
+
     @property
     def first(self) -> int:
         """The number of the first value that is computed: inputs and states come before it."""

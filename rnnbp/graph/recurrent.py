@@ -80,6 +80,12 @@ class Recurrent(Network):
             self.initial = LayerParams(
                 {f"initial_{name}": np.zeros(shape, kind) for name, shape in named}
             )
+        for key in self.initial:
+            if key in cell.slots:
+                raise ValueError(
+                    f"{self}: a parameter of the cell is called {key!r}, as the learned initial "
+                    "state; rename it"
+                )
         self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
 
     def __call__(self, *inputs: Value) -> Outputs:

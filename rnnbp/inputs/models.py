@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import recurrent_blocks
+from rnnbp.graph.hoisting import hoisted
 from rnnbp.graph.network import Network, check_parameters, name_params
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.value_pers import value_pers
@@ -14,7 +12,6 @@ from rnnbp.graph.values import Input
 from rnnbp.inputs.axes import not_one_output
 from rnnbp.inputs.given import ModelLike
 from rnnbp.layers.base import Layer
-from rnnbp.layers.parameter import ParameterLayer
 from rnnbp.numerics import shown
 from rnnbp.wording.of_torch import instead_of_torch
 
@@ -25,9 +22,8 @@ def as_model(model: ModelLike) -> Graph:
     Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
     """
     graph = _as_graph(model)
-    _check_no_parameter_values(graph)
     check_parameters(graph)
-    return graph
+    return hoisted(graph)
 
 
 def _as_graph(model: ModelLike) -> Graph:
@@ -51,16 +47,6 @@ def _as_graph(model: ModelLike) -> Graph:
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])
     return graph
-
-
-def _check_no_parameter_values(graph: Graph) -> None:
-    """Raise TypeError for parameter values, which only graphs can hold yet."""
-    cells = [block.cell.layers for block in recurrent_blocks(graph)]
-    for layer in chain(graph.layers, *cells):
-        if isinstance(layer, ParameterLayer):
-            raise TypeError(
-                f"{layer} is a value of {graph}, which cannot be run yet; take the parameters of a layer"
-            )
 
 
 def check_steps(model: Graph) -> None:

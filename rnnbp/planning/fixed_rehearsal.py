@@ -14,6 +14,7 @@ import numpy as np
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.value_pers import Widened
+from rnnbp.graph.values import Per
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers
@@ -117,6 +118,9 @@ class FixedRehearsal(Layers):
 
     def shape(self, value: int) -> Shape:
         return self.sizes.shapes[value]
+
+    def per(self, value: int) -> Per:
+        return self.parts.pers[value]
 
     def layer(self, node: Node) -> Layer:
         return self.sizes.layer(node)

@@ -16,6 +16,7 @@ from rnnbp.graph.deltas import send, take_delta
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Per
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
@@ -55,6 +56,9 @@ class Rehearsal(Layers):
 
     def shape(self, value: int) -> Shape:
         return self.sizes.shapes[value]
+
+    def per(self, value: int) -> Per:
+        return self.parts.pers[value]
 
     def layer(self, node: Node) -> Layer:
         return self.sizes.layer(node)

@@ -16,6 +16,7 @@ import numpy as np
 from rnnbp.graph.deltas import send, take_deltas
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
+from rnnbp.graph.values import Per
 from rnnbp.layers import (
     Add,
     Dense,
@@ -65,12 +66,21 @@ class Layers(ABC):
         """The feature shape of a value."""
 
     @abstractmethod
+    def per(self, value: int) -> Per:
+        """How often a value changes."""
+
+    @abstractmethod
     def layer(self, node: Node) -> Layer:
         """The layer whose bytes that of a node takes."""
 
     def size(self, value: int) -> int:
         """The bytes of a value."""
         return self.rows * math.prod(self.shape(value)) * self.item
+
+    def taken(self, node: Node, value: int) -> int:
+        """The bytes of an argument as a node's layer takes it."""
+        mixes = self.layer(node).mixes and self.per(value) == "run"
+        return math.prod(self.shape(value)) * self.item if mixes else self.size(value)
 
     def new(self, nbytes: int, base: Block | None = None, *, dense: bool = True) -> Block:
         """A block, or a view of ``base``."""
@@ -79,7 +89,8 @@ class Layers(ABC):
     def forward(self, node: Node, values: Blocks) -> tuple[Block, ...]:
         """Run a layer: write its outputs in ``values``. Returns what it saves."""
         layer = self.layer(node)
-        xs = [values[k] for k in node.args]
+        # A parameter value is a view of the parameter.
+        xs = [values[k] for k in node.args] or [self.new(0)]
         for k in node.outs:
             base = (
                 xs[0]
@@ -140,7 +151,7 @@ class Layers(ABC):
 
     def _deltas(self, node: Node, layer: Layer, dy: Block) -> tuple[Block | None, ...]:
         """The deltas that a layer gives, views of its own where they share its memory."""
-        if layer.symbols:
+        if layer.symbols or not node.args:
             return (None,) * len(node.args)
         if layer.view:
             base = dy if dy.dense or not isinstance(layer, RESHAPING) else None
@@ -151,8 +162,9 @@ class Layers(ABC):
             return self._passed(node, node.args[0], dy), self.new(self.size(node.args[1]))
         if layer.passes:
             return tuple([self.new(self.size(k), dy, dense=False) for k in node.args])
-        self.heap.numpy += sum(self.size(k) for k in node.args)
-        return tuple([self.new(self.size(k)) for k in node.args])
+        sizes = [self.taken(node, k) for k in node.args]
+        self.heap.numpy += sum(sizes)
+        return tuple([self.new(size) for size in sizes])
 
     def _passed(self, node: Node, value: int, dy: Block) -> Block:
         """The delta itself, or its sum for an input that was repeated."""

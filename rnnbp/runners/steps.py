@@ -96,8 +96,12 @@ class StepRehearsal(CellRehearsal):
         if dy is None or (sizes.reads_dense and not dy.dense):
             dy = self._new(sizes.output_bytes(self.length, in_tape=False))
         wanted = [False] * len(dx) if sizes.looks_up else dx
+        leaves = sizes.layout.leaves  # their deltas go where those of parameters do
         found = tuple(
-            [self._dx(k, placed=placed[k]) if yes else None for k, yes in enumerate(wanted)]
+            [
+                self._dx(k, placed=placed[k]) if yes and k not in leaves else None
+                for k, yes in enumerate(wanted)
+            ]
         )
         tables(*sizes.task_bytes(self.length))
         need = sizes.backward_bytes(self.length)
@@ -123,7 +127,11 @@ class StepRehearsal(CellRehearsal):
 
     def _read(self, xs: Sequence[Block]) -> list[Block]:
         """The inputs as the runner reads them."""
-        return [x if x.dense or not self.sizes.reads_dense else self._new(x.size) for x in xs]
+        leaves = self.sizes.layout.leaves
+        return [
+            x if x.dense or not self.sizes.reads_dense or k in leaves else self._new(x.size)
+            for k, x in enumerate(xs)
+        ]
 
     def _new(self, nbytes: int, base: Block | None = None) -> Block:
         return Block(self.heap, nbytes, base)

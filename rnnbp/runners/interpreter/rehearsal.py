@@ -13,6 +13,7 @@ from typing import final
 from rnnbp.graph.deltas import send
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout
+from rnnbp.graph.values import Per
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers
@@ -43,12 +44,8 @@ class CellLayers(Layers):
         """The bytes of a leaf, without batch axes."""
         return math.prod(self.shape(value)) * self.item
 
-    def _deltas(self, node: Node, layer: Layer, dy: Block) -> tuple[Block | None, ...]:
-        if not (raw := self.leaves.raw(node)):
-            return super()._deltas(node, layer, dy)
-        sizes = [self.leaf(k) if k in raw else self.size(k) for k in node.args]
-        self.heap.numpy += sum(sizes)
-        return tuple([self.new(size) for size in sizes])
+    def per(self, value: int) -> Per:
+        return "run" if value in self.leaves.numbers else "step"
 
     def hold(self, node: Node, deltas: BlockDeltas) -> dict[int, Block | None]:
         """As ``Leaves.hold``."""

@@ -1,0 +1,109 @@
+"""Models with parameter values: each as it is written in the literature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import rnnbp as rb
+from rnnbp.graph.values import Value
+
+Array = np.ndarray
+OPTIONS: Any = {"dtype": "float64"}
+
+
+def parameter(*shape: int, seed: int, name: str | None = None, init: Any = "uniform") -> Value:
+    return rb.Parameter(shape, init=init, name=name, rng=seed, **OPTIONS)
+
+
+def plain(n: int) -> Any:
+    """h' = tanh(W h + U x + b)."""
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    w, u = parameter(n, n, seed=0, name="w"), parameter(n, n, seed=1, name="u")
+    h_new = rb.Tanh()(w @ h + u @ x + parameter(n, seed=2, name="b"))
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+def squared(n: int) -> Any:
+    """Weights that are not negative, W ⊙ W, times a factor a unit, next to a Dense."""
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    w, g = parameter(n, n, seed=0, name="w"), parameter(n, seed=1, name="g")
+    h_new = rb.Tanh()(g * ((w * w) @ h) + rb.Dense(n, n, rng=3, **OPTIONS)(x))
+    return rb.Sequential(
+        rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new), initial="learned"),
+        rb.Dense(n, n, rng=4, **OPTIONS),
+    )
+
+
+def low_rank(n: int) -> Any:
+    """W = U Vᵀ of two thin matrices; V is the input matrix too."""
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    u, v = parameter(n, 2, seed=0, name="u"), parameter(n, 2, seed=1, name="v")
+    h_new = rb.Tanh()((u @ v.T) @ h + u @ (v.T @ x))
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+def tied(n: int) -> Any:
+    """One matrix takes x in, and is the transposed output."""
+    w, x = parameter(n, n, seed=0, name="w"), rb.Input(n, "x")
+    z = rb.GRU(n, n, rng=1, **OPTIONS)(w @ x + parameter(n, seed=5))
+    return rb.Graph(x, w.T @ rb.Tanh()(z))
+
+
+def connections(n: int) -> Any:
+    """DropConnect: one mask of the recurrent matrix a run."""
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    w = rb.Dropout(0.4)(parameter(n, n, seed=0, name="w"))
+    h_new = rb.Tanh()(w @ h + x)
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+def twice(n: int) -> Any:
+    """One cell in two places, and its matrix a third time outside them."""
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    w = parameter(n, n, seed=0, name="w")
+    cell = rb.Cell(x, {h: rb.Tanh()((2 * w) @ h + x)}, output=h + x)
+    first, second, outer = rb.Recurrent(cell), rb.Recurrent(cell), rb.Input(n, "x")
+    return rb.Graph(outer, w @ second(rb.Sigmoid()(first(outer))) + rb.Softmax()(w @ outer))
+
+
+def gated(n: int) -> Any:
+    """A vector of parameters next to a static input, within a cell and outside."""
+    x, s, h = rb.Input(n, "x"), rb.Input(n, "s", per="sequence"), rb.State(n, "h")
+    b, w = parameter(n, seed=0, name="b"), parameter(n, n, seed=1, name="w")
+    gate = rb.Sigmoid()(w @ s + b)
+    h_new = gate * h + (1 - gate) * rb.Tanh()(w @ x + b * h)
+    cell = rb.Recurrent(rb.Cell((x, s), {h: h_new}, output=h_new * b))
+    outer, static = rb.Input(n, "x"), rb.Input(n, "s", per="sequence")
+    return rb.Graph((outer, static), cell(outer + b, static * b) * b)
+
+
+def learned_input(n: int) -> Any:
+    """A parameter in the place of a static input."""
+    x, s, h = rb.Input(n, "x"), rb.Input(n, "s", per="sequence"), rb.State(n, "h")
+    h_new = rb.Tanh()(x + h * s)
+    cell = rb.Recurrent(rb.Cell((x, s), {h: h_new}, output=h_new))
+    outer = rb.Input(n, "x")
+    return rb.Graph(outer, cell(outer, parameter(n, seed=0, name="s")))
+
+
+MODELS: dict[str, Callable[[int], Any]] = {
+    "plain": plain,
+    "squared": squared,
+    "low rank": low_rank,
+    "tied": tied,
+    "connections": connections,
+    "twice": twice,
+    "gated": gated,
+    "learned input": learned_input,
+}
+
+
+def data(model: str, steps: int, batch: int, n: int, seed: int = 0) -> tuple[Any, Array]:
+    """The inputs of a model, and a target."""
+    rng = np.random.default_rng(seed)
+    x, s = rng.normal(size=(steps, batch, n)), rng.normal(size=(batch, n))
+    given: Any = (x, s) if model == "gated" else x
+    return given, rng.normal(size=(steps, batch, n))
