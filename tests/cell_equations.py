@@ -63,12 +63,36 @@ def coupled(p: Params, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
     return h, h, c
 
 
-def lstm_of_all(p: Params, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
-    """Projected, normalised and coupled."""
-    i, g, o = np.split(normed(p, "ih", x) + normed(p, "hh", h), 3, axis=-1)
-    c = (1 - sigmoid(i)) * c + sigmoid(i) * np.tanh(g)
-    h = (sigmoid(o) * np.tanh(norm(p, "c", c))) @ p["weight_hr"].T
+def peephole(p: Params, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
+    i, f, g, o = np.split(affine(p, "ih", x) + affine(p, "hh", h), 4, axis=-1)
+    i, f = sigmoid(i + p["weight_ci"] * c), sigmoid(f + p["weight_cf"] * c)
+    c = f * c + i * np.tanh(g)
+    h = sigmoid(o + p["weight_co"] * c) * np.tanh(c)
     return h, h, c
+
+
+def lstm_of_all(p: Params, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
+    """Peepholes, projected, normalised and coupled."""
+    i, g, o = np.split(normed(p, "ih", x) + normed(p, "hh", h), 3, axis=-1)
+    i = sigmoid(i + p["weight_ci"] * c)
+    c = (1 - i) * c + i * np.tanh(g)
+    h = (sigmoid(o + p["weight_co"] * c) * np.tanh(norm(p, "c", c))) @ p["weight_hr"].T
+    return h, h, c
+
+
+def slstm(log_f: Callable[[Array], Array]) -> Step:
+    """Where s is 0 a sequence begins: nothing of c and s is carried on."""
+
+    def step(p: Params, x: Array, h: Array, c: Array, s: Array, m: Array) -> tuple[Array, ...]:
+        i, f, z, o = np.split(affine(p, "ih", x) + affine(p, "hh", h), 4, axis=-1)
+        old = np.where(s > 0, log_f(f) + m, -np.inf)
+        m = np.maximum(old, i)
+        c = np.exp(old - m) * c + np.exp(i - m) * np.tanh(z)
+        s = np.exp(old - m) * s + np.exp(i - m)
+        h = sigmoid(o) * c / s
+        return h, h, c, s, m
+
+    return step
 
 
 def zoned_lstm(p: Params, x: Array, h: Array, c: Array) -> tuple[Array, ...]:
@@ -123,6 +147,14 @@ def layer_norm_rnn(p: Params, x: Array, h: Array) -> tuple[Array, ...]:
     return h, h
 
 
+def ind_rnn(f: Callable[[Array], Array]) -> Step:
+    def step(p: Params, x: Array, h: Array) -> tuple[Array, ...]:
+        h = f(affine(p, "ih", x) + p["weight_hh"] * h)
+        return h, h
+
+    return step
+
+
 def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
@@ -155,7 +187,12 @@ CELLS: dict[str, Case] = {
     "lstm, projected": (rb.LSTM, {"projection": 3}, projected),
     "lstm, normalised": (rb.LSTM, {"layer_norm": True}, layer_norm_lstm),
     "lstm, coupled": (rb.LSTM, {"coupled": True}, coupled),
-    "lstm, all": (rb.LSTM, {"projection": 2, "layer_norm": True, "coupled": True}, lstm_of_all),
+    "lstm, peepholes": (rb.LSTM, {"peepholes": True}, peephole),
+    "lstm, all": (
+        rb.LSTM,
+        {"peepholes": True, "projection": 2, "layer_norm": True, "coupled": True},
+        lstm_of_all,
+    ),
     "lstm, zoned out": (rb.LSTM, {"zoneout": (0.1, 0.3)}, zoned_lstm),
     "gru, reset after": (rb.GRU, {"reset_after": True}, gru(affine)),
     "gru, reset before": (rb.GRU, {"reset_after": False}, gru_before),
@@ -170,6 +207,10 @@ CELLS: dict[str, Case] = {
         {"zoneout": 0.4, "dropout": 0.5, "recurrent_dropout": 0.2},
         zoned(rnn(np.tanh), 0.4),
     ),
+    "indrnn": (rb.IndRNN, {}, ind_rnn(relu)),
+    "indrnn, tanh": (rb.IndRNN, {"activation": "tanh"}, ind_rnn(np.tanh)),
+    "slstm": (rb.SLSTM, {}, slstm(lambda f: np.log(sigmoid(f)))),
+    "slstm, exp": (rb.SLSTM, {"forget": "exp"}, slstm(lambda f: f)),
     "mingru": (rb.MinGRU, {}, min_gru(lambda v: v)),
     "mingru, positive": (rb.MinGRU, {"positive": True}, min_gru(above_zero)),
     "minlstm": (rb.MinLSTM, {}, min_lstm(lambda v: v)),

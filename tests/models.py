@@ -106,6 +106,8 @@ CELLS: dict[str, Callable[..., Any]] = {
     "mingru positive": lambda n_in, n, dtype: rb.MinGRU(
         n_in, n, rng=4, dtype=dtype, positive=True, initial="learned"
     ),
+    "indrnn": lambda n_in, n, dtype: rb.IndRNN(n_in, n, rng=4, dtype=dtype, activation="tanh"),
+    "slstm": lambda n_in, n, dtype: rb.SLSTM(n_in, n, rng=4, dtype=dtype, forget="exp"),
     "minlstm": lambda n_in, n, dtype: rb.MinLSTM(n_in, n, rng=4, dtype=dtype),
     "minimal gated unit": minimal_gated_unit,
     "minimal gated unit, normalised": lambda n_in, n, dtype: minimal_gated_unit(

@@ -111,6 +111,16 @@ def test_the_old_h_of_a_gru_is_carried_whole() -> None:
     np.testing.assert_array_equal(outputs(model, np.zeros((3, 2, 1)), (h,))[-1], h)
 
 
+def test_the_candidate_of_a_gru_reads_masked_h_in_both_forms() -> None:
+    """With r = 1, z = 0 and U = 1 it is tanh(2 h), or 0."""
+    model = rb.GRU(1, N, dtype="float64", recurrent_dropout=0.5, bias_init="zeros",
+                   recurrent_init="zeros", reset_after=False)  # fmt: skip
+    model.params["bias_ih"][: 2 * N] = [1000.0] * N + [-1000.0] * N
+    model.params["weight_hm"][...] = np.eye(N)
+    y = outputs(model, np.zeros((1, 1, 1)), (np.ones((1, N)),))
+    np.testing.assert_allclose(np.unique(y), [0, np.tanh(2)], rtol=1e-12)
+
+
 def test_zoneout_draws_anew_at_each_step() -> None:
     """h is 1 once its element was not kept at 0, which is half of those that remain, each step."""
     model = linear(zoneout=0.5)

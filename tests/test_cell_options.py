@@ -89,6 +89,15 @@ def test_bias_init_is_that_of_normalised_sums_and_not_of_the_memory() -> None:
     assert [name for name in names if name.startswith("bias")] == []
 
 
+def test_first_values_of_factors_of_a_unit() -> None:
+    """Those of IndRNN's state are U(0, 1), or as said; those of peepholes U(±1/√n)."""
+    u = rb.IndRNN(3, 400, rng=0).params["weight_hh"]
+    assert (u.shape, bool(u.min() > 0), bool(0.9 < u.max() < 1)) == ((400,), True, True)
+    assert rb.IndRNN(3, 2, recurrent_init=0.5).params["weight_hh"].tolist() == [0.5, 0.5]
+    seen = rb.LSTM(3, 100, peepholes=True, rng=0, dtype="float64").params["weight_co"]
+    assert 0.09 < seen.max() < 0.1 < 0.19 < np.ptp(seen) < 0.2
+
+
 def test_forget_bias_of_coupled_gates_keeps_the_memory() -> None:
     """f = σ(b − z) where it would be σ(z + b) of a gate of its own."""
     model = rb.LSTM(3, 4, coupled=True, bias_init="zeros", forget_bias=1000.0)

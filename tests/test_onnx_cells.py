@@ -46,7 +46,8 @@ def weights(model: rb.Recurrent, gates: str) -> dict[str, np.ndarray]:
         array[...] = 0.5 * reals(*array.shape, seed=k)
     h, c = (reals(B, N, dtype="float32", seed=k) for k in (20, 21))
     biases = [gate_by_gate(p[name], gates) for name in ("bias_ih", "bias_hh")]
-    return {
+    seen = {"P": np.concatenate([p.get(f"weight_c{g}", h[0]) for g in "iof"])[None]}
+    return (seen if "weight_ci" in p else {}) | {
         "W": gate_by_gate(p["weight_ih"], gates), "R": gate_by_gate(p["weight_hh"], gates),
         "B": np.concatenate(biases, axis=1), "initial_h": h[None], "initial_c": c[None],
     }  # fmt: skip
@@ -54,6 +55,12 @@ def weights(model: rb.Recurrent, gates: str) -> dict[str, np.ndarray]:
 
 CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "plain": ({}, "ifgo", {}),
+    "peepholes": ({"peepholes": True}, "ifgo", {}),
+    "peepholes and coupled gates": (
+        {"peepholes": True, "coupled": True},
+        "igo",
+        {"input_forget": 1},
+    ),
     "coupled": ({"coupled": True}, "igo", {"input_forget": 1}),
 }
 

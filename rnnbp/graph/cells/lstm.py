@@ -7,9 +7,9 @@ from typing import Unpack
 
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.graph.values import Input, State
-from rnnbp.layers import Layer, Sigmoid, Split, Tanh
-from rnnbp.numerics import flag, positive_int, real_number, shown
+from rnnbp.graph.values import Input, State, Value
+from rnnbp.layers import Sigmoid, Split, Tanh
+from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.wording.arguments import takes
 
 
@@ -19,6 +19,7 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     n: int,
     *,
     forget_bias: float = 0.0,
+    peepholes: bool = False,
     projection: int | None = None,
     layer_norm: bool = False,
     coupled: bool = False,
@@ -30,11 +31,14 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     i, f, o = σ(W x + U h + b), g = tanh(W x + U h + b); c′ = f ⊙ c + i ⊙ g; h′ = o ⊙ tanh(c′).
     Output h′. Gates are stacked in the order i, f, g, o. Options of the literature, which combine:
 
+    - ``peepholes=True``: i and f see c too, o sees c′, each by a factor a unit: σ(W x + U h + b + w
+      ⊙ c), w = ``weight_ci``, ``weight_cf``, ``weight_co`` (n,), U(±1/√n) at first (Gers et al.
+      2002; ONNX's P holds those of i, o, f).
     - ``projection=p``: h′ = R (o ⊙ tanh(c′)) of p features, R = ``weight_hr`` (p, n) without bias,
-      ``weight_hh`` (4n, p) (LSTMP, Sak et al. 2014, eq. 1-6 without peepholes; PyTorch's
+      ``weight_hh`` (4n, p) (LSTMP, Sak et al. 2014, with peepholes there; PyTorch's
       ``proj_size``).
     - ``layer_norm=True``: gates of LN(W x) + LN(U h) + b, and h′ = o ⊙ tanh(LN(c′)), while c′ itself
-      is handed on as it is (Ba et al. 2016, eq. 20-22 of their supplement). Each LN, over the 4n
+      is handed on as it is (Ba et al. 2016, their supplement). Each LN, over the 4n
       gates together, has its gain: ``weight_norm_ih`` and ``weight_norm_hh`` (4n,),
       ``weight_norm_c`` (n,), 1 at first. b is ``bias_norm_ih`` + ``bias_norm_hh``, 0 at first, in
       place of ``bias_ih`` and ``bias_hh``; LN(c′) has ``bias_norm_c``.
@@ -46,7 +50,7 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
         forget_bias: added to f's ``bias_ih``: 1 or more for long dependencies (Jozefowicz et al.
             2015). With ``coupled``, where f = σ(−z) of the sum z whose i is σ(z), taken from i's.
         projection: features of h, and of the output; None for n.
-        layer_norm, coupled: see above.
+        peepholes, layer_norm, coupled: see above.
         zoneout: probability that an element of a state stays as it was, in training anew at each
             step, else its mean, or two, of h and of c; h′ reads c′ before that, and is the output
             after it (Krueger et al. 2017).
@@ -86,21 +90,27 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
         for name, p in model.params.items():
             p[...] = new[name]
     """
-    normed, coupled = flag("LSTM: layer_norm", layer_norm), flag("LSTM: coupled", coupled)
+    seen, coupled = flag("LSTM: peepholes", peepholes), flag("LSTM: coupled", coupled)
+    normed = flag("LSTM: layer_norm", layer_norm)
     size = n if projection is None else positive_int("LSTM: projection", projection)
     own = {"projection": projection and size, "layer_norm": normed, "coupled": coupled}
-    build = Projections("LSTM", n_in, n, options, **own)
+    build = Projections("LSTM", n_in, n, options, peepholes=seen, **own)
     x, h, c = Input(n_in), State(size, "h"), State(n, "c")
     gates = "igo" if coupled else "ifgo"
     sums, of_x = build.sums(x, h, n_in, size, len(gates) * n)
-    _add_forget_bias(of_x, n, coupled, real_number("LSTM: forget_bias", forget_bias))
+    build.add_forget_bias(of_x, forget_bias, of_i=coupled)
     z = dict(zip(gates, Split(*[n] * len(gates))(sums), strict=True))
+
+    def gate(name: str, memory: Value) -> Value:
+        found: Value = Sigmoid()(z[name] + build.gain(f"c{name}")(memory) if seen else z[name])
+        return found
+
     if coupled:
-        i = Sigmoid()(z["i"])
+        i = gate("i", c)
         c_new = (1 - i) * c + i * Tanh()(z["g"])
     else:
-        c_new = Sigmoid()(z["f"]) * c + Sigmoid()(z["i"]) * Tanh()(z["g"])
-    h_new = Sigmoid()(z["o"]) * Tanh()(build.norm("c", n)(c_new) if normed else c_new)
+        c_new = gate("f", c) * c + gate("i", c) * Tanh()(z["g"])
+    h_new = gate("o", c_new) * Tanh()(build.norm("c", n)(c_new) if normed else c_new)
     if projection is not None:
         h_new = build("hr", n, size, bias=False)(h_new)
     of_h, of_c = _rates(zoneout)
@@ -118,15 +128,3 @@ def _rates(zoneout: float | Sequence[float]) -> Sequence[float]:
             "as zoneout=(0.05, 0.5)"
         )
     return zoneout
-
-
-def _add_forget_bias(of_x: Layer, n: int, coupled: bool, forget_bias: float) -> None:
-    """Add it to the bias of f, or take it from that of i where f = 1 − i."""
-    if not forget_bias:
-        return
-    if "bias" not in of_x.params:
-        raise ValueError(f"LSTM: forget_bias={forget_bias} needs biases; leave out bias=False")
-    if coupled:
-        of_x.params["bias"][:n] -= forget_bias
-    else:
-        of_x.params["bias"][n : 2 * n] += forget_bias

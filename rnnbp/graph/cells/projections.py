@@ -12,14 +12,15 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
 from rnnbp.initializers import InitializerLike, generator_of, initialize, uniform
-from rnnbp.layers import Dense, Dropout, LayerNorm, Zoneout
+from rnnbp.layers import Dense, Dropout, Gain, LayerNorm, ReLU, Tanh, Zoneout
 from rnnbp.layers.base import Layer
 from rnnbp.layers.random_layer import share
 from rnnbp.naming import checked_name, with_options
-from rnnbp.numerics import flag, positive_int
+from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.rng import RngLike
 
 Affine: TypeAlias = Callable[[Value], Value]
+ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
 
 
 class InputOptions(TypedDict, total=False):
@@ -74,7 +75,7 @@ class Projections:
         self.bias = flag(f"{cell}: bias", options.get("bias", True))
         self.normed = bool(own.get("layer_norm"))
         self.called = checked_name(cell, options.get("name"))
-        self.limit = uniform(1 / math.sqrt(n))
+        self.n, self.limit = n, uniform(1 / math.sqrt(n))
         self.options = cast(Options, options)  # whose keys may all be absent
         self.numbers = generator_of(cell, options.get("rng"))
 
@@ -106,6 +107,33 @@ class Projections:
             bias, what = norm.params["bias"], f"{self.name}: bias_norm_{name}"
             bias[...] = initialize(how, self.numbers, bias.shape, bias.dtype, what)
         return lambda x: norm(dense(x)), norm
+
+    def add_forget_bias(self, of_x: Layer, given: object, *, of_i: bool = False) -> None:
+        """Add it to the bias of f, the second gate, or take it from that of i where f = 1 − i."""
+        if not (forget_bias := real_number(f"{self.cell}: forget_bias", given)):
+            return
+        if "bias" not in of_x.params:
+            raise ValueError(
+                f"{self.cell}: forget_bias={forget_bias} needs biases; leave out bias=False"
+            )
+        if of_i:
+            of_x.params["bias"][: self.n] -= forget_bias
+        else:
+            of_x.params["bias"][self.n : 2 * self.n] += forget_bias
+
+    def gain(self, name: str, how: InitializerLike | None = None) -> Gain:
+        """w ⊙ v of n features, w called ``weight_<name>``; U(±1/√n) at first, or as said."""
+        dtype, first = self.options.get("dtype", "float32"), self.limit if how is None else how
+        return Gain(self.n, weight_init=first, dtype=dtype, rng=self.numbers, name=name)
+
+    def activation(self, given: object) -> Layer:
+        """The layer of an option ``activation``. Raises ValueError for another name."""
+        if not isinstance(given, str) or given not in ACTIVATIONS:
+            raise ValueError(
+                f"{self.cell}: activation is {' or '.join(map(repr, ACTIVATIONS))}, found "
+                f"{shown(given)}; others are Cells of your own, see help(rnnbp.Cell)"
+            )
+        return ACTIVATIONS[given]()
 
     def norm(self, name: str, n: int) -> LayerNorm:
         dtype = self.options.get("dtype", "float32")

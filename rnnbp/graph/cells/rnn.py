@@ -7,11 +7,8 @@ from typing import Unpack
 from rnnbp.graph.cells.projections import Options, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State
-from rnnbp.layers import Layer, ReLU, Tanh
-from rnnbp.numerics import flag, real_number, shown
+from rnnbp.numerics import flag, real_number
 from rnnbp.wording.arguments import takes
-
-ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
 
 
 @takes(*Options.__annotations__)
@@ -77,17 +74,13 @@ def RNN(  # noqa: N802  # reads as the class it stands for
         for name, p in model.params.items():
             p[...] = new[name]
     """
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(
-            f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}; "
-            "others are Cells of your own, see help(rnnbp.Cell)"
-        )
     a, normed = _leak(leak), flag("RNN: layer_norm", layer_norm)
     own = {"leak": a if a < 1 else None, "layer_norm": normed}
     build = Projections("RNN", n_in, n, options, **own)
+    f = build.activation(activation)
     x, h = Input(n_in), State(n, "h")
     sums, _ = build.sums(x, h, n_in, n, n)
-    h_new = ACTIVATIONS[activation]()(sums)
+    h_new = f(sums)
     if a < 1:
         h_new = (1 - a) * h + a * h_new
     h_new = build.zoned(zoneout, h, h_new)
