@@ -91,13 +91,8 @@ def GRU(  # noqa: N802  # reads as the class it stands for
     xr, xz, xm = Split(n, n, n)(from_x(build.dropped("dropout", x)))
     known = build.dropped("recurrent_dropout", h)
     from_h, _ = build.affine("hh", n, (3 if after else 2) * n)
-    if after:
-        hr, hz, hm = Split(n, n, n)(from_h(known))
-        r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
-        m = Tanh()(xm + r * hm)
-    else:
-        hr, hz = Split(n, n)(from_h(known))
-        r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
-        m = Tanh()(xm + build("hm", n, n)(r * known))
+    hr, hz, *hm = Split(*[n] * (3 if after else 2))(from_h(known))
+    r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
+    m = Tanh()(xm + (r * hm[0] if after else build("hm", n, n)(r * known)))
     h_new = build.zoned(zoneout, h, (1 - z) * m + z * h)
     return build.recurrent(x, {h: h_new}, h_new)

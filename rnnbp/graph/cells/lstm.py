@@ -100,22 +100,30 @@ def LSTM(  # noqa: N802  # reads as the class it stands for
     sums, of_x = build.sums(x, h, n_in, size, len(gates) * n)
     build.add_forget_bias(of_x, forget_bias, of_i=coupled)
     z = dict(zip(gates, Split(*[n] * len(gates))(sums), strict=True))
-
-    def gate(name: str, memory: Value) -> Value:
-        found: Value = Sigmoid()(z[name] + build.gain(f"c{name}")(memory) if seen else z[name])
-        return found
-
-    if coupled:
-        i = gate("i", c)
-        c_new = (1 - i) * c + i * Tanh()(z["g"])
-    else:
-        c_new = gate("f", c) * c + gate("i", c) * Tanh()(z["g"])
-    h_new = gate("o", c_new) * Tanh()(build.norm("c", n)(c_new) if normed else c_new)
+    c_new, o = _memory(build, z, c, seen=seen)
+    h_new = o * Tanh()(build.norm("c", n)(c_new) if normed else c_new)
     if projection is not None:
         h_new = build("hr", n, size, bias=False)(h_new)
     of_h, of_c = _rates(zoneout)
     h_new = build.zoned(of_h, h, h_new, "zoneout_h")
     return build.recurrent(x, {h: h_new, c: build.zoned(of_c, c, c_new, "zoneout_c")}, h_new)
+
+
+def _memory(
+    build: Projections, z: dict[str, Value], c: Value, *, seen: bool
+) -> tuple[Value, Value]:
+    """c′ and the output gate, of the sums z; the gates see the memory by peepholes, if they do."""
+
+    def gate(name: str, memory: Value) -> Value:
+        found: Value = Sigmoid()(z[name] + build.gain(f"c{name}")(memory) if seen else z[name])
+        return found
+
+    if "f" in z:
+        c_new = gate("f", c) * c + gate("i", c) * Tanh()(z["g"])
+    else:
+        i = gate("i", c)
+        c_new = (1 - i) * c + i * Tanh()(z["g"])
+    return c_new, gate("o", c_new)
 
 
 def _rates(zoneout: float | Sequence[float]) -> Sequence[float]:
