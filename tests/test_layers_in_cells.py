@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import reduce
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,7 @@ PYTHON = "Conv1D Conv2D MaxPool AvgPool Embedding OneHot"
 COMPILED = ["numpy", *(["llvm"] if find_spec("llvmlite") else [])]
 LOWERED = [case for case in CASES if type(case.build("float64")).__name__ not in PYTHON.split()]
 in_cells = pytest.mark.parametrize("case", LOWERED, ids=[case.id for case in LOWERED])
-in_cells_once = pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, marks=[pytest.mark.long] * ("-" in case.id)) for case in LOWERED],
-    ids=[case.id for case in LOWERED],
-)
-"""Options of a layer are in the long part."""
+FEW = [case for case in LOWERED if "-" not in case.id]
 
 
 def flat(value: Any, shape: Shape) -> Any:
@@ -34,34 +31,32 @@ def flat(value: Any, shape: Shape) -> Any:
     return value if len(shape) == 1 else rb.Reshape(shape, math.prod(shape))(value)
 
 
-def cell_of(case: Case, *, wide: int = 0) -> rb.Recurrent:
-    """A cell that applies the layer to what it makes of x and a state; all outputs feed the state."""
-    sizes = [math.prod(shape) for shape in case.shapes]
-    n = sum(sizes) + wide
-    x, h = rb.Input(3), rb.State(n, "h")
-    options: Any = {"dtype": "float64", "rng": 3}
-    mixed = rb.Tanh()(rb.Dense((3, n), n, **options)(x, h))
-    # From 0.1 to 2.1, where all layers are defined.
-    parts = (
-        rb.Split(*sizes, *([wide] if wide else []))(mixed + 1.1) if n > sizes[0] else (mixed + 1.1,)
-    )
+def applied(case: Case, parts: Sequence[Any]) -> list[Any]:
+    """The outputs of a layer on values (n,), as such values; its parameters are drawn."""
     layer = case.build("float64")
     for k, array in enumerate(layer.params.values()):
         array[...] = np.random.default_rng(k).normal(size=array.shape)
     taken = [
         part if len(shape) == 1 else rb.Reshape(math.prod(shape), shape)(part)
-        for part, shape in zip(parts, case.shapes, strict=False)
+        for part, shape in zip(parts, case.shapes, strict=True)
     ]
     found = layer(*taken)
-    outputs = found if isinstance(found, tuple) else (found,)
-    shapes = [value.shape for value in outputs]
-    ends = [flat(value, shape) for value, shape in zip(outputs, shapes, strict=True)]
-    terms = [
-        rb.Dense(math.prod(shape), n, **options)(end)
-        for end, shape in zip(ends, shapes, strict=True)
-    ]
+    return [flat(value, value.shape) for value in (found if isinstance(found, tuple) else (found,))]
+
+
+def cell_of(*cases: Case, wide: int = 0) -> rb.Recurrent:
+    """A cell that applies layers to what it makes of x and a state; their outputs feed the state."""
+    sizes = [math.prod(shape) for case in cases for shape in case.shapes]
+    n = sum(sizes) + wide
+    x, h = rb.Input(3), rb.State(n, "h")
+    options: Any = {"dtype": "float64", "rng": 3}
+    mixed = rb.Tanh()(rb.Dense((3, n), n, **options)(x, h))
+    # From 0.1 to 2.1, where all layers are defined.
+    parts = iter(rb.Split(*sizes, wide + 1)(rb.Concat(n, 1)(mixed + 1.1, rb.Slice(n, 0, 1)(mixed))))
+    ends = [end for case in cases for end in applied(case, [*islice(parts, len(case.shapes))])]
+    terms = [rb.Dense(end.shape[0], n, **options)(end) for end in ends]
     new = rb.Tanh()(reduce(lambda a, b: a + b, [*terms, mixed]))
-    output = rb.Concat(n, *map(math.prod, shapes))(new, *ends)
+    output = rb.Concat(n, *(end.shape[0] for end in ends))(new, *ends)
     return rb.Recurrent(rb.Cell(x, {h: new}, output=output))
 
 
@@ -83,12 +78,18 @@ def agree(found: rb.Gradients, expected: rb.Gradients) -> None:
     )
 
 
-@in_cells_once
-def test_no_layer_but_a_few_runs_as_python(case: Case) -> None:
-    assert "runs as Python" not in str(rb.explain(cell_of(case)))
+def test_no_layer_but_a_few_runs_as_python() -> None:
+    assert "runs as Python" not in str(rb.explain(cell_of(*LOWERED)))
 
 
-@in_cells_once
+@pytest.mark.parametrize("backend", COMPILED)
+def test_backends_agree_on_a_cell_of_all_layers(backend: str) -> None:
+    model = cell_of(*FEW)
+    agree(gradients(model, backend), gradients(model, "interpreter"))
+
+
+@pytest.mark.long
+@in_cells
 @pytest.mark.parametrize("backend", COMPILED)
 def test_backends_agree(case: Case, backend: str) -> None:
     model = cell_of(case)
