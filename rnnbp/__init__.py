@@ -25,8 +25,8 @@ Layers (within a cell too), all of them in the module layers
     Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, LayerNorm, Gain
     Dropout, GaussianNoise, Zoneout
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Softmax, LogSoftmax, Identity
-    Add, Subtract, Multiply, Divide, Scale, Maximum, Minimum, Exp, Log, Sqrt, Square, Abs, Clip
-    Sum, Mean, MatVec, Concat, Split, Slice, Flatten, Reshape
+    Add, Subtract, Multiply, Divide, Scale, Maximum, Minimum, Exp, Log, Sqrt, Square, Reciprocal
+    Abs, Clip, Sum, Mean, MatVec, Concat, Split, Slice, Flatten, Reshape
     Layer, Keeps, Context      a custom layer, what it keeps, its random numbers
 Training, in the module train
     fit, Trainer               training in one call; the loop, with snapshots to resume from

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from rnnbp import layers as L  # noqa: N812
 from tests.arithmetic_cases import ARITHMETIC
 from tests.convolution_cases import CONVOLUTIONS, POOLS
@@ -24,6 +26,7 @@ ACTIVATIONS = [
     in_any_shape("Log", L.Log, above=0.2),
     in_any_shape("Sqrt", L.Sqrt, above=0.2),
     in_any_shape("Square", L.Square),
+    in_any_shape("Reciprocal", L.Reciprocal, above=0.2),
     in_any_shape("Abs", L.Abs),
     in_any_shape("Clip", lambda: L.Clip(-0.5, 0.7)),
     in_any_shape("Clip-low", lambda: L.Clip(0.25)),
@@ -34,6 +37,9 @@ ACTIVATIONS = [
     in_any_shape("Mean", L.Mean),
     in_any_shape("Mean-2axes", L.Mean, (3, 2)),
     in_any_shape("Scale", lambda: L.Scale(-2.0, 0.5)),
+    in_any_shape("Scale-arrays", lambda: L.Scale(np.arange(5) - 2.5, np.arange(5) * 0.5)),
+    in_any_shape("Scale-array", lambda: L.Scale(np.array([[1.5, 0, -1]]), 0.5), (2, 3)),
+    in_any_shape("Scale-shift", lambda: L.Scale(shift=np.array([[1.5], [2.0]])), (2, 3)),
     in_any_shape("Softmax", L.Softmax),
     in_any_shape("Softmax-2axes", L.Softmax, (2, 3)),
     in_any_shape("Softmax-one", L.Softmax, (1,)),

@@ -85,6 +85,7 @@ LAYERS = [
     rb.Log,
     rb.Sqrt,
     rb.Square,
+    rb.Reciprocal,
     rb.Abs,
     rb.Sum,
     rb.Mean,

@@ -35,6 +35,7 @@ WEIGHTS = {
 
 DOMAIN: dict[str, tuple[float, float]] = {
     "div": (0.5, 2.0),
+    "reciprocal": (0.5, 2.0),
     "log": (0.5, 2.0),
     "sqrt": (0.5, 2.0),
 }

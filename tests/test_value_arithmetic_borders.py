@@ -12,32 +12,42 @@ import pytest
 
 import rnnbp as rb
 
-ARRAY = np.ones(3)
 OWN = r"layer of your own: help\('rnnbp.missing'\)"
+POWERS = r"whole number or ½, not 0; for others, .*Exp\(\)\(b \* Log\(\)\(a\)\)"
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "quotient": (lambda a: a / a, "not divided by a value; .*for a value write a " + OWN),
-    "reciprocal": (lambda a: 1 / a, OWN),
-    "square": (lambda a: a**2, r"write a \* a"),
-    "power of a number": (lambda a: 2**a, OWN),
-    "absolute value": (abs, OWN),
-    "NumPy's exp": (np.exp, r"np\.exp does not take .*" + OWN),
-    "NumPy's tanh": (np.tanh, r"take Tanh\(\)\(a\)"),
-    "NumPy's maximum": (lambda a: np.maximum(a, 0), r"ReLU\(\)\(a\)"),
-    "item": (lambda a: a[0], r"Slice\(n, start, stop\)\(a\)"),
-    "slice": (lambda a: a[..., :2], r"Slice\(n, start, stop\)\(a\).*Split"),
+    "power 0": (lambda a: a**0, POWERS),
+    "power 1.5": (lambda a: a**1.5, POWERS),
+    "power of infinity": (lambda a: a ** float("inf"), POWERS),
+    "power NaN": (lambda a: a ** float("nan"), POWERS),
+    "power True": (lambda a: a**True, POWERS),
+    "power of values": (lambda a: a**a, POWERS),
+    "power of an array": (lambda a: a ** np.ones(3), POWERS),
+    "power of a number": (lambda a: 2**a, POWERS),
+    "NumPy's power of a number": (lambda a: np.power(2, a), POWERS),
+    "NumPy's sine": (np.sin, r"np\.sin does not take .*" + OWN),
+    "NumPy's log1p": (np.log1p, r"take Log\(\)\(1 \+ a\)"),
+    "NumPy's maximum": (lambda a: np.maximum(a, 0), r"Clip\(low=number\)\(a\), of 0 ReLU\(\)\(a\)"),
+    "NumPy's minimum": (lambda a: np.minimum(np.ones(3), a), r"Clip\(high=number\)\(a\)"),
+    "NumPy's out": (lambda a: np.exp(a, out=np.ones(3)), r"take Exp\(\)\(a\)"),
+    "NumPy's reduce": (lambda a: np.add.reduce(a), OWN),
+    "stride": (lambda a: a[::2], r"in order, .*Concat\(1, 1\)\(a\[0:1\], a\[2:3\]\)"),
+    "backwards": (lambda a: a[::-1], r"in order"),
+    "a list of features": (lambda a: a[[0, 2]], r"slice or an integer; .*Split"),
+    "two axes": (lambda a: a[0, 1], r"slice or an integer; .*no axes here"),
+    "a mask": (lambda a: a[np.ones(3, bool)], "slice or an integer"),
+    "a flag": (lambda a: a[True], "slice or an integer"),
     "unpacking": (lambda a: [*a], "Split"),
     "comparison": (lambda a: a > 0, r"ReLU\(\)\(a\).*Sigmoid\(\)\(a\)"),
     "max": (lambda a: max(a, a * 2), r"ReLU\(\)\(a\)"),
     "logic": (lambda a: a & a, "a graph has no branches"),
     "a weight": (lambda a: a @ np.ones((3, 3)), r"Dense\(n, m, bias=False\)\(a\)"),
     "a weight on the left": (lambda a: np.ones((3, 3)) @ a, r"Dense\(n, m, bias=False\)\(a\)"),
-    "an array": (
-        lambda a: a * ARRAY,
-        r"learned for each feature, or given, .*help\('rnnbp.missing'\)",
+    "a list": (lambda a: a * [1, 2, 3], r"found list; give an array, .*np\.array\("),
+    "an array of complex numbers": (
+        lambda a: a * np.ones(3, complex),
+        "real numbers, found dtype complex",
     ),
-    "an array on the left": (lambda a: ARRAY * a, "found ndarray; .*make it an Input"),
-    "a list": (lambda a: a * [1, 2, 3], "found list"),
-    "a scalar array": (lambda a: a * np.array(2.0), "give a number, as 2.0"),
+    "an array of texts": (lambda a: a + np.array(["a"] * 3), "real numbers, found dtype <U1"),
     "a layer": (lambda a: a * rb.Tanh(), r"call the layer on a value first, as Tanh\(...\)\(a\)"),
     "float": (float, r"rnnbp\.predict\(model, x\)"),
 }
@@ -52,7 +62,13 @@ def test_what_there_is_not_names_the_layer(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("sum", "Dense"), ("reshape", "Reshape"), ("exp", "layer of your own")]
+    ("name", "text"),
+    [
+        ("sum", r"Sum\(\)"),
+        ("reshape", "Reshape"),
+        ("exp", r"Exp\(\)"),
+        ("sin", "layer of your own"),
+    ],
 )
 def test_methods_of_arrays_name_it_too(name: str, text: str) -> None:
     with pytest.raises(AttributeError, match=f"no attribute '{name}'; .*{text}"):
@@ -94,8 +110,9 @@ def test_what_there_is(compute: Callable[[Any], Any], expected: float) -> None:
 
 def test_division_by_0_is_refused_and_values_are_compared_and_copied_as_objects() -> None:
     a = rb.Input(3)
-    with pytest.raises(ZeroDivisionError, match="divided by 0"):
-        a / 0
+    for zero in (0, np.array([1.0, 0.0, 2.0])):
+        with pytest.raises(ZeroDivisionError, match="divided by 0"):
+            a / zero
     assert a == a
     assert a in {a: 1}
     assert copy.copy(a).shape == pickle.loads(pickle.dumps(a)).shape == (3,)
@@ -107,7 +124,7 @@ NAMES: dict[str, tuple[Any, str, str]] = {
     "not there": (rb, "Bidirectional", r"; .*help\('rnnbp.missing'\)"),
     "Keras's": (rb, "TimeDistributed", "; every layer acts on each step"),
     "a slip": (rb, "Sequental", ", did you mean 'Sequential'"),
-    "a function": (rb, "exp", "layer of your own"),
+    "a function": (rb, "exp", r"take Exp\(\)\(a\)"),
     "a loss": (rb.losses, "MSELoss", "; it is called MeanSquaredError here"),
     "an optimizer": (rb.optim, "Nadam", ", did you mean 'Adam'"),
     "a schedule": (rb.schedules, "revolve", ", did you mean 'Revolve'"),

@@ -24,6 +24,12 @@ def _div(to: Deltas, op: Op, d: int) -> None:
     to.send(b, to.make("scale", to.make("mul", part, op.out), attr=(-1.0, 0.0)))
 
 
+def _reciprocal(to: Deltas, op: Op, d: int) -> None:
+    square = to.make("mul", op.out, op.out)  # (1 / x)′ = −y²
+    slope = to.make("scale", square, attr=(-1.0, 0.0))
+    to.send(op.args[0], to.make("mul", d, slope))
+
+
 def _exp(to: Deltas, op: Op, d: int) -> None:
     to.send(op.args[0], to.make("mul", d, op.out))
 
@@ -126,6 +132,10 @@ def _clipped(to: Formulas, op: Op) -> Formula:
     return f"clip({to.arg(op.args[0], SUM)}, {number(low)}, {number(high)})", ATOM
 
 
+def _inverse(to: Formulas, op: Op) -> Formula:
+    return f"1 / {to.arg(op.args[0], ATOM)}", PRODUCT
+
+
 def _size(to: Formulas, op: Op) -> Formula:
     return f"|{to.arg(op.args[0], SUM)}|", ATOM
 
@@ -179,6 +189,7 @@ def _lines(shapes: tuple[Shape, ...], columns: object) -> tuple[Shape, ...]:
 
 RECORDS = (
     Operation("div", "pointwise", 2, 1, binary("/", PRODUCT, ATOM, PRODUCT), _div),
+    Operation("reciprocal", "pointwise", 1, 1, _inverse, _reciprocal),
     Operation("exp", "pointwise", 1, 1, called("exp"), _exp),
     Operation("log", "pointwise", 1, 1, called("log"), _log),
     Operation("sqrt", "pointwise", 1, 1, called("√"), _sqrt),

@@ -140,6 +140,12 @@ class Lowering(Primitives):
     def mul(self, a: int, b: int) -> int:
         return self.apply("mul", a, b)
 
+    def times(self, x: int, constants: Array) -> int:
+        return self.apply("times", x, attr=self._constants(x, constants))
+
+    def plus(self, x: int, constants: Array) -> int:
+        return self.apply("plus", x, attr=self._constants(x, constants))
+
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
         return x if (factor, shift) == (1, 0) else self.apply("scale", x, attr=(factor, shift))
 
@@ -191,6 +197,11 @@ class Lowering(Primitives):
         if math.prod(shape) != self.values.rows(x):
             raise ShapeError(f"same: {shape} is not of as many features as {self.shape(x)}")
         return self.apply("same", x, attr=shape)
+
+    def _constants(self, x: int, constants: Array) -> Vector:
+        whole = np.broadcast_to(constants, self.shape(x)).reshape(-1)
+        owner = {"constants": whole}  # the code keeps it, as it does a layer's parameters
+        return Vector(((whole.size, (Rows(owner, "constants", 0, whole.size),)),))
 
     def _vector(self, x: int, owner: dict[str, Array], key: str) -> Vector:
         rows = owner[key].size

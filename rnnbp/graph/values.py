@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-import numpy as np
-
+from rnnbp.graph.arithmetic import Arithmetic
 from rnnbp.graph.matmul import product, transpose
 from rnnbp.layers.base import Given, Layer
-from rnnbp.layers.linear import Scale
-from rnnbp.layers.merge import Multiply
-from rnnbp.layers.sums import Add, Subtract
-from rnnbp.layers.symbolic import Symbolic
 from rnnbp.numerics import Shape, positive_int, shown
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import takes
-from rnnbp.wording.unsupported import OWN, Unsupported, cure
 
 if TYPE_CHECKING:
     from rnnbp.graph.recurrent import Recurrent
@@ -51,7 +44,7 @@ class Application:
         """Where its parameters are named, if in a graph with a name that is part of this one."""
 
 
-class Value(Unsupported, Symbolic):
+class Value(Arithmetic):
     """A symbolic value: an input of a graph, or an output of a block applied to values.
 
     Attributes:
@@ -62,7 +55,10 @@ class Value(Unsupported, Symbolic):
         per: "step" for a series, which has a value at each step; "sequence" for a static value, one
             for each sequence; "run" for a function of parameters alone.
 
-    ``+``, ``-``, ``*``, and ``/`` by a number add nodes; ``@`` is the product of a matrix and a
+    ``+ - * /`` with values, numbers and arrays of one number for each feature add layers, and so do
+    ``** n`` for a whole n and for ½, ``abs``, and ``np.exp``, ``log``, ``sqrt``, ``square``,
+    ``tanh``, ``maximum`` and ``minimum``. A last axis of 1 is repeated for the features of the other
+    side. ``v[3:7]`` are features, ``v[2]`` is one, of shape (1,). ``@`` is the product of a matrix and a
     vector, or of two matrices, as of arrays of the feature shapes, ``.T`` the transpose.
     Raises TypeError, which names the layer to use, for other operations.
 
@@ -95,49 +91,6 @@ class Value(Unsupported, Symbolic):
         outputs = tuple(Value(shape, source, k, per=per) for k, shape in enumerate(shapes))
         return outputs if block.n_outputs > 1 else outputs[0]
 
-    def __add__(self, other: Value | float) -> Value:
-        return (
-            _apply(Add(), self, other)
-            if isinstance(other, Value)
-            else _apply(Scale(1.0, _number(other)), self)
-        )
-
-    def __sub__(self, other: Value | float) -> Value:
-        return (
-            _apply(Subtract(), self, other) if isinstance(other, Value) else self + -_number(other)
-        )
-
-    def __mul__(self, other: Value | float) -> Value:
-        return (
-            _apply(Multiply(), self, other)
-            if isinstance(other, Value)
-            else _apply(Scale(_number(other)), self)
-        )
-
-    def __truediv__(self, other: float) -> Value:
-        if isinstance(other, Value):
-            raise TypeError(f"{self!r} is not divided by a value; {cure('divide')}")
-        if (divisor := _number(other)) == 0:
-            raise ZeroDivisionError(f"{self!r} is divided by 0")
-        return _apply(Scale(1 / divisor), self)
-
-    def __rtruediv__(self, other: float) -> Value:
-        raise TypeError(f"a number is not divided by {self!r}; {cure('reciprocal')}")
-
-    def __pos__(self) -> Value:
-        return self
-
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *args: Given, **options: object
-    ) -> Value:
-        """``array * value`` and ``np.float32(2) * value``, as operators; np.exp is refused."""
-        found = OPERATORS.get(ufunc.__name__)
-        if found is None or method != "__call__" or len(args) != 2 or options:
-            instead = cure(ufunc.__name__) or OWN
-            raise TypeError(f"np.{ufunc.__name__} does not take {self!r}; {instead}")
-        a, b = (arg.item() if isinstance(arg, np.generic) else arg for arg in args)
-        return found(a, b) if isinstance(a, Value) else REFLECTED[ufunc.__name__](b, a)
-
     def __matmul__(self, other: Value) -> Value:
         return product(self, other)
 
@@ -146,60 +99,9 @@ class Value(Unsupported, Symbolic):
         """The transpose of a matrix."""
         return transpose(self)
 
-    def __rsub__(self, other: float) -> Value:
-        return _apply(Scale(-1.0, _number(other)), self)
-
-    def __neg__(self) -> Value:
-        return _apply(Scale(-1.0), self)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
     def __repr__(self) -> str:
         kind = "Value" if self.source is None else f"Value of {self.source.block}"
         return f"<{kind}{' ' + self.name if self.name else ''} of feature shape {self.shape}>"
-
-
-OPERATORS: dict[str, Callable[..., Value]] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "divide": operator.truediv,
-}
-REFLECTED: dict[str, Callable[..., Value]] = {
-    "add": Value.__radd__,
-    "subtract": Value.__rsub__,
-    "multiply": Value.__rmul__,
-    "divide": Value.__rtruediv__,
-}
-"""Of a number on the left."""
-
-
-def _apply(layer: Layer, *values: Value) -> Value:
-    output: Value = layer(*values)
-    return output
-
-
-def _number(other: object) -> float:
-    if isinstance(other, (int, float, np.integer, np.floating)) and not isinstance(other, bool):
-        return float(other)
-    raise TypeError(
-        f"a symbolic value combines with values and plain numbers, found {type(other).__name__}; "
-        f"{_instead(other)}"
-    )
-
-
-def _instead(other: object) -> str:
-    if isinstance(other, np.ndarray) and other.ndim == 0:
-        return f"give a number, as {other.item()!r}"
-    if isinstance(other, np.ndarray | list | tuple):
-        return (
-            "for a number that is learned for each feature, or given, write a layer of your own, "
-            "and for what comes with the data make it an Input: help('rnnbp.missing') has the lines"
-        )
-    if isinstance(other, Layer) or type(other).__name__ == "Recurrent":
-        return f"call the layer on a value first, as {type(other).__name__}(...)(a)"
-    return "give a number or a value"
 
 
 @takes()

@@ -11,7 +11,7 @@ With parameters
     Gain                       a factor for each feature
 Without
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Identity   elementwise
-    Exp, Log, Sqrt, Square, Abs, Clip   powers, logarithms, sizes, limits
+    Exp, Log, Sqrt, Square, Reciprocal, Abs, Clip   powers, logarithms, sizes, limits
     Sum, Mean                  over the features, to one
     Softmax, LogSoftmax        over the features; losses take logits, so a model needs neither
     MaxPool, AvgPool           over windows
@@ -40,7 +40,8 @@ from rnnbp.layers.dropout import Dropout
 from rnnbp.layers.embedding import Embedding
 from rnnbp.layers.flatten import Flatten
 from rnnbp.layers.gain import Gain
-from rnnbp.layers.linear import Identity, Scale
+from rnnbp.layers.identity import Identity
+from rnnbp.layers.linear import Scale
 from rnnbp.layers.merge import Multiply
 from rnnbp.layers.noise import GaussianNoise
 from rnnbp.layers.norm import LayerNorm
@@ -48,7 +49,7 @@ from rnnbp.layers.one_hot import OneHot
 from rnnbp.layers.pairs import Divide, Maximum, Minimum
 from rnnbp.layers.pointwise import Sigmoid, Tanh
 from rnnbp.layers.pooling import AvgPool, MaxPool
-from rnnbp.layers.powers import Abs, Clip, Exp, Log, Sqrt, Square
+from rnnbp.layers.powers import Abs, Clip, Exp, Log, Reciprocal, Sqrt, Square
 from rnnbp.layers.rectifiers import LeakyReLU, ReLU
 from rnnbp.layers.reductions import MatVec, Mean, Sum
 from rnnbp.layers.reshape import Reshape
@@ -94,6 +95,7 @@ __all__ = [
     "Multiply",
     "OneHot",
     "ReLU",
+    "Reciprocal",
     "Reshape",
     "Scale",
     "Sigmoid",

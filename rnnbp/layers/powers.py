@@ -9,7 +9,7 @@ import numpy as np
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.pointwise import Pointwise
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape, real_number
+from rnnbp.numerics import Array, Saved, Shape, real_number, reused
 
 
 @final
@@ -102,6 +102,34 @@ class Sqrt(Pointwise):
         dx = dy / saved[0]
         dx *= 0.5
         return (dx,)
+
+
+@final
+class Reciprocal(Pointwise):
+    """1 / x, infinite at 0. Keeps its output: its slope is −y².
+
+    Args:
+        name: its name in ``repr`` and errors.
+
+    Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Reciprocal()(np.array([2.0, -4.0])).tolist()
+    [0.5, -0.25]
+    """
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        y: Array = np.reciprocal(x)
+        return y, (y,)
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.apply("reciprocal", *xs),)
+
+    def derivative(self, saved: Saved) -> Array:
+        (y,) = saved
+        square = y * y
+        derivative: Array = np.negative(square, out=reused(square))
+        return derivative
 
 
 @final

@@ -40,13 +40,19 @@ class Primitives(Protocol):
         """x ⊙ w, both (n,)."""
 
     def add(self, a: int, b: int) -> int:
-        """a + b, of one shape."""
+        """a + b, of one shape, or with a last axis of 1."""
 
     def sub(self, a: int, b: int) -> int:
-        """a − b, of one shape."""
+        """a − b, likewise."""
 
     def mul(self, a: int, b: int) -> int:
-        """a ⊙ b, of one shape."""
+        """a ⊙ b, likewise."""
+
+    def times(self, x: int, constants: Array) -> int:
+        """x ⊙ a, an array of constants that is repeated to x's shape."""
+
+    def plus(self, x: int, constants: Array) -> int:
+        """x + a, likewise."""
 
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
         """factor · x + shift."""

@@ -37,6 +37,7 @@ FILED = {
     "rnnbp.layers.declared": "rnnbp.layers.base",
     "rnnbp.layers.concat": "rnnbp.layers.merge",
     "rnnbp.layers.flatten": "rnnbp.layers.reshape",
+    "rnnbp.layers.identity": "rnnbp.layers.pointwise",
     "rnnbp.layers.linear": "rnnbp.layers.pointwise",
     "rnnbp.layers.one_hot": "rnnbp.layers.embedding",
     "rnnbp.layers.params": "rnnbp.layers.base",

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, NoReturn
 
 OWN = "write a layer of your own: help('rnnbp.missing') has the lines"
 PART = (
-    "for features take Slice(n, start, stop)(a), for several parts Split(...)(a); "
+    "features are a[start:stop] or Slice(n, start, stop)(a), several parts Split(...)(a); "
     "steps and sequences are no axes here"
 )
 COMPARE = (
-    "a graph has no branches: for max(a, 0) take ReLU()(a), for a smooth switch Sigmoid()(a), for "
-    "others " + OWN
+    "a graph has no branches: for max(a, 0) take ReLU()(a), for max(a, b) Maximum()(a, b), for a "
+    "smooth switch Sigmoid()(a), for others " + OWN
+)
+POWER = (
+    "a power is a whole number or ½, not 0; for others, of a above 0, take Exp()(b * Log()(a)), of a "
+    "number c and a value Exp()(math.log(c) * a)"
 )
 METHODS = {
-    "sum": "take Dense(n, 1, bias=False, weight_init='ones')(a), and frozen= in the optimizer",
-    "mean": "take Dense(n, 1, bias=False, weight_init=1 / n)(a), and frozen= in the optimizer",
+    "sum": "take Sum()(a)",
+    "mean": "take Mean()(a)",
     "reshape": "take Reshape(from_shape, to_shape)(a)",
     "flatten": "take Flatten(n_axes)(a)",
     "ravel": "take Flatten(n_axes)(a)",
@@ -30,21 +34,32 @@ METHODS = {
     "gelu": "take GELU()(a)",
     "concatenate": "take Concat(n, m)(a, b)",
     "split": "take Split(n, m)(a)",
-    "maximum": "for max(a, 0) take ReLU()(a); for others " + OWN,
+    "maximum": "of two values take Maximum()(a, b), of a number Clip(low=number)(a), of 0 ReLU()(a)",
+    "minimum": "of two values take Minimum()(a, b), of a number Clip(high=number)(a)",
+    "clip": "take Clip(low, high)(a)",
+    "exp": "take Exp()(a)",
+    "log": "take Log()(a)",
+    "log2": "take Log()(a) * (1 / math.log(2))",
+    "log10": "take Log()(a) * (1 / math.log(10))",
+    "log1p": "take Log()(1 + a)",
+    "expm1": "take Exp()(a) - 1",
+    "sqrt": "take Sqrt()(a)",
+    "abs": "take Abs()(a)",
+    "reciprocal": "take Reciprocal()(a)",
+    "sinh": "take (Exp()(a) - Exp()(-a)) / 2",
+    "cosh": "take (Exp()(a) + Exp()(-a)) / 2",
     "logaddexp": "for log(1 + exp(a)) take Softplus()(a)",
-    "square": "write a * a",
-    "divide": "write a * (1 / 2) for a number; for a value " + OWN,
-    "power": "write a * a; for other powers " + OWN,
+    "square": "take Square()(a)",
+    "divide": "take a / b",
+    "power": POWER,
+    "pow": POWER,
     "matmul": "of two values write a @ b; a product with a weight is Dense(n, m, bias=False)(a)",
     "dot": "of two values write a @ b; a product with a weight is Dense(n, m, bias=False)(a)",
     "detach": "gradients flow through all of a graph; to stop one " + OWN,
     "transpose": "a value has features alone; Reshape(from_shape, to_shape)(a) orders them anew",
 }
 """By the names of NumPy's functions and of methods of arrays."""
-NO_LAYER = (
-    "exp log log1p expm1 sqrt sin cos arctan sinh cosh abs absolute fabs sign clip minimum "
-    "reciprocal erf pow where argmax floor round rint"
-)
+NO_LAYER = "sin cos arctan sign erf where argmax floor round rint"
 METHODS |= dict.fromkeys(NO_LAYER.split(), f"there is no layer for it; {OWN}")
 
 
@@ -64,10 +79,8 @@ class Unsupported:
     """The operators that a symbolic value does not have."""
 
     if not TYPE_CHECKING:  # which reports them itself
-        __pow__ = __rpow__ = _refusing("a ** b", METHODS["power"])
+        __rpow__ = _refusing("a ** b", POWER)
         __rmatmul__ = _refusing("array @ a", METHODS["matmul"])
-        __abs__ = _refusing("abs(a)", METHODS["abs"])
-        __getitem__ = _refusing("a[...]", PART)
         __lt__ = __le__ = __gt__ = __ge__ = _refusing("comparison, as a < b", COMPARE)
         __and__ = __or__ = __xor__ = __invert__ = _refusing("logic, as a & b", COMPARE)
         __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _refusing("a // b and a % b", OWN)

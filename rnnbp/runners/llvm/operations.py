@@ -78,6 +78,7 @@ POINTWISE: dict[str, Pointwise] = {
     "copy": Pointwise(lambda t, args, _: args[0]),
     "zeros": Pointwise(lambda t, args, _: "zeroinitializer"),
     "div": _instruction("fdiv"),
+    "reciprocal": Pointwise(lambda t, args, _: t.op("fdiv", t.lanes.constant(1.0), *args)),
     "exp": _of(special.exponential, slow=True),
     "log": _of(special.log, slow=True),
     "sqrt": _intrinsic("sqrt"),
