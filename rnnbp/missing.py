@@ -53,16 +53,15 @@ the target are NaN, which ``Known`` leaves out of the loss::
 True
 
 The final state of sequences of several lengths: a state that is held from the end of its sequence
-on. The last columns of x say whether a step counts, once for each unit::
+on. The last column of x says whether a step counts::
 
 >>> gru, lengths = rb.GRU(3, 4), np.array([9, 6])
->>> i, h = rb.Input(3 + 4), rb.State(4, "h")
->>> step, counts = rb.Split(3, 4)(i)
+>>> i, h = rb.Input(3 + 1), rb.State(4, "h")
+>>> step, counts = rb.Split(3, 1)(i)
 >>> h_new = h + counts * (gru.cell(step, h)[1] - h)
 >>> held = rb.Recurrent(rb.Cell(i, {h: h_new}, h_new))
 >>> mask = (np.arange(9)[:, None] < lengths).astype("float32")
->>> ones = np.repeat(mask[..., None], 4, axis=2)
->>> _, ((last,),) = rb.predict(held, np.concatenate([x, ones], axis=2))
+>>> _, ((last,),) = rb.predict(held, np.concatenate([x, mask[..., None]], axis=2))
 >>> np.allclose(last[1], rb.predict(gru, x[:6])[0][-1, 1], atol=1e-6)  # that of its six steps alone
 True
 
@@ -75,27 +74,25 @@ Several outputs are the columns of one; several inputs are a tuple, symbols and 
 >>> rb.predict(model, given)[0].shape  # 5 logits and a number: a loss of one's own takes them apart
 (9, 2, 6)
 
-A layer of your own, a quotient::
+A layer of your own, a sine::
 
->>> class Divide(rb.Layer):
-...     def forward(self, a, b, **context):
-...         return a / b, (a, b)
+>>> class Sine(rb.Layer):
+...     def forward(self, x, **context):
+...         return np.sin(x), (x,)
 ...
 ...     def backward_inputs(self, saved, dy):
-...         a, b = saved
-...         return dy / b, -dy * a / b**2
+...         return (dy * np.cos(saved[0]),)
 ...
 ...     def output_shapes(self, *shapes):
-...         return shapes[:1]
+...         return shapes
 ...
 ...     def keeps(self, *shapes):  # so that bytes are predicted
-...         return rb.Keeps(inputs=(0, 1))
->>> rb.check_grads(Divide(), (np.ones((2, 3)), np.full((2, 3), 2.0))).worst < 1e-12
+...         return rb.Keeps(inputs=(0,))
+>>> rb.check_grads(Sine(), (np.ones((2, 3)),)).worst < 1e-12
 True
 
-A number that is learned for each feature is ``Gain`` in ``help(rnnbp.Layer)``, which runs as
-machine code. Numbers that are given, not learned, are that with
-``rb.optim.Adam(model, frozen="*.weight")``, or by its full name.
+``help(rnnbp.Layer)`` has one that runs as machine code in cells. A number that is learned for each
+feature is ``Gain``; numbers that are given are an array, ``value * array``.
 """
 
 from __future__ import annotations

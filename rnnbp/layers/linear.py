@@ -50,7 +50,7 @@ class Scale(Activation):
     >>> rb.Scale(2.0, shift=1.0)(np.array([1.0, -2.0])).round(4).tolist()
     [3.0, -3.0]
     >>> rb.Scale(np.array([1, 0]))(np.array([3.0, -3.0])).tolist()
-    [3.0, -0.0]
+    [3.0, 0.0]
     """
 
     spare = (0, 0, 0)
