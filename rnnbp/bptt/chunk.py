@@ -173,7 +173,6 @@ class Chunks:
                 )
                 del own, given
                 add_deltas(node, self.fixed.left(node, dxs, grads.fixed), deltas)
-                del dxs
             else:
                 self._backward_layer(node, next(others), deltas, grads)
         return value, deltas

@@ -128,7 +128,6 @@ class Rehearsal(Layers):
                 )
                 del own
                 send(node.args, self.fixed.left(node, dxs), deltas)
-                del dxs
             else:
                 self._backward_layer(node, next(others), deltas)
         return self.heap.peak - tape - waiting

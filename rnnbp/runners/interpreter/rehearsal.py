@@ -158,10 +158,10 @@ class InterpreterRehearsal(CellRehearsal):
             carried = ()
             for node in reversed(self.cell.nodes):
                 self._node_back(node, xs, deltas, dys)
-            for k in range(first):
-                if deltas[k] is not None and dx[k] and made[k] is None:
-                    made[k] = self._input(k)
-            carried, deltas = tuple(deltas[first : first + self.layout.n_states]), []
+            for k in [k for k in range(first) if dx[k] and made[k] is None]:
+                made[k] = None if deltas[k] is None else self._input(k)
+            carried = tuple(deltas[first : first + self.layout.n_states])
+            deltas = deltas if first == 1 else []  # of one input they count to the end
         carried = [d if d is None or d.alone else self.step.new(d.size) for d in carried]
         for node in map(self.cell.nodes.__getitem__, dys):
             self.chunk.read_off(node, _taken(node, xs), None)
