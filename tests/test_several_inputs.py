@@ -11,14 +11,18 @@ import rnnbp as rb
 from rnnbp import schedules
 from tests.helpers import assert_close, assert_same_arrays, assert_same_bits, assert_same_named
 from tests.several_inputs import MODELS, data, gated_cell, mixed, named, paired_cell
+from tests.traced_runs import BACKENDS
 
 T, B, N = 7, 3, 4
 MSE = rb.losses.MeanSquaredError()
 
 
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RNNBP_BACKEND", "interpreter")
+pytestmark = pytest.mark.one_in(10)
+
+
+@pytest.fixture(autouse=True, params=["interpreter", *BACKENDS])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNBP_BACKEND", request.param)
 
 
 def run(model: str, built: Any = None, **options: Any) -> rb.Gradients:
@@ -114,7 +118,6 @@ REPLAYING = {
 }
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize("chunk", [1, 2, T])
 @pytest.mark.parametrize("model", MODELS)
 def test_every_replaying_schedule_has_the_same_bits(model: str, chunk: int) -> None:

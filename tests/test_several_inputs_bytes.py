@@ -11,7 +11,7 @@ import pytest
 import rnnbp as rb
 from rnnbp import schedules
 from tests.several_inputs import MODELS, data, named
-from tests.traced_runs import traced
+from tests.traced_runs import BACKENDS, traced
 
 T, B, N = 12, 150, 24
 MSE = rb.losses.MeanSquaredError()
@@ -23,9 +23,12 @@ SCHEDULES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RNNBP_BACKEND", "interpreter")
+pytestmark = pytest.mark.one_in(24)
+
+
+@pytest.fixture(autouse=True, params=["interpreter", *BACKENDS])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNBP_BACKEND", request.param)
 
 
 def of(model: str) -> tuple[Any, Any, Any]:
@@ -39,7 +42,6 @@ def shapes(x: Any) -> Any:
     return tuple(a.shape[1 if a.shape[0] in static else 2 :] for a in x)
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", MODELS)
 def test_forecast_ledger_and_tracemalloc_agree(model: str, schedule: str) -> None:
@@ -69,10 +71,7 @@ def test_most_of_a_run_may_be_static(dx: bool) -> None:
     assert abs(peak - told) <= max(0.01 * told, 2**15), (peak, stats)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [pytest.param(m, marks=[pytest.mark.long] * (m not in ("alone", "symbols"))) for m in MODELS],
-)
+@pytest.mark.parametrize("model", MODELS)
 def test_the_least_that_an_error_names_is_enough_and_is_kept(model: str) -> None:
     built, x, target = of(model)
     with pytest.raises(rb.BudgetError, match="too small for any schedule") as refused:

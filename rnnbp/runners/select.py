@@ -12,8 +12,6 @@ from rnnbp.runners.backend import Backend, kernels
 from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import DenseRunner, DenseSizes, RunnerFactory
 from rnnbp.runners.interpreter.factory import InterpreterFactory
-from rnnbp.runners.interpreter.program import Interpreter
-from rnnbp.runners.interpreter.sizes import InterpreterSizes
 from rnnbp.runners.numpy.factory import ProgramFactory
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.workspace import Workspace
@@ -24,12 +22,6 @@ def factories(backend: Backend) -> tuple[type[RunnerFactory], ...]:
     if backend.name == "llvm":
         return kernels(), ProgramFactory
     return (InterpreterFactory if backend.name == "interpreter" else ProgramFactory,)
-
-
-def _by_nodes(layout: Layout) -> bool:
-    """True for a cell that no compiled runner takes yet: one of several series or static inputs."""
-    pers = layout.cell.pers[: layout.cell.n_inputs]
-    return len(pers) - pers.count("run") > 1
 
 
 @final
@@ -47,8 +39,6 @@ class Runners:
         Args:
             symbols: the layer whose output, and nothing else, is its x.
         """
-        if _by_nodes(layout):
-            return Interpreter(layout)
         for factory in self._factories:
             if (found := factory.runner(layout, symbols)) is not None:
                 return found
@@ -66,8 +56,6 @@ class Runners:
 
 def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSizes:
     """What the runner of a cell holds and needs; ``symbols`` as ``Runners.recurrent`` takes it."""
-    if _by_nodes(layout):
-        return InterpreterSizes(layout)
     for factory in factories(backend):
         if (found := factory.sizes(layout, frozenset(backend.without), symbols)) is not None:
             return found
