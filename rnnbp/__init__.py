@@ -18,7 +18,7 @@ Networks
     Sequential, Graph          chains, and any other connection, of layers and recurrent layers
     LSTM, GRU, RNN             recurrent layers; Options are their common arguments
     MinGRU, MinLSTM            those whose gates depend on x alone
-    IndRNN, SLSTM              units that see themselves alone; exponential gates
+    IndRNN, LRU, SLSTM         units that see themselves alone; exponential gates
     Recurrent, Cell            a custom recurrent layer, from the layers of one step
     Input, State, Parameter    the symbols that graphs and cells are written with; each a Value
 Layers (within a cell too), all of them in the module layers

@@ -155,6 +155,16 @@ def ind_rnn(f: Callable[[Array], Array]) -> Step:
     return step
 
 
+def lru(p: Params, x: Array, re: Array, im: Array) -> tuple[Array, ...]:
+    """With complex numbers, as the authors write it."""
+    n = re.shape[-1]
+    lam = np.exp(-np.exp(p["nu_log"]) + 1j * np.exp(p["theta_log"]))
+    b = p["weight_B"][:n] + 1j * p["weight_B"][n:]
+    h = lam * (re + 1j * im) + np.exp(p["gamma_log"]) * (x @ b.T)
+    c = p["weight_C_re"] + 1j * p["weight_C_im"]
+    return (h @ c.T).real + p["weight_D"] * x, h.real, h.imag
+
+
 def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
@@ -211,8 +221,17 @@ CELLS: dict[str, Case] = {
     "indrnn, tanh": (rb.IndRNN, {"activation": "tanh"}, ind_rnn(np.tanh)),
     "slstm": (rb.SLSTM, {}, slstm(lambda f: np.log(sigmoid(f)))),
     "slstm, exp": (rb.SLSTM, {"forget": "exp"}, slstm(lambda f: f)),
+    "lru": (rb.LRU, {}, lru),
     "mingru": (rb.MinGRU, {}, min_gru(lambda v: v)),
     "mingru, positive": (rb.MinGRU, {"positive": True}, min_gru(above_zero)),
     "minlstm": (rb.MinLSTM, {}, min_lstm(lambda v: v)),
     "minlstm, positive": (rb.MinLSTM, {"positive": True}, min_lstm(above_zero)),
 }
+
+WAYS: list[tuple[str, dict[str, object]]] = [
+    (name, {} if bias else {"bias": False})
+    for bias in (True, False)
+    for name in CELLS
+    if bias or name != "lru"
+]
+"""Each of them with biases, and without if it has some."""

@@ -118,6 +118,12 @@ CELLS: dict[str, Callable[..., Any]] = {
 }
 
 
+OTHERS: dict[str, Callable[..., Any]] = {
+    "lru": lambda n_in, n, dtype: rb.LRU(n_in, n, rng=4, dtype=dtype),
+}
+"""Cells of the library whose output is not of n features, or that have parameter values."""
+
+
 def stack(dtype: str = "float32") -> rb.Sequential:
     """Symbols in, logits out: two layers, dropout between and inside."""
     return rb.Sequential(

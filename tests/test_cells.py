@@ -18,7 +18,7 @@ import rnnbp as rb
 from rnnbp.graph import cells
 from rnnbp.ways import way
 from tests import models
-from tests.cell_equations import CELLS
+from tests.cell_equations import CELLS, WAYS
 
 T, B, N_IN, N = 6, 2, 3, 4
 
@@ -45,7 +45,7 @@ def test_every_cell_of_the_library_has_its_equations_here() -> None:
 @pytest.mark.parametrize("name", BUILDERS)
 def test_every_cell_is_public_and_in_the_lists(name: str) -> None:
     assert getattr(rb, name) is BUILDERS[name]
-    assert name.lower() in {model.split()[0] for model in models.CELLS}
+    assert name.lower() in {model.split()[0] for model in {**models.CELLS, **models.OTHERS}}
     assert name in way.BUILT_IN.split()
 
 
@@ -62,13 +62,12 @@ def test_arguments_of_other_libraries_name_what_is_written_here(name: str) -> No
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("name", CELLS)
-def test_a_cell_follows_its_equations(name: str, bias: bool) -> None:
+@pytest.mark.parametrize(("name", "way"), WAYS)
+def test_a_cell_follows_its_equations(name: str, way: dict[str, Any]) -> None:
     """Outputs of every step and the last state, from random states and parameters."""
     build, options, step = CELLS[name]
     numbers = np.random.default_rng(3)
-    model = build(N_IN, N, dtype="float64", bias=bias, rng=0, **options)
+    model = build(N_IN, N, dtype="float64", rng=0, **options, **way)
     for array in model.params.values():
         array[...] = numbers.normal(size=array.shape)
     state = [numbers.normal(size=(B, *shape)) for shape in model.cell.state_shapes]

@@ -18,6 +18,7 @@ SHOWN = {
     "GRU(3, 4, reset_after=False, bias=False)": rb.GRU(3, 4, reset_after=False, bias=False),
     "LSTM(3, 4, peepholes=True)": rb.LSTM(3, 4, peepholes=True),
     "IndRNN(3, 4, activation='tanh')": rb.IndRNN(3, 4, activation="tanh"),
+    "LRU(3, 4)": rb.LRU(3, 4, r_min=0.5),
     "IndRNN(3, 4)": rb.IndRNN(3, 4, activation="relu"),
     "SLSTM(3, 4, forget='exp', dropout=0.5)": rb.SLSTM(3, 4, forget="exp", dropout=0.5),
     "LSTM(3, 4, projection=2)": rb.LSTM(3, 4, projection=2, layer_norm=False),

@@ -151,7 +151,8 @@ class Recurrent(Network):
             yield "activation='relu'"
         if kind == "GRU" and "weight_hm" in names:
             yield "reset_after=False"
-        if kind in BUILT_IN.split() and not any(name.startswith("bias") for name in names):
+        affine = kind in BUILT_IN.split() and kind != "LRU"
+        if affine and not any(name.startswith("bias") for name in names):
             yield "bias=False"
         if self.initial:
             yield "initial='learned'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HERE = "help('rnnbp.missing') has the lines"
-BUILT_IN = "LSTM GRU RNN MinGRU MinLSTM IndRNN SLSTM"
+BUILT_IN = "LSTM GRU RNN MinGRU MinLSTM IndRNN SLSTM LRU"
 """The functions of ``graph.cells``: advice on arguments is for all of them."""
 CELLS = f"{BUILT_IN} Recurrent Cell"
 RUNS = "bptt predict evaluate backprop plan forecast check_grads calibrate sweep"

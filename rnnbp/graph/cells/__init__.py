@@ -7,10 +7,11 @@ as U(±1/√n). Other cells have the same names where they have the same parts.
 
 from rnnbp.graph.cells.gru import GRU
 from rnnbp.graph.cells.ind_rnn import IndRNN
+from rnnbp.graph.cells.lru import LRU
 from rnnbp.graph.cells.lstm import LSTM
 from rnnbp.graph.cells.minimal import MinGRU, MinLSTM
 from rnnbp.graph.cells.projections import Options
 from rnnbp.graph.cells.rnn import RNN
 from rnnbp.graph.cells.slstm import SLSTM
 
-__all__ = ["GRU", "LSTM", "RNN", "SLSTM", "IndRNN", "MinGRU", "MinLSTM", "Options"]
+__all__ = ["GRU", "LRU", "LSTM", "RNN", "SLSTM", "IndRNN", "MinGRU", "MinLSTM", "Options"]

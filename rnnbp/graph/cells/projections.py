@@ -23,16 +23,21 @@ Affine: TypeAlias = Callable[[Value], Value]
 ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
 
 
-class InputOptions(TypedDict, total=False):
-    """The keyword arguments of cells whose state meets no weights, as those of ``Options``."""
+class StateOptions(TypedDict, total=False):
+    """The keyword arguments that every cell takes, as those of ``Options``."""
 
-    bias: bool
     initial: str
-    input_init: InitializerLike
-    bias_init: InitializerLike
     dtype: npt.DTypeLike
     rng: RngLike
     name: str | None
+
+
+class InputOptions(StateOptions, total=False):
+    """The keyword arguments of cells whose state meets no weights, as those of ``Options``."""
+
+    bias: bool
+    input_init: InitializerLike
+    bias_init: InitializerLike
 
 
 class Options(InputOptions, total=False):
@@ -68,7 +73,7 @@ class Projections:
     or 0. With ``layer_norm`` among them each product is normalised before its bias is added.
     """
 
-    def __init__(self, cell: str, n_in: int, n: int, options: InputOptions, **own: object) -> None:
+    def __init__(self, cell: str, n_in: int, n: int, options: StateOptions, **own: object) -> None:
         sizes = f"{positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)}"
         shown = [f"{key}={value!r}" for key, value in own.items() if value]
         self.cell, self.name = cell, with_options(f"{cell}({sizes})", shown)
