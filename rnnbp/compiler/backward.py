@@ -126,7 +126,7 @@ def _arrays(forward: Forward, storage: Storage, carried: Sequence[Buffer]) -> di
             Held(before.name, Span("chunk")),
             Held(after.name, Span("chunk", 1)),
         )
-    found |= {buffer: Held(buffer.name, Span("chunk")) for buffer, _ in forward.drawn.values()}
+    found |= forward.drawn_arrays()
     kept = [buffer for buffer in forward.storage.buffers if buffer in forward.storage.taped]
     found |= {buffer: held(buffer, frozenset(), taped=True) for buffer in kept}
     return found | {buffer: held(buffer, storage.phases[buffer]) for buffer in storage.buffers}

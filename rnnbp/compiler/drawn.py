@@ -36,6 +36,12 @@ class Draw:
     per: Per
     draw: int
 
+    @property
+    def still(self) -> bool:
+        """True if all steps of a sequence have the same numbers: their array has no axis of
+        steps."""
+        return self.per == "sequence"
+
 
 def draw_of(op: Op) -> Draw:
     """The attribute of a drawn value's operation."""

@@ -83,14 +83,20 @@ class Forward:
         ops = [op for op in self.storage.order if id(op) in present]
         return live, ops, dict.fromkeys(self.phases, "before") if known else self.phases
 
+    def drawn_arrays(self) -> dict[Buffer, Held]:
+        """The arrays of random numbers, of all steps of a chunk or without an axis of steps."""
+        return {
+            buffer: Held(buffer.name, Span("step" if draw.still else "chunk"))
+            for buffer, draw in self.drawn.values()
+        }
+
     def arrays(self, *, taped: bool, rolling: bool, known: bool) -> dict[Buffer, Held]:
         """The array of each buffer but those of inputs, in a run of a kind."""
         found, kept = dict[Buffer, Held](), self.storage.taped
         now, later = (Span("block" if rolling else "chunk", later) for later in (0, 1))
         for before, after in zip(self.states, self.nexts, strict=True):
             found[before], found[after] = Held(before.name, now), Held(after.name, later)
-        for buffer, _ in self.drawn.values():
-            found[buffer] = Held(buffer.name, Span("chunk"))
+        found |= self.drawn_arrays()
         for buffer in self.storage.buffers:
             found[buffer] = held(
                 buffer, self.storage.phases[buffer], taped=taped and buffer in kept, batched=known

@@ -39,7 +39,10 @@ class Draws:
     def shapes(self, names: Iterable[str], length: int) -> dict[str, Shape]:
         """The shapes of the arrays ``names`` for chunks of ``length`` steps, and of ``SPARE``."""
         drawn = {name: self._drawn[name] for name in names}
-        found: dict[str, Shape] = {name: (length, self._batch, n) for name, (n, _) in drawn.items()}
+        found: dict[str, Shape] = {
+            name: (self._batch, n) if draw.still else (length, self._batch, n)
+            for name, (n, draw) in drawn.items()
+        }
         cast = [n for n, draw in drawn.values() if not self._fast(draw)]
         if cast and self._dtype != np.float32:
             found[SPARE] = (self._batch, max(cast))
@@ -59,15 +62,12 @@ class Draws:
         """
         for name in names:
             _, draw = self._drawn[name]
-            out, moves = arrays[name][:length], draw.per == "step"
-            first = context.step if moves else 0
-            here = out if moves else out[:1]
+            still, array = draw.still, arrays[name]
+            here, first = (array[None], 0) if still else (array[:length], context.step)
             if draw.numbers == "uniform" and self._uniform is not None:
                 self._uniform(here, context.seed, context.place + draw.node, draw.draw, first)
             else:
                 self._by_numpy(here, draw, context, first, arrays.get(SPARE))
-            if not moves:
-                out[1:] = here
 
     def _by_numpy(
         self, out: Array, draw: Draw, context: Context, first: int, spare: Array | None

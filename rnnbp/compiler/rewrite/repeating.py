@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rnnbp.compiler.code import Code
+from rnnbp.compiler.drawn import DRAWN, draw_of
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import IN_PLACE, VIEWS
 
 
 def still_values(*codes: Code) -> frozenset[int]:
-    """The values that are the same at every step: static inputs, and rows of them.
+    """The values that are the same at every step: static inputs, random numbers per sequence, and
+    rows of them.
 
     Args:
         codes: the forward code, then those whose values are rows of its values.
@@ -23,7 +25,8 @@ def still_values(*codes: Code) -> frozenset[int]:
     found = {codes[0].inputs[k] for k in codes[0].static}
     for code in codes:
         for op in code.ops:
-            if op.name in VIEWS and op.args[0] in found:
+            drawn = op.name == DRAWN and draw_of(op).still
+            if drawn or (op.name in VIEWS and op.args[0] in found):
                 found.update(op.outs)
     return frozenset(found)
 

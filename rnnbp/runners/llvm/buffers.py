@@ -21,6 +21,9 @@ from rnnbp.runners.llvm.tasks import Addresses, Pieces, first_places
 from rnnbp.runners.weights import vector_of
 from rnnbp.runners.workspace import Workspace
 
+STEPS = 3
+"""Axes of an array of all steps: (steps, batch, features)."""
+
 
 class Buffers:
     """Workspace, weights in panels and tapes; what stays from chunk to chunk is looked at once.
@@ -126,11 +129,16 @@ class Buffers:
         own, others = (self.addresses(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
             moves = {**self.packed_arrays(taped, length).moves, **moves}
-            arrays = self.arrays(kernel, length)
-            moves |= {name: arrays[name].strides[0] for name in self.sizes.drawn(kernel)}
+            moves |= self._drawn_moves(kernel, length)
             size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
             self._cut[length] = Pieces(kernel.address, own, others, tasks, moves, **size)
         return self._cut[length]
+
+    def _drawn_moves(self, kernel: Kernel, length: int) -> dict[str, int]:
+        """By array of random numbers with an axis of steps, bytes from step to step."""
+        arrays = self.arrays(kernel, length)
+        found = {name: arrays[name] for name in self.sizes.drawn(kernel)}
+        return {name: a.strides[0] for name, a in found.items() if a.ndim == STEPS}
 
     def _constants(self, kernel: Kernel) -> dict[str, Array]:
         """The weights, in panels, and biases that a kernel takes."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.forward import Forward
 from rnnbp.compiler.step import StepCode
@@ -20,7 +18,6 @@ def forward_function(
     """A forward function; the arguments are those of ``compiler.forward.Forward``."""
     code, ops, phases = half.chosen(output=output, taped=taped, known=known)
     arrays = {**half.arrays(taped=taped, rolling=rolling, known=known), **input_arrays(half)}
-    arrays |= _in_blocks(half)
     emitter = Emitter(code, half.storage, phases, arrays, constants)
     ends, first = [] if known else _moves(half, emitter), emitter.lines("before", ops)
     lines = [*first, *emitter.loop(ops, ends), *emitter.lines("after", ops)]
@@ -32,39 +29,35 @@ def forward_function(
     taken = [*(x.name for x in half.xs), *(["y"] if output else [])]
     taken += [b.name for b in half.states]
     copies, drawn = input_copies(half, emitter), _drawn(half, emitter)
-    block = [*_copies(drawn), *copies["block"], *lines]
+    block = [*copies["block"], *lines]
     return function_of(block, emitter, [*taken, *drawn], ops, copies["step"], drawn)
-
-
-def _in_blocks(half: Forward) -> dict[Buffer, Held]:
-    """The arrays that have random numbers of a block, features first."""
-    return {buffer: Held(f"B{buffer.name}", Span("block")) for buffer, _ in half.drawn.values()}
 
 
 def _drawn(half: Forward, emitter: Emitter) -> list[str]:
     """The arrays of random numbers that lines take."""
-    names = [buffer.name for buffer, _ in half.drawn.values()]
-    return [name for name in names if f"B{name}" in emitter.used]
+    found = (buffer for buffer, _ in half.drawn.values())
+    return [b.name for b in found if emitter.arrays[b].array in emitter.used]
 
 
-def _copies(names: Sequence[str]) -> list[str]:
-    """Lines that turn the steps of a block features first."""
-    return [f"copyto(B{name}[:n], {name}[t0:t1].transpose(0, 2, 1))" for name in names]
+def _given(half: Forward) -> dict[Buffer, Scope]:
+    """The arrays that are there batch first, inputs and random numbers: of one step or of all."""
+    still = [k in half.code.static for k in range(len(half.xs))]
+    still += [draw.still for _, draw in half.drawn.values()]
+    buffers = [*half.xs, *(buffer for buffer, _ in half.drawn.values())]
+    return {b: "step" if one else "block" for b, one in zip(buffers, still, strict=True)}
 
 
 def input_arrays(half: Forward) -> dict[Buffer, Held]:
-    """The arrays into which inputs are copied, features first."""
-    found = {}
-    for k, x in enumerate(half.xs):
-        scope: Scope = "step" if k in half.code.static else "block"
-        found[x] = Held(f"{scope[0].upper()}{x.name}", Span(scope))
-    return found
+    """The arrays into which inputs and random numbers are copied, features first."""
+    return {
+        x: Held(f"{scope[0].upper()}{x.name}", Span(scope)) for x, scope in _given(half).items()
+    }
 
 
 def input_copies(half: Forward, emitter: Emitter) -> dict[Scope, list[str]]:
-    """The lines that copy the inputs that are used, once, or for each block."""
+    """The lines that copy what is used of these, once, or for each block."""
     found: dict[Scope, list[str]] = {"step": [], "block": []}
-    for x in half.xs:
+    for x in _given(half):
         held = emitter.arrays[x]
         if held.array in emitter.used and held.span.scope == "step":
             found["step"].append(f"copyto({held.array}, {x.name}.T)")
@@ -92,7 +85,7 @@ def backward_function(step: StepCode, gathers: Gathers, constants: Constants) ->
     """The delta recursion, the gathering of deltas, and dx where no product gives it."""
     half, forward = step.backward, step.forward
     given = {**input_arrays(forward), half.dy: Held("Bdy", Span("block"))}
-    arrays = {**half.arrays, **given, **_in_blocks(forward)}
+    arrays = {**half.arrays, **given}
     emitter = Emitter(half.code, half.storage, half.phases, arrays, constants, backward=True)
     first = emitter.lines("before", half.steps)
     ends = _delta_moves(half, emitter)
@@ -103,7 +96,6 @@ def backward_function(step: StepCode, gathers: Gathers, constants: Constants) ->
     if dy:
         copies["block"].insert(0, "copyto(Bdy[:n], dy[t0:t1].transpose(0, 2, 1))")
     drawn = _drawn(forward, emitter)
-    copies["block"] += _copies(drawn)
     taken = ["dy"] * dy + [x.name for x in forward.xs if emitter.arrays[x].array in emitter.used]
     taken += drawn
     taken += [f"d{x.name}" for k, x in enumerate(forward.xs) if _is_made(k, step)]

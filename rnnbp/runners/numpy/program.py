@@ -58,6 +58,8 @@ def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSi
     )
 
 
+STEPS = 3
+"""Axes of an array of all steps: (steps, batch, features)."""
 Run: TypeAlias = Callable[[Mapping[str, object], int, int], None]
 """A function over a chunk: its arrays and layers by name, steps, steps of a block."""
 
@@ -183,7 +185,8 @@ class Program(Runner):
         gathered, of = self.functions.gathers.rows, self.functions.gathers.of
         products = self.functions.step.backward.dx_products
         outer = {"dy": dy, **self.inputs.series(tape.xs, dxs), **tape.buffers}
-        outer |= {name: arrays[name] for name in self.functions.backward.drawn}
+        drawn = {name: arrays[name] for name in self.functions.backward.drawn}
+        outer |= {name: array for name, array in drawn.items() if array.ndim == STEPS}
         static = self.inputs.flat(tape.xs, static=True)
         given: dict[str, object] = {**arrays, **tape.opaque, **static}
         for start in reversed(range(0, whole, piece)):
