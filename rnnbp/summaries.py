@@ -28,6 +28,8 @@ class LayerRow:
     """Bytes kept for backward of all steps; None if not known, or without steps and batch."""
     flops: int | None = None
     """Floating-point operations forward, of all steps and sequences; None as there."""
+    per: str = "step"
+    """How often the output changes: with each "step", "sequence" or "run"."""
 
     @property
     def output_shape(self) -> Shape | None:
@@ -85,12 +87,14 @@ class Summary:
             "?" if row.kept_bytes is None else bytes_text(row.kept_bytes),
             _flops_text(row.flops),
         ]
-        outputs = ", ".join(map(self._shape, row.outputs))
+        outputs = ", ".join(self._shape(shape, row.per) for shape in row.outputs)
         return [row.name, layer, outputs, f"{row.parameters:,}", *(costs if asked else [])]
 
-    def _shape(self, shape: Shape | None) -> str:
+    def _shape(self, shape: Shape | None, per: str) -> str:
         axes = ["T", "B"] if self.steps is None else [str(self.steps), str(self.batch)]
-        return f"({', '.join([*axes, *(['...'] if shape is None else map(str, shape))])})"
+        axes = axes[{"step": 0, "sequence": 1, "run": 2}[per] :]
+        listed = ", ".join([*axes, *(["..."] if shape is None else map(str, shape))])
+        return f"({listed}{',' * (listed.count(',') == 0 and listed != '')})"
 
     def _totals(self) -> list[str]:
         if self.steps is None or self.batch is None:

@@ -10,6 +10,7 @@ from rnnbp.compiler.maker import Values
 from rnnbp.compiler.operations import flops
 from rnnbp.layers import Conv1D, Conv2D
 from rnnbp.layers.base import Layer
+from rnnbp.layers.product import Product
 from rnnbp.numerics import Shape, ShapeError
 
 
@@ -23,6 +24,8 @@ def layer_flops(layer: Layer, inputs: Sequence[Shape], outputs: Sequence[Shape])
     if isinstance(layer, Conv1D | Conv2D):
         each = 2 * math.prod(layer.params["weight"].shape[1:]) + ("bias" in layer.params)
         return each * math.prod(outputs[0])
+    if isinstance(layer, Product):
+        return 2 * inputs[1][0] * math.prod(outputs[0])
     values = Values(inputs)
     ops = Lowering(values)
     try:

@@ -53,7 +53,13 @@ def explain(
     """
     check_x_shape("explain", x_shape)
     found, shapes = _cell_of(cell, None if x_shape is None else tuple(x_shape))
-    off, batch = check_rules(without), positive_int("explain: batch", batch)
+    return explained(found, shapes, positive_int("explain: batch", batch), check_rules(without))
+
+
+def explained(
+    found: Cell, shapes: tuple[Shape, ...], batch: int, off: frozenset[str] = frozenset()
+) -> Explanation:
+    """``explain`` of a cell for inputs of these feature shapes, without the rules ``off``."""
     inner = within(Recurrent(found), shapes)
     runs, dtype = inner.recurrent.cell, found.dtype or np.dtype(np.float32)
     layout = Layout(runs, inner.x_shapes, batch, dtype)

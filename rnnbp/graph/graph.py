@@ -84,6 +84,8 @@ class Graph(Network):
     """The network that this graph was made of for one run: what is remembered is of that."""
     text: str = ""
     """Its ``repr``, where that is of the network that it stands for; else ""."""
+    origins: tuple[int, ...] = ()
+    """For each node, that of the network that this graph stands for; () if it stands for none."""
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class _Writing:
         self.nodes, self.dtype = list[Node](), model.dtype
         self.numbers = {k: k for k in range(len(model.pers))}
         """By number of a value of the model, the number that it has here."""
+        self.origins = list[int]()
         for node in model.nodes:
             args = [self.numbers[k] for k in node.args]
             block = node.block
@@ -60,6 +61,7 @@ class _Writing:
             else:
                 outs = self.add(block, args)
             self.numbers.update(zip(node.outs, outs, strict=True))
+            self.origins += [node.number] * (len(self.nodes) - len(self.origins))
 
     def _coarser(self, cell: Cell, args: Sequence[int]) -> bool:
         """True if a static input of a cell is a value that is the same for all sequences."""
@@ -74,7 +76,7 @@ class _Writing:
         new.outputs, new.n_values = tuple([self.numbers[k] for k in model.outputs]), len(self.pers)
         new.n_outputs, new.slots, new.name = model.n_outputs, model.slots, model.name
         new.layers = tuple({id(node.block): node.block for node in new.nodes}.values())
-        new.text = repr(model)
+        new.text, new.origins = repr(model), tuple(self.origins)
         return new
 
     def add(self, block: Block, args: Sequence[int]) -> tuple[int, ...]:

@@ -21,12 +21,13 @@ def as_model(model: ModelLike) -> Graph:
 
     Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
     """
-    graph = _as_graph(model)
+    graph = as_written(model)
     check_parameters(graph)
     return hoisted(graph)
 
 
-def _as_graph(model: ModelLike) -> Graph:
+def as_written(model: ModelLike) -> Graph:
+    """``as_model`` without checks, and with all of a cell's nodes in the cell."""
     if isinstance(model, Recurrent):
         return Graph.of_one(model)
     if isinstance(model, Graph) and not isinstance(model, Cell):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.network import slots_of
+from rnnbp.graph.network import named_alone, slots_of
 from rnnbp.graph.sequential import Sequential
 
 
@@ -40,8 +40,14 @@ def _name(graph: Graph, node: Node, position: int) -> str:
     block = node.block
     if graph.suffixes:
         return str(block.name or position)
+    found = list[str]()
     for key, slot in slots_of(block).items():
         for path, (owner, name) in graph.slots.items():
             if owner is slot[0] and name == slot[1]:
-                return path.removesuffix(key).removesuffix(".")
-    return str(block.name or position)
+                if named_alone(block):
+                    return path
+                found.append(path.removesuffix(key).removesuffix("."))
+    # A parameter that an earlier node has too is called as there.
+    return next(
+        (name for name in found if name), found[0] if found else str(block.name or position)
+    )

@@ -8,9 +8,10 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network, check_parameters
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model
+from rnnbp.inputs.models import as_model, as_written
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.inputs.shapes import ShapeLike, feature_shape, given_shapes
 from rnnbp.layers.base import Layer
@@ -50,7 +51,7 @@ def summarize(
 
 def _described(model: ModelLike, x_shape: ShapeLike) -> Summary:
     """The summary without bytes and operations of a batch."""
-    shown = model if isinstance(model, Graph) else as_model(model)
+    shown = model if isinstance(model, Graph) else as_written(model)
     check_parameters(model if isinstance(model, Network) else shown)
     rows = tuple(_rows(shown, _values(shown, x_shape)))
     params = {id(p): p for p in shown.params.values()}.values()
@@ -77,10 +78,11 @@ def _model_of(graph: Graph) -> Graph:
 
 def _rows(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[LayerRow]:
     """The layers, in order, with parameters where they are met first."""
-    seen: set[int] = set()
+    seen, pers = set[int](), value_pers(graph)
     for node, name in zip(graph.nodes, names(graph), strict=True):
-        numbers = _new(node.block.params.values(), seen)
-        yield LayerRow(name, _layer_text(node.block), tuple(shapes[k] for k in node.outs), numbers)
+        numbers, outputs = _new(node.block.params.values(), seen), [shapes[k] for k in node.outs]
+        text, per = _layer_text(node.block), pers[node.outs[0]]
+        yield LayerRow(name, text, tuple(outputs), numbers, per=per)
 
 
 def _layer_text(block: Layer | Recurrent) -> str:

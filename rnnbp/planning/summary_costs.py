@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.counting import layer_flops
-from rnnbp.compiler.explain import explain
+from rnnbp.compiler.explain import explained
 from rnnbp.graph.graph import Graph, Node
+from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.shapes import Shapes
 from rnnbp.layers.base import Layer
@@ -45,11 +46,14 @@ class Costed:
         """Operations of a node forward, and the layers of it that are not counted."""
         inputs = [shapes[k] for k in node.args]
         if isinstance(node.block, Recurrent):
-            read = explain(node.block, batch=self.batch, x_shape=inputs[0])
+            read = explained(node.block.cell, tuple(inputs), self.batch)
             return read.flops_per_step * self.steps, read.opaque
         assert isinstance(node.block, Layer)
         each = layer_flops(node.block, inputs, [shapes[k] for k in node.outs])
-        return (None, (repr(node.block),)) if each is None else (each * self.steps * self.batch, ())
+        if each is None:
+            return None, (repr(node.block),)
+        times = {"step": self.steps * self.batch, "sequence": self.batch, "run": 1}
+        return each * times[parts_of(self.model).pers[node.outs[0]]], ()
 
 
 def with_costs(found: Summary, given: Costed, *, whole: bool) -> Summary:
@@ -59,8 +63,9 @@ def with_costs(found: Summary, given: Costed, *, whole: bool) -> Summary:
     undeclared = [not _declares(sizes, node, given.chunk) for node in given.model.nodes]
     every = zip(given.kept(sizes), undeclared, strict=True)
     kept = [None if unknown else n for n, unknown in every]
-    costs = [] if whole else zip(found.rows, kept, counts, strict=True)
-    rows = [replace(row, kept_bytes=nbytes, flops=n) for row, nbytes, (n, _) in costs]
+    each = [(nbytes, n) for nbytes, (n, _) in zip(kept, counts, strict=True)]
+    costs = [] if whole else zip(found.rows, _by_row(given.model, each), strict=True)
+    rows = [replace(row, kept_bytes=nbytes, flops=n) for row, (nbytes, n) in costs]
     return replace(
         found,
         rows=tuple(rows) or found.rows,
@@ -70,6 +75,22 @@ def with_costs(found: Summary, given: Costed, *, whole: bool) -> Summary:
         flops=sum(n or 0 for n, _ in counts),
         uncounted=tuple(dict.fromkeys(name for _, names in counts for name in names)),
     )
+
+
+def _by_row(
+    model: Graph, costs: Sequence[tuple[int | None, int | None]]
+) -> list[tuple[int | None, int | None]]:
+    """Costs by node of the model as it was written, from those of the nodes that are run."""
+    if not model.origins:
+        return list(costs)
+    found: list[tuple[int | None, int | None]] = [(0, 0)] * (1 + max(model.origins))
+    for k, (nbytes, n) in zip(model.origins, costs, strict=True):
+        found[k] = _sum(found[k][0], nbytes), _sum(found[k][1], n)
+    return found
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a + b
 
 
 def _declares(sizes: Sizes, node: Node, length: int) -> bool:
