@@ -32,32 +32,32 @@ class Arguments:
         self.leaves = [per == "run" for per in pers]
         """Whether an input is a value of parameters, which kernels read as they read weights."""
         whole = zip(layout.x_shapes, self.leaves, strict=True)
-        self._shapes = [s if leaf else (self.batch, *(() if symbols else s)) for s, leaf in whole]
-        """Of a step of each input; where it is numbers of symbols, these have no features."""
+        # Of a step of each input; where it is numbers of symbols, these have no features.
+        shapes = [s if leaf else (self.batch, *(() if symbols else s)) for s, leaf in whole]
+        self._inputs = list(zip(self.names, shapes, self._series, self.leaves, strict=True))
 
     def read(self, xs: Sequence[Array], length: int) -> tuple[Array, ...]:
         """The inputs as kernels read them. Raises ShapeError for one of another shape."""
         # Whatever layer it comes from: one that a user wrote may return what does not lie together.
-        self._check(xs, length)
         found, dtype = list(xs), self._dtype
-        for k, x in enumerate(xs):
-            if not (self.leaves[k] or (x.dtype == dtype and lies(x))):
+        for k, (name, shape, series, leaf) in enumerate(self._inputs):
+            x = xs[k]
+            if x.shape != (expected := (length, *shape) if series else shape):
+                self.require(name, x, expected)
+            if not (leaf or (x.dtype == dtype and lies(x))):
                 found[k] = readable(x, dtype)
         return tuple(found)
 
-    def _check(self, xs: Sequence[Array], length: int, of: str = "") -> None:
-        """Raise ShapeError for an input that is not of the shape that kernels read."""
-        for x, name, shape, series in zip(xs, self.names, self._shapes, self._series, strict=True):
-            if x.shape != ((length, *shape) if series else shape):
-                self.require(f"{name}{of}", x, (length, *shape) if series else shape)
-
     def addresses(self, xs: Sequence[Array]) -> dict[str, int]:
         """By name, the addresses of the inputs."""
-        return dict(zip(self.names, map(address, xs), strict=True))
+        return {name: address(x) for name, x in zip(self.names, xs, strict=True)}
 
     def of_deltas(self, dy: Array, dxs: Sequence[Array | None]) -> dict[str, int]:
         """By name, the addresses of the deltas of y and of the inputs."""
-        return {"dy": address(dy)} | dict(zip(self.deltas, map(address, dxs), strict=True))
+        found = {"dy": address(dy)}
+        for name, dx in zip(self.deltas, dxs, strict=True):
+            found[name] = address(dx)
+        return found
 
     def moves(
         self, xs: Sequence[Array], dy: Array | None = None, dxs: Sequence[Array | None] = ()
@@ -80,8 +80,10 @@ class Arguments:
     def length_of(self, tape: KernelTape) -> int:
         """The steps of a tape. Raises ShapeError where an input was resized since."""
         # It may be a layer's own array, which its owner can resize in place.
-        self._check(tape.xs, length := tape.length, " of a tape")
-        for x, name in zip(tape.xs, self.names, strict=True):
+        length = tape.length
+        for x, (name, shape, series, _) in zip(tape.xs, self._inputs, strict=True):
+            if x.shape != (expected := (length, *shape) if series else shape):
+                self.require(f"{name} of a tape", x, expected)
             if address(x) != tape.addresses[name]:
                 raise ShapeError(
                     f"{self.cell}: {name} of a tape was resized since it was recorded; resize no "

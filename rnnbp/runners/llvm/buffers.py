@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -117,18 +117,18 @@ class Buffers:
         return self._jobs[key]
 
     def pieces(
-        self, kernel: Kernel, taped: Kernel, moves: Mapping[str, int], length: int
+        self, kernel: Kernel, taped: Kernel, given: Callable[[], dict[str, int]], length: int
     ) -> Pieces:
         """What backward does piece by piece with a chunk.
 
         Args:
-            taped: the kernel whose tape it reads. moves: by name, bytes from step to step of dy,
+            taped: the kernel whose tape it reads. given: returns, by name, bytes from step to step of dy,
                 of the inputs and of their deltas.
         """
         tasks = self.sizes.tasks
         own, others = (self.addresses(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
-            moves = {**self.packed_arrays(taped, length).moves, **moves}
+            moves = {**self.packed_arrays(taped, length).moves, **given()}
             moves |= self._drawn_moves(kernel, length)
             size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
             self._cut[length] = Pieces(kernel.address, own, others, tasks, moves, **size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -24,6 +25,7 @@ from rnnbp.runners.llvm.tape import KernelTape, States
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
+from rnnbp.support.lazy import cached_property
 
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
@@ -178,7 +180,9 @@ class KernelProgram(Runner, FusedRunner):
         self.given.require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
         dxs, dy = self._dxs(xs, into), readable(dy, self.layout.dtype)
         taped = self.kernels.forward(output=self._made(True), taped=True)
-        pieces = self.buffers.pieces(kernel, taped, self.given.moves(xs, dy, dxs), length)
+        # Looked at where a chunk of this length is run backward for the first time.
+        moves = partial(self.given.moves, xs, dy, dxs)
+        pieces = self.buffers.pieces(kernel, taped, moves, length)
         addresses = tape.addresses | self.given.of_deltas(dy, dxs)
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
@@ -186,22 +190,27 @@ class KernelProgram(Runner, FusedRunner):
         del fixed
         return dxs, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
+    @cached_property
+    def _cleared(self) -> list[bool]:
+        """For each input, whether its delta begins with zeros: nothing reaches it, or steps add."""
+        made, static = self.kernels.backward.names, self.sizes.step.forward.code.static
+        return [name not in made or k in static for k, name in enumerate(self.given.deltas)]
+
     def _dxs(self, xs: Sequence[Array], into: Sequence[Array | None]) -> tuple[Array | None, ...]:
         """An array for the gradient by each input: of zeros where nothing reaches it, or None for
         symbols.
         """
         if self.table is not None:
-            return (None,) * len(xs)
-        found = list[Array | None]()
-        for k, (x, name) in enumerate(zip(xs, self.given.deltas, strict=True)):
-            if self.given.leaves[k]:  # its delta is among the gradients
-                found.append(None)
-                continue
+            return (None,)
+        found, leaves = list[Array | None](), self.given.leaves
+        for k, x in enumerate(xs):
             dx = into[k] if into else None
-            if dx is None:
+            if leaves[k]:  # its delta is among the gradients
+                dx = None
+            elif dx is None:
                 dx = self.workspace.new(x.shape, self.layout.dtype, brief=True)
-            if name not in self.kernels.backward.names or k in self.sizes.step.forward.code.static:
-                dx[...] = 0  # nothing reaches it, or each step adds to it
+            if dx is not None and self._cleared[k]:
+                dx[...] = 0
             found.append(dx)
         return tuple(found)
 

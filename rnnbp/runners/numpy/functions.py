@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnnbp.compiler.step import StepCode
+from rnnbp.compiler.storage import Buffer
 from rnnbp.runners.constants import Constants
 from rnnbp.runners.numpy.function import Function
 from rnnbp.runners.numpy.gathers import Gathers
@@ -55,6 +56,11 @@ class Functions:
     def rebuild_tape(self) -> Function:
         """The tape alone, from the states."""
         return self._forward(rolling=False, output=False, taped=True, known=True)
+
+    @cached_property
+    def outer(self) -> dict[int, Buffer]:
+        """By value that is an input, its array as the caller has it."""
+        return dict(zip(self.step.forward.code.inputs, self.step.forward.xs, strict=False))
 
     @cached_property
     def gathers(self) -> Gathers:

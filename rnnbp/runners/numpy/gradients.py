@@ -21,11 +21,10 @@ def read_off(
         xs: by name, the inputs (L, B, features) of these steps. flat: by name, the gathered arrays (rows, L · B).
     """
     step, gathers = functions.step, functions.gathers
-    given = dict(zip(step.forward.code.inputs, step.forward.xs, strict=False))
     for op in step.backward.code.ops:
         if op.name == "grad_linear":
             deltas, taken = op.args
-            x = given.get(taken)
+            x = functions.outer.get(taken)
             # An input lies batch first as the caller has it, so it is the other factor as it is.
             other = flat[gathers.of[taken]].T if x is None else xs[x.name].reshape(-1, x.rows)
             spread(op.matrix, flat[gathers.of[deltas]] @ other, grads)

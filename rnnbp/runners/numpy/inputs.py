@@ -17,34 +17,44 @@ class Inputs:
     """Names the inputs of a cell, and makes the arrays of their deltas."""
 
     def __init__(self, cell: Cell, step: StepCode, buffers: Buffers) -> None:
-        self.cell, self.step, self.buffers = cell, step, buffers
+        self.buffers, self._static = buffers, [input_name(k) for k in step.forward.code.static]
+        self._names = [input_name(k) for k in range(cell.n_inputs)]
+        self._series = [per == "step" for per in cell.pers[: cell.n_inputs]]
+        self._leaf = [per == "run" for per in cell.pers[: cell.n_inputs]]
+        self._reached = [step.backward.reaches(k) for k in range(cell.n_inputs)]
 
-    def flat(self, xs: Sequence[Array | None], *, static: bool) -> dict[str, Array]:
-        """By name, the series among inputs, or the others, with their features as one axis."""
-        lead = 1 if static else 2
-        return {
-            input_name(k): x.reshape(*x.shape[:lead], -1)
-            for k, x in enumerate(xs)
-            if x is not None and (k in self.step.forward.code.static) == static
-        }
+    def series(self, xs: Sequence[Array | None], of: str = "") -> dict[str, Array]:
+        """By name, the series among inputs, or their deltas, with their features as one axis.
 
-    def series(self, xs: Sequence[Array], dxs: Sequence[Array | None]) -> dict[str, Array]:
-        """By name, the series among inputs, and their deltas."""
-        deltas = self.flat(dxs, static=False).items()
-        return self.flat(xs, static=False) | {f"d{name}": dx for name, dx in deltas}
+        Args:
+            of: "d" for deltas.
+        """
+        found = {}
+        for x, name, series in zip(xs, self._names, self._series, strict=True):
+            if series and x is not None:
+                found[f"{of}{name}"] = x.reshape(*x.shape[:2], -1)
+        return found
+
+    def static(self, xs: Sequence[Array]) -> dict[str, Array]:
+        """By name, the other inputs, with their features as one axis."""
+        if not self._static:
+            return {}
+        named = zip(xs, self._names, self._series, strict=True)
+        return {name: x.reshape(len(x), -1) for x, name, series in named if not series}
 
     def deltas(self, xs: Sequence[Array], into: Sequence[Array | None]) -> tuple[Array | None, ...]:
         """An array for the gradient by each input: of zeros where nothing reaches it, or None for
         symbols, and for leaves, whose deltas are among the gradients.
         """
-        back, found = self.step.backward, list[Array | None]()
+        found = list[Array | None]()
         for k, x in enumerate(xs):
-            numbers = x.dtype.kind in "fc" and self.cell.pers[k] != "run"
-            dx = into[k] if into and numbers else None
-            if numbers:
-                dx = self.buffers.new(x.shape) if dx is None else dx
-                if not back.reaches(k):
-                    dx[...] = 0
+            dx = into[k] if into else None
+            if x.dtype.kind not in "fc" or self._leaf[k]:
+                dx = None
+            elif dx is None:
+                dx = self.buffers.new(x.shape)
+            if dx is not None and not self._reached[k]:
+                dx[...] = 0
             found.append(dx)
         return tuple(found)
 
@@ -52,9 +62,11 @@ class Inputs:
         self, arrays: Mapping[str, Array], dxs: Sequence[Array | None]
     ) -> list[tuple[Array, Array]]:
         """The deltas of static inputs, each with the array, now zero, that adds up the steps'."""
-        static = self.step.forward.code.static
-        named = [(dxs[k], f"Sd{input_name(k)}") for k in static]
-        found = [(dx, arrays[name]) for dx, name in named if dx is not None and name in arrays]
-        for _, total in found:
+        if not self._static:
+            return []
+        named = zip(dxs, self._names, strict=True)
+        found = [(dx, f"Sd{name}") for dx, name in named if name in self._static]
+        totals = [(dx, arrays[name]) for dx, name in found if dx is not None and name in arrays]
+        for _, total in totals:
             total.fill(0)
-        return found
+        return totals

@@ -184,11 +184,11 @@ class Program(Runner):
         run, states = self._function(self.functions.backward), tape.states.states
         gathered, of = self.functions.gathers.rows, self.functions.gathers.of
         products = self.functions.step.backward.dx_products
-        outer = {"dy": dy, **self.inputs.series(tape.xs, dxs), **tape.buffers}
+        outer = {"dy": dy, **self.inputs.series(tape.xs), **self.inputs.series(dxs, "d")}
+        outer |= tape.buffers
         drawn = {name: arrays[name] for name in self.functions.backward.drawn}
         outer |= {name: array for name, array in drawn.items() if array.ndim == STEPS}
-        static = self.inputs.flat(tape.xs, static=True)
-        given: dict[str, object] = {**arrays, **tape.opaque, **static}
+        given: dict[str, object] = {**arrays, **tape.opaque, **self.inputs.static(tape.xs)}
         for start in reversed(range(0, whole, piece)):
             end = min(start + piece, whole)
             length = end - start
@@ -236,7 +236,7 @@ class Program(Runner):
         tape: ProgramTape | None = None,
     ) -> Array | None:
         length = len(xs[self.layout.lead])
-        arrays |= self.inputs.flat(xs, static=False) | self.inputs.flat(xs, static=True)
+        arrays |= self.inputs.series(xs) | self.inputs.static(xs)
         self.sizes.draws.fill(function.drawn, arrays, context, length)
         opaque = self._opaque(function, context, taped=False) if tape is None else tape.opaque
         arrays |= {} if tape is None else tape.buffers
