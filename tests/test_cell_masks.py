@@ -40,6 +40,7 @@ def linear(**options: Any) -> rb.Recurrent:
 
 
 @pytest.mark.quick
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_gradients_under_a_seed(name: str) -> None:
     build, options = OPTIONS[name]
@@ -49,6 +50,7 @@ def test_gradients_under_a_seed(name: str) -> None:
     assert not np.array_equal(outputs(model, x, seed=4), outputs(model, x, seed=5))
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("backend", ["numpy", "llvm"])
 @pytest.mark.parametrize("name", OPTIONS)
 def test_backends_draw_the_same_masks(name: str, backend: str) -> None:

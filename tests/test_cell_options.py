@@ -16,6 +16,9 @@ from tests.programs import half_square
 
 PLAIN = ("lstm", "gru, reset after", "gru, reset before", "rnn, tanh", "rnn, relu")
 OWN = [name for name in CELLS if name not in PLAIN]
+SHORT = ["lstm, all", "lstm, peepholes", "gru, normalised", "rnn, leaky", "lru"]
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in OWN if name not in SHORT]
+every_option = pytest.mark.parametrize("name", [*SHORT, *LONG])
 SCHEDULES: dict[str, Any] = {
     "sqrt": "sqrt",
     "every 3": partial(rb.schedules.EveryK, k=3),
@@ -38,7 +41,7 @@ def state_of(model: rb.Recurrent, batch: int) -> list[tuple[np.ndarray, ...]]:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("name", OWN)
+@every_option
 def test_gradients_by_complex_steps(name: str) -> None:
     model, x = built(name), reals(6, 2, 3)
     found = rb.check_grads(model, x, state=state_of(model, 2), chunk=4)
@@ -47,9 +50,9 @@ def test_gradients_by_complex_steps(name: str) -> None:
     assert found.worst <= 1e-12
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("backend", ["numpy", "llvm"])
-@pytest.mark.parametrize("name", OWN)
+@every_option
 def test_backends_agree(name: str, backend: str) -> None:
     model, x = built(name), reals(9, 3, 3)
     given = partial(rb.bptt, model, x, x, half_square, state=state_of(model, 3), chunk=4)

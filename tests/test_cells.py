@@ -62,6 +62,7 @@ def test_arguments_of_other_libraries_name_what_is_written_here(name: str) -> No
 
 
 @pytest.mark.quick
+@pytest.mark.one_in(2, "name")
 @pytest.mark.parametrize(("name", "way"), WAYS)
 def test_a_cell_follows_its_equations(name: str, way: dict[str, Any]) -> None:
     """Outputs of every step and the last state, from random states and parameters."""

@@ -18,6 +18,8 @@ SYNONYMS: dict[str, str] = {
     "activation": "nonlinearity",
     "projection": "proj_size num_proj proj projection_size",
     "layer_norm": "layernorm layer_normalization use_layer_norm norm",
+    "peepholes": "peephole use_peepholes use_peephole",
+    "zoneout": "zoneout_rate zoneout_prob",
     "coupled": "input_forget cifg couple couple_gates",
     "leak": "leak_rate leaking_rate lr",
     "initial": "initial_state learn_initial_state",
