@@ -53,6 +53,21 @@ def _dense(x: Value, s: Value, h: Value) -> Value:
     return found
 
 
+SIGNS = np.where(np.arange(N * N).reshape(N, N) % 3 == 0, -1.0, 0.5)
+
+
+def _square(v: Value, seed: int) -> Value:
+    """A matrix made of features."""
+    found: Value = rb.Reshape(N * N, (N, N))(rb.Dense(N, N * N, dtype="float64", rng=seed)(v))
+    return found
+
+
+def _pair(v: Value) -> Value:
+    """Two columns made of features."""
+    found: Value = rb.Reshape(2 * N, (N, 2))(rb.Dense(N, 2 * N, dtype="float64", rng=5)(v))
+    return found
+
+
 STEPS: dict[str, Step] = {
     "W h": lambda x, s, h: rb.Tanh()(matrix() @ h + x),
     "Wt h": lambda x, s, h: rb.Tanh()(matrix().T @ h + x),
@@ -71,6 +86,13 @@ STEPS: dict[str, Step] = {
     ),
     "dense": _dense,
     "softmax": lambda x, s, h: rb.Softmax()(vector()) * h + x,
+    "features @ h": lambda x, s, h: rb.Tanh()(_square(x, 3) @ h + x),
+    "features @ b": lambda x, s, h: rb.Tanh()(_square(h, 3) @ vector() + x),
+    "features.T @ h": lambda x, s, h: rb.Tanh()(_square(x, 3).T @ h + x),
+    "static @ h": lambda x, s, h: rb.Tanh()(_square(s, 3) @ h + x),
+    "W @ features": lambda x, s, h: rb.Reshape((N, 2), 2 * N)(matrix() @ _pair(h))[:N] + x,
+    "arithmetic": lambda x, s, h: abs(matrix() * SIGNS) @ h + 1 / (2 + vector() ** 2) * x,
+    "one number": lambda x, s, h: rb.Parameter(1, dtype="float64", rng=7) * h + x,
     "the next state": lambda x, s, h: vector() * 2,
 }
 

@@ -89,6 +89,35 @@ def learned_input(n: int) -> Any:
     return rb.Graph(outer, cell(outer, parameter(n, seed=0, name="s")))
 
 
+def dale(n: int) -> Any:
+    """A leaky rate network (1602.07389): W+ = |W| ⊙ mask ⊙ signs of Dale's law."""
+    rng = np.random.default_rng(6)
+    mask, signs = rng.random((n, n)) < 0.7, np.where(np.arange(n) % 4 == 3, -1.0, 1.0)
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    w = abs(parameter(n, n, seed=0, name="w")) * (mask * signs)
+    u = parameter(n, n, seed=1, name="u")
+    rates = rb.ReLU()(w @ h + u @ x + parameter(n, seed=2, name="b"))
+    h_new = 0.8 * h + 0.2 * rates
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+def normalised(n: int) -> Any:
+    """Weight normalisation (1602.07868): W = g v / ||v||, row by row."""
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    v, g = parameter(n, n, seed=0, name="v"), parameter(n, 1, seed=1, name="g")
+    w = g * v / rb.Sqrt()(rb.Sum()(v**2))
+    h_new = rb.Tanh()(w @ h + x)
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+def decaying(n: int) -> Any:
+    """A decay a unit, exp(-exp nu), as of LRU."""
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    decay = rb.Exp()(-rb.Exp()(parameter(n, seed=0, name="nu")))
+    h_new = decay * h + (1 - decay**2) ** 0.5 * x
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=rb.Tanh()(h_new)))
+
+
 MODELS: dict[str, Callable[[int], Any]] = {
     "plain": plain,
     "squared": squared,
@@ -98,6 +127,9 @@ MODELS: dict[str, Callable[[int], Any]] = {
     "twice": twice,
     "gated": gated,
     "learned input": learned_input,
+    "dale": dale,
+    "normalised": normalised,
+    "decaying": decaying,
 }
 
 

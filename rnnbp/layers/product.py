@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 import numpy as np
@@ -82,8 +83,14 @@ class Product(Layer):
         return Keeps(inputs=(0, 1))
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
-        found = None if self.turned or self.columns else ops.fixed_product(*xs)
-        return None if found is None else (found,)
+        w, v = xs
+        if self.turned or self.columns:
+            return None
+        found = ops.fixed_product(w, v)
+        if found is None:  # a matrix made of features
+            flat = ops.same(w, (math.prod(ops.shape(w)),))
+            found = ops.apply("matvec", flat, v, attr=ops.shape(v)[0])
+        return (found,)
 
     def describe(self) -> str:
         options = {"turned": self.turned, "columns": self.columns}
