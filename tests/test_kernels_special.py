@@ -89,10 +89,10 @@ EXACT = {
 def arguments(bits: int) -> np.ndarray:
     """Numbers everywhere: dense where functions bend, and of all sizes."""
     least, most = ((1e-44, 1e38), (1e-322, 1e308))[bits == 64]
-    sizes = np.geomspace(least, most, 40_000)
-    grid = [np.linspace(-a, a, n) for a, n in ((1, 80_000), (20, 80_000), (110, 40_000))]
-    wide = np.linspace(-750, 750, 40_000)
-    return np.concatenate([*grid, wide, np.linspace(0.5, 2, 80_000), sizes, -sizes]).astype(
+    sizes = np.geomspace(least, most, 10_000)
+    grid = [np.linspace(-a, a, n) for a, n in ((1, 20_000), (20, 20_000), (110, 10_000))]
+    wide = np.linspace(-750, 750, 10_000)
+    return np.concatenate([*grid, wide, np.linspace(0.5, 2, 40_000), sizes, -sizes]).astype(
         f"f{bits // 8}"
     )
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.drawn import DRAWN
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import POINTWISE, VIEWS
+from rnnbp.compiler.operations import CHEAP, REPEATED, VIEWS
 from rnnbp.compiler.rewrite.joining import bases
 
 Kept: TypeAlias = tuple[Code, tuple[int, ...]]
@@ -81,9 +81,10 @@ class _Choice:
         made = self.forward.made.get(base)
         if self.at_hand(v) or made is None:
             return
-        for a in made.args if cheap and base in self.from_draws else ():
-            self.take(a, cheap=cheap)
-        if cheap and made.name in POINTWISE and all(map(self.at_hand, made.args)):
+        through = base in self.from_draws or made.name in REPEATED
+        for arg in made.args if cheap and through else ():
+            self.take(arg, cheap=cheap)
+        if cheap and made.name in CHEAP and all(map(self.at_hand, made.args)):
             self.made_again.append(made)
             self.again.update(made.outs)
         else:
@@ -94,7 +95,7 @@ def _pointwise_of(given: set[int], code: Code) -> set[int]:
     """What pointwise operations make of given values alone."""
     found = set(given)
     for op in code.ops:
-        if op.name in POINTWISE and op.args and found.issuperset(op.args):
+        if op.name in CHEAP and op.args and found.issuperset(op.args):
             found.update(op.outs)
     return found - given
 

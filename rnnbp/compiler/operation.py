@@ -47,6 +47,8 @@ class Operation:
     shapes: Shapes = lambda shapes, _: shapes[:1]
     symmetric: bool = False
     """Whether arguments may be exchanged."""
+    dear: bool = False
+    """Whether a pointwise result is kept for backward even where it could be computed again."""
 
     @property
     def primitive(self) -> bool:

@@ -245,6 +245,12 @@ PRIMITIVES = tuple(
     record.name for record in _RECORDS if record.primitive and record.kind != "drawn"
 )
 POINTWISE = _of("pointwise")
+REPEATED = frozenset({"spread"})
+"""Operations that repeat their argument: backward and the loop take that rather than copies."""
+CHEAP = REPEATED | {record.name for record in _RECORDS if record.kind == "pointwise"} - {
+    record.name for record in _RECORDS if record.dear
+}
+"""Operations that backward does again rather than read their results from the tape."""
 IN_PLACE = _of("pointwise", "vector")
 """Operations of one element each, whose result may take the place of an argument."""
 ROWWISE = _of("rowwise")

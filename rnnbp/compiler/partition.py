@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rnnbp.compiler.code import Code
-from rnnbp.compiler.operations import GRADIENTS, POINTWISE
+from rnnbp.compiler.operations import GRADIENTS, POINTWISE, REPEATED
 
 
 def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None]) -> dict[int, str]:
@@ -47,7 +47,11 @@ def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
         return phases
 
     for op in reversed(code.ops):
-        if found[id(op)] == "before" and op.name in POINTWISE and takers(op.out) == {"loop"}:
+        if (
+            found[id(op)] == "before"
+            and op.name in POINTWISE | REPEATED
+            and takers(op.out) == {"loop"}
+        ):
             found[id(op)] = "loop"
     return found
 
