@@ -14,6 +14,7 @@ import rnnbp as rb
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 BACKENDS = ["interpreter", "numpy", *(["llvm"] if find_spec("llvmlite") else [])]
+INF, NAN = np.inf, np.nan
 POINTS = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -3.0, 30.0, -30.0, 1e-300, -1e-300])
 
 UNARY: dict[str, tuple[Callable[[], rb.Layer], Callable[[Any], Any]]] = {
@@ -22,10 +23,41 @@ UNARY: dict[str, tuple[Callable[[], rb.Layer], Callable[[Any], Any]]] = {
     "LeakyReLU-steep": (lambda: rb.LeakyReLU(2.5), lambda x: F.leaky_relu(x, 2.5)),
     "ELU": (lambda: rb.ELU(0.7), lambda x: F.elu(x, 0.7)),
     "GELU": (rb.GELU, F.gelu),
-    "Softplus": (rb.Softplus, lambda x: F.softplus(x, threshold=1e9)),
+    "Softplus": (rb.Softplus, F.softplus),
     "Sigmoid": (rb.Sigmoid, torch.sigmoid),
     "Tanh": (rb.Tanh, torch.tanh),
+    "Exp": (rb.Exp, torch.exp),
+    "Log": (rb.Log, torch.log),
+    "Sqrt": (rb.Sqrt, torch.sqrt),
+    "Square": (rb.Square, torch.square),
+    "Reciprocal": (rb.Reciprocal, torch.reciprocal),
+    "Abs": (rb.Abs, torch.abs),
+    "Clip": (lambda: rb.Clip(-1, 0.5), lambda x: torch.clamp(x, -1, 0.5)),
+    "Clip-low": (lambda: rb.Clip(0.5), lambda x: torch.clamp(x, min=0.5)),
+    "Clip-high": (lambda: rb.Clip(high=-0.5), lambda x: torch.clamp(x, max=-0.5)),
+    "LogSoftmax": (rb.LogSoftmax, lambda x: torch.log_softmax(x, -1)),
+    "Sum": (rb.Sum, lambda x: x.sum(-1, keepdim=True)),
+    "Mean": (rb.Mean, lambda x: x.mean(-1, keepdim=True)),
 }
+ENDS = {
+    "Exp": [0.0, 1000.0, -1000.0, INF, -INF, NAN],
+    "Log": [0.0, -0.0, -1.0, INF, NAN, 5e-324],
+    "Sqrt": [0.0, -0.0, -1.0, INF, NAN, 5e-324],
+    "Square": [1e200, INF, -INF, NAN],
+    "Reciprocal": [0.0, -0.0, INF, -INF, NAN, 1e-310],
+    "Abs": [INF, -INF, -5e-324],
+    "Clip": [INF, -INF, NAN],
+    "Softplus": [1000.0, -1000.0, INF, NAN],
+}
+"""What IEEE 754 makes of the ends of numbers: infinities and NaN, no error and no warning."""
+PAIRS: dict[str, tuple[Callable[[], rb.Layer], Callable[[Any, Any], Any]]] = {
+    "Divide": (rb.Divide, torch.div),
+    "Maximum": (rb.Maximum, torch.maximum),
+    "Minimum": (rb.Minimum, torch.minimum),
+}
+LEFT = np.array([0.0, -0.0, 1.0, 1.0, -2.0, 3.0, INF, -INF, 2.0, NAN, 1.0, 0.0, 1.0])
+RIGHT = np.array([0.0, 0.0, 1.0, 2.0, -2.0, -3.0, INF, INF, 0.0, 1.0, NAN, 5.0, INF])
+"""Ties, zeros of both signs, infinities, NaN on either side."""
 
 
 def theirs(function: Callable[..., Any], *xs: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -44,21 +76,22 @@ def alone(layer: rb.Layer, *xs: np.ndarray) -> tuple[np.ndarray, tuple[Any, ...]
 
 
 def in_cell(backend: str, layer: rb.Layer, *xs: np.ndarray) -> tuple[np.ndarray, tuple[Any, ...]]:
-    """A layer in a cell that has its arguments as they are, as columns of x."""
+    """A layer in a cell, its arguments a learned initial state: x would have to be finite."""
     sizes = [len(x) for x in xs]
-    i, h = rb.Input(sum(sizes)), rb.State(1, "h")
-    parts = rb.Split(*sizes)(i) if len(sizes) > 1 else (i,)
-    cell = rb.Recurrent(rb.Cell(i, {h: h * 0.5}, output=layer(*parts)), dtype="float64")
-    x = np.concatenate(xs)[None, None]
+    i, h = rb.Input(1), rb.State(sum(sizes), "h")
+    parts = rb.Split(*sizes)(h) if len(sizes) > 1 else (h,)
+    cell = rb.Cell(i, {h: h}, output=layer(*parts))
+    model = rb.Recurrent(cell, initial="learned", dtype="float64")
+    model.params["initial_h"][...] = np.concatenate(xs)
     seen = []
 
     def loss(y: np.ndarray, _: Any) -> tuple[float, np.ndarray]:
         seen.append(y.copy())
         return 0.0, np.ones_like(y)
 
-    result = rb.bptt(cell, x, np.zeros((1, 1, 1)), loss, backend=backend)
-    assert result.dx is not None
-    return seen[-1][0, 0], tuple(np.split(result.dx[0, 0], np.cumsum(sizes)[:-1]))
+    found = rb.bptt(model, np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), loss, backend=backend)
+    deltas = np.split(found.grads["initial_h"], np.cumsum(sizes)[:-1])
+    return seen[-1][0, 0], tuple(deltas)
 
 
 def compare(found: Any, expected: Any) -> None:
@@ -78,3 +111,43 @@ def test_points_outside_cells(name: str) -> None:
 def test_points_in_cells(name: str, backend: str) -> None:
     build, function = UNARY[name]
     compare(in_cell(backend, build(), POINTS), theirs(function, POINTS))
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_ends_outside_cells(name: str) -> None:
+    build, function = UNARY[name]
+    x = np.array(ENDS[name])
+    compare(alone(build(), x), theirs(function, x))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ENDS)
+def test_ends_in_cells(name: str, backend: str) -> None:
+    build, function = UNARY[name]
+    x = np.array(ENDS[name])
+    compare(in_cell(backend, build(), x), theirs(function, x))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_outside_cells(name: str) -> None:
+    build, function = PAIRS[name]
+    compare(alone(build(), LEFT, RIGHT), theirs(function, LEFT, RIGHT))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_in_cells(name: str, backend: str) -> None:
+    build, function = PAIRS[name]
+    compare(in_cell(backend, build(), LEFT, RIGHT), theirs(function, LEFT, RIGHT))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_one_feature_and_several(name: str, swapped: bool, backend: str) -> None:
+    build, function = PAIRS[name]
+    xs = np.array([0.5, -1.0, 2.0, 0.5]), np.array([0.5])
+    taken = xs[::-1] if swapped else xs
+    expected = theirs(function, *taken)
+    compare(alone(build(), *taken), expected)
+    compare(in_cell(backend, build(), *taken), expected)
