@@ -8,10 +8,13 @@ from rnnbp.bptt.run_checks import check_plan
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.given import InputsLike
+from rnnbp.inputs.other_inputs import NO_OTHERS, OtherInputs
+from rnnbp.inputs.passed import passed
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, series
 from rnnbp.losses import Loss
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, lies
 from rnnbp.planning.choice import check
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of_problem
@@ -27,7 +30,7 @@ _fitting = Remembered[Graph | Recurrent, Recent[tuple[object, ...], None]](lambd
 @by_numpy_where_refused
 def check_fits(
     model: Graph,
-    x: Array,
+    x: InputsLike,
     target: Array | None,
     mask: Array | None,
     loss: Loss,
@@ -37,18 +40,32 @@ def check_fits(
 
     Values are not looked at. Arguments that ``bptt`` refuses raise what they may.
     """
-    given = series("x", x)
+    given, others = _read(model, x)
     parts: list[Series | None] = [
         None if part is None else series(name, part)
         for name, part in (("target", target), ("mask", mask))
     ]
     dtype = given.dtype if model.dtype is None else model.dtype
-    (output,) = model.output_shapes(given.shape[1:])
+    (output,) = model.output_shapes(*others.shapes(given.shape[1:]))
     chunk = checkpoint.chunk if isinstance(checkpoint, Plan) else given.steps
-    problem = Problem(model, given, dtype, chunk, (), (), output or (), backend_for(model, None))
+    sized = model, given, dtype, chunk, (), (), output or (), backend_for(model, None)
+    problem = Problem(*sized, others=others)
     sizes = sizes_of_problem(problem, loss, *parts, dx=False)
     if isinstance(checkpoint, Plan):
         check_plan(checkpoint, problem, sizes, None)
     else:
         key = OWN(sizes), given.steps, checkpoint
         _fitting.of(lasting(model)).get(key, partial(check, sizes, given.steps, checkpoint))
+
+
+def _read(model: Graph, x: InputsLike) -> tuple[Series, OtherInputs]:
+    """(x, the other inputs), whose values are not looked at."""
+    values, form = passed(model, x)
+    if not form.several:
+        return series("x", x), NO_OTHERS
+    steps = {k: series(form.label(k), v) for k, v in enumerate(values) if model.pers[k] == "step"}
+    static = {k: v for k, v in enumerate(values) if k not in steps}
+    first = min(steps)
+    dtype = model.dtype or steps[first].dtype
+    copied = [k for k, v in static.items() if v.dtype != dtype or not lies(v)]
+    return steps.pop(first), OtherInputs(first, steps, static, frozenset(copied), form)

@@ -106,3 +106,10 @@ def _listed(graph: Graph) -> str:
         f"{name or k} {lead[per]}"
         for k, (name, per) in enumerate(zip(graph.input_names, graph.pers, strict=True))
     )
+
+
+def parts_of(x: InputsLike) -> tuple[InputsLike, ...]:
+    """The inputs in a tuple or a dict, in its order; one alone as it is."""
+    if isinstance(x, dict):
+        return tuple(x.values())
+    return x if isinstance(x, tuple) else (x,)

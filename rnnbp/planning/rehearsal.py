@@ -20,7 +20,7 @@ from rnnbp.graph.values import Per
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
-from rnnbp.planning.fixed_rehearsal import FixedBlocks
+from rnnbp.planning.fixed_blocks import FixedBlocks
 from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, TapeBlocks

@@ -9,8 +9,10 @@ from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import ModelLike, TargetLike
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.numerics import Shape
 from rnnbp.train.source import Batch
 
 
@@ -21,7 +23,7 @@ def weight_in_update(model: Graph, batch: Batch, loss: LossLike) -> float:
     """
     if not isinstance(loss, Loss):
         return 1.0
-    if is_stream(batch.x) or is_stream(batch.target) or is_stream(batch.mask):
+    if any(map(is_stream, (*parts_of(batch.x), batch.target, batch.mask))):
         raise ValueError(
             "Trainer: accumulate needs batches in memory, because they count by their weights; "
             "this one has a stream: give arrays, or accumulate=1"
@@ -33,11 +35,20 @@ def weight_in_source(model: ModelLike, batch: Batch, loss: LossLike) -> float:
     """The weight of a batch within a source: the denominator of its mean, steps for a function."""
     if isinstance(loss, Loss):
         return _of_elements(as_model(model), batch, loss)
-    return FunctionLoss(loss).weight(batch.target, batch.mask, outputs=np.shape(batch.x)[:2])
+    lead, _ = _shapes(as_model(model), batch)
+    return FunctionLoss(loss).weight(batch.target, batch.mask, outputs=lead)
 
 
 def _of_elements(model: Graph, batch: Batch, loss: Loss) -> float:
-    shape = np.shape(batch.x)
-    (features,) = model.output_shapes(shape[2:])
+    lead, shapes = _shapes(model, batch)
+    (features,) = model.output_shapes(*shapes)
     target: TargetLike = batch.target  # None for a loss that needs none
-    return loss.weighed(target, batch.mask, (*shape[:2], *(features or ())))
+    return loss.weighed(target, batch.mask, (*lead, *(features or ())))
+
+
+def _shapes(model: Graph, batch: Batch) -> tuple[Shape, list[Shape]]:
+    """(T and B of a batch, the feature shapes of its inputs)."""
+    shapes = [np.shape(part) for part in passed(model, batch.x)[0]]
+    each = zip(shapes, model.pers, strict=True)
+    lead = shapes[model.pers.index("step")][:2]
+    return lead, [shape[2 if per == "step" else 1 :] for shape, per in each]

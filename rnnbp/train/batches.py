@@ -9,8 +9,9 @@ from typing import final
 from rnnbp.checks.functions import note_call
 from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.support import reprs
-from rnnbp.train.items import Layout
+from rnnbp.train.items import layout_of
 from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
+from rnnbp.train.several_rows import Static
 from rnnbp.train.source import UNKNOWN, Batch, check_place
 from rnnbp.wording.arguments import Named
 
@@ -24,7 +25,8 @@ class Batches(Named):
     Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what can
     become one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask
     (T, B), or instead of it (B,), integers for the lengths of sequences, floats for their weights.
-    For ``predict`` items may be x alone, and targets are ignored.
+    For ``predict`` items may be x alone, and targets are ignored. Of a model of several inputs x is
+    a tuple or a dict: an item is ((x, s), target).
 
     Args:
         batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch,
@@ -35,6 +37,8 @@ class Batches(Named):
         batches_per_epoch: where an epoch ends; by default at the end of the iterable. An iterator
             with it continues from epoch to epoch.
         carry: True for batches that continue, in an epoch, from the state of the one before.
+        static: where x is a dict or tuple of several inputs and axes are turned, with
+            ``batch_first`` or ``last``: the names, or the numbers, of those that are (B, ...).
 
     A resumed run skips the batches that it has seen. Raises TypeError unless ``batches`` is an
     iterable, and for items of a different kind.
@@ -56,6 +60,7 @@ class Batches(Named):
         last: bool = False,
         batches_per_epoch: int | None = None,
         carry: bool = False,
+        static: Static = None,
     ) -> None:
         if not iterable(batches) and not can_be_called(batches):
             raise TypeError(
@@ -64,7 +69,7 @@ class Batches(Named):
                 "Windows or Examples"
             )
         self.given = batches
-        self.layout = Layout(flag("Batches: batch_first", batch_first), flag("Batches: last", last))
+        self.layout = layout_of("Batches", batch_first, last, static)
         self.carry = flag("Batches: carry", carry)
         self.endless = batches_per_epoch is not None
         """True if an iterator continues from epoch to epoch."""

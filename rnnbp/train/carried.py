@@ -32,6 +32,9 @@ def carrying(batch: Batch, state: States | None) -> Iterator[None]:
 def _differs(batch: Batch, state: States) -> bool:
     """True if a batch has other rows than the state, or is a stream, whose rows are unknown."""
     rows = next((len(array) for arrays in state for array in arrays), None)
+    if isinstance(batch.x, tuple | dict):
+        each = batch.x.values() if isinstance(batch.x, dict) else batch.x
+        return any(rows not in getattr(part, "shape", ())[:2] for part in each)
     shape = () if is_stream(batch.x) else np.shape(batch.x)
     return len(shape) <= 1 or shape[1] != rows
 

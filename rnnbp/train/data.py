@@ -10,15 +10,28 @@ from numpy.typing import ArrayLike
 from rnnbp.checks.batch_first import remember
 from rnnbp.checks.mapped import check_there
 from rnnbp.inputs.cures import of_elements
-from rnnbp.numerics import Shape, ShapeError, flag
+from rnnbp.inputs.given import InputsOf
+from rnnbp.numerics import Array, Shape, ShapeError, flag
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
 from rnnbp.train.last import TURN, at_last, mask_of, within
-from rnnbp.train.rows import Data, Rows, blocks, check_numbers, same_length
+from rnnbp.train.rows import Data, Rows, blocks, check_numbers, rows, same_length
 from rnnbp.train.sequence_axes import mask_with_axes, with_axes
+from rnnbp.train.several_rows import (
+    Several,
+    SeveralRows,
+    Static,
+    are_several,
+    arrays_of,
+    series_of,
+    several_rows,
+)
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch, time_first
+
+LEAD = 2
+"""Axes of a series of sequences before its features."""
 
 
 @final
@@ -26,7 +39,8 @@ class Sequences(Shuffled):
     """N sequences of T steps, independent: every batch starts from the initial state.
 
     Args:
-        x: (N, T, ...); in memory, mapped, or in a file as for ``Windows``: only the rows of a batch
+        x: (N, T, ...), or a dict of several inputs by name, or with ``static`` a tuple of them in
+            order; in memory, mapped, or in a file as for ``Windows``: only the rows of a batch
             are read. Unusable values, as NaN, after a row's last step of weight above 0 are read as
             0 by ``bptt``.
         target: (N, T, ...), or None; with ``last`` (N, ...).
@@ -39,7 +53,9 @@ class Sequences(Shuffled):
         shuffle: True for a new order in each epoch, drawn from (seed, epoch).
         seed: of the order.
         batch_first: False for x, target and mask with the axes (T, N, ...); a target for ``last``
-            stays (N, ...).
+            stays (N, ...), and so does a static input.
+        static: of several inputs the names, or the numbers, of those that are (N, ...), one value
+            for each sequence: they go with its row.
 
     Raises ShapeError for arrays that do not fit, ValueError if N is 0.
 
@@ -60,7 +76,7 @@ class Sequences(Shuffled):
 
     def __init__(
         self,
-        x: Data,
+        x: Data | Several,
         target: Data | None,
         *,
         batch_size: int,
@@ -70,10 +86,11 @@ class Sequences(Shuffled):
         shuffle: bool = True,
         seed: int = 0,
         batch_first: bool = True,
+        static: Static = None,
     ) -> None:
         self.batch_first = flag("Sequences: batch_first", batch_first)
         self.last, axis = flag("Sequences: last", last), 0 if batch_first else 1
-        self.x = with_axes("x", x, axis, numbers=True)
+        self.x = _inputs(x, axis, static)
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
         self.mask = None if mask is None else mask_with_axes(mask, axis, (self.rows, self.steps))
         if lengths is not None:
@@ -91,7 +108,7 @@ class Sequences(Shuffled):
     def _remember(self) -> None:
         """Remember arrays that are batch-first, to warn where they are taken for time-first."""
         target = self.target if self.batch_first and not self.last else None
-        for array in (self.x, target, self.mask):
+        for array in (*series_of(self.x), target, self.mask):
             if isinstance(array, np.ndarray):
                 remember(array)
 
@@ -159,16 +176,24 @@ class Sequences(Shuffled):
     @cached_property
     def fingerprint(self) -> str:
         how = (self.batch_size, self.last, self.shuffle, self.seed)
-        return digest(how, self.x, self.target, self.mask)
+        several = self.x.how if isinstance(self.x, SeveralRows) else ()
+        return digest((*how, *several), *arrays_of(self.x), self.target, self.mask)
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
         chosen = self._chosen(epoch, index)
-        check_there(self.x, self.target, self.mask)
+        check_there(*arrays_of(self.x), self.target, self.mask)
         target, mask = (None if a is None else a[chosen] for a in (self.target, self.mask))
         if self.last and target is not None:
             target, mask = at_last(target, mask, self.steps)
-        return Batch(time_first(self.x[chosen]), time_first(target), time_first(mask), fresh=True)
+        x = self._x(chosen)
+        return Batch(x, time_first(target), time_first(mask), fresh=True)
+
+    def _x(self, chosen: Array | slice) -> InputsOf:
+        """The inputs of some sequences, time-first."""
+        if isinstance(self.x, SeveralRows):
+            return self.x.of(lambda a: time_first(a[chosen]), lambda a: a[chosen])
+        return time_first(self.x[chosen])
 
     def origin(self, epoch: int, index: int, step: int, row: int, array: str = "") -> str:
         """Where a row of batch ``index`` comes from, in words; of one of the arrays the element."""
@@ -180,16 +205,31 @@ class Sequences(Shuffled):
         return f"{text}: see {array}[{place}]" if array else text
 
 
+def _inputs(x: Data | Several, axis: int, static: Static) -> Rows | SeveralRows:
+    """x of Sequences as (N, T, ...), or several inputs."""
+    if not are_several(x, static):
+        if static is not None:
+            raise TypeError(
+                "Sequences: static is for several inputs, and x is one; give a dict of them by "
+                "name, or a tuple in order"
+            )
+        return with_axes("x", x, axis, numbers=True)
+    return several_rows(
+        "Sequences", x, static, lambda label, a: with_axes(label, a, axis, numbers=True), LEAD
+    )
+
+
 @final
 class Examples(Shuffled):
     """N examples for a feedforward network, in batches of sequences of one step: x (1, B, ...).
 
     Args:
-        x: (N, ...).
+        x: (N, ...), or several inputs as of ``Sequences``.
         target: (N, ...), or None.
         batch_size: examples in a batch; the last batch of an epoch may be smaller.
         shuffle: True for a new order in each epoch, drawn from (seed, epoch).
         seed: of the order.
+        static: as of ``Sequences``.
 
     Raises ShapeError if x and target differ in length, ValueError if N is 0.
 
@@ -200,9 +240,21 @@ class Examples(Shuffled):
     """
 
     def __init__(
-        self, x: Data, target: Data | None, *, batch_size: int, shuffle: bool = True, seed: int = 0
+        self,
+        x: Data | Several,
+        target: Data | None,
+        *,
+        batch_size: int,
+        shuffle: bool = True,
+        seed: int = 0,
+        static: Static = None,
     ) -> None:
-        self.x, self.target = same_length("Examples", x, target)
+        self.x: Rows | SeveralRows
+        if are_several(x, static):
+            self.x = several_rows("Examples", x, static, _example_rows, 1)
+            _, self.target = same_length("Examples", self.x.parts[self.x.first], target)
+        else:
+            self.x, self.target = same_length("Examples", x, target)
         self.rows = len(self.x)
         super().__init__(batch_size, shuffle, seed)
 
@@ -212,14 +264,20 @@ class Examples(Shuffled):
 
     @cached_property
     def fingerprint(self) -> str:
-        return digest((self.batch_size, self.shuffle, self.seed), self.x, self.target)
+        how = (self.batch_size, self.shuffle, self.seed)
+        several = self.x.how if isinstance(self.x, SeveralRows) else ()
+        return digest((*how, *several), *arrays_of(self.x), self.target)
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
         chosen = self._chosen(epoch, index)
-        check_there(self.x, self.target)
+        check_there(*arrays_of(self.x), self.target)
+        if isinstance(self.x, SeveralRows):
+            x: InputsOf = self.x.of(lambda a: a[chosen][None], lambda a: a[chosen])
+        else:
+            x = self.x[chosen][None]
         return Batch(
-            self.x[chosen][None],
+            x,
             None if self.target is None else self.target[chosen][None],
             None,
             fresh=True,
@@ -230,3 +288,8 @@ class Examples(Shuffled):
         n = self._row(epoch, index, row)
         text = f"row {row} of the batch is example {n:,}"
         return f"{text}: see {array}[{n}]" if array else text
+
+
+def _example_rows(label: str, given: object) -> Rows:
+    """An input of examples that is not static."""
+    return rows(f"Examples: {label}", given, numbers=True)

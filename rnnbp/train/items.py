@@ -9,9 +9,11 @@ import numpy as np
 
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream, sliceable
-from rnnbp.inputs.given import SeriesLike
-from rnnbp.numerics import Array, ShapeError, shown
+from rnnbp.inputs.given import InputsOf, SeriesLike
+from rnnbp.inputs.passed import Form, parts_of
+from rnnbp.numerics import Array, ShapeError, flag, shown
 from rnnbp.train.last import at_last, mask_of, of_sequences
+from rnnbp.train.several_rows import Static, static_numbers
 from rnnbp.train.source import Batch, is_batch, time_first
 
 TURN, TURNED = "batch-first: say batch_first=True", "time-first: leave batch_first out"
@@ -26,6 +28,7 @@ class Layout:
 
     batch_first: bool
     last: bool
+    static: Static = None
 
     def batch(self, item: object, *, fresh: bool, targets: bool = True) -> Batch:
         """An item as a Batch; a Batch is returned as it is.
@@ -35,7 +38,7 @@ class Layout:
         """
         if is_batch(item):
             return item
-        if not targets and hasattr(item, "shape"):
+        if not targets and (hasattr(item, "shape") or isinstance(item, dict)):
             item = (item,)
         if not isinstance(item, (tuple, list)) or not 1 <= len(item) <= MOST:
             raise TypeError(_no_item(item, targets=targets))
@@ -44,18 +47,43 @@ class Layout:
         _check_label(x, target, batch_first=self.batch_first)
         if not (self.batch_first or self.last or _is_row(mask)):
             _check_steps(x, target)
-            return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
+            return Batch(_inputs(x), _given("target", target), _given("mask", mask), fresh)
         weights = None if mask is None else plain("mask", mask)
-        return self._turned(
-            plain("x", x), None if target is None else plain("target", target), weights, fresh
-        )
+        return self._turned(x, None if target is None else plain("target", target), weights, fresh)
 
-    def _turned(self, x: Array, target: Array | None, mask: Array | None, fresh: bool) -> Batch:
-        """The arrays of an item with time as their first axis, and a target at each step."""
+    def _x(self, x: object) -> tuple[Array, InputsOf]:
+        """(the first series with its batch first, the inputs with time first)."""
+        if not isinstance(x, tuple | dict):
+            first = self._series("x", plain("x", x))
+            return first, time_first(first)
+        form = Form(several=True, keys=tuple(x) if isinstance(x, dict) else None)
+        if self.static is None:
+            raise TypeError(
+                "x has several inputs: say which of them have no axis of time, as Batches(..., "
+                "static=('s',)) by name, or (1,) by number, or () for none"
+            )
+        parts = [plain(form.label(k), part) for k, part in enumerate(parts_of(x))]
+        static = static_numbers("Batches", form, len(parts), self.static)
+        series = {
+            k: self._series(form.label(k), part) for k, part in enumerate(parts) if k not in static
+        }
+        if not series:
+            raise TypeError("x has no input with a value at each step; leave one out of static")
+        turned = [time_first(series[k]) if k in series else part for k, part in enumerate(parts)]
+        return next(iter(series.values())), form.of(turned)
+
+    def _series(self, label: str, x: Array) -> Array:
+        """An input with axes (B, T, ...)."""
         if x.ndim < 2:
             axes = "(B, T, ...)" if self.batch_first else "(T, B, ...)"
-            raise ShapeError(f"x must have axes {axes}, found shape {x.shape}; add the missing one")
-        first = x if self.batch_first else x.swapaxes(0, 1)
+            raise ShapeError(
+                f"{label} must have axes {axes}, found shape {x.shape}; add the missing one"
+            )
+        return x if self.batch_first else x.swapaxes(0, 1)
+
+    def _turned(self, x: object, target: Array | None, mask: Array | None, fresh: bool) -> Batch:
+        """The arrays of an item with time as their first axis, and a target at each step."""
+        first, turned = self._x(x)
         lead = first.shape[:2]
         if _is_row(mask) and mask.dtype.kind in "fb":
             mask = of_sequences("mask", mask, lead)
@@ -72,7 +100,7 @@ class Layout:
             target, mask = at_last(target, mask, lead[1])
         elif target is not None:
             target = self._led("target", target, lead)
-        return Batch(time_first(first), time_first(target), time_first(mask), fresh)
+        return Batch(turned, time_first(target), time_first(mask), fresh)
 
     def _led(self, name: str, array: Array, lead: tuple[int, ...]) -> Array:
         """A target or mask that begins with the axes (B, T) of x."""
@@ -87,6 +115,12 @@ class Layout:
                 f"{cure}"
             )
         return found
+
+
+def layout_of(place: str, batch_first: object, last: object, static: Static) -> Layout:
+    """The layout that options of a source say. Raises TypeError for what is no flag."""
+    turned = flag(f"{place}: batch_first", batch_first)
+    return Layout(turned, flag(f"{place}: last", last), static)
 
 
 def _check_label(x: object, target: object, *, batch_first: bool) -> None:
@@ -125,6 +159,15 @@ def _check_steps(x: object, target: object) -> None:
 def _given(name: str, part: object) -> Any:  # a stream too, which a Batch of an iterable may hold
     """A part of an item as ``bptt`` takes it: tensors as arrays, streams as they are."""
     return part if part is None or is_stream(part) or sliceable(part) else plain(name, part)
+
+
+def _inputs(x: object) -> InputsOf:
+    """x of an item as ``bptt`` takes it, one input or several."""
+    if isinstance(x, dict):
+        return {name: _given(f"x[{name!r}]", part) for name, part in x.items()}
+    if isinstance(x, tuple):
+        return tuple([_given(f"x[{k}]", part) for k, part in enumerate(x)])
+    return _given("x", x)
 
 
 def _is_row(mask: SeriesLike) -> TypeGuard[Array]:

@@ -7,6 +7,7 @@ import re
 from rnnbp.numerics import ShapeError
 from rnnbp.train.batches import Batches
 from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.several_rows import SeveralRows
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
@@ -42,5 +43,7 @@ def note_origin(error: BaseException, source: Source, epoch: int, index: int) ->
 def _note_shape(error: ShapeError, source: Source) -> None:
     """Add the shape of x as the user gave it, if the error has that of a batch."""
     if isinstance(source, (Sequences, Examples)) and _OF_X.search(str(error)):
+        if isinstance(source.x, SeveralRows):
+            return
         name, axes = type(source).__name__, "(T, B, ...)"
         error.add_note(f"{name}: x has shape {source.x.shape}, its batches the axes {axes}")

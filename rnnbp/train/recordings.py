@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnnbp.checks.arrays import as_array
 from rnnbp.inputs.cures import of_elements
+from rnnbp.inputs.passed import Form
 from rnnbp.numerics import DtypeError, ShapeError, flag
 from rnnbp.train.recording_lists import are_recordings, listed
-from rnnbp.train.rows import Rows, rows, same_length
+from rnnbp.train.rows import Data, Rows, rows, same_length
+from rnnbp.train.several_rows import Several, SeveralRows, Static, are_several, arrays_of, split_up
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A stream of steps: x (S, ...), target (S, ...) or None, mask (S,) or None."""
 
-    x: Rows
+    x: Rows | SeveralRows
+    """Of several inputs static ones are (1, ...)."""
     target: Rows | None
     mask: Rows | None
 
     def arrays(self) -> tuple[Rows | None, ...]:
         """The arrays that a digest covers: the mask only if there is one."""
-        return (self.x, self.target) if self.mask is None else (self.x, self.target, self.mask)
+        found = (*arrays_of(self.x), self.target)
+        return found if self.mask is None else (*found, self.mask)
 
 
 def recordings_of(
@@ -43,6 +48,60 @@ def recordings_of(
     found = tuple(_recording(place, f"[{k}]", *arrays, horizon) for k, arrays in enumerate(each))
     _check_alike(place, found)
     return True, found
+
+
+def several_recordings_of(
+    place: str,
+    x: Data | Several,
+    static: Static,
+    target: object,
+    mask: object,
+    told: bool | None,
+    horizon: int,
+) -> tuple[bool, tuple[Recording, ...]]:
+    """The same of one input or several, each a stream or a list of recordings.
+
+    A static input has one value for each recording, or one for the stream.
+    """
+    if not are_several(x, static):
+        return recordings_of(place, x, target, mask, told, horizon)
+    values, form, numbers = split_up(place, x, static)
+    first = min(k for k in range(len(values)) if k not in numbers)
+    listed, found = recordings_of(place, values[first], target, mask, told, horizon)
+    each = list[list[Rows]]()
+    for k, given in enumerate(values):
+        if k in numbers:
+            each.append(_static(f"{place}: {form.label(k)}", given, len(found), listed=listed))
+        else:
+            _, own = recordings_of(place, given, None, None, listed, horizon)
+            each.append([part for one in own for part in arrays_of(one.x)])
+    _check_steps(place, form, [part for k, part in enumerate(each) if k not in numbers])
+    inputs = [SeveralRows(tuple(parts), numbers, form) for parts in zip(*each, strict=True)]
+    pairs = zip(found, inputs, strict=True)
+    return listed, tuple([Recording(several, one.target, one.mask) for one, several in pairs])
+
+
+def _static(label: str, given: object, count: int, *, listed: bool) -> list[Rows]:
+    """A static input (1, ...) of each recording."""
+    array = as_array(label, given)
+    if not listed:
+        return [array[None]]
+    if array.shape[:1] != (count,):
+        raise ShapeError(
+            f"{label} is static and must have a value for each of {count} recordings, found shape "
+            f"{array.shape}; give ({count}, ...)"
+        )
+    return [array[k : k + 1] for k in range(count)]
+
+
+def _check_steps(place: str, form: Form, each: list[list[Rows]]) -> None:
+    """Raise ShapeError for series of other numbers of recordings, or steps."""
+    lengths = [[len(part) for part in parts] for parts in each]
+    for found in lengths:
+        if found != lengths[0]:
+            raise ShapeError(
+                f"{place}: the series of x have {lengths[0]} and {found} steps; end them alike"
+            )
 
 
 def _check_alike(place: str, found: tuple[Recording, ...]) -> None:

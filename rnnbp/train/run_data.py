@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rnnbp.checks.kinds import is_stream
+from rnnbp.inputs.passed import parts_of as inputs_of
 from rnnbp.storage import JSON
 from rnnbp.support.callers import outside
 from rnnbp.train.caller import Caller
@@ -167,7 +168,7 @@ def _asked(source: Source, epoch: int, index: int) -> str:
 
 def _digest(source: Source, batch: Batch) -> str:
     """A digest of a batch; ``ONCE`` if it cannot be requested again."""
-    parts = [batch.x, batch.target, batch.mask]
+    parts = [*inputs_of(batch.x), batch.target, batch.mask]
     if comes_once(source) or any(map(is_stream, parts)):
         return ONCE
     found = hashlib.sha256(str(bool(batch.fresh)).encode())

@@ -9,6 +9,7 @@ from typing import Protocol, TypeGuard, overload, runtime_checkable
 
 import numpy as np
 
+from rnnbp.inputs.given import InputsLike
 from rnnbp.numerics import Array, flag, positive_int, shown
 from rnnbp.support import reprs
 
@@ -21,7 +22,7 @@ class Batch:
     """Arguments of ``bptt``, time-first.
 
     Args:
-        x: (T, B, ...).
+        x: (T, B, ...); of a model of several inputs a tuple or a dict, as ``bptt`` takes it.
         target: (T, B, ...), or None.
         mask: (T, B), bool or weights ≥ 0, or None.
         fresh: True to start from the model's initial state, False to continue from the batch
@@ -36,12 +37,12 @@ class Batch:
     ((5, 4, 3), (5, 4))
     """
 
-    x: Array
+    x: InputsLike
     target: Array | None = None
     mask: Array | None = None
     fresh: bool = True
 
-    def __iter__(self) -> Iterator[Array | None]:
+    def __iter__(self) -> Iterator[InputsLike]:
         """x, target, and the mask if there is one."""
         yield from (self.x, self.target) if self.mask is None else (self.x, self.target, self.mask)
 

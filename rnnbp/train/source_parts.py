@@ -12,6 +12,7 @@ from rnnbp.numerics import escaped
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.digests import sampled
 from rnnbp.train.rows import Rows
+from rnnbp.train.several_rows import arrays_of
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
@@ -22,15 +23,15 @@ def parts_of(source: Source) -> dict[str, str]:
     arrays: dict[str, list[Rows | None]]
     if isinstance(source, Sequences):
         names = ("batch_size", "last", "shuffle", "seed")
-        arrays = {"x": [source.x], "target": [source.target], "mask": [source.mask]}
+        arrays = {"x": [*arrays_of(source.x)], "target": [source.target], "mask": [source.mask]}
     elif isinstance(source, Examples):
         names = ("batch_size", "shuffle", "seed")
-        arrays = {"x": [source.x], "target": [source.target]}
+        arrays = {"x": [*arrays_of(source.x)], "target": [source.target]}
     elif isinstance(source, Windows):
         names = ("horizon", "batch_size", "warm_up")
         found = source.recordings
         arrays = {
-            "x": [one.x for one in found],
+            "x": [part for one in found for part in arrays_of(one.x)],
             "target": [one.target for one in found],
             "mask": [one.mask for one in found],
         }

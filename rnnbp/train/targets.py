@@ -5,12 +5,15 @@ from __future__ import annotations
 from rnnbp.bptt.shape_warnings import note_sequences
 from rnnbp.graph.model_split import recurrents
 from rnnbp.inputs.axes import missing_features, stated_shape
-from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.given import InputsOf, ModelLike
 from rnnbp.inputs.models import as_model
+from rnnbp.inputs.passed import passed
 from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
 from rnnbp.losses.outputs import LEAD, added_axis
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.rows import Rows
+from rnnbp.train.several_rows import SeveralRows
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
@@ -37,13 +40,13 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
         return
     if isinstance(source, Windows):
         one = source.recordings[0]
-        features, found = _features(model, one.x.shape[1:]), one.target
+        features, found = _features(model, _shapes(one.x, 1)), one.target
         if features is not None and found is not None:
             _check("Windows: target", found.shape, found.shape[1:], features, loss, "(S,)")
         return
     if not isinstance(source, Sequences | Examples) or source.target is None:
         return
-    features = _features(model, source.x.shape[1 if isinstance(source, Examples) else 2 :])
+    features = _features(model, _shapes(source.x, 1 if isinstance(source, Examples) else 2))
     if features is None:
         _check_features(model, source)
         return
@@ -58,7 +61,7 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
 
 def _check_features(model: ModelLike, source: Sequences | Examples) -> None:
     """Raise ShapeError for sequences without an axis of features, in the user's shape."""
-    stated = stated_shape(as_model(model))
+    stated = None if isinstance(source.x, SeveralRows) else stated_shape(as_model(model))
     if not isinstance(source, Sequences) or not source.batch_first or stated is None:
         return
     if len(stated) == 1 and len(source.x.shape) == LEAD:
@@ -68,14 +71,20 @@ def _check_features(model: ModelLike, source: Sequences | Examples) -> None:
         )
 
 
-def _features(model: ModelLike, shape: Shape) -> Shape | None:
-    """The features of outputs for x of this shape; None if it does not fit.
+def _shapes(x: Rows | SeveralRows, axes: int) -> InputsOf:
+    """The feature shape of x, or of each input, in the form in which they are passed."""
+    return x.features(axes) if isinstance(x, SeveralRows) else x.shape[axes:]
+
+
+def _features(model: ModelLike, shapes: InputsOf) -> Shape | None:
+    """The features of outputs for inputs of these shapes; None if they do not fit.
 
     The first batch has a better error then.
     """
+    graph = as_model(model)
     try:
-        (features,) = as_model(model).output_shapes(shape)
-    except ShapeError:
+        (features,) = graph.output_shapes(*passed(graph, shapes)[0])
+    except (ShapeError, TypeError, ValueError):
         return None
     return features
 

@@ -18,7 +18,9 @@ from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.objective import LossLike, Observed, Seen
+from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.inputs.states import States
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.as_loss import as_loss
@@ -125,11 +127,12 @@ class Update:
         but those that are known to be ``weightless``.
         """
         given, arrays = self.options.checkpoint, (batch.x, batch.target, batch.mask)
-        if not all(part is None or isinstance(part, np.ndarray) for part in arrays):
+        parts = (*parts_of(batch.x), batch.target, batch.mask)
+        if not all(part is None or isinstance(part, np.ndarray) for part in parts):
             return
         loss = NoLoss() if weightless else as_loss(self.options.loss)
         if isinstance(given, Plan):
-            plan: Any = for_batch(given, batch.x.shape[0], self.options.chunk)  # no schedule
+            plan: Any = for_batch(given, self._steps(batch.x), self.options.chunk)  # no schedule
             check_fits(self.model, *arrays, loss, plan)
         elif is_budget(given):
             budget = parse_budget(given)
@@ -207,8 +210,8 @@ class Update:
         self, batch: Batch, loss: LossLike | Observed, state: States, step: int, number: int
     ) -> Gradients:
         given: Any = loss  # an Observed too, which bptt hands on, but promises nobody
-        x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
-        steps = x.shape[0] if sliceable(x) else 0
+        x = self._inputs(batch)
+        steps = self._steps(x)
         run = partial(
             bptt,
             self.model,
@@ -231,6 +234,18 @@ class Update:
         return run(
             checkpoint=for_batch(checkpoint, steps, self.options.chunk) if steps else checkpoint
         )
+
+    def _inputs(self, batch: Batch) -> InputsLike:
+        """x of a batch as ``bptt`` takes it."""
+        x = batch.x
+        if isinstance(x, dict) or len(self.model.pers) > 1 or sliceable(x) or is_stream(x):
+            return x
+        return plain("x", x)
+
+    def _steps(self, x: InputsLike) -> int:
+        """T of a batch; 0 for a stream."""
+        first = passed(self.model, x)[0][self.model.pers.index("step")]
+        return first.shape[0] if sliceable(first) else 0
 
     def rate(self, step: int) -> float:
         """The learning rate of update number ``step``."""

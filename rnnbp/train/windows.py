@@ -12,14 +12,16 @@ from typing import Self, TypeVar, final
 import numpy as np
 
 from rnnbp.checks.mapped import check_there
+from rnnbp.inputs.given import InputsOf
 from rnnbp.numerics import Array, ShapeError, positive_int, whole_number
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
 from rnnbp.train.file_rows import FileRows
 from rnnbp.train.recording_lists import are_texts
-from rnnbp.train.recordings import Recording, recordings_of
+from rnnbp.train.recordings import Recording, several_recordings_of
 from rnnbp.train.rows import Data, Rows, part, rows
+from rnnbp.train.several_rows import Several, SeveralRows, Static
 from rnnbp.train.source import Batch, check_place, first_epoch
 from rnnbp.wording.arguments import Named
 
@@ -42,7 +44,8 @@ class Windows(Named):
     Args:
         x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or a
             similar library that reads slices from a file: only the steps of a window are read. Or a
-            list of recordings (S_k, ...).
+            list of recordings (S_k, ...). Or a dict of several inputs by name, or with ``static`` a
+            tuple of them in order, each a stream or a list of recordings.
         target: (S, ...), or None; for recordings a list of equal length.
         horizon: steps in a window, which is how far gradients flow.
         batch_size: number of lanes.
@@ -52,6 +55,8 @@ class Windows(Named):
         warm_up: the first steps of each lane of each recording, which have weight 0 in the loss,
             whatever the mask. With a batch_size above 1 a mask of the first steps of x reaches the
             first lane alone.
+        static: of several inputs the names, or the numbers, of those that have one value (...) for
+            the stream, or (K, ...), one for each of K recordings, in all of its windows.
 
     Raises ShapeError if x, target and mask differ in length, or x has a batch axis; ValueError if a
     lane would be empty, if warm_up leaves nothing, or if a list of vectors is ambiguous.
@@ -68,7 +73,7 @@ class Windows(Named):
 
     def __init__(
         self,
-        x: Data,
+        x: Data | Several,
         target: Data | None,
         *,
         horizon: int,
@@ -76,13 +81,13 @@ class Windows(Named):
         mask: Data | None = None,
         recordings: bool | None = None,
         warm_up: int = 0,
+        static: Static = None,
     ) -> None:
         self.horizon = positive_int("Windows: horizon", horizon)
         self.batch_size = positive_int("Windows: batch_size", batch_size)
         self.warm_up = whole_number("Windows: warm_up", warm_up, least=0)
-        self.listed, self.recordings = recordings_of(
-            "Windows", x, target, mask, recordings, self.horizon
-        )
+        given = x, static, target, mask, recordings, self.horizon
+        self.listed, self.recordings = several_recordings_of("Windows", *given)
         for k, found in enumerate(self.recordings):
             self._check_long_enough(k, found)
         if self.warm_up >= (longest := max(map(self._lane, self.recordings))):
@@ -108,7 +113,7 @@ class Windows(Named):
             text = f"recording {k} has {steps} steps, too short for {lanes} lanes; leave it out"
         else:
             text = f"a stream of {steps} steps is too short for {lanes} lanes; give more data"
-            text += ", recordings=True if it is a list of these" * (found.x.ndim > 1)
+            text += ", recordings=True if it is a list of these" * (len(found.x.shape) > 1)
         raise ValueError(f"Windows: {text}, or a smaller batch_size")
 
     @classmethod
@@ -162,6 +167,8 @@ class Windows(Named):
             *([len(self.recordings)] if self.listed else []),
         ]
         how += [("warm_up", self.warm_up)] * bool(self.warm_up)
+        x = self.recordings[0].x
+        how += x.how if isinstance(x, SeveralRows) else ()
         return digest(tuple(how), *arrays)
 
     def batch(self, epoch: int, index: int) -> Batch:
@@ -169,16 +176,22 @@ class Windows(Named):
         check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
         which, steps = self._span(index)
         found = self.recordings[which]
-        check_there(found.x, found.target, found.mask)
-        x, target, mask = (
-            None if a is None else self._window(a, steps)
-            for a in (found.x, found.target, found.mask)
+        check_there(*found.arrays())
+        target, mask = (
+            None if a is None else self._window(a, steps) for a in (found.target, found.mask)
         )
-        assert x is not None
         if (warm := self.warm_up - steps.start) > 0:
-            mask = np.ones(x.shape[:2], np.bool_) if mask is None else mask
+            lead = steps.stop - steps.start, self.batch_size
+            mask = np.ones(lead, np.bool_) if mask is None else mask
             mask[:warm] = 0
-        return Batch(x, target, mask, fresh=steps.start == 0)
+        return Batch(self._x(found.x, steps), target, mask, fresh=steps.start == 0)
+
+    def _x(self, x: Rows | SeveralRows, steps: slice) -> InputsOf:
+        """The inputs of a window: a static one is the same in all lanes."""
+        if isinstance(x, SeveralRows):
+            lanes = self.batch_size
+            return x.of(lambda a: self._window(a, steps), lambda a: np.repeat(a[:1], lanes, axis=0))
+        return self._window(x, steps)
 
     def origin(self, epoch: int, index: int, step: int, row: int, array: str = "") -> str:
         """Where a step of a row of batch ``index`` comes from, in words."""

@@ -12,6 +12,7 @@ from rnnbp.checks.along_batch import look
 from rnnbp.checks.batch_first import is_known
 from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.models import as_model
+from rnnbp.inputs.passed import parts_of
 from rnnbp.inputs.states import States
 from rnnbp.train.batches import Batches
 from rnnbp.train.iterables import holds_arrays, is_function, iterable
@@ -74,7 +75,8 @@ def is_source(x: object) -> bool:
 def _is_item(item: object) -> bool:
     """True if an item of a list is a batch: x with axes for steps and sequences, or a tuple."""
     if isinstance(item, (tuple, list)):
-        return bool(item) and len(getattr(item[0], "shape", ())) >= AXES
+        parts = parts_of(item[0]) if item else ()
+        return any(len(getattr(part, "shape", ())) >= AXES for part in parts)
     return True
 
 
