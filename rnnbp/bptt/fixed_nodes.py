@@ -130,7 +130,7 @@ class FixedNodes:
         """
         deltas: Deltas = [None] * self.problem.model.n_values
         for k, total in grads.fixed.items():
-            deltas[k] = total
+            deltas[k] = None if k in self.parts.direct else total
         for node, saved in zip(reversed(self.parts.fixed), reversed(self._saved), strict=True):
             self._backward(node, saved, deltas, grads)
         self._saved = []
@@ -158,8 +158,9 @@ class FixedNodes:
         return [k for k, array in given.items() if array.dtype.kind not in "iu"]
 
     def sums(self) -> FixedShapes:
-        """What the deltas of ``values`` are summed in."""
-        floats = {k: v for k, v in self.values.items() if v.dtype.kind not in "iu"}
+        """What the deltas of ``values`` are summed in, but for parameters, which have sums."""
+        given = {k: v for k, v in self.values.items() if k not in self.parts.direct}
+        floats = {k: v for k, v in given.items() if v.dtype.kind not in "iu"}
         return {k: v.shape for k, v in floats.items()}, self.problem.dtype
 
     def arrays(self) -> Nest:

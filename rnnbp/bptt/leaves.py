@@ -9,6 +9,7 @@ from rnnbp.compiler.leaves import key_of, owners
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.model_split import Parts
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.layers.parameter import PARAMETER
 from rnnbp.numerics import Array
 from rnnbp.runners.base import Runner
 
@@ -30,7 +31,12 @@ def give_leaves(parts: Parts, programs: Mapping[int, Runner], values: Mapping[in
 
 
 def place_leaves(parts: Parts, grads: Accumulators) -> None:
-    """Let runners that read them as parameters add to the sums of their deltas."""
+    """Let runners that read them as parameters add to the sums of their deltas.
+
+    Those of a parameter as it is are the sums of its gradient.
+    """
+    for k, layer in parts.direct.items():
+        grads.fixed[k] = grads.at(layer.params, PARAMETER)
     for _, cell, found in leaves(parts):
         for at, k in found.items():
             if k in grads.fixed:

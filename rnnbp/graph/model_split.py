@@ -12,6 +12,7 @@ from rnnbp.graph.value_pers import Widened, value_pers, widened
 from rnnbp.graph.values import Per
 from rnnbp.layers.embedding import Embedding
 from rnnbp.layers.one_hot import OneHot
+from rnnbp.layers.parameter import ParameterLayer
 from rnnbp.layers.symbols import Symbols
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.prepared import Remembered
@@ -72,6 +73,15 @@ class Parts:
         """The values that are the same at all steps, and that nodes of chunks take."""
         taken = {k for node in (*self.body, *self.tail) for k in node.args}
         return tuple(sorted(k for k in taken if self.pers[k] != "step"))
+
+    @cached_property
+    def direct(self) -> dict[int, ParameterLayer]:
+        """Of those, the values that are parameters as they are, with their layers."""
+        return {
+            node.outs[0]: node.block
+            for node in self.fixed
+            if isinstance(node.block, ParameterLayer) and node.outs[0] in self.crossing
+        }
 
     @cached_property
     def widened(self) -> dict[int, tuple[Widened, ...]]:

@@ -8,6 +8,9 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 
+PARAMETER = "value"
+"""The key of the parameter."""
+
 
 @final
 class ParameterLayer(Layer):
@@ -24,10 +27,10 @@ class ParameterLayer(Layer):
 
     def __init__(self, value: Array, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.params = {"value": value}
+        self.params = {PARAMETER: value}
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
-        value = self.params["value"].view()
+        value = self.params[PARAMETER].view()
         value.setflags(write=False)
         return value, ()
 
@@ -41,12 +44,12 @@ class ParameterLayer(Layer):
         return ()
 
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
-        return {"value": dy}
+        return {PARAMETER: dy}
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if shapes:
             raise ShapeError(f"{self}: takes no inputs, found {len(shapes)}; use its value")
-        return (self.params["value"].shape,)
+        return (self.params[PARAMETER].shape,)
 
     def describe(self) -> str:
         (shape,) = self.output_shapes()

@@ -62,7 +62,7 @@ class FixedRehearsal(Layers):
         self._forward()
         held, forward = self.heap.total, self.heap.peak
         self.heap.peak = 0
-        floats = [k for k in self.crossing if self.sizes.floating(k)]
+        floats = [k for k in self.crossing if self.sizes.floating(k) and k not in self.parts.direct]
         self._backward(floats)
         numbers = sum(self.sizes.rows(k, 0) * math.prod(self.shape(k)) for k in floats)
         return FixedBytes(held, forward - held, max(0, self.heap.peak - held), numbers)
