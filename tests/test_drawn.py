@@ -57,6 +57,13 @@ LAYERS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def some(*names: str) -> Any:
+    """Every layer, of which all but these are in the long part."""
+    long = pytest.mark.long
+    found = [pytest.param(n, marks=[] if n in names else [long]) for n in LAYERS]
+    return pytest.mark.parametrize("name", found, ids=list(LAYERS))
+
+
 def cell(name: str, dtype: str = "float64", n: int = N) -> rb.Recurrent:
     """A random layer on x, before the loop, in the state, and in the output alone."""
     x, h, draw, rng = rb.Input(n), rb.State(n, "h"), LAYERS[name], np.random.default_rng(1)
@@ -74,8 +81,7 @@ def gradients(model: Any, dtype: str = "float64", **how: Any) -> Any:
     return rb.bptt(model, x, x, half_square, seed=3, **{"chunk": 3, **how})
 
 
-@pytest.mark.one_in(3)
-@pytest.mark.parametrize("name", LAYERS)
+@some("zoneout per step", "a user's")
 @pytest.mark.parametrize("training", [True, False])
 def test_backends_agree(name: str, training: bool) -> None:
     model = cell(name)
@@ -88,17 +94,15 @@ def test_backends_agree(name: str, training: bool) -> None:
             np.testing.assert_allclose(grad, runs[0].grads[key], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.one_in(3)
-@pytest.mark.parametrize("name", LAYERS)
+@some("dropout per sequence")
 def test_gradients_are_those_of_complex_steps(name: str) -> None:
     x = reals(5, 2, 4)
     model = cell(name, n=4)
     assert rb.check_grads(model, x, x, half_square, seed=3, chunk=2).worst < 1e-12
 
 
-@pytest.mark.one_in(4)
 @pytest.mark.parametrize("backend", BACKENDS[1:])
-@pytest.mark.parametrize("name", ["dropout per step", "zoneout per sequence", "a user's"])
+@some("a user's")
 def test_bits_do_not_depend_on_the_schedule(name: str, backend: str) -> None:
     model = cell(name, "float32")
     expected = gradients(model, "float32", backend=backend)
@@ -109,8 +113,7 @@ def test_bits_do_not_depend_on_the_schedule(name: str, backend: str) -> None:
         )
 
 
-@pytest.mark.one_in(4)
-@pytest.mark.parametrize("name", LAYERS)
+@some("zoneout per sequence")
 def test_bits_do_not_depend_on_threads(
     name: str, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
@@ -148,7 +151,7 @@ def test_masks_have_the_bits_of_the_layers_own_methods(name: str, dtype: str) ->
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_evaluation_draws_nothing(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rnnbp.runners.draws.Stream", None)
-    for name in LAYERS:
+    for name in ("noise per step", "a user's"):
         assert np.isfinite(gradients(cell(name), backend=backend, training=False).loss)
     with pytest.raises(TypeError):
         gradients(cell("a user's"), backend=backend)
@@ -217,3 +220,19 @@ def test_a_choice_is_right_at_its_bound(backend: str) -> None:
     assert found.dx is not None
     assert found.y[0, 0].tolist() == [*np.where(above, row, -1), *above]
     assert found.dx[0, 0].tolist() == (weights[0, 0, :8] * above).tolist()
+
+
+def test_numbers_are_drawn_no_more_often_than_a_value_changes() -> None:
+    """DropConnect of a matrix, and noise of a static input, next to a mask of a state."""
+    x, s, h = rb.Input(3), rb.Input(4, name="s", per="sequence"), rb.State(4, "h")
+    matrix = rb.Dropout(0.5)(rb.Parameter((4, 4), name="W", dtype="float64", rng=0))
+    drive = rb.Dense(3, 4, dtype="float64", rng=1)(x) + rb.GaussianNoise(0.1)(s) * h
+    new = rb.Zoneout(0.3)(h, rb.Tanh()(drive + matrix @ rb.Dropout(0.3, per="sequence")(h)))
+    model = rb.Recurrent(rb.Cell((x, s), {h: new}, output=new))
+    xs, y = (reals(7, 2, 3), reals(2, 4)), reals(7, 2, 4)
+    how: dict[str, Any] = {"seed": 5, "chunk": 2}
+    assert rb.check_grads(model, xs, y, half_square, **how).worst < 1e-12
+    losses = [rb.bptt(model, xs, y, half_square, backend=b, **how).loss for b in BACKENDS]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-12)
+    chunked = rb.bptt(model, xs, y, half_square, seed=5, chunk=7).loss
+    assert chunked == pytest.approx(losses[0], rel=1e-12)

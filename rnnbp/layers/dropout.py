@@ -35,6 +35,9 @@ class Dropout(RandomLayer):
 
     Raises ValueError for a ``p`` or a ``per`` that is not one of these.
 
+    Numbers are drawn no more often than x changes: of a static input once a sequence, of a
+    parameter value once a run (DropConnect, Wan et al. 2013, is Dropout of a matrix).
+
     >>> import numpy as np, rnnbp as rb
     >>> x, model = np.ones((5, 2, 3), "float32"), rb.Sequential(rb.Dropout(0.5))
     >>> float(rb.predict(model, x)[0].min()), set(rb.predict(model, x, training=True)[0].ravel().tolist())

@@ -36,6 +36,9 @@ class GaussianNoise(RandomLayer):
 
     Raises ValueError for a ``sigma`` below 0 and a ``per`` that is not one of these.
 
+    Numbers are drawn no more often than x changes: of a static input once a sequence, of a
+    parameter value once a run.
+
     >>> import numpy as np, rnnbp as rb
     >>> x, model = np.ones((5, 2, 300), "float32"), rb.Sequential(rb.GaussianNoise(0.5))
     >>> y = rb.predict(model, x, training=True)[0]

@@ -39,6 +39,9 @@ class Zoneout(RandomLayer):
     Raises ValueError for a ``rate`` or a ``per`` that is not one of these, ShapeError for two
     shapes that differ.
 
+    Numbers are drawn no more often than the states change: of a static input once a sequence, of a
+    parameter value once a run.
+
     >>> import numpy as np, rnnbp as rb
     >>> x, h = rb.Input(3), rb.State(4, "h")
     >>> new = rb.Tanh()(rb.Dense((3, 4), 4, rng=0)(x, h))
