@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from peers_picture import draw
-from peers_problem import CELLS, GRID
+from peers_literature import GRID as LITERATURE_GRID
+from peers_literature import LITERATURE
+from peers_problem import ALL, CELLS, GRID
 from peers_race import MODULES, checked, child, measured
 from peers_report import line, summary, summed_up, tables
 from processes import dispatch, save
 
-NEEDS = {"torch": "PyTorch", "jax": "JAX"}
+NEEDS = {"torch": "PyTorch", "jax": "JAX", "jax8": "JAX"}
 
 
 def shape(text: str) -> tuple[int, ...]:
@@ -41,11 +43,11 @@ def parsed() -> argparse.Namespace:
         "--cells",
         nargs="+",
         metavar="NAME",
-        choices=CELLS,
+        choices=ALL,
         default=list(CELLS),
-        help="of: %(choices)s",
+        help="of: %(choices)s; those from peephole on have a grid of their own",
     )
-    peers = ["torch", "jax", "naive", "interpreter", "bound", "peak"]
+    peers = ["torch", "jax", "jax8", "naive", "interpreter", "bound", "peak"]
     default = ["torch", "jax", "bound"]
     add(
         "--against",
@@ -53,7 +55,7 @@ def parsed() -> argparse.Namespace:
         metavar="NAME",
         choices=peers,
         default=default,
-        help="of: %(choices)s; naive: lstm only",
+        help="of: %(choices)s; jax8: a scan that is unrolled by 8; naive: lstm only",
     )
     add(
         "--backends",
@@ -106,13 +108,14 @@ def check(options: argparse.Namespace) -> None:
 def measure(options: argparse.Namespace) -> None:
     """Every cell at every shape; the files are written anew after each, so that a run that is stopped leaves them."""
     keys = ("threads", "chunk", "rounds", "seconds", "backends", "against")
-    packages = ["numpy", *(name for name in NEEDS if name in options.against)]
+    packages = ["numpy", *(name for name in NEEDS if name in options.against and name != "jax8")]
     what = {key: getattr(options, key) for key in keys} | {
         "versions": {name: version(name) for name in packages}
     }
     rows: list[dict[str, Any]] = []
     for cell in options.cells:
-        for sizes in options.grid or [GRID[k] for k in options.shapes]:
+        grid = LITERATURE_GRID if cell in LITERATURE else [GRID[k] for k in options.shapes]
+        for sizes in options.grid or grid:
             rows.append(measured(options, cell, sizes))
             print(line(rows[-1]), flush=True)
             save(options.out, "peers", rows, **what, summary=summed_up(rows))
@@ -130,7 +133,7 @@ def measure(options: argparse.Namespace) -> None:
 def main() -> None:
     options = parsed()
     for name, library in NEEDS.items():
-        if name in options.against and not find_spec(name):
+        if name in options.against and not find_spec(name.rstrip("8")):
             raise SystemExit(
                 f"peers.py compares with {library}; install it with: pip install '.[peers]'"
             )

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 from jax import numpy as jnp
+from peers_literature_jax import FORWARD as LITERATURE
+from peers_literature_jax import Scan, Weights
 from peers_problem import Prepared, Problem, Results
 
-Weights = dict[str, Any]
 
-
-def scanned(step: Callable[[Any, Any], Any], state: Any, from_x: Any) -> Any:
+def scanned(step: Callable[[Any, Any], Any], state: Any, from_x: Any, unroll: int = 1) -> Any:
     """y (T, B, units), the first of the state after each step."""
 
     def body(state: Any, from_x: Any) -> tuple[Any, Any]:
         new = step(state, from_x)
         return new, new[0]
 
-    return jax.lax.scan(body, state, from_x)[1]
+    return jax.lax.scan(body, state, from_x, unroll=unroll)[1]
 
 
-def rnn(w: Weights, x: Any, zeros: Any) -> Any:
+def rnn(w: Weights, x: Any, zeros: Any, scan: Scan) -> Any:
     u = w["weight_hh"].T
     from_x = x @ w["weight_ih"].T + w["bias_ih"] + w["bias_hh"]
-    return scanned(lambda state, x: (jnp.tanh(x + state[0] @ u),), (zeros,), from_x)
+    return scan(lambda state, x: (jnp.tanh(x + state[0] @ u),), (zeros,), from_x)
 
 
-def lstm(w: Weights, x: Any, zeros: Any) -> Any:
+def lstm(w: Weights, x: Any, zeros: Any, scan: Scan) -> Any:
     u = w["weight_hh"].T
 
     def step(state: Any, x: Any) -> Any:
@@ -38,10 +39,10 @@ def lstm(w: Weights, x: Any, zeros: Any) -> Any:
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
-    return scanned(step, (zeros, zeros), x @ w["weight_ih"].T + w["bias_ih"] + w["bias_hh"])
+    return scan(step, (zeros, zeros), x @ w["weight_ih"].T + w["bias_ih"] + w["bias_hh"])
 
 
-def gru(w: Weights, x: Any, zeros: Any) -> Any:
+def gru(w: Weights, x: Any, zeros: Any, scan: Scan) -> Any:
     u, b = w["weight_hh"].T, w["bias_hh"]
 
     def step(state: Any, x: Any) -> Any:
@@ -51,10 +52,10 @@ def gru(w: Weights, x: Any, zeros: Any) -> Any:
         r, z = jax.nn.sigmoid(xr + hr), jax.nn.sigmoid(xz + hz)
         return ((1 - z) * jnp.tanh(xm + r * hm) + z * h,)
 
-    return scanned(step, (zeros,), x @ w["weight_ih"].T + w["bias_ih"])
+    return scan(step, (zeros,), x @ w["weight_ih"].T + w["bias_ih"])
 
 
-def mgu(w: Weights, x: Any, zeros: Any) -> Any:
+def mgu(w: Weights, x: Any, zeros: Any, scan: Scan) -> Any:
     u_f, u_m = w["weight_1_f"].T, w["weight_1_m"].T
 
     def step(state: Any, x: Any) -> Any:
@@ -64,10 +65,10 @@ def mgu(w: Weights, x: Any, zeros: Any) -> Any:
         return ((1 - f) * h + f * jnp.tanh(x_m + (f * h) @ u_m),)
 
     weight = jnp.concatenate((w["weight_0_f"], w["weight_0_m"]))
-    return scanned(step, (zeros,), x @ weight.T + jnp.concatenate((w["bias_f"], w["bias_m"])))
+    return scan(step, (zeros,), x @ weight.T + jnp.concatenate((w["bias_f"], w["bias_m"])))
 
 
-def norm(w: Weights, x: Any, zeros: Any) -> Any:
+def norm(w: Weights, x: Any, zeros: Any, scan: Scan) -> Any:
     u = w["weight_1_a"].T
 
     def step(state: Any, x: Any) -> Any:
@@ -76,29 +77,36 @@ def norm(w: Weights, x: Any, zeros: Any) -> Any:
         normal = a * jax.lax.rsqrt((a * a).mean(-1, keepdims=True) + 1e-5)
         return (jnp.tanh(normal * w["weight_norm"] + w["bias_norm"]),)
 
-    return scanned(step, (zeros,), x @ w["weight_0_a"].T)
+    return scan(step, (zeros,), x @ w["weight_0_a"].T)
 
 
 FORWARD = {"rnn": rnn, "lstm": lstm, "gru": gru, "mgu": mgu, "norm": norm}
 
 
-def prepared(problem: Problem) -> Prepared:
+def forward_of(problem: Problem, unroll: int, *, noise: bool) -> Callable[[Weights, Any], Any]:
+    """From weights and x to y."""
+    given = {"zeros": jnp.zeros_like(problem.dy[0]), "scan": partial(scanned, unroll=unroll)}
+    if problem.cell in FORWARD:
+        return partial(FORWARD[problem.cell], **given)
+    key = jax.random.key(0) if noise and problem.noisy else None
+    return partial(LITERATURE[problem.cell], **given, key=key)
+
+
+def prepared(problem: Problem, *, unroll: int = 1) -> Prepared:
     """The first ``run`` compiles."""
     jax.config.update("jax_enable_x64", problem.x.dtype == np.float64)
-    weights, x, dy = jax.tree.map(jnp.asarray, (problem.weights, problem.x, problem.dy))
-    forward = FORWARD[problem.cell]
+    given = jax.tree.map(jnp.asarray, (problem.weights, problem.x, problem.dy))
 
-    @jax.jit
-    def both(weights: Weights, x: Any, dy: Any) -> Any:
-        y, pulled_back = jax.vjp(
-            lambda weights, x: forward(weights, x, jnp.zeros_like(dy[0])), weights, x
-        )
+    def both(noise: bool, weights: Weights, x: Any, dy: Any) -> Any:
+        y, pulled_back = jax.vjp(forward_of(problem, unroll, noise=noise), weights, x)
         return y, *pulled_back(dy)
 
+    jitted = jax.jit(both, static_argnums=0)
+
     def read(found: Any) -> Results:
-        y, by_weights, by_x = found
+        y, by_weights, by_x = jitted(False, *given) if problem.noisy else found
         return {
             name: np.asarray(array) for name, array in {"y": y, "x": by_x, **by_weights}.items()
         }
 
-    return lambda: jax.block_until_ready(both(weights, x, dy)), read
+    return lambda: jax.block_until_ready(jitted(True, *given)), read

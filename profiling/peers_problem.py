@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import peers_literature as literature
 
 Results = dict[str, np.ndarray]
 Prepared = tuple[Callable[[], Any], Callable[[Any], Results]]
@@ -18,6 +19,7 @@ Prepared = tuple[Callable[[], Any], Callable[[Any], Results]]
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 CUSTOM = ("mgu", "norm")
 CELLS = (*GATES, *CUSTOM)
+ALL = (*CELLS, *literature.LITERATURE)
 GRID = (
     (100, 32, 128, 128),
     (100, 32, 256, 256),
@@ -40,8 +42,15 @@ class Problem:
     x: np.ndarray
     dy: np.ndarray
 
+    @property
+    def noisy(self) -> bool:
+        """Whether it draws random numbers: times are taken with them, results without."""
+        return self.cell in literature.NOISY
+
 
 def shapes_of_weights(cell: str, inputs: int, units: int) -> dict[str, tuple[int, ...]]:
+    if cell in literature.LITERATURE:
+        return literature.shapes_of_weights(cell, inputs, units)
     if cell in GATES:
         rows = GATES[cell] * units
         return {
@@ -74,6 +83,8 @@ def posed(cell: str, shape: list[int], dtype: str) -> Problem:
     }
     if cell == "norm":
         weights["weight_norm"] += np.asarray(0.5, dtype)
+    if cell in literature.LITERATURE:
+        weights = literature.scaled(cell, weights)
     x, dy = (
         rng.standard_normal((steps, batch, n), np.float32).astype(dtype) for n in (inputs, units)
     )

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from peers_problem import posed
+from peers_problem import CELLS, posed
 from peers_report import BOUND, BOUNDS, PEAK, SIZES, ratios, row_of
 from processes import fresh
 
@@ -20,6 +20,7 @@ MODULES = {
     "rnnbp": "peers_rnnbp",
     "torch": "peers_torch",
     "jax": "peers_jax",
+    "jax8": "peers_jax",
     "naive": "naive_lstm",
     BOUND: "peers_bound",
     PEAK: "peers_peak",
@@ -66,9 +67,16 @@ def contenders(options: Namespace, cell: str) -> dict[str, dict[str, Any]]:
     for name in dict.fromkeys([*options.backends, *options.against]):
         if name not in MODULES:
             found[name] = {"child": "rnnbp", "how": {"backend": name, "chunk": options.chunk}}
-        elif name != "naive" or cell == "lstm":
-            found[name] = {"child": name, "how": {}}
+        elif _is_there(name, cell):
+            found[name] = {"child": name, "how": {"unroll": 8} if name == "jax8" else {}}
     return found
+
+
+def _is_there(name: str, cell: str) -> bool:
+    """Whether a contender has this cell."""
+    if name in BOUNDS:
+        return cell in CELLS
+    return name != "naive" or cell == "lstm"
 
 
 def disagreement(expected: Path, found: Path) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from peers_literature_rnnbp import MODELS as LITERATURE
 from peers_problem import Prepared, Problem, Results
 
 import rnnbp as rb
@@ -27,7 +28,7 @@ def norm(inputs: int, n: int, dtype: Any = "float32") -> rb.Recurrent:
     return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
 
 
-MODELS = {"rnn": rb.RNN, "lstm": rb.LSTM, "gru": rb.GRU, "mgu": mgu, "norm": norm}
+MODELS = {"rnn": rb.RNN, "lstm": rb.LSTM, "gru": rb.GRU, "mgu": mgu, "norm": norm, **LITERATURE}
 
 
 def given_dy(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
@@ -47,6 +48,7 @@ def prepared(problem: Problem, *, backend: str, chunk: int) -> Prepared:
         return rb.bptt(model, x, dy, given_dy, backend=backend, chunk=steps, **options)
 
     def read(found: rb.Gradients) -> Results:
-        return {"y": run(return_y=True).y, "x": found.dx, **found.grads}
+        found = run(return_y=True, training=not problem.noisy)
+        return {"y": found.y, "x": found.dx, **found.grads}
 
     return run, read

@@ -7,20 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from peers_literature_torch import MODULES, Loop
 from peers_problem import GATES, Prepared, Problem, Results
 from processes import POOLS
 from torch.nn import functional
 
 BUILT_IN = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
-
-
-class Loop(torch.nn.Module):
-    """A cell with these weights; ``forward`` takes x (T, B, inputs) and gives y (T, B, units)."""
-
-    def __init__(self, weights: dict[str, np.ndarray]) -> None:
-        super().__init__()
-        for name, array in weights.items():
-            self.register_parameter(name, torch.nn.Parameter(torch.tensor(array)))
 
 
 class MGU(Loop):
@@ -52,7 +44,7 @@ class Norm(Loop):
 
 def built(problem: Problem) -> torch.nn.Module:
     if problem.cell not in GATES:
-        return {"mgu": MGU, "norm": Norm}[problem.cell](problem.weights)
+        return {"mgu": MGU, "norm": Norm, **MODULES}[problem.cell](problem.weights)
     model = BUILT_IN[problem.cell](
         problem.x.shape[2], problem.dy.shape[2], dtype=torch.tensor(problem.x).dtype
     )
@@ -79,6 +71,10 @@ def prepared(problem: Problem) -> Prepared:
         return y
 
     def read(y: Any) -> Results:
+        if problem.noisy:
+            model.eval()
+            y = run()
+            model.train()
         grads = {
             name.removesuffix("_l0"): weight.grad.numpy()
             for name, weight in model.named_parameters()
