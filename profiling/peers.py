@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from peers_picture import draw
 from peers_literature import GRID as LITERATURE_GRID
 from peers_literature import LITERATURE
+from peers_picture import draw
 from peers_problem import ALL, CELLS, GRID
 from peers_race import MODULES, checked, child, measured
 from peers_report import line, summary, summed_up, tables

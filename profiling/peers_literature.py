@@ -24,12 +24,11 @@ def shapes_of_weights(cell: str, inputs: int, units: int) -> dict[str, tuple[int
     if cell == "mingru":
         return {"weight_ih": (2 * units, inputs), "bias_ih": (2 * units,)}
     if cell == "dale":
-        return {"weight_ih": (units, inputs), "weight_hh": (units, units), "bias": (units,)}
+        return {"weight_ih": (units, inputs), "weight_hh": (units, units), "bias_ih": (units,)}
     if cell == "lru":
-        vectors = {name: (units,) for name in ("nu", "theta", "gamma")}
-        matrices = {"b_real": (units, inputs), "b_imag": (units, inputs)}
-        outs = {"c_real": (units, units), "c_imag": (units, units), "d": (units, inputs)}
-        return {**vectors, **matrices, **outs}
+        vectors = dict.fromkeys(("nu_log", "theta_log", "gamma_log"), (units,))
+        outs = dict.fromkeys(("weight_C_re", "weight_C_im"), (inputs, units))
+        return {**vectors, "weight_B": (2 * units, inputs), **outs, "weight_D": (inputs,)}
     rows = 4 * units
     found = {"weight_ih": (rows, inputs), "weight_hh": (rows, units)}
     if cell == "norm_lstm":
@@ -38,7 +37,7 @@ def shapes_of_weights(cell: str, inputs: int, units: int) -> dict[str, tuple[int
         return found | {f"{kind}_{name}": (size,) for kind, name, size in kinds}
     found |= {"bias_ih": (rows,), "bias_hh": (rows,)}
     if cell == "peephole":
-        return found | {f"peephole_{gate}": (units,) for gate in "ifo"}
+        return found | {f"weight_c{gate}": (units,) for gate in "ifo"}
     return found
 
 
@@ -48,18 +47,23 @@ def scaled(cell: str, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name.startswith("weight_norm"):
             weights[name] += np.asarray(0.5, weights[name].dtype)
     if cell == "lru":
-        units = len(weights["nu"])
-        share = (1 + weights["nu"] * units**0.5) / 2  # U(0, 1)
-        size = np.sqrt(0.9**2 + share * (0.99**2 - 0.9**2))
-        weights["nu"] = np.log(-np.log(size)).astype(weights["nu"].dtype)
-        turn = (1 + weights["theta"] * units**0.5) / 2 * np.pi / 10
-        weights["theta"] = np.log(turn + 1e-3).astype(weights["theta"].dtype)
-        weights["gamma"] = np.log(np.sqrt(1 - size**2)).astype(weights["gamma"].dtype)
+        units, kind = len(weights["nu_log"]), weights["nu_log"].dtype
+        size, turn = (  # U(0, 1)
+            (1 + weights[name] * units**0.5) / 2 for name in ("nu_log", "theta_log")
+        )
+        size = np.sqrt(0.9**2 + size * (0.99**2 - 0.9**2))
+        weights["nu_log"] = np.log(-np.log(size)).astype(kind)
+        weights["theta_log"] = np.log(turn * np.pi / 10 + 1e-3).astype(kind)
+        weights["gamma_log"] = np.log(np.sqrt(1 - size**2)).astype(kind)
     return weights
 
 
 def connections(units: int, dtype: str | np.dtype) -> np.ndarray:
-    """+1 and −1 by the kind of the unit a connection comes from, 0 where there is none."""
+    """Positive or negative by the kind of the unit a connection comes from, 0 where there is none.
+
+    The few inhibitory ones are as strong together as the others, or activity would grow without end.
+    """
     rng = np.random.default_rng(1)
-    signs = np.where(np.arange(units) < round((1 - INHIBITORY) * units), 1.0, -1.0)
+    excitatory = np.arange(units) < round((1 - INHIBITORY) * units)
+    signs = np.where(excitatory, 0.5, 0.5 * (INHIBITORY - 1) / INHIBITORY)
     return ((rng.random((units, units)) < SPARSE) * signs).astype(dtype)

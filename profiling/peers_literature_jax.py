@@ -32,9 +32,9 @@ def peephole(w: Weights, x: Any, zeros: Any, scan: Scan, key: Any) -> Any:
     def step(state: Any, x: Any) -> Any:
         h, c = state
         i, f, g, o = jnp.split(x + h @ u, 4, axis=-1)
-        i, f = sigmoid(i + w["peephole_i"] * c), sigmoid(f + w["peephole_f"] * c)
+        i, f = sigmoid(i + w["weight_ci"] * c), sigmoid(f + w["weight_cf"] * c)
         c = f * c + i * jnp.tanh(g)
-        return sigmoid(o + w["peephole_o"] * c) * jnp.tanh(c), c
+        return sigmoid(o + w["weight_co"] * c) * jnp.tanh(c), c
 
     return scan(step, (zeros, zeros), gates(w, x))
 
@@ -87,7 +87,7 @@ def dale(w: Weights, x: Any, zeros: Any, scan: Scan, key: Any) -> Any:
         (h,) = state
         return ((1 - LEAK) * h + LEAK * jax.nn.relu(x + h @ u),)
 
-    from_x = x @ w["weight_ih"].T + w["bias"]
+    from_x = x @ w["weight_ih"].T + w["bias_ih"]
     if key is not None:
         from_x += NOISE * jax.random.normal(key, from_x.shape, from_x.dtype)
     return scan(step, (zeros,), from_x)
@@ -104,11 +104,11 @@ def mingru(w: Weights, x: Any, zeros: Any, scan: Scan, key: Any) -> Any:
 
 
 def lru(w: Weights, x: Any, zeros: Any, scan: Scan, key: Any) -> Any:
-    decay = jnp.exp(-jnp.exp(w["nu"]) + 1j * jnp.exp(w["theta"]))
-    gamma = jnp.exp(w["gamma"])[:, None]
-    from_x = x @ (w["b_real"] * gamma).T + 1j * (x @ (w["b_imag"] * gamma).T)
-    h = scan(lambda state, x: (decay * state[0] + x,), (zeros + 0j,), from_x)
-    return h.real @ w["c_real"].T - h.imag @ w["c_imag"].T + x @ w["d"].T
+    decay = jnp.exp(-jnp.exp(w["nu_log"]) + 1j * jnp.exp(w["theta_log"]))
+    re, im = jnp.split(x @ w["weight_B"].T, 2, axis=-1)
+    from_x = jnp.exp(w["gamma_log"]) * (re + 1j * im)
+    h = scan(lambda state, x: (decay * state[0] + x,), (jnp.zeros_like(from_x[0]),), from_x)
+    return h.real @ w["weight_C_re"].T - h.imag @ w["weight_C_im"].T + w["weight_D"] * x
 
 
 FORWARD: dict[str, Any] = {

@@ -29,13 +29,13 @@ class Loop(torch.nn.Module):
 class Peephole(Loop):
     def forward(self, x: Tensor) -> Tensor:
         from_x, u, ys = self.gates(x), self.weight_hh.T, []
-        h = c = self.zeros(x, len(self.peephole_i))
+        h = c = self.zeros(x, len(self.weight_ci))
         for x_t in from_x.unbind():
             i, f, g, o = torch.addmm(x_t, h, u).chunk(4, 1)
-            i = torch.sigmoid(torch.addcmul(i, self.peephole_i, c))
-            f = torch.sigmoid(torch.addcmul(f, self.peephole_f, c))
+            i = torch.sigmoid(torch.addcmul(i, self.weight_ci, c))
+            f = torch.sigmoid(torch.addcmul(f, self.weight_cf, c))
             c = f * c + i * torch.tanh(g)
-            h = torch.sigmoid(torch.addcmul(o, self.peephole_o, c)) * torch.tanh(c)
+            h = torch.sigmoid(torch.addcmul(o, self.weight_co, c)) * torch.tanh(c)
             ys.append(h)
         return torch.stack(ys)
 
@@ -78,15 +78,15 @@ class Zoneout(Loop):
 class Dale(Loop):
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         super().__init__(weights)
-        kinds = connections(len(weights["bias"]), weights["bias"].dtype)
+        kinds = connections(len(weights["bias_ih"]), weights["bias_ih"].dtype)
         self.register_buffer("kinds", torch.tensor(kinds))
 
     def forward(self, x: Tensor) -> Tensor:
-        from_x = functional.linear(x, self.weight_ih, self.bias)
+        from_x = functional.linear(x, self.weight_ih, self.bias_ih)
         if self.training:
             from_x = from_x + NOISE * torch.randn_like(from_x)
         u, ys = (self.weight_hh.abs() * self.kinds).T, []
-        h = self.zeros(x, len(self.bias))
+        h = self.zeros(x, len(self.bias_ih))
         for x_t in from_x.unbind():
             h = torch.lerp(h, torch.relu(torch.addmm(x_t, h, u)), LEAK)
             ys.append(h)
@@ -106,17 +106,19 @@ class MinGRU(Loop):
 
 class LRU(Loop):
     def forward(self, x: Tensor) -> Tensor:
-        size, turn = torch.exp(-torch.exp(self.nu)), torch.exp(self.theta)
-        decay = torch.polar(size, turn)
-        b = torch.complex(self.b_real, self.b_imag) * torch.exp(self.gamma)[:, None]
-        from_x, hs = torch.complex(x @ b.real.T, x @ b.imag.T), []
+        size, turn = torch.exp(-torch.exp(self.nu_log)), torch.exp(self.theta_log)
+        decay, gamma = torch.polar(size, turn), torch.exp(self.gamma_log)
+        from_x, hs = torch.complex(*(gamma * part for part in self.b(x))), []
         h = torch.zeros_like(from_x[0])
         for x_t in from_x.unbind():
             h = torch.addcmul(x_t, decay, h)
             hs.append(h)
         states = torch.stack(hs)
-        y = states.real @ self.c_real.T - states.imag @ self.c_imag.T
-        return y + functional.linear(x, self.d)
+        y = states.real @ self.weight_C_re.T - states.imag @ self.weight_C_im.T
+        return y + self.weight_D * x
+
+    def b(self, x: Tensor) -> tuple[Tensor, ...]:
+        return functional.linear(x, self.weight_B).chunk(2, 2)
 
 
 MODULES: dict[str, Any] = {

@@ -35,9 +35,10 @@ GRID = (
 
 @dataclass(frozen=True)
 class Problem:
-    """A cell, its weights, x (T, B, inputs) and dy (T, B, units)."""
+    """A cell, its units and weights, x (T, B, inputs) and dy (T, B, units); of an LRU (T, B, inputs)."""
 
     cell: str
+    units: int
     weights: dict[str, np.ndarray]
     x: np.ndarray
     dy: np.ndarray
@@ -85,7 +86,8 @@ def posed(cell: str, shape: list[int], dtype: str) -> Problem:
         weights["weight_norm"] += np.asarray(0.5, dtype)
     if cell in literature.LITERATURE:
         weights = literature.scaled(cell, weights)
+    outputs = inputs if cell == "lru" else units
     x, dy = (
-        rng.standard_normal((steps, batch, n), np.float32).astype(dtype) for n in (inputs, units)
+        rng.standard_normal((steps, batch, n), np.float32).astype(dtype) for n in (inputs, outputs)
     )
-    return Problem(cell, weights, x, dy)
+    return Problem(cell, units, weights, x, dy)

@@ -39,7 +39,7 @@ def given_dy(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
 def prepared(problem: Problem, *, backend: str, chunk: int) -> Prepared:
     """``bptt`` with everything cached; ``chunk`` 0 for the whole sequence."""
     x, dy = problem.x, problem.dy
-    model = MODELS[problem.cell](x.shape[2], dy.shape[2], dtype=dy.dtype)
+    model = MODELS[problem.cell](x.shape[2], problem.units, dtype=dy.dtype)
     for name, array in model.params.items():
         array[...] = problem.weights[name]
     steps = min(chunk or len(x), len(x))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 import torch
 from peers_literature_torch import MODULES, Loop
 from peers_problem import GATES, Prepared, Problem, Results

@@ -76,7 +76,7 @@ def test_peers(tmp_path: Path) -> None:
 
 
 def peer(cell: str, name: str) -> Any:
-    missing = name in ("torch", "jax") and not find_spec(name)
+    missing = name in ("torch", "jax", "jax8") and not find_spec(name.rstrip("8"))
     return pytest.param(
         cell,
         name,
@@ -89,6 +89,10 @@ PEERS = [
     peer(cell, name)
     for name in ("interpreter", "torch", "jax")
     for cell in ("rnn", "lstm", "gru", "mgu", "norm")
+] + [
+    peer(cell, name)
+    for name in ("torch", "jax", "jax8")
+    for cell in ("peephole", "norm_lstm", "zoneout", "dale", "mingru", "lru")
 ]
 
 
