@@ -92,6 +92,7 @@ STEPS: dict[str, Step] = {
     "static @ h": lambda x, s, h: rb.Tanh()(_square(s, 3) @ h + x),
     "W @ features": lambda x, s, h: rb.Reshape((N, 2), 2 * N)(matrix() @ _pair(h))[:N] + x,
     "arithmetic": lambda x, s, h: abs(matrix() * SIGNS) @ h + 1 / (2 + vector() ** 2) * x,
+    "an array @ h": lambda x, s, h: rb.Tanh()(SIGNS @ h + matrix() @ np.ones(N) + x @ SIGNS),
     "one number": lambda x, s, h: rb.Parameter(1, dtype="float64", rng=7) * h + x,
     "the next state": lambda x, s, h: vector() * 2,
 }

@@ -118,6 +118,16 @@ def decaying(n: int) -> Any:
     return rb.Recurrent(rb.Cell(x, {h: h_new}, output=rb.Tanh()(h_new)))
 
 
+def reservoir(n: int) -> Any:
+    """A fixed recurrent matrix, as of an echo state network, and a learned readout of it."""
+    fixed = np.random.default_rng(8).normal(size=(n, n)) / n**0.5
+    x, h = rb.Input(n, "x"), rb.State(n, "h")
+    h_new = rb.Tanh()(fixed @ h + x @ fixed)
+    cell = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+    outer = rb.Input(n, "x")
+    return rb.Graph(outer, parameter(n, n, seed=0, name="out") @ cell(outer) + fixed @ outer)
+
+
 MODELS: dict[str, Callable[[int], Any]] = {
     "plain": plain,
     "squared": squared,
@@ -130,6 +140,7 @@ MODELS: dict[str, Callable[[int], Any]] = {
     "dale": dale,
     "normalised": normalised,
     "decaying": decaying,
+    "reservoir": reservoir,
 }
 
 

@@ -22,7 +22,7 @@ def cell() -> rb.Cell:
 def test_lines_of_once_are_formulas_of_parameters_and_static_inputs() -> None:
     found = rb.explain(cell())
     lines = {line.text for line in found.once}
-    assert lines == {"u1 = σ(Wu0 s + bu0)", "u2 = ½ w"}
+    assert lines == {"u1 = Sigmoid(Dense(2, 4, name='gate')(s))", "u2 = ½ w"}
     assert {line.when for line in found.once} == {"once"}
     assert "once a run" in str(found)
 
@@ -30,7 +30,7 @@ def test_lines_of_once_are_formulas_of_parameters_and_static_inputs() -> None:
 def test_steps_take_what_was_computed_once() -> None:
     found = rb.explain(cell())
     packed = {packed.of for packed in found.packed}
-    assert {("u2",), ("u",), ("b",), ("weight_gate",)} <= packed
+    assert {("u2",), ("u",), ("b",)} <= packed
     assert any("u1 ⊙" in line.text for line in found.forward)
     assert any(re.fullmatch("du1 = Σ .*", line.text) for line in found.backward)
     assert found.inputs == (("x", (3,)), ("s", (2,)), ("h", (4,)))

@@ -142,7 +142,17 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         rb.ShapeError,
         r"of two vectors take Sum\(\)\(a \* b\)",
     ),
-    "an array": (lambda: weight() @ np.ones(4), TypeError, "both are values"),  # type: ignore[operator]
+    "a number": (lambda: weight() @ 2, TypeError, r"of a number write 2 \* a"),  # type: ignore[operator]
+    "an array of another size": (
+        lambda: np.ones((4, 4)) @ rb.Input(3, "x"),
+        rb.ShapeError,
+        r"Value of Constant\(array of shape \(4, 4\).* @ <Value x",
+    ),
+    "an array that is not finite": (
+        lambda: np.full((3, 3), np.nan) @ rb.Input(3),
+        ValueError,
+        "a constant is an array of finite numbers",
+    ),
     "no features": (lambda: weight() @ rb.Input(), rb.ShapeError, "say it, as Input"),
     "a vector turned": (lambda: rb.Input(3).T, rb.ShapeError, "only a matrix"),
     "no axes": (lambda: rb.Parameter(()), ValueError, "for one number give 1"),

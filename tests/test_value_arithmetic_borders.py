@@ -40,8 +40,8 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "comparison": (lambda a: a > 0, r"ReLU\(\)\(a\).*Sigmoid\(\)\(a\)"),
     "max": (lambda a: max(a, a * 2), r"ReLU\(\)\(a\)"),
     "logic": (lambda a: a & a, "a graph has no branches"),
-    "a weight": (lambda a: a @ np.ones((3, 3)), r"Dense\(n, m, bias=False\)\(a\)"),
-    "a weight on the left": (lambda a: np.ones((3, 3)) @ a, r"Dense\(n, m, bias=False\)\(a\)"),
+    "a weight": (lambda a: a @ 2.0, r"Dense\(n, m, bias=False\)\(a\)"),
+    "a weight on the left": (lambda a: 2.0 @ a, r"Dense\(n, m, bias=False\)\(a\)"),
     "a list": (lambda a: a * [1, 2, 3], r"found list; give an array, .*np\.array\("),
     "an array of complex numbers": (
         lambda a: a * np.ones(3, complex),

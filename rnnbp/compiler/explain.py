@@ -81,10 +81,7 @@ def explained(
         forward=forward,
         kept=_all_kept(kept, held, batch),
         backward=backward,
-        packed=(
-            *first.packed(),
-            *packed_parts(read.notation, found, leaf_names(runs, first.given)),
-        ),
+        packed=tuple(packed_parts(read.notation, found, leaf_names(runs, first.given))),
         opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
         once=first.lines,

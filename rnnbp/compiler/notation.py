@@ -16,13 +16,10 @@ class Notation:
 
     Args:
         names: of the values that have one. codes: those whose values may be met.
-        mark: within the names that are made here, where there are several notations.
     """
 
-    def __init__(
-        self, values: Values, names: Mapping[int, str], codes: Iterable[Code], mark: str = ""
-    ) -> None:
-        self.values, self.names, self.mark = values, dict(names), mark
+    def __init__(self, values: Values, names: Mapping[int, str], codes: Iterable[Code]) -> None:
+        self.values, self.names = values, dict(names)
         self.weights: dict[str, Matrix | Vector] = {}
         self._known: dict[object, str] = {}
         self._views: dict[int, tuple[int, int]] = {}
@@ -66,7 +63,7 @@ class Notation:
         base, row = self.base(v)
         if base not in self.names:
             self._count += 1
-            self.names[base] = f"v{self.mark}{self._count}"
+            self.names[base] = f"v{self._count}"
         rows = self.values.rows(v)
         return self.names[base] + (
             "" if rows == self.values.rows(base) else f"[{row}:{row + rows}]"
@@ -80,7 +77,7 @@ class Notation:
             else value.identity
         )
         if (letter, lanes) not in self._known:
-            name = f"{letter}{self.mark}{sum(known[0] == letter for known in self.weights)}"
+            name = f"{letter}{sum(known[0] == letter for known in self.weights)}"
             self._known[letter, lanes], self.weights[name] = name, value
         return self._known[letter, lanes]
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rnnbp.compiler.code import Code
-from rnnbp.compiler.explanation import Packed
-from rnnbp.compiler.listing import Listing
-from rnnbp.compiler.lowering import Lowering, lowered
-from rnnbp.compiler.maker import Values
-from rnnbp.compiler.notation import Notation
-from rnnbp.compiler.reading import packed_parts
+from rnnbp.compiler.counting import layer_flops
+from rnnbp.compiler.layer_formulas import formula_of
+from rnnbp.compiler.listing import Line
+from rnnbp.compiler.seams import ATOM, Formula
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.hoisting import hoisted
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.layers.base import Layer
 from rnnbp.layers.parameter import ParameterLayer
 from rnnbp.numerics import Shape
 
@@ -66,43 +66,50 @@ class Once:
         self.graph, self.args, self.shapes = found.graph, found.node.args, found.shapes
         self.nodes = [n for n in found.graph.nodes[:-1] if not isinstance(n.block, ParameterLayer)]
         self.names = self._named(inputs)
-        """By number of a value of the graph."""
-        made = {k for node in self.nodes for k in node.outs}
-        self._start = [k for k in self.names if k not in made]
-        ops, numbers = self._lowered()
-        ends = {numbers[k]: self.names[k] for k in self.args if k in made}
-        start = {numbers[k]: self.names[k] for k in self._start}
-        code = Code(ops.values, tuple(start), tuple(ops.maker.ops), tuple(ends), 0)
-        self.notation = Notation(ops.values, start | ends, (code,), mark="u")
-        phases = {id(op): "before" for op in code.ops}
-        lines = Listing(code, phases, self.notation, ends).lines
-        self.lines = tuple([replace(line, when="once") for line in lines])
+        """By number of a value of the graph; those without a name stand in the line of another."""
+        self.hidden: dict[int, tuple[Formula, list[Node]]] = {}
+        self.lines = tuple(self._lines())
 
     @property
     def given(self) -> list[str]:
         """The names of the inputs of the cell within."""
         return [self.names[k] for k in self.args]
 
-    def packed(self) -> Iterator[Packed]:
-        """The weights that the lines name."""
-        return packed_parts(self.notation, self.graph, {})
-
     def _named(self, inputs: Sequence[str]) -> dict[int, str]:
-        """Inputs and parameters by their names, what the cell takes as u1, u2, ..."""
+        """Inputs and parameters by their names, others u1, u2, ... where several take them."""
         found = dict(enumerate(inputs))
         paths = {id(owner): path for path, (owner, _) in self.graph.slots.items()}
         for node in self.graph.nodes:
             if isinstance(node.block, ParameterLayer):
                 found[node.outs[0]] = paths[id(node.block.params)]
-        made = dict.fromkeys(k for k in self.args if k not in found)
-        return found | {k: f"u{at}" for at, k in enumerate(made, 1)}
+        uses = Counter(k for node in self.graph.nodes for k in node.args)
+        made = [k for node in self.nodes for k in node.outs]
+        shown = [k for k in made if k in self.args or uses[k] > 1 or len(made) == 1]
+        return found | {k: f"u{at}" for at, k in enumerate(shown, 1)}
 
-    def _lowered(self) -> tuple[Lowering, dict[int, int]]:
-        """The operations, and the numbers that values of the graph have there."""
-        ops = Lowering(Values())
-        found = {k: ops.values.new(self.shapes[k] or ()) for k in self._start}
+    def _lines(self) -> Iterator[Line]:
         for node in self.nodes:
-            args = tuple([found[k] for k in node.args])
-            outs = lowered(ops, node, args, [self.shapes[k] or () for k in node.outs])
-            found.update(zip(node.outs, outs, strict=True))
-        return ops, found
+            args = [self._arg(k) for k in node.args]
+            formula = formula_of(node.block, [text for text, _ in args])
+            nodes = [*(inner for _, inside in args for inner in inside), node]
+            named = [k for k in node.outs if k in self.names]
+            if not named:
+                self.hidden[node.outs[0]] = formula, nodes
+                continue
+            names = ", ".join(self.names.get(k, "_") for k in node.outs)
+            rows = sum(math.prod(self.shapes[k] or ()) for k in node.outs)
+            yield Line("once", f"{names} = {formula[0]}", rows, len(nodes), self._flops(nodes))
+
+    def _arg(self, value: int) -> tuple[Formula, list[Node]]:
+        if value in self.hidden:
+            return self.hidden[value]
+        return (self.names[value], ATOM), []
+
+    def _flops(self, nodes: Iterable[Node]) -> int | None:
+        """Of one sequence; None where a layer runs as Python."""
+        found = []
+        for node in nodes:
+            assert isinstance(node.block, Layer)
+            shapes = [[self.shapes[k] or () for k in some] for some in (node.args, node.outs)]
+            found.append(0 if not node.args else layer_flops(node.block, *shapes))
+        return None if None in found else sum(n or 0 for n in found)

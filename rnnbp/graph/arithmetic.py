@@ -150,6 +150,7 @@ BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     "multiply": _either(operator.mul, lambda value, a: value.__rmul__(a)),
     "divide": _either(operator.truediv, lambda value, a: value.__rtruediv__(a)),
     "power": _either(operator.pow, lambda value, a: value.__rpow__(a)),
+    "matmul": _either(operator.matmul, lambda value, a: value.__rmatmul__(a)),
     "maximum": _choice(Maximum, "maximum"),
     "minimum": _choice(Minimum, "minimum"),
 }

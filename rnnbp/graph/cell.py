@@ -24,7 +24,9 @@ class Cell(Graph):
     Conv1D, Conv2D, MaxPool, AvgPool, and a custom layer without ``lower``. ``rnnbp.explain(cell)``
     names those.
 
-    The parameters of a layer with a name are ``weight_<name>``, as PyTorch's ``weight_ih``.
+    The parameters of a layer with a name are ``weight_<name>``, as PyTorch's ``weight_ih``; a
+    ``Parameter`` is called by its name alone. What depends on parameters and static inputs alone is
+    computed once a run.
 
     Raises ValueError if a State that is used has no next value or two have one name, ShapeError if
     a next value has the wrong shape; if that depends on x, Recurrent raises it once x is known.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rnnbp.layers.constant import ConstantLayer
 from rnnbp.layers.product import Product, Transpose
 from rnnbp.layers.symbolic import Symbolic
 from rnnbp.numerics import Shape, ShapeError
@@ -13,14 +16,29 @@ if TYPE_CHECKING:
 
 
 def product(a: Value, b: object) -> Value:
-    """a @ b, as of NumPy's arrays of the feature shapes. Raises ShapeError or TypeError."""
-    if not isinstance(b, Symbolic):
+    """a @ b, as of NumPy's arrays of the feature shapes; b may be an array, which is a constant.
+
+    Raises ShapeError or TypeError.
+    """
+    return _product(a, _value(a, b))
+
+
+def product_of_array(a: object, b: Value) -> Value:
+    """a @ b of an array and a value."""
+    return _product(_value(b, a), b)
+
+
+def _value(value: Value, other: object) -> Value:
+    """The other factor of a product with ``value``: itself, or a constant of an array."""
+    if isinstance(other, Symbolic):
+        return other  # type: ignore[return-value]  # the only Symbolic there is
+    if not isinstance(other, np.ndarray) or not other.ndim:
         raise TypeError(
-            f"{a!r} @ {type(b).__name__}: both are values; make an array that is fixed a "
-            "Parameter(shape, init=array), and freeze it in the optimizer, or a product with a "
-            "learned weight Dense(n, m, bias=False)(a)"
+            f"{value!r} has a product with a value or an array, found {type(other).__name__}; of a "
+            "number write 2 * a, of a learned weight Dense(n, m, bias=False)(a)"
         )
-    return _product(a, b)  # type: ignore[arg-type]  # the only Symbolic there is
+    made: Value = value.apply_layer(ConstantLayer(other), ())
+    return made
 
 
 def _product(a: Value, b: Value) -> Value:

@@ -27,10 +27,11 @@ def Parameter(  # noqa: N802
     """A symbolic value that is learned: an array without time and batch.
 
     Layers and operators apply to it as to any value, and it is used in graphs and cells without
-    being among their inputs. What depends on parameters alone is computed once a run, not at every
-    step: a weight that is a function of a parameter costs what a weight costs. Optimizers, weight
-    decay, clipping, files and snapshots see the parameter, not its function. Used in several
-    places, cells or graphs, it is one parameter.
+    being among their inputs; ``w @ h`` is a product, ``w.T`` the transpose. What depends on
+    parameters alone is computed once a run, not at every step, and its delta, summed over the run,
+    goes back once: a weight that is a function of a parameter costs what a weight costs. A Dropout
+    of it draws one mask a run. Optimizers, weight decay, clipping, files and snapshots see the
+    parameter, not its function. Used in several places, cells or graphs, it is one parameter.
 
     Args:
         shape: its shape: an int n for (n,), a tuple. A weight is (n_out, n_in).
@@ -48,10 +49,16 @@ def Parameter(  # noqa: N802
         ValueError, TypeError, DtypeError: for initial values that do not fit, or a name or shape
             that cannot be used.
 
-    >>> import rnnbp as rb
-    >>> decay, x, h = rb.Parameter(4, init=0.9, name="decay"), rb.Input(4), rb.State(4, "h")
-    >>> decay.per, list(rb.Graph(x, rb.Dense(4, 4)(x + decay)).params)
-    ('run', ['decay', '2.weight', '2.bias'])
+    A leaky network in which a unit excites or inhibits all others (Dale's law; 1602.07389):
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, h, signs = rb.Input(3), rb.State(5, "h"), np.array([1, 1, 1, 1, -1])
+    >>> w = abs(rb.Parameter((5, 5), name="w")) * signs  # column k: what unit k sends
+    >>> rates = rb.ReLU()(w @ h + rb.Dense(3, 5, name="ih")(x))
+    >>> h_new = 0.9 * h + 0.1 * rates
+    >>> model = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+    >>> list(model.params), rb.predict(model, np.zeros((7, 2, 3), "float32"))[0].shape
+    (['w', 'weight_ih', 'bias_ih'], (7, 2, 5))
     """
     sizes = _sizes(shape)
     label, numbers = checked_name("Parameter", name), generator_of("Parameter", rng)

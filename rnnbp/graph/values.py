@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from rnnbp.graph.arithmetic import Arithmetic
-from rnnbp.graph.matmul import product, transpose
+from rnnbp.graph.matmul import product, product_of_array, transpose
 from rnnbp.layers.base import Given, Layer
-from rnnbp.numerics import Shape, positive_int, shown
+from rnnbp.numerics import Array, Shape, positive_int, shown
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import takes
 
@@ -91,8 +91,11 @@ class Value(Arithmetic):
         outputs = tuple(Value(shape, source, k, per=per) for k, shape in enumerate(shapes))
         return outputs if block.n_outputs > 1 else outputs[0]
 
-    def __matmul__(self, other: Value) -> Value:
+    def __matmul__(self, other: Value | Array) -> Value:
         return product(self, other)
+
+    def __rmatmul__(self, other: Array) -> Value:
+        return product_of_array(other, self)
 
     @property
     def T(self) -> Value:  # noqa: N802  # as of NumPy's arrays

@@ -105,7 +105,7 @@ class Scale(Activation):
             )
 
     def describe(self) -> str:
-        return f"{_text(self.scale)}, {_text(self.shift)}"
+        return f"{constant_text(self.scale)}, {constant_text(self.shift)}"
 
 
 def _like(value: Constant, x: Array) -> Constant:
@@ -115,7 +115,8 @@ def _like(value: Constant, x: Array) -> Constant:
     return value.astype(x.real.dtype, copy=False)
 
 
-def _text(value: Constant) -> str:
+def constant_text(value: Constant) -> str:
+    """A constant as ``repr`` shows it."""
     if isinstance(value, float):
         return f"{value}"
     if value.size <= FEW and value.ndim == 1:

@@ -80,7 +80,6 @@ class Unsupported:
 
     if not TYPE_CHECKING:  # which reports them itself
         __rpow__ = _refusing("a ** b", POWER)
-        __rmatmul__ = _refusing("array @ a", METHODS["matmul"])
         __lt__ = __le__ = __gt__ = __ge__ = _refusing("comparison, as a < b", COMPARE)
         __and__ = __or__ = __xor__ = __invert__ = _refusing("logic, as a & b", COMPARE)
         __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _refusing("a // b and a % b", OWN)
