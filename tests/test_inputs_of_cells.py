@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from rnnbp.bptt.last_steps import late_steps
 from rnnbp.compiler.passes import RULES
 from rnnbp.graph.layout import Layout
 from rnnbp.runners.interpreter.program import Interpreter
+from rnnbp.runners.numpy.program import Program
 from tests.input_cells import CELLS, chained, series, static
 from tests.programs import CONTEXT, agree_on, cells, inputs_of, layout_of
 
@@ -85,6 +87,24 @@ def test_programs_have_the_interpreters_values_and_gradients(
     length, batch, n = shape
     cell = CELLS[name](n)
     agree_on(rb.Recurrent(cell), inputs_of(cell, length, batch))
+
+
+@pytest.mark.parametrize("name", ["static_sum", "by_rows"])
+def test_numpys_buffers_for_static_inputs_are_counted(name: str) -> None:
+    cell, length, batch = CELLS[name](37), 100, 9
+    xs = inputs_of(cell, length, batch)
+    state = [np.zeros((batch, *shape)) for shape in cell.state_shapes]
+    program = Program(layout_of(cell, xs))
+    program.prepare(length)
+    program.advance(xs, state, CONTEXT, output=True)
+    tracemalloc.start()
+    try:
+        y, _ = program.advance(xs, state, CONTEXT, output=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert y is not None
+    assert peak - y.nbytes == pytest.approx(program.sizes.advance_bytes(length), abs=4000)
 
 
 @pytest.mark.one_in(16)

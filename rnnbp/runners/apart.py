@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import VIEWS
-from rnnbp.compiler.storage import Storage
+from rnnbp.compiler.storage import Buffer, Held, Storage
 from rnnbp.compiler.weights import Vector
 
 COPYING = frozenset({"linear", "copy", "zeros", "concat", "spread", *VIEWS})
@@ -16,9 +16,10 @@ COPYING = frozenset({"linear", "copy", "zeros", "concat", "spread", *VIEWS})
 
 
 def apart(
-    storage: Storage, ops: Iterable[Op], phases: Mapping[int, str]
+    storage: Storage, ops: Iterable[Op], phases: Mapping[int, str], arrays: Mapping[Buffer, Held]
 ) -> frozenset[tuple[int, int]]:
     """By operation on all steps of a block: (operands not contiguous, their fewest rows)."""
+    still = {buffer for buffer, held in arrays.items() if held.span.scope == "step"}
     found = set[tuple[int, int]]()
     for op in ops:
         if (
@@ -29,8 +30,10 @@ def apart(
         ):
             continue
         values = [(storage.location(v), storage.code.values.rows(v)) for v in (*op.args, *op.outs)]
-        # a vector is repeated for each step; others are rows of buffers, all of them or some
-        some = sum(rows < at.buffer.rows for at, rows in values) + isinstance(op.attr, Vector)
+        # A vector is repeated for each step, as what is the same at all of them; others are rows of
+        # buffers, all of them or some.
+        some = sum(rows < at.buffer.rows or at.buffer in still for at, rows in values)
+        some += isinstance(op.attr, Vector)
         found.add((some, min(rows for _, rows in values)))
     return frozenset(found)
 

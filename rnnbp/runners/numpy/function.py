@@ -70,5 +70,5 @@ def function_of(
         *(f"        {line}" for line in lines),
     ]
     code = compile(whole := "\n".join(source) + "\n", "<rnnbp program>", "exec")
-    far = apart(emitter.storage, ops, emitter.phases)
+    far = apart(emitter.storage, ops, emitter.phases, emitter.arrays)
     return Function(whole, constants, tape, block, step, opaque, tuple(drawn), far, code)
