@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rnnbp.graph.cell import Cell
+from rnnbp.graph.divided import divided
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.network import Network
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.graph.value_pers import value_pers
 from rnnbp.graph.values import Block, Per, finest
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Dtype, Shape
@@ -34,12 +34,17 @@ def hoisted(model: Graph) -> Graph:
 
 
 def _fixed_nodes(cell: Cell) -> frozenset[int]:
-    pers = value_pers(cell)
-    return frozenset(node.number for node in cell.nodes if pers[node.outs[0]] != "step")
+    pers: dict[int, Per] = dict(enumerate(cell.pers))
+    nodes = _divided.of(cell)
+    for node in nodes:
+        pers.update(dict.fromkeys(node.outs, finest(pers[k] for k in node.args)))
+    return frozenset(node.number for node in nodes if pers[node.outs[0]] != "step")
 
 
+_divided = Remembered[Cell, tuple[Node, ...]](divided)
+"""The nodes of a cell, with products of static inputs apart."""
 _fixed = Remembered[Cell, frozenset[int]](_fixed_nodes)
-"""The nodes of a cell that depend on no step input and no state, by number."""
+"""The nodes among these that depend on no step input and no state, by number."""
 
 
 class _Writing:
@@ -91,11 +96,11 @@ class _Writing:
         """Append the nodes of a cell that are taken out of it, and what remains as a Recurrent."""
         cell, fixed = block.cell, _fixed.of(block.cell)
         known = dict(enumerate(args))
-        for node in cell.nodes:
+        for node in _divided.of(cell):
             if node.number in fixed:
                 outs = self.add(node.block, [known[k] for k in node.args])
                 known.update(zip(node.outs, outs, strict=True))
-        nodes = [node for node in cell.nodes if node.number not in fixed]
+        nodes = [node for node in _divided.of(cell) if node.number not in fixed]
         taken = {k for node in nodes for k in node.args}.union(cell.outputs)
         kept = [k for k in known if k in taken or (k < cell.n_inputs and cell.pers[k] == "step")]
         pers = [

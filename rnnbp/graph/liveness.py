@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
+from rnnbp.layers.dense import learned
 from rnnbp.numerics import Shape
 
 NUMBER = 8
@@ -40,7 +41,7 @@ def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, ite
     outs = tuple(0 if layer.view else rows * itemsize * math.prod(shapes[k]) for k in node.outs)
     no_delta = layer.view or layer.passes or layer.symbols
     deltas = tuple(0 if no_delta else rows * itemsize * math.prod(shapes[k]) for k in node.args)
-    gradients = sum(p.nbytes for p in layer.params.values())
+    gradients = sum(p.nbytes for p in learned(layer))
     params, passes = gradients + reading if layer.params else 0, layer.view or layer.passes
     return Cost(node, outs, deltas, forward, inputs, params, passes, layer.part)
 

@@ -14,6 +14,7 @@ from rnnbp.graph.node_checks import (
     settled,
 )
 from rnnbp.layers.base import Given, Layer
+from rnnbp.layers.dense import Dense
 from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.rng import Context
 
@@ -64,7 +65,8 @@ def read_off(node: Node, saved: Saved, dy: Given) -> dict[str, Array]:
         raise TypeError(
             f"{layer}: backward_params must return a dict of arrays, found {type(grads).__name__}"
         )
-    complete = not (isinstance(dy, tuple) and any(part is None for part in dy))
+    some = isinstance(dy, tuple) and any(part is None for part in dy)
+    complete = not (some or (isinstance(layer, Dense) and layer.partial))
     if (complete and grads.keys() != layer.params.keys()) or grads.keys() - layer.params.keys():
         raise TypeError(
             f"{layer}: backward_params must return {list(layer.params)}, found {list(grads)}; "

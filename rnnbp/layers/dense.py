@@ -50,6 +50,11 @@ class Dense(Layer):
     [3.5, 3.5]
     """
 
+    partial: bool = False
+    """True for some products of a layer, whose parameters it shares."""
+    _part_bias: bool = True
+    """False for some products of a layer whose bias is added elsewhere."""
+
     def __init__(
         self,
         n_in: int | Sequence[int],
@@ -81,6 +86,23 @@ class Dense(Layer):
             how = (lambda _, __: values) if bias_init is None else bias_init
             self.params["bias"] = initialize(how, numbers, (self.n_out,), dtype, "Dense: bias")
 
+    def of_some(self, inputs: Sequence[int], *, bias: bool) -> Dense:
+        """The products of some inputs alone, with the bias or without, by the same parameters."""
+        names = tuple([self._names[k] for k in inputs])
+        new, sizes = Dense.__new__(Dense), tuple([self.n_in[k] for k in inputs])
+        own = {"n_in": sizes, "_names": names, "partial": True, "_part_bias": bias}
+        vars(new).update(vars(self) | own)
+        return new
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the parameters that it takes."""
+        return (*self._names, *(("bias",) if self._has_bias else ()))
+
+    @property
+    def _has_bias(self) -> bool:
+        return "bias" in self.params and self._part_bias
+
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self._check_count(len(xs))
         for k, (x, n) in enumerate(zip(xs, self.n_in, strict=True)):
@@ -88,7 +110,7 @@ class Dense(Layer):
         y = _rows(xs[0]) @ self.params[self._names[0]].T
         for x, key in zip(xs[1:], self._names[1:], strict=True):
             y += _rows(x) @ self.params[key].T
-        if "bias" in self.params:
+        if self._has_bias:
             y += self.params["bias"]
         return y.reshape(*xs[0].shape[:-1], self.n_out), xs
 
@@ -101,7 +123,7 @@ class Dense(Layer):
         grads: dict[str, Array] = {
             key: rows.T @ _rows(x) for key, x in zip(self._names, saved, strict=True)
         }
-        if "bias" in self.params:
+        if self._has_bias:
             grads["bias"] = rows.sum(axis=0)
         return grads
 
@@ -117,12 +139,12 @@ class Dense(Layer):
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
         size = rows * self.n_out
-        return Scratch(size if len(self.n_in) > 1 else buffered(size) * ("bias" in self.params))
+        return Scratch(size if len(self.n_in) > 1 else buffered(size) * self._has_bias)
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
         products = [ops.linear(x, self.params, key) for x, key in zip(xs, self._names, strict=True)]
         y = reduce(ops.add, products)
-        return (ops.bias(y, self.params, "bias") if "bias" in self.params else y,)
+        return (ops.bias(y, self.params, "bias") if self._has_bias else y,)
 
     def _check_count(self, found: int) -> None:
         if found != len(self.n_in):
@@ -133,7 +155,14 @@ class Dense(Layer):
 
     def describe(self) -> str:
         sizes: object = self.n_in if self._names[0] != "weight" else self.n_in[0]
-        return f"{sizes}, {self.n_out}" + ("" if "bias" in self.params else ", bias=False")
+        return f"{sizes}, {self.n_out}" + ("" if self._has_bias else ", bias=False")
+
+
+def learned(layer: Layer) -> list[Array]:
+    """The parameters that a layer has gradients of: all, but of some products of a Dense."""
+    if isinstance(layer, Dense) and layer.partial:
+        return [p for key, p in layer.params.items() if key in layer.keys]
+    return list(layer.params.values())
 
 
 def _rows(x: Array) -> Array:

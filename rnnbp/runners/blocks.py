@@ -29,6 +29,7 @@ from rnnbp.layers import (
 )
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
+from rnnbp.layers.dense import learned
 from rnnbp.layers.merge import Merge
 from rnnbp.layers.pointwise import Pointwise
 from rnnbp.numerics import Shape
@@ -138,7 +139,7 @@ class Layers(ABC):
         """The parameter gradients of a layer, from deltas and values of a whole chunk."""
         layer = self.layer(node)
         rows = scattered(dy, *saved) if isinstance(layer, BY_ROWS) else 0
-        self.numpy(sum(p.nbytes for p in layer.params.values()) + self.scratch(node)[2] + rows)
+        self.numpy(sum(p.nbytes for p in learned(layer)) + self.scratch(node)[2] + rows)
 
     def numpy(self, nbytes: int) -> None:
         """Count what NumPy takes and gives back at once."""

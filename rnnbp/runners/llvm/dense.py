@@ -23,7 +23,8 @@ from rnnbp.runners.workspace import Workspace
 
 def fits(layer: Layer, dtype: Dtype) -> TypeGuard[Dense]:
     """True if it is a Dense of one input, and of real numbers."""
-    return type(layer) is Dense and len(layer.n_in) == 1 and dtype.kind == "f"
+    alone = type(layer) is Dense and len(layer.n_in) == 1 and not layer.partial
+    return alone and dtype.kind == "f"
 
 
 @final
