@@ -129,6 +129,8 @@ def test_shapes_of_indices() -> None:
         a[..., np.int64(4)].shape: (1,),
     }
     assert [*shapes] == [*dict.fromkeys(shapes.values())]
+    places = {a[-1]: "Slice(5, 4, 5)", a[-5]: "Slice(5, 0, 1)", a[2]: "Slice(5, 2, 3)"}
+    assert [repr(value.source.block) for value in places if value.source] == [*places.values()]
     assert a[:] is a[...] is a[0:5] is a
 
 

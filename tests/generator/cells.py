@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 import rnnbp as rb
 from tests.generator.draws import Draw
 from tests.generator.own import Alarm, Fork, Sine, Tilt
@@ -20,7 +22,8 @@ POSITIVE: list[Callable[[Any], Any]] = [
     lambda a: rb.Log()(a),
     lambda a: rb.Sqrt()(a),
     lambda a: rb.Exp()(-1 * a),
-    lambda a: rb.Divide()(rb.Tanh()(a), a),
+    lambda a: rb.Tanh()(a) / a - 0.5 / a,
+    lambda a: a**-0.5 + a**3 * np.linspace(-1, 1, a.shape[0]),
 ]
 """Of what is above 0.1."""
 OWN: list[Callable[[], Any]] = [Sine, Alarm]
@@ -37,7 +40,8 @@ REPEATING: list[Callable[[Any, Any], Any]] = [
     lambda a, b: a * b,
     lambda a, b: rb.Maximum()(a, b),
     lambda a, b: rb.Minimum()(a, b),
-    lambda a, b: rb.Divide()(a, rb.Softplus()(b) + 0.5),
+    lambda a, b: a / (rb.Softplus()(b) + 0.5),
+    lambda a, b: np.linspace(0.5, 2, a.shape[0]) * a - abs(b),
 ]
 MERGES: list[Callable[[Any, Any], Any]] = [
     *REPEATING,

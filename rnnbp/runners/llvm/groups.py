@@ -39,8 +39,6 @@ class Group:
     _used: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
     _slow: set[Location] = field(default_factory=set, init=False, repr=False)
     """What waits for one of ``SLOW``."""
-    _single: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
-    """By buffer, the rows that are repeated for all features."""
 
     @property
     def locations(self) -> list[Location]:
@@ -66,8 +64,6 @@ class Group:
         if lane.name in SLOW or not self._slow.isdisjoint(lane.args):
             self._slow.add(lane.out)
         self._written.setdefault(lane.out.buffer, set()).add(lane.out.row)
-        for location in lane.args if lane.name == SPREAD else ():
-            self._single.setdefault(location.buffer, set()).add(location.row)
         for location in (*(() if lane.name == SPREAD else lane.args), lane.out):
             self._used.setdefault(location.buffer, set()).add(location.row)
 
@@ -75,12 +71,10 @@ class Group:
         """True if an operation may join: no write overlaps other features of what is used."""
         if n != self.n or (lane.name in SLOW and not self._slow.isdisjoint(lane.args)):
             return False
-        if any(0 <= row - lane.out.row < n for row in self._single.get(lane.out.buffer, ())):
-            return False
         if _overlaps(self._used, lane.out, n):
             return False
         if lane.name == SPREAD:
-            # It is read once, before the loop over features.
+            # It is read once, before the loop over features: so later lanes may write there.
             return not any(
                 0 <= a.row - row < n for a in lane.args for row in self._written.get(a.buffer, ())
             )
