@@ -37,7 +37,9 @@ def with_factors(model: Graph) -> Graph:
             cell, wanted = _cell_with_factors(block.cell, shapes.of_args(node))
             block = recurrent_of(block, cell)
         numbers = range(found.n_values, found.n_values + len(wanted))
-        nodes += [Node(node.number, each, (), (k,)) for k, each in zip(numbers, wanted, strict=True)]
+        nodes += [
+            Node(node.number, each, (), (k,)) for k, each in zip(numbers, wanted, strict=True)
+        ]
         nodes.append(replace(node, block=block, args=(*node.args, *numbers)))
         found.n_values += len(wanted)
     found.nodes = tuple(nodes)

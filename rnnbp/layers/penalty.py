@@ -166,6 +166,9 @@ class PenaltyFactor(Layer):
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         return (self.shape,)
 
+    def __repr__(self) -> str:
+        return "1 / N"
+
 
 def penalties(x: Array, l1: float, l2: float) -> Array:
     """l1 · |x| + l2 · x² of each element; |x| of complex numbers by the sign of the real part."""
