@@ -209,3 +209,22 @@ def test_parameters_that_change_between_runs_are_read_again() -> None:
         p *= 2
     assert again.loss != before.loss
     assert_same_named(again.grads, run("mixed", fresh).grads)
+
+
+def test_backprop_takes_examples_and_static_inputs_alike() -> None:
+    model, given = MODELS["timeless"][0](N), data("timeless", 1, B, N)
+    x, s = named("timeless", given.inputs)
+    found = rb.backprop(model, {"x": x[0], "s": s}, given.target[0], MSE, return_y=True)
+    whole = rb.bptt(model, (x, s), given.target, MSE, return_y=True)
+    assert_same_arrays(found.dx.values(), [whole.dx[0][0], whole.dx[1]])
+    assert_same_arrays([found.y], [whole.y[0]])
+    with pytest.raises(rb.ShapeError, match=r"x\['s'\] has shape \(4,\), that of one example"):
+        rb.backprop(model, {"x": x[0], "s": s[0]}, given.target[0], MSE)
+
+
+def test_schedules_are_compared() -> None:
+    given = data("alone", 12, B, N)
+    how: dict[str, Any] = {"shares": [100], "schedules": ["all"], "repeats": 1, "chunk": 3}
+    found = rb.compare.sweep(gated_cell(N), given.inputs, given.target, MSE, **how)
+    assert [row.choice.name for row in found.rows] == ["all"]
+    assert found.rows[0].measured.same_bits

@@ -20,6 +20,7 @@ from rnnbp.inputs.horizon import check_horizon
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.padding import lost_rows
+from rnnbp.inputs.passed import parts_of
 from rnnbp.inputs.pose import pose
 from rnnbp.memory_pool import reuse
 from rnnbp.numerics import flag
@@ -149,11 +150,20 @@ def bptt(
 
 def _check_own_iterator(x: object, target: object, mask: object) -> None:
     """Raise TypeError for an iterator that is passed twice, which would be read in turns."""
-    if isinstance(x, Iterator) and (x is target or x is mask):
+    if not isinstance(x, Iterator | tuple | list | dict):
+        return
+    every = [*parts_of(x), target, mask]
+    streams = [part for part in every if isinstance(part, Iterator)]
+    if len({*map(id, streams)}) == len(streams):
+        return
+    if isinstance(x, Iterator):
         raise TypeError(
             "x is an iterator, which comes once, and target or mask is the same one; "
             "give each its own"
         )
+    raise TypeError(
+        "an iterator comes once, and x, target and mask have one of them twice; give each its own"
+    )
 
 
 def _run(

@@ -9,11 +9,13 @@ from typing import Any
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import REAL, as_array, plain
+from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrents
 from rnnbp.inputs.axes import stated_shape
-from rnnbp.inputs.given import ModelLike, SeriesLike
+from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.passed import passed
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.numerics import Array, ShapeError
@@ -26,7 +28,7 @@ OPTIONS = tuple(inspect.signature(bptt).parameters)
 @takes(*OPTIONS)
 def backprop(
     model: ModelLike,
-    x: SeriesLike,
+    x: InputsLike,
     target: SeriesLike,
     loss: LossLike,
     *,
@@ -48,21 +50,36 @@ def backprop(
     >>> sorted(result.grads), result.dx.shape
     (['bias', 'weight'], (4, 3))
     """
-    if found := recurrents(as_model(model)):
+    graph = as_model(model)
+    if found := recurrents(graph):
         raise ShapeError(
             f"backprop is for models without time, found {found[0].block}; use bptt with x (T, B, "
             "...)"
         )
-    x = as_array("x", x, kinds=REAL + "c", axes="(B, ...)")
-    if x.shape == stated_shape(as_model(model)):
-        raise ShapeError(
-            f"x has shape {x.shape}, that of one example: axis 0, the batch, is missing; give "
-            "x[None]"
-        )
-    target, mask = _one_step("target", target, len(x)), _one_step("mask", mask, len(x))
-    result = bptt(model, x[None], target, _without_time(loss), mask=mask, **options)
-    dx, y = (None if found is None else found[0] for found in (result.dx, result.y))
+    values, form = passed(graph, x)
+    each = [_examples(graph, k, form.label(k), part) for k, part in enumerate(values)]
+    steps = [per == "step" for per in graph.pers]
+    x = form.of([part[None] if step else part for part, step in zip(each, steps, strict=True)])
+    batch = len(each[steps.index(True)])
+    target, mask = _one_step("target", target, batch), _one_step("mask", mask, batch)
+    result = bptt(model, x, target, _without_time(loss), mask=mask, **options)
+    y = None if result.y is None else result.y[0]
+    if result.dx is None:
+        return replace(result, y=y)
+    pairs = zip(form.parts(result.dx), steps, strict=True)
+    dx = form.of([dx[0] if step and dx is not None else dx for dx, step in pairs])
     return replace(result, dx=dx, y=y)
+
+
+def _examples(graph: Graph, k: int, label: str, given: SeriesLike) -> Array:
+    """Input k as an array (B, ...). Raises ShapeError for one example."""
+    x = as_array(label, given, kinds=REAL + "c", axes="(B, ...)")
+    if x.shape == stated_shape(graph, k):
+        raise ShapeError(
+            f"{label} has shape {x.shape}, that of one example: axis 0, the batch, is missing; "
+            "give x[None]"
+        )
+    return x
 
 
 def _one_step(name: str, given: SeriesLike, batch: int) -> Array | None:

@@ -12,7 +12,7 @@ from rnnbp.bptt import BudgetError, Costs, Forecast
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.numerics import Shape
+from rnnbp.inputs.shapes import ShapeLike, feature_shape
 from rnnbp.planning.budget import with_margin
 from rnnbp.planning.choice import choose
 from rnnbp.planning.forecast import forecast_of
@@ -78,13 +78,15 @@ class Chooser:
         loss: LossLike,
         steps: int,
         batch: int,
-        x_shape: Shape,
+        x_shape: ShapeLike,
         costs: Costs,
         chunk: int | None,
         *,
         dx: bool = True,
     ) -> None:
-        self.sizes = sizes_of(as_model(model), x_shape, batch, loss, dx=dx)
+        graph = as_model(model)
+        shape = feature_shape("sweep", graph, x_shape)
+        self.sizes = sizes_of(graph, shape, batch, loss, dx=dx)
         self.steps, self.costs, self.chunk = steps, costs, chunk
         self._search = Search(self.sizes, steps, costs, arrays_only=True)
         self._known: dict[tuple[str, str, int], Choice] = {}

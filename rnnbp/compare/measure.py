@@ -109,4 +109,7 @@ def relative_error(found: dict[str, Array], expected: dict[str, Array]) -> float
 
 def _arrays(result: Gradients) -> dict[str, Array]:
     """All gradients by name: of the parameters, and of x where it is floats."""
-    return dict(result.grads) if result.dx is None else {**result.grads, "x": result.dx}
+    if not isinstance(result.dx, tuple | dict):
+        return dict(result.grads) if result.dx is None else {**result.grads, "x": result.dx}
+    named = result.dx.items() if isinstance(result.dx, dict) else enumerate(result.dx)
+    return {**result.grads, **{f"x[{key!r}]": dx for key, dx in named if dx is not None}}

@@ -14,12 +14,12 @@ from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key, Why
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.row_texts import shown
 from rnnbp.compare.rows import SLOWEST, LeftOut, Row
-from rnnbp.compare.sweep_arguments import SHARES, checked, chunk_length, plain_x
+from rnnbp.compare.sweep_arguments import SHARES, Given, checked, chunk_length, plain_inputs
 from rnnbp.compare.table import Comparison
 from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.models import as_model
 from rnnbp.inputs.objective import LossLike
-from rnnbp.numerics import Array, flag, optional_flag, positive_int
+from rnnbp.numerics import flag, optional_flag, positive_int
 from rnnbp.schedules import All
 from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
@@ -76,16 +76,16 @@ def sweep(
     shares, schedules = checked(shares, schedules)
     repeats = positive_int("sweep: repeats", repeats)
     optional_flag("sweep: progress", progress)
-    x = plain_x(x, as_model(model).dtype)
-    length = chunk_length(chunk, x.shape[0])
-    chooser = _chooser(model, loss, x, None if chunk is None else length, dx=flag("sweep: dx", dx))
-    cached = chooser.choice("all", "", All(math.ceil(x.shape[0] / length)), length)
+    given = plain_inputs(as_model(model), x)
+    length, flags = chunk_length(chunk, given.steps), {"dx": flag("sweep: dx", dx)}
+    chooser = _chooser(model, loss, given, None if chunk is None else length, **flags)
+    cached = chooser.choice("all", "", All(math.ceil(given.steps / length)), length)
     found = _within(chooser, cached, shares, schedules)
-    bench = Bench((model, x, target, loss), seed, cached, dx=dx)
+    bench = Bench((model, given.x, target, loss), seed, cached, dx=dx)
     measured = _measured(bench, [cached, *(choice for *_, choice in found)], repeats, progress)
     return Comparison(
-        _about(model, x, loss, length, repeats),
-        x.shape[0],
+        _about(model, given, loss, length, repeats),
+        given.steps,
         _row(cached, 100, cached.forecast.peak_bytes, cached, measured),
         *_rows(found, cached, measured),
     )
@@ -128,11 +128,10 @@ def _within(
     return found
 
 
-def _chooser(model: ModelLike, loss: LossLike, x: Array, chunk: int | None, *, dx: bool) -> Chooser:
+def _chooser(model: ModelLike, loss: LossLike, x: Given, chunk: int | None, *, dx: bool) -> Chooser:
     """What chooses by costs that are measured here."""
-    steps, batch = x.shape[:2]
-    costs = calibrate(model, batch=batch, x_shape=x.shape[2:])
-    return Chooser(model, loss, steps, batch, x.shape[2:], costs, chunk, dx=dx)
+    costs = calibrate(model, batch=x.batch, x_shape=x.shapes)
+    return Chooser(model, loss, x.steps, x.batch, x.shapes, costs, chunk, dx=dx)
 
 
 def _row(
@@ -159,7 +158,7 @@ def _measured(
     return found
 
 
-def _about(model: ModelLike, x: Array, loss: LossLike, chunk: int, repeats: int) -> dict[str, JSON]:
+def _about(model: ModelLike, x: Given, loss: LossLike, chunk: int, repeats: int) -> dict[str, JSON]:
     """What the figures depend on, as far as it can be named."""
     threads = {int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"}
     graph = as_model(model)
@@ -168,8 +167,8 @@ def _about(model: ModelLike, x: Array, loss: LossLike, chunk: int, repeats: int)
         "parameters": sum(array.size for array in graph.params.values()),
         "dtype": str(graph.dtype),
         "loss": repr(loss),
-        "steps": x.shape[0],
-        "batch": x.shape[1],
+        "steps": x.steps,
+        "batch": x.batch,
         "chunk of full caching": chunk,
         "repeats": repeats,
         "threads of matrix products": max(threads, default=1),

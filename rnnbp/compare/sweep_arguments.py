@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 
 from rnnbp.checks.arrays import plain
 from rnnbp.compare.choices import compared
-from rnnbp.inputs.given import SeriesLike
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.values import Per
+from rnnbp.inputs.given import InputsLike, InputsOf, SeriesLike
+from rnnbp.inputs.passed import passed
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.numerics import Array, Dtype, ShapeError, positive_int
 from rnnbp.support.nearest import hint
@@ -45,14 +49,33 @@ def checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[flo
     return sorted(set(shares)), [name for name in known if name in schedules]
 
 
-def plain_x(x: SeriesLike, dtype: Dtype | None) -> Array:
-    """x as forecasts take it to be."""
-    x = plain("sweep: x", x)
-    if x.ndim < 2 or 0 in x.shape[:2]:
-        raise ShapeError(
-            f"sweep: x must be (T, B, ...) with T and B at least 1, found shape {x.shape}; reshape "
-            "it"
-        )
+class Given(NamedTuple):
+    """The inputs of a comparison as forecasts take them to be."""
+
+    x: InputsOf
+    steps: int
+    batch: int
+    shapes: InputsOf
+    """Feature shapes."""
+
+
+def plain_inputs(model: Graph, x: InputsLike) -> Given:
+    """x, or several inputs, as ``bptt`` takes them. Raises ShapeError for other axes."""
+    values, form = passed(model, x, "sweep: x")
+    each = [
+        _plain(f"sweep: {form.label(k)}", part, model.dtype, per)
+        for k, (part, per) in enumerate(zip(values, model.pers, strict=True))
+    ]
+    shapes = [a.shape[2 if p == "step" else 1 :] for a, p in zip(each, model.pers, strict=True)]
+    steps, batch = each[model.pers.index("step")].shape[:2]
+    return Given(form.of(each), steps, batch, form.of(shapes))
+
+
+def _plain(label: str, given: SeriesLike, dtype: Dtype | None, per: Per) -> Array:
+    x = plain(label, given)
+    lead, axes = (2, "(T, B, ...) with T and B") if per == "step" else (1, "(B, ...) with B")
+    if x.ndim < lead or 0 in x.shape[:lead]:
+        raise ShapeError(f"{label} must be {axes} at least 1, found shape {x.shape}; reshape it")
     return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
 
 
