@@ -228,3 +228,14 @@ def test_schedules_are_compared() -> None:
     found = rb.compare.sweep(gated_cell(N), given.inputs, given.target, MSE, **how)
     assert [row.choice.name for row in found.rows] == ["all"]
     assert found.rows[0].measured.same_bits
+
+
+def test_a_series_may_be_two_inputs_of_one_cell() -> None:
+    x, s = rb.Input(N), rb.Input(N, per="sequence")
+    z = paired_cell(N)(x, x)
+    model = rb.Graph((x, s), paired_cell(N)(z + s, s) + gated_cell(N)(x, s))
+    given = data("alone", T, B, N)
+    assert (
+        rb.check_grads(model, named("alone", given.inputs), given.target, MSE, chunk=3).worst
+        < 1e-12
+    )
