@@ -137,7 +137,7 @@ def test_no_product_of_minimal_cells_is_in_the_loop(build: Any) -> None:
     inside = [line for line in text.splitlines() if line.startswith("  step ")]
     assert [line for line in inside if "W" in line or "σ" in line] == []
     assert [line for line in text.splitlines() if "before  v1 = W0 x" in line]
-    assert len(inside) == 3  # h′ = (1 − z) h + z m; dh′, and its product
+    assert len(inside) == 4  # h′; its delta, that of m, that of h
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.drawn import DRAWN
@@ -22,6 +22,7 @@ def allocate(
     ends: Mapping[int, Location],
     kept: Iterable[int] = (),
     first: int = 0,
+    apart: Iterable[int] = (),
 ) -> Storage:
     """The storage of a code.
 
@@ -29,9 +30,35 @@ def allocate(
         phases: of each operation by its id, "before", "loop" or "after"; they run in that order.
         given: locations of values that exist before the code runs. ends: locations that some values
             must have.
-        kept: values that backward needs. first: the number of the first buffer.
+        kept: values that backward needs. first: the number of the first buffer. apart: values that
+            take no argument's place.
     """
-    return _Allocation(code, phases, given, ends, kept, first).storage()
+    return _Allocation(code, phases, given, ends, kept, first, apart).storage()
+
+
+def allocate_tightly(
+    code: Code,
+    phases: Mapping[int, str],
+    given: Mapping[int, Location],
+    ends: Mapping[int, Location],
+    kept: Sequence[int],
+) -> Storage:
+    """The storage of forward code, with the smaller tape.
+
+    A kept value in the place of rows of an argument takes the argument's other rows into the tape
+    with it; where nothing else in them is kept, one in a buffer of its own is less.
+    """
+    found = allocate(code, phases, given, ends, kept)
+    rows = dict[Buffer, int]()
+    for v in found.kept:
+        at = found.location(v).buffer
+        rows[at] = rows.get(at, 0) + code.values.rows(v)
+    loose = [v for v in kept if rows[at := found.location(v).buffer] < at.rows]
+    if not loose:
+        return found
+    other = allocate(code, phases, given, ends, kept, apart=loose)
+    sizes = [sum(buffer.rows for buffer in storage.taped) for storage in (found, other)]
+    return other if sizes[1] < sizes[0] else found
 
 
 class _Allocation:
@@ -43,9 +70,11 @@ class _Allocation:
         ends: Mapping[int, Location],
         kept: Iterable[int],
         first: int,
+        apart: Iterable[int],
     ) -> None:
         self.code, self.phases, self.ends, self.first = code, phases, ends, first
         self.given, self.kept = frozenset(given), frozenset(kept)
+        self.apart = frozenset(apart)
         self.views = {op.out: op for op in code.ops if op.name in VIEWS}
         computing = [op for op in code.ops if op.name != DRAWN]
         self.order = sorted(computing, key=lambda op: PHASES.index(phases[id(op)]))
@@ -148,7 +177,7 @@ class _Allocation:
                 at = self._location(whole)
                 self.fixed.add(at.buffer)
                 self.locations[v] = Location(at.buffer, at.row + row)
-            elif not (op.name in IN_PLACE and self._in_place(op, position)):
+            elif v in self.apart or not (op.name in IN_PLACE and self._in_place(op, position)):
                 self._own(v, phase)
 
     def _begin(self, whole: int, phase: str) -> None:

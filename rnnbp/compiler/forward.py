@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rnnbp.compiler.allocation import allocate
+from rnnbp.compiler.allocation import allocate_tightly
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.compile import Codes
 from rnnbp.compiler.drawn import DRAWN, Draw, draw_of
@@ -122,7 +122,7 @@ def forward_half(codes: Codes, *, hoisted: bool, lanes: bool) -> Forward:
     given = {v: Location(buffer) for v, buffer in zip(code.inputs, (*xs, *states), strict=True)}
     drawn = _drawn(code)
     given |= {v: Location(buffer) for v, (buffer, _) in drawn.items()}
-    storage = allocate(code, phases, given, in_place, codes.kept)
+    storage = allocate_tightly(code, phases, given, in_place, codes.kept)
     return Forward(code, phases, storage, xs, states, nexts, in_place, drawn)
 
 

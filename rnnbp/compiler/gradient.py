@@ -8,7 +8,6 @@ from rnnbp.compiler.code import Code
 from rnnbp.compiler.maker import Maker
 from rnnbp.compiler.op import Op, OpaqueBack
 from rnnbp.compiler.operations import OPERATIONS
-from rnnbp.compiler.penalties import PENALTY, charged, send_back
 from rnnbp.compiler.seams import Deltas
 from rnnbp.numerics import Shape
 
@@ -33,11 +32,10 @@ def differentiate(code: Code) -> Code:
 
 
 def reaching(code: Code) -> frozenset[int]:
-    """The outputs with a delta: y, number 0, and states that y depends on, or a penalty, if in a
-    later step."""
-    found, ends = frozenset([0]), sorted(charged(code.ops))
+    """The outputs with a delta: y, number 0, and states that y depends on, if in a later step."""
+    found = frozenset([0])
     while True:
-        needed = code.live([*(code.outputs[k] for k in sorted(found)), *ends], free=False)
+        needed = code.live([code.outputs[k] for k in sorted(found)], free=False)
         read = {*needed.outputs, *(v for op in needed.ops for v in op.args)}
         more = found | {k for k, v in enumerate(code.states, 1) if v in read}
         if more == found:
@@ -50,9 +48,12 @@ class Reverse(Deltas):
     """The deltas so far, by value; those of parts of a value wait until all are there."""
 
     def __init__(self, code: Code) -> None:
-        self.values, self.maker = code.values, Maker(code.values)
+        self.values, self.maker, self.code = code.values, Maker(code.values), code
         self.deltas: dict[int, int] = {}
         self.parts: dict[int, list[tuple[int, int, int]]] = {}
+
+    def source(self, value: int) -> Op | None:
+        return self.code.made.get(value)
 
     def send(self, value: int, delta: int) -> None:
         present = self.deltas.get(value)
@@ -79,8 +80,6 @@ class Reverse(Deltas):
         if op.name == "opaque":
             if any(d is not None for d in deltas):
                 self._opaque(op, deltas)
-        elif op.name == PENALTY:
-            send_back(self, op, deltas[0])
         elif deltas[0] is not None and op.args:
             adjoint = OPERATIONS[op.name].adjoint
             assert adjoint is not None, op

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from rnnbp.compiler import arithmetic, choices
+from rnnbp.compiler import arithmetic, choices, moving
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operation import Kind, Operation, binary, called
@@ -232,6 +232,7 @@ _RECORDS = (
     Operation("opaque_back", "layer", None, 0, _layer),
     *arithmetic.RECORDS,
     *choices.RECORDS,
+    *moving.RECORDS,
 )
 OPERATIONS = {record.name: record for record in _RECORDS}
 """All operations by name."""

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TypeAlias
 
 from rnnbp.compiler.maker import Values
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.numerics import Shape
 
@@ -19,6 +20,10 @@ class Deltas(ABC):
     """Takes the deltas of an operation's arguments, and appends backward operations."""
 
     values: Values
+
+    @abstractmethod
+    def source(self, value: int) -> Op | None:
+        """The forward operation that gives a value; None for an input."""
 
     @abstractmethod
     def send(self, value: int, delta: int) -> None:

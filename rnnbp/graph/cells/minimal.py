@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from rnnbp.graph.cells.moving import Toward
 from rnnbp.graph.cells.projections import InputOptions, Projections
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State, Value
@@ -51,8 +52,7 @@ def MinGRU(  # noqa: N802  # reads as the class it stands for
     build = Projections("MinGRU", n_in, n, options, positive=above)
     x, h = Input(n_in), State(n, "h")
     z, m = Split(n, n)(build("ih", n_in, 2 * n)(x))
-    z, m = Sigmoid()(z), _above_zero(m) if above else m
-    h_new = (1 - z) * h + z * m
+    h_new = Toward()(h, _above_zero(m) if above else m, Sigmoid()(z))
     return build.recurrent(x, {h: h_new}, h_new)
 
 
@@ -94,9 +94,9 @@ def MinLSTM(  # noqa: N802  # reads as the class it stands for
     build = Projections("MinLSTM", n_in, n, options, positive=above)
     x, h = Input(n_in), State(n, "h")
     f, i, m = Split(n, n, n)(build("ih", n_in, 3 * n)(x))
-    # f / (f + i) by logarithms: both gates may be 0 to rounding, where a quotient would be NaN.
-    kept = Sigmoid()(Softplus()(-i) - Softplus()(-f))
-    h_new = kept * h + (1 - kept) * (_above_zero(m) if above else m)
+    # i / (f + i) by logarithms: both gates may be 0 to rounding, where a quotient would be NaN.
+    new = Sigmoid()(Softplus()(-f) - Softplus()(-i))
+    h_new = Toward()(h, _above_zero(m) if above else m, new)
     return build.recurrent(x, {h: h_new}, h_new)
 
 

@@ -12,6 +12,13 @@ from scipy import special
 from rnnbp.numerics import Array
 
 
+def toward(a: Array, b: Array, s: Array, out: Array, way: Array) -> None:
+    """a + s ⊙ (b − a)."""
+    np.subtract(b, a, way)
+    np.multiply(way, s, way)
+    np.add(a, way, out)
+
+
 def absolute(x: Array, out: Array) -> None:
     """|x|, by the real part."""
     if x.dtype.kind == "c":
