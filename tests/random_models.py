@@ -20,8 +20,9 @@ from tests.generator.checks import DiffersError, check, ends_in_probabilities
 from tests.generator.draws import Seeded
 from tests.generator.runs import case_of
 
-LARGE, MEASURED, WILD = 8, 32, 20
-"""One model in LARGE is large; one in MEASURED has its bytes checked as well; one in WILD overflows."""
+LARGE, MEASURED, WILD, WIDE = 8, 32, 20, 4
+"""One model in LARGE is large; one in MEASURED has its bytes checked as well; one in WILD overflows; one in WIDE, but
+for those that overflow, has cells wider than a panel."""
 
 
 def run_one(seed: int, number: int, *, bytes_of: str = "large") -> None:
@@ -31,7 +32,7 @@ def run_one(seed: int, number: int, *, bytes_of: str = "large") -> None:
     """
     draw = Seeded(seed, number)
     large, wild = number % LARGE == 0, number % WILD == 1
-    case = case_of(draw, large=large, wild=wild)
+    case = case_of(draw, large=large, wild=wild, wide=number % WIDE == 3 and not wild)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("error")
         warnings.filterwarnings("always", "the model ends in")

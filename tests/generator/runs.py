@@ -62,11 +62,24 @@ class Case:
         return -(-len(self.x) // int(self.options["chunk"]))
 
 
-def case_of(draw: Draw, *, large: bool = False, wild: bool = False, portable: bool = False) -> Case:
-    """A random case; ``large``, so that its bytes are those of arrays; ``wild``, so that its numbers overflow."""
+def case_of(
+    draw: Draw,
+    *,
+    large: bool = False,
+    wild: bool = False,
+    wide: bool = False,
+    portable: bool = False,
+) -> Case:
+    """A random case.
+
+    Args:
+        large: so that its bytes are those of arrays. wild: so that its numbers overflow. wide: so that its cells are
+            wider than a panel of the machine code's products.
+    """
     dtype = "float64" if portable or draw.chance(0.7) else "float32"
     dtype = "float32" if wild else dtype  # float64 tells what overflows in between alone
-    maker = ModelMaker(draw, (8, 13, 24) if large else (2, 3, 4), dtype=dtype, portable=portable)
+    sizes = (8, 13, 24) if large else (33, 40, 67) if wide else (2, 3, 4)
+    maker = ModelMaker(draw, sizes, dtype=dtype, portable=portable)
     model = maker.model()
     steps, batch = (
         (draw.integer(10, 40), draw.pick([33, 128, 300]))
