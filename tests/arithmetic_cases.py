@@ -35,6 +35,7 @@ ARITHMETIC = [
     ),
     Case("Add-1-4-1", lambda _: L.Add(3), ((1,), (4,), (1,)), THREE),
     Case("Multiply-1-4-1", lambda _: L.Multiply(), ((1,), (4,), (1,)), THREE),
+    Case("Divide-2-3-1", lambda _: L.Divide(), ((2, 3, 4), (2, 3, 1)), WRONG, above=0.2),
     Case("Multiply-2-1-3", lambda _: L.Multiply(), ((2, 1), (2, 3)), WRONG),
     Case(
         "MatVec",

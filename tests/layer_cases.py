@@ -33,6 +33,7 @@ ACTIVATIONS = [
     in_any_shape("Clip-high", lambda: L.Clip(high=0.25)),
     in_any_shape("Sum", L.Sum),
     in_any_shape("Sum-2axes", L.Sum, (2, 3)),
+    in_any_shape("Sum-3axes", L.Sum, (2, 2, 3)),
     in_any_shape("Sum-one", L.Sum, (1,)),
     in_any_shape("Mean", L.Mean),
     in_any_shape("Mean-2axes", L.Mean, (3, 2)),

@@ -80,6 +80,7 @@ def attribute(name: str, owner: dict[str, np.ndarray] = WEIGHTS) -> Any:
         "elu": 0.7,
         "elu_slope": 0.7,
         "spread": N,
+        "repeat": 3,
         "matvec": N,
         "vecmat": N,
         "outer": N,

@@ -98,13 +98,18 @@ def _spread(to: Deltas, op: Op, d: int) -> None:
 
 def _total(to: Deltas, op: Op, d: int) -> None:
     (x,) = op.args
-    rows = to.values.rows(x)
-    delta = d if rows == 1 else to.make("spread", d, attr=rows, shape=(rows,))
-    to.send(x, delta)
+    rows, lines = to.values.rows(x), to.values.rows(op.out)
+    name = "spread" if lines == 1 else "repeat"
+    to.send(x, d if rows == lines else to.make(name, d, attr=rows // lines, shape=(rows,)))
+
+
+def _repeat(to: Deltas, op: Op, d: int) -> None:
+    lines = to.values.rows(op.args[0])
+    to.send(op.args[0], to.make("total", d, attr=lines, shape=(lines,)))
 
 
 def _log_softmax(to: Deltas, op: Op, d: int) -> None:
-    to.send(op.args[0], to.make("log_softmax_back", d, op.out))
+    to.send(op.args[0], to.make("log_softmax_back", d, op.out, attr=op.attr))
 
 
 def _matvec(to: Deltas, op: Op, d: int) -> None:
@@ -177,8 +182,14 @@ def _of_columns(op: Op, values: Values) -> int:
     return values.rows(op.args[0]) * values.rows(op.args[1])
 
 
-def _one(_: tuple[Shape, ...], __: object) -> tuple[Shape, ...]:
-    return ((1,),)
+def _each_line(_: tuple[Shape, ...], lines: object) -> tuple[Shape, ...]:
+    assert lines is None or isinstance(lines, int)
+    return ((lines or 1,),)
+
+
+def _times_as_many(shapes: tuple[Shape, ...], n: object) -> tuple[Shape, ...]:
+    assert isinstance(n, int)
+    return ((n * math.prod(shapes[0]),),)
 
 
 def _counted(_: tuple[Shape, ...], n: object) -> tuple[Shape, ...]:
@@ -212,7 +223,8 @@ RECORDS = (
     Operation("times", "vector", 1, 1, _constant("⊙", "k"), _times),
     Operation("plus", "vector", 1, 1, _constant("+", "k"), _plus),
     Operation("spread", "move", 1, 0, _repeated, _spread, _counted),
-    Operation("total", "rowwise", 1, _argument, _summed, _total, _one),
+    Operation("repeat", "move", 1, 0, called("repeat"), _repeat, _times_as_many),
+    Operation("total", "rowwise", 1, _argument, _summed, _total, _each_line),
     Operation("log_softmax", "rowwise", 1, 5, called("log_softmax"), _log_softmax),
     Operation("matvec", "rowwise", 2, _twice, called("matvec"), _matvec, _lines),
     # In backward code alone:

@@ -66,8 +66,7 @@ class Lowering(Primitives):
                 )
             return self.apply(name, *[self.spread(x, whole) for x in xs], attr=attr)
         if record.kind == "rowwise" and len(xs) == 1 and len(shapes[0]) != 1:
-            lines = [self.apply(name, line, attr=attr) for line in self.lines(*xs)]
-            return self._whole(lines, (*shapes[0][:-1], self.values.rows(lines[0])))
+            return self._by_lines(name, *xs, attr)
         found = record.shapes(shapes, attr)
         if len(found) == 1:
             return self.maker.make(name, *xs, attr=attr, shape=found[0])
@@ -101,24 +100,26 @@ class Lowering(Primitives):
         """x (..., 1) repeated over the last axis of a shape; x itself where it has that shape."""
         if self.shape(x) == shape:
             return x
-        lines = [self.apply("spread", line, attr=shape[-1]) for line in self.lines(x)]
-        return self._whole(lines, shape)
+        lines = self.values.rows(x)
+        name = "spread" if lines == 1 else "repeat"
+        return self._as(self.apply(name, self._as(x, (lines,)), attr=shape[-1]), shape)
 
-    def lines(self, x: int) -> list[int]:
-        """The values (n,) along the last axis of x (..., n)."""
-        shape = self.shape(x)
-        if len(shape) == 1:
-            return [x]
-        rows, n = self.values.rows(x), shape[-1]
-        flat = self.same(x, (rows,))
-        if rows == n:
-            return [flat]
-        return [self.part(flat, at, at + n) for at in range(0, rows, n)]
+    def _by_lines(self, name: str, x: int, attr: object) -> int:
+        """An operation on the features of each line along the last axis of x (..., n)."""
+        *outer, n = self.shape(x)
+        lines, flat = math.prod(outer), self._as(x, (self.values.rows(x),))
+        if lines == 1:
+            found = self.apply(name, flat, attr=attr)
+        elif attr is None:
+            found = self.apply(name, flat, attr=lines)
+        else:
+            parts = [self.part(flat, k * n, (k + 1) * n) for k in range(lines)]
+            found = self.concat(*[self.apply(name, part, attr=attr) for part in parts])
+        return self._as(found, (*outer, self.values.rows(found) // lines))
 
-    def _whole(self, lines: Sequence[int], shape: Shape) -> int:
-        """Lines as one value of a shape."""
-        whole = lines[0] if len(lines) == 1 else self.concat(*lines)
-        return whole if self.shape(whole) == shape else self.same(whole, shape)
+    def _as(self, x: int, shape: Shape) -> int:
+        """A value in a shape that it may have already."""
+        return x if self.shape(x) == shape else self.same(x, shape)
 
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
         rows, columns = owner[key].shape

@@ -154,7 +154,7 @@ def _normal(to: Deltas, op: Op, d: int) -> None:
 
 
 def _softmax(to: Deltas, op: Op, d: int) -> None:
-    to.send(op.args[0], to.make("softmax_back", d, op.out))
+    to.send(op.args[0], to.make("softmax_back", d, op.out, attr=op.attr))
 
 
 def _same(to: Deltas, op: Op, d: int) -> None:
@@ -246,7 +246,7 @@ PRIMITIVES = tuple(
     record.name for record in _RECORDS if record.primitive and record.kind != "drawn"
 )
 POINTWISE = _of("pointwise")
-REPEATED = frozenset({"spread"})
+REPEATED = frozenset({"spread", "repeat"})
 """Operations that repeat their argument: backward and the loop take that rather than copies."""
 CHEAP = REPEATED | {record.name for record in _RECORDS if record.kind == "pointwise"} - {
     record.name for record in _RECORDS if record.dear

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from rnnbp.machine import mathematics, special
 from rnnbp.machine.ir import Text
-from rnnbp.machine.rows import Row
 from rnnbp.runners.llvm import elements, matrices, reductions
 
 Emit: TypeAlias = Callable[[Text, Sequence[str], object], str]
@@ -107,16 +106,15 @@ POINTWISE: dict[str, Pointwise] = {
 
 SLOW = frozenset(name for name, operation in POINTWISE.items() if operation.slow)
 
-Rowwise: TypeAlias = Callable[[Row, Sequence[str], Sequence[str], object], None]
-"""Writes instructions for one row, given addresses of arguments and results, and the attribute."""
-ROWWISE: dict[str, Rowwise] = {
+ROWWISE: dict[str, reductions.Rowwise] = {
     "normal": reductions.normal,
     "normal_back": reductions.normal_back,
-    "softmax": reductions.softmax,
-    "softmax_back": reductions.softmax_back,
-    "total": reductions.total,
-    "log_softmax": reductions.log_softmax,
-    "log_softmax_back": reductions.log_softmax_back,
+    "softmax": reductions.by_lines(reductions.softmax),
+    "softmax_back": reductions.by_lines(reductions.softmax_back),
+    "repeat": reductions.repeat,
+    "total": reductions.by_lines(reductions.total, single=True),
+    "log_softmax": reductions.by_lines(reductions.log_softmax),
+    "log_softmax_back": reductions.by_lines(reductions.log_softmax_back),
     "matvec": matrices.matvec,
     "vecmat": matrices.vecmat,
     "outer": matrices.outer,

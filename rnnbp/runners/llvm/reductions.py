@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from rnnbp.machine import mathematics, special
 from rnnbp.machine.ir import Text, number
 from rnnbp.machine.rows import Row
+
+Rowwise: TypeAlias = Callable[[Row, Sequence[str], Sequence[str], object], None]
+"""Writes instructions for one row, given addresses of arguments and results, and the attribute."""
 
 
 def normal(r: Row, args: Sequence[str], outs: Sequence[str], eps: object) -> None:
@@ -117,6 +121,33 @@ def log_softmax_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object
         t.store(t.op("fsub", t.load(t.at(d, i), m), part), t.at(out, i), m)
 
     r.each(give)
+
+
+def repeat(r: Row, args: Sequence[str], outs: Sequence[str], n: object) -> None:
+    """Each feature n times."""
+    assert isinstance(n, int)
+    t, (x,), (y,) = r.t, args, outs
+    with t.loop(0, r.n) as loop:
+        number, line = t.broadcast(t.at(x, loop.index)), t.at(y, t.times(loop.index, n))
+        Row(t, n).each(lambda i, m: t.store(number, t.at(line, i), m))
+
+
+def by_lines(work: Rowwise, *, single: bool = False) -> Rowwise:
+    """An operation on the features of each line; where ``single`` it results in one of each."""
+
+    def run(r: Row, args: Sequence[str], outs: Sequence[str], lines: object) -> None:
+        if lines is None:
+            work(r, args, outs, None)
+            return
+        assert isinstance(lines, int)
+        assert isinstance(r.n, int)
+        t, n = r.t, r.n // lines
+        with t.loop(0, lines) as loop:
+            taken, given = t.times(loop.index, n), t.times(loop.index, 1 if single else n)
+            places = [t.at(y, given) for y in outs]
+            work(Row(t, n), [t.at(x, taken) for x in args], places, None)
+
+    return run
 
 
 def _over(t: Text, total: str, n: int | str) -> str:

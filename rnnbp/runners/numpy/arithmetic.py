@@ -150,8 +150,16 @@ def phi(x: Array, out: Array) -> None:
     np.multiply(out, 0.5, out)
 
 
-def log_softmax(x: Array, out: Array, powers: Array, top: Array) -> None:
-    """x − log Σ eˣ over the features."""
+def by_lines(lines: int, *arrays: Array) -> tuple[Array, ...]:
+    """(..., lines · n, B) as (..., lines, n, B): an axis that is divided stays a view."""
+    if lines == 1:
+        return arrays
+    return tuple([x.reshape(*x.shape[:-2], lines, -1, x.shape[-1]) for x in arrays])
+
+
+def log_softmax(x: Array, out: Array, powers: Array, top: Array, lines: int = 1) -> None:
+    """x − log Σ eˣ over the features of each line."""
+    x, out, powers, top = by_lines(lines, x, out, powers, top)
     if x.dtype.kind == "c":
         np.copyto(top, x.real.max(axis=-2, keepdims=True))
     else:
@@ -163,16 +171,23 @@ def log_softmax(x: Array, out: Array, powers: Array, top: Array) -> None:
     np.subtract(out, top, out)
 
 
-def log_softmax_back(d: Array, y: Array, out: Array, total: Array) -> None:
+def log_softmax_back(d: Array, y: Array, out: Array, total: Array, lines: int = 1) -> None:
     """d − e^y Σ d."""
+    d, y, out, total = by_lines(lines, d, y, out, total)
     np.add.reduce(d, axis=-2, keepdims=True, out=total)
     np.exp(y, out)
     np.multiply(out, total, out)
     np.subtract(d, out, out)
 
 
-def total(x: Array, out: Array) -> None:
-    """The sum over the features."""
+def repeat(x: Array, out: Array, n: int) -> None:
+    """Each feature n times."""
+    np.copyto(_matrices(out, n), x[..., None, :])
+
+
+def total(x: Array, out: Array, lines: int = 1) -> None:
+    """The sum over the features of each line."""
+    x, out = by_lines(lines, x, out)
     np.add.reduce(x, axis=-2, keepdims=True, out=out)
 
 
@@ -192,5 +207,5 @@ def outer(d: Array, vector: Array, out: Array, columns: int) -> None:
 
 
 def _matrices(x: Array, columns: int) -> Array:
-    """(..., n m, B) as (..., n, m, B): an axis that is divided stays a view."""
+    """(..., n m, B) as (..., n, m, B)."""
     return x.reshape(*x.shape[:-2], -1, columns, x.shape[-1])

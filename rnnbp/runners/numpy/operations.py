@@ -84,8 +84,9 @@ def normal_back(d: Array, y: Array, slope: Array, out: Array, spare: Array, mean
     np.multiply(out, slope, out)
 
 
-def softmax(x: Array, out: Array, top: Array) -> None:
-    """eˣ / Σ eˣ over the features."""
+def softmax(x: Array, out: Array, top: Array, lines: int = 1) -> None:
+    """eˣ / Σ eˣ over the features of each line."""
+    x, out, top = arithmetic.by_lines(lines, x, out, top)
     if x.dtype.kind == "c":
         np.copyto(top, x.real.max(axis=-2, keepdims=True))
     else:
@@ -96,8 +97,9 @@ def softmax(x: Array, out: Array, top: Array) -> None:
     np.divide(out, top, out)
 
 
-def softmax_back(d: Array, y: Array, out: Array, total: Array) -> None:
+def softmax_back(d: Array, y: Array, out: Array, total: Array, lines: int = 1) -> None:
     """y ⊙ (d − Σ d ⊙ y)."""
+    d, y, out, total = arithmetic.by_lines(lines, d, y, out, total)
     np.multiply(d, y, out)
     np.add.reduce(out, axis=-2, keepdims=True, out=total)
     np.subtract(d, total, out)
@@ -109,18 +111,22 @@ def repeated(x: Array, n: int) -> Array:
     return np.broadcast_to(x, (n, *x.shape))
 
 
+LINES = -1
+
+
 @dataclass(frozen=True)
 class Helper:
     """A call of a function of this module: arguments, results, temporaries, the number."""
 
     function: Callable[..., None]
     spare: tuple[int, ...] = ()
-    """Rows of each temporary; 0 for as many as the result has."""
+    """Rows of each temporary; 0 for as many as the result has, ``LINES`` for one in each line."""
     named: bool = False
     """Whether numbers are constants of the arrays' dtype, which may be infinite."""
 
     def __call__(self, op: Op, at: Expressions) -> list[str]:
-        spare = [at.spare(rows) for rows in self.spare]
+        lines = op.attr if isinstance(op.attr, int) else 1
+        spare = [at.spare(lines if rows == LINES else rows) for rows in self.spare]
         numbers = [] if op.attr is None else [repr(op.attr)]
         if self.named:
             given = op.attr if isinstance(op.attr, tuple) else (op.attr,)
@@ -179,8 +185,8 @@ CODE: dict[str, Code] = {
     "gain": _with_vector("multiply"),
     "normal": Helper(normal, spare=(0,)),
     "normal_back": Helper(normal_back, spare=(0, 1)),
-    "softmax": Helper(softmax, spare=(1,)),
-    "softmax_back": Helper(softmax_back, spare=(1,)),
+    "softmax": Helper(softmax, spare=(LINES,)),
+    "softmax_back": Helper(softmax_back, spare=(LINES,)),
     "copy": lambda op, at: [f"copyto({at.outs[0]}, {at.args[0]})"],
     "zeros": lambda op, at: [f"{at.outs[0]}.fill(0)"],
     "div": _call("divide"),
@@ -205,9 +211,10 @@ CODE: dict[str, Code] = {
     "times": _with_vector("multiply"),
     "plus": _with_vector("add"),
     "spread": lambda op, at: [f"copyto({at.outs[0]}, {at.args[0]})"],
+    "repeat": Helper(arithmetic.repeat),
     "total": Helper(arithmetic.total),
-    "log_softmax": Helper(arithmetic.log_softmax, spare=(0, 1)),
-    "log_softmax_back": Helper(arithmetic.log_softmax_back, spare=(1,)),
+    "log_softmax": Helper(arithmetic.log_softmax, spare=(0, LINES)),
+    "log_softmax_back": Helper(arithmetic.log_softmax_back, spare=(LINES,)),
     "matvec": Helper(arithmetic.matvec),
     "vecmat": Helper(arithmetic.vecmat),
     "outer": Helper(arithmetic.outer),
