@@ -23,7 +23,7 @@ Networks
     Input, State, Parameter    the symbols that graphs and cells are written with; each a Value
 Layers (within a cell too), all of them in the module layers
     Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, LayerNorm, Gain
-    Dropout, GaussianNoise, Zoneout
+    Dropout, GaussianNoise, Zoneout, Penalty
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Softmax, LogSoftmax, Identity
     Add, Subtract, Multiply, Divide, Scale, Maximum, Minimum, Exp, Log, Sqrt, Square, Reciprocal
     Abs, Clip, Sum, Mean, MatVec, Concat, Split, Slice, Flatten, Reshape

@@ -21,6 +21,7 @@ ACTIVATIONS = [
     in_any_shape("GELU", L.GELU),
     in_any_shape("Softplus", L.Softplus),
     in_any_shape("Identity", L.Identity),
+    in_any_shape("Penalty", lambda: L.Penalty(l1=0.5, l2=2)),
     in_any_shape("Exp", L.Exp),
     in_any_shape("Exp-2axes", L.Exp, (2, 3)),
     in_any_shape("Log", L.Log, above=0.2),

@@ -38,6 +38,7 @@ ELEMENTWISE = [
     Known(L.GELU(), lambda x: 0.5 * x * math.erfc(-x / math.sqrt(2)), 0.5, (0, 1000), (0, 1)),
     Known(L.Softplus(), lambda x: math.log1p(math.exp(x)), 0.5, (0, 1000), (0, 1)),
     Known(L.Identity(), lambda x: x, 1.0, (-1000, 1000), (1, 1)),
+    Known(L.Penalty(l1=1, l2=2), lambda x: x, 1.0, (-1000, 1000), (1, 1)),
     Known(L.Exp(), math.exp, 1.0, (0, math.inf), (0, math.inf)),
     Known(L.Square(), lambda x: x**2, 0.0, (1e6, 1e6), (-2000, 2000)),
     Known(L.Abs(), abs, 0.0, (1000, 1000), (-1, 1)),

@@ -26,7 +26,7 @@ MODULES = "actions compare initializers layers losses memory optim schedules tra
 LAYERS = """
     Abs Add AvgPool Clip Concat Conv1D Conv2D Dense Divide Dropout ELU Embedding Exp Flatten GELU
     Gain GaussianNoise Identity Keeps Layer LayerNorm LeakyReLU Log LogSoftmax MatVec MaxPool
-    Maximum Mean Minimum Multiply OneHot ReLU Reciprocal Reshape Scale Sigmoid Slice Softmax Softplus Split
+    Maximum Mean Minimum Multiply OneHot Penalty ReLU Reciprocal Reshape Scale Sigmoid Slice Softmax Softplus Split
     Sqrt Square Subtract Sum Tanh Zoneout
 """
 SURFACE = {

@@ -6,6 +6,7 @@ send back is summed over the run, and goes backward once, after the last.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import final
 
@@ -16,8 +17,11 @@ from rnnbp.graph.model_split import Parts
 from rnnbp.graph.node_calls import backward_node, forward_node, learn, read_off
 from rnnbp.graph.node_checks import Values, check_outputs
 from rnnbp.graph.value_pers import AXES
+from rnnbp.graph.values import PERS, Per
 from rnnbp.inputs.problem import Problem
 from rnnbp.layers.base import Layer
+from rnnbp.layers.penalty import PenaltyFactor
+from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Nest, Saved, Shape
 from rnnbp.rng import Context
 
@@ -47,6 +51,11 @@ class FixedNodes:
         self.values: dict[int, Array] = {}
         """Those that nodes of chunks take, by number."""
         self._saved: list[Saved] = []
+        self._factors: dict[int, tuple[Array, Per]] = {}
+        """Of the means of penalties, by number of their node; and how often what they average
+        changes."""
+        self.penalties: dict[str, Scalar] = {}
+        """By name, after ``backward``."""
 
     def forward(self, *, keep: bool) -> None:
         """Run the nodes, with weights as they are now.
@@ -57,13 +66,29 @@ class FixedNodes:
         values: Values = [None] * self.problem.model.n_values
         for k, array in self.problem.others.static.items():
             values[k] = array
-        self._saved = []
+        self._saved, self.penalties = [], {}
+        averaged = {node.number: per for node, per in self.parts.factors}
         for node in self.parts.fixed:
             saved = self._forward(node, values)
+            if isinstance(node.block, PenaltyFactor):
+                factor, per = values[node.outs[0]], averaged[node.number]
+                self._factors[node.number] = factor, per
+                self.penalties[node.block.label] = 0.0
+                factor[...] = 1 / self._averaged(per) if self.problem.known else 1
             if keep:
                 self._saved.append(saved)
             del saved
         self.values = {k: values[k] for k in self.parts.crossing}
+
+    def average(self) -> bool:
+        """Set the factors of means once all steps are known. Returns True if there are any."""
+        for factor, per in self._factors.values():
+            factor[...] = 1 / self._averaged(per)
+        return bool(self._factors)
+
+    def _averaged(self, per: Per) -> int:
+        """How many values a mean is of."""
+        return math.prod((self.problem.steps, self.problem.batch)[PERS.index(per) :])
 
     def _forward(self, node: Node, values: Values) -> Saved:
         seen = self.spread(node, values)
@@ -150,6 +175,9 @@ class FixedNodes:
                 deltas[arg.value] = present
         if dy is not None and isinstance(layer, Layer) and layer.params:
             grads.add(layer.params, read_off(node, saved, dy))
+        if dy is not None and isinstance(layer, PenaltyFactor):
+            total = dy.sum().item() / self._averaged(self._factors[node.number][1])
+            self.penalties[layer.label] += total
 
     @property
     def static(self) -> list[int]:

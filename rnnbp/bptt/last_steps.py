@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rnnbp.graph.cell import Cell
+from rnnbp.graph.cell import Cell, charged
 from rnnbp.numerics import Array
 from rnnbp.rng import Context
 from rnnbp.runners.base import Deltas, Runner
@@ -41,10 +41,11 @@ def late_steps(cell: Cell, there: tuple[bool, ...]) -> int:
 
 def _late_steps(cell: Cell, there: tuple[bool, ...]) -> int:
     y, *after = cell.outputs
-    found = [_needed(cell, [y, *(v for v, yes in zip(after, there, strict=True) if yes)])]
+    always = [y, *charged(cell)]
+    found = [_needed(cell, [*always, *(v for v, yes in zip(after, there, strict=True) if yes)])]
     while len(found) < 2 or found[-1] != found[-2]:
         reached = [v for k, v in enumerate(after, cell.n_inputs) if k in found[-1]]
-        found.append(found[-1] | _needed(cell, [y, *reached]))
+        found.append(found[-1] | _needed(cell, [*always, *reached]))
     return found.index(found[-1])
 
 

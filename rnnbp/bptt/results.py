@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rnnbp.inputs.given import InputsOf
 from rnnbp.inputs.states import States
@@ -52,7 +52,7 @@ class Gradients(Instead):
     """The result of ``bptt``.
 
     Attributes:
-        loss: the loss over the whole sequence.
+        loss: the loss over the whole sequence, penalties included.
         grads: gradients by parameter path.
         dx: the gradient by x, of its shape; None for integer x. Of a model of several inputs a
             tuple or a dict of one for each, as x was passed; by a static input (B, ...) it is the
@@ -63,6 +63,7 @@ class Gradients(Instead):
         lost: the sequences whose x was unusable at its end, as NaN under a mask: their state is
             that of zeros instead.
         y: the outputs (T, B, ...) that the loss was computed from, with ``return_y``, else None.
+        penalties: the part of each ``Penalty`` in the loss, by its name; empty without any.
 
     >>> import numpy as np, rnnbp as rb
     >>> x, target = np.zeros((7, 2, 3), "float32"), np.zeros((7, 2, 4), "float32")
@@ -80,6 +81,7 @@ class Gradients(Instead):
     stats: Stats
     lost: tuple[int, ...] = ()
     y: Array | None = None
+    penalties: dict[str, float] = field(default_factory=dict)
 
     @reprs.safe
     def __repr__(self) -> str:
@@ -90,6 +92,7 @@ class Gradients(Instead):
             if not self.grads
             else f"; {reprs.bytes_text(held)} of {next(iter(self.grads.values())).dtype}"
         )
+        penalties = [f"{name} {reprs.number(v)}" for name, v in [*self.penalties.items()][:MOST]]
         states = [f"{tuple(a.shape)}" for arrays in self.state[:MOST] for a in arrays]
         peak = reprs.bytes_text(self.stats.peak_bytes)
         rerun = f", {self.stats.steps_rerun:,} of {self.stats.steps_run:,} steps run again"
@@ -97,6 +100,7 @@ class Gradients(Instead):
         return reprs.titled(
             self,
             f"loss {reprs.number(self.loss)}",
+            penalties=reprs.listed(penalties, len(self.penalties)),
             grads=reprs.listed(grads, len(self.grads)) + of,
             dx=_dx_text(self.dx),
             y=reprs.array_text(self.y),

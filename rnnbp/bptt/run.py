@@ -173,6 +173,8 @@ class Run:
             objective = self.losses.objective
             with self.ledger.reserve("workspace", objective.finish_bytes()):
                 objective.finish()
+            if self.chunks.fixed.average():
+                self.chunks.runners.renew()  # factors of means are among what they have read
 
     def _count_live_states(self) -> None:
         nbytes = self.live.nbytes(self.held.slots.tiers, self._slot, self._deltas)

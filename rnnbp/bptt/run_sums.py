@@ -109,7 +109,10 @@ class RunSums:
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in found_of})
         grads = self.grads.grads
         found = self._dx() if self.returns_dx else None
-        return Gradients(self.loss.value.real, grads, found, tuple(dstate), final, stats, y=self.y)
+        penalties = {name: value.real for name, value in self.fixed.penalties.items()}
+        loss = sum(penalties.values(), self.loss.value.real)
+        of_all = grads, found, tuple(dstate), final, stats
+        return Gradients(loss, *of_all, y=self.y, penalties=penalties)
 
     def end(self) -> None:
         """Close the sums after the last chunk, and run what is the same at all steps backward."""

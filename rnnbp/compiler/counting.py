@@ -19,7 +19,7 @@ def layer_flops(layer: Layer, inputs: Sequence[Shape], outputs: Sequence[Shape])
 
     Layers that only look up, or hand on parts of their input, have none.
     """
-    if layer.view or layer.part or layer.symbols:
+    if layer.view or layer.part or layer.charges or layer.symbols:
         return 0
     if isinstance(layer, Conv1D | Conv2D):
         each = 2 * math.prod(layer.params["weight"].shape[1:]) + ("bias" in layer.params)

@@ -8,6 +8,7 @@ from rnnbp.compiler.code import Code
 from rnnbp.compiler.maker import Maker
 from rnnbp.compiler.op import Op, OpaqueBack
 from rnnbp.compiler.operations import OPERATIONS
+from rnnbp.compiler.penalties import PENALTY, charged, send_back
 from rnnbp.compiler.seams import Deltas
 from rnnbp.numerics import Shape
 
@@ -32,10 +33,11 @@ def differentiate(code: Code) -> Code:
 
 
 def reaching(code: Code) -> frozenset[int]:
-    """The outputs with a delta: y, number 0, and states that y depends on, if in a later step."""
-    found = frozenset([0])
+    """The outputs with a delta: y, number 0, and states that y depends on, or a penalty, if in a
+    later step."""
+    found, ends = frozenset([0]), sorted(charged(code.ops))
     while True:
-        needed = code.live([code.outputs[k] for k in sorted(found)], free=False)
+        needed = code.live([*(code.outputs[k] for k in sorted(found)), *ends], free=False)
         read = {*needed.outputs, *(v for op in needed.ops for v in op.args)}
         more = found | {k for k, v in enumerate(code.states, 1) if v in read}
         if more == found:
@@ -80,6 +82,8 @@ class Reverse(Deltas):
         if op.name == "opaque":
             if any(d is not None for d in deltas):
                 self._opaque(op, deltas)
+        elif op.name == PENALTY:
+            send_back(self, op, deltas[0])
         elif deltas[0] is not None and op.args:
             adjoint = OPERATIONS[op.name].adjoint
             assert adjoint is not None, op

@@ -14,6 +14,7 @@ from rnnbp.compiler.leaves import LeafValues
 from rnnbp.compiler.maker import Maker, Values
 from rnnbp.compiler.op import Op, Opaque
 from rnnbp.compiler.operations import OPERATIONS, PRIMITIVES
+from rnnbp.compiler.penalties import PENALTY, Charge
 from rnnbp.compiler.weights import Matrix, Rows, Vector
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
@@ -170,6 +171,13 @@ class Lowering(Primitives):
         shape = self.shape(like) if isinstance(like, int) else like
         attr = Draw(numbers, shape, self.node, check_per("random: per", per), draw)
         return self.maker.make(DRAWN, attr=attr, shape=shape)
+
+    def penalty(self, x: int, factor: int, l1: float, l2: float) -> int:
+        if self.leaves is None or factor not in self.leaves or not (l1 or l2):
+            return x  # once a run, where the layer's own methods run
+        x = self.leaves.solid(x)
+        charge = Charge(self.leaves.vector(factor), l1, l2)
+        return self.maker.make(PENALTY, x, attr=charge, shape=self.shape(x))
 
     def tanh(self, x: int) -> int:
         return self.apply("tanh", x)

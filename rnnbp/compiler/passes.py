@@ -9,6 +9,7 @@ from typing import TypeAlias
 from rnnbp.compiler import counts
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.gradient import differentiate
+from rnnbp.compiler.penalties import charged, without_penalties
 from rnnbp.compiler.rewrite import joining, scaling, stacking, turning
 from rnnbp.compiler.rewrite.factors import gathered
 from rnnbp.compiler.rewrite.ordering import ordered
@@ -107,7 +108,9 @@ def _backward(rule: str, rewrite: Rewrite) -> Pass:
 
 
 def _differentiated(draft: Draft) -> Draft:
-    return replace(draft, written=draft.forward, backward=differentiate(draft.forward))
+    found = replace(draft, written=draft.forward, backward=differentiate(draft.forward))
+    # Such code alone has operations that are nothing once it has been differentiated.
+    return _unpenalised.run(found) if charged(draft.forward.ops) else found
 
 
 def _summed(draft: Draft) -> Draft:
@@ -128,6 +131,8 @@ def _joined_backward(draft: Draft) -> Draft:
     names = frozenset[str]() if draft.lanes else joining.JOINED
     return replace(draft, backward=joining.joined(draft.deltas, [draft.forward.live()], names))
 
+
+_unpenalised = _forward("", without_penalties)
 
 PASSES = (
     _forward("constants", scaling.constants),

@@ -13,6 +13,7 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.gradcheck.derivatives import Case
 from rnnbp.gradcheck.own_layers import SAME, lowered_layers
+from rnnbp.gradcheck.penalties import counted
 from rnnbp.gradcheck.result import GradientError
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.recurrent import Recurrent
@@ -74,7 +75,8 @@ def model_case(problem: Problem, objective: GivenObjective, context: Context, dt
     found = _run(problem, inputs, objective, context)
     dxs = {k: dx for k, dx in enumerate(form.parts(found.dx)) if dx is not None}
     inputs |= {k: inputs[k].astype(dtype) for k in dxs}
-    whole = _in_one_chunk(problem, inputs, dtype)
+    charges = list[Scalar]()
+    whole = _in_one_chunk(problem, inputs, dtype, charges)
     grads, variables = dict(found.grads), dict(whole.model.params)
     grads |= {form.label(k): dx for k, dx in dxs.items()}
     variables |= {form.label(k): inputs[k] for k in dxs}
@@ -86,12 +88,13 @@ def model_case(problem: Problem, objective: GivenObjective, context: Context, dt
     losses = ChunkLosses(taken, whole)
 
     def value() -> Scalar:
+        charges.clear()
         chunks.fixed.forward(keep=False)
         entering = tuple(
             state if given or not block.initial else block.first_state(whole.batch, dtype)
             for block, state, given in zip(blocks, whole.state, whole.given, strict=True)
         )
-        return losses.value(chunks.outputs(0, entering)[1], 0)
+        return losses.value(chunks.outputs(0, entering)[1], 0) + sum(charges)
 
     case = Case(grads, variables, value)
     names = " and ".join(dict.fromkeys(map(str, lowered_layers(problem.model))))
@@ -155,12 +158,18 @@ def _run(
     )
 
 
-def _in_one_chunk(problem: Problem, inputs: dict[int, Array], dtype: Dtype) -> Problem:
-    """The same run in a different dtype, by the interpreter, which takes complex numbers."""
+def _in_one_chunk(
+    problem: Problem, inputs: dict[int, Array], dtype: Dtype, charges: list[Scalar]
+) -> Problem:
+    """The same run in a different dtype, by the interpreter, which takes complex numbers.
+
+    Args:
+        charges: what penalties add to the loss is appended as they run.
+    """
     others = problem.others
     return replace(
         problem,
-        model=problem.model._astype(dtype),
+        model=counted(problem.model._astype(dtype), charges),
         x=Held(inputs[others.x]),
         others=replace(
             others,

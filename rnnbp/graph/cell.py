@@ -84,6 +84,11 @@ class Cell(Graph):
         return self.name or super().__repr__()
 
 
+def charged(cell: Cell) -> tuple[int, ...]:
+    """The values whose elements are penalised."""
+    return tuple([n.outs[0] for n in cell.nodes if isinstance(n.block, Layer) and n.block.charges])
+
+
 def _checked_inputs(inputs: object) -> tuple[Value, ...]:
     """The inputs of a cell as a tuple. Raises unless some are series and names differ."""
     given = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)

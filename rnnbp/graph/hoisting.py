@@ -3,33 +3,36 @@
 A cell's nodes that depend on parameters and static inputs alone would give the same at every step.
 ``hoisted`` makes of a model's graph another one, in which they are nodes of the graph, and the cell
 within has their results as inputs, per "sequence" or per "run". Parameters, their paths, and the
-initial states are those of the model.
+initial states are those of the model. Penalties have their factors first, see ``penalised``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.divided import divided
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.network import Network
+from rnnbp.graph.penalised import penalty_nodes, with_factors
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.rewritten import recurrent_of, some_nodes
 from rnnbp.graph.values import Block, Per, finest
-from rnnbp.layers.base import Layer
-from rnnbp.numerics import Dtype, Shape
+from rnnbp.layers.penalty import Penalty
+from rnnbp.numerics import Dtype
 from rnnbp.support.prepared import Remembered
 
 
 def hoisted(model: Graph) -> Graph:
     """The graph that is run in a model's place: itself without such nodes, or parameter values."""
-    parameters = any(not node.args for node in model.nodes)
-    if not parameters and not any(_fixed.of(block.cell) for block in recurrent_blocks(model)):
+    own = any(not node.args or isinstance(node.block, Penalty) for node in model.nodes)
+    if not own and not any(_rewritten(block.cell) for block in recurrent_blocks(model)):
         return model
     known, dtype = _hoisted.of(model.origin), model.dtype
     if dtype not in known:
-        known[dtype] = _Writing(model).graph(model)
+        given = with_factors(model)
+        known[dtype] = _Writing(given).graph(given)
     return known[dtype]
 
 
@@ -45,6 +48,11 @@ _divided = Remembered[Cell, tuple[Node, ...]](divided)
 """The nodes of a cell, with products of static inputs apart."""
 _fixed = Remembered[Cell, frozenset[int]](_fixed_nodes)
 """The nodes among these that depend on no step input and no state, by number."""
+
+
+def _rewritten(cell: Cell) -> bool:
+    """True if a cell is not run as it was written."""
+    return bool(_fixed.of(cell) or penalty_nodes.of(cell))
 
 
 class _Writing:
@@ -108,53 +116,9 @@ class _Writing:
             for k in kept
         ]
         shapes = [cell.input_shapes[k] if k < cell.n_inputs else None for k in kept]
-        inner = _without(cell, nodes, dict(zip(kept, pers, strict=True)), shapes)
+        inner = some_nodes(cell, nodes, dict(zip(kept, pers, strict=True)), shapes)
         inner.leaf_dtype = self.dtype
-        return self.add(_of(block, inner), [known[k] for k in kept])
-
-
-def _without(
-    cell: Cell, nodes: Sequence[Node], inputs: Mapping[int, Per], shapes: Sequence[Shape | None]
-) -> Cell:
-    """A cell of some nodes of another one, whose inputs are some of its values."""
-    new, first = Cell.__new__(Cell), cell.n_inputs
-    states = range(first, first + len(cell.state_shapes))
-    numbers = {k: at for at, k in enumerate([*inputs, *states])}
-    new.nodes = tuple(_renumbered(nodes, numbers))
-    new.outputs = tuple([numbers[k] for k in cell.outputs])
-    new.n_inputs, new.n_values, new.n_outputs = len(inputs), len(numbers), cell.n_outputs
-    new.input_shapes = (*shapes, *cell.state_shapes)
-    names = [cell.input_names[k] if k < first else "" for k in (*inputs, *states)]
-    steps: list[Per] = ["step"] * len(states)
-    new.pers, new.input_names = (*inputs.values(), *steps), tuple(names)
-    new.state_shapes, new.state_names = cell.state_shapes, cell.state_names
-    new.layers = tuple({id(node.block): node.block for node in nodes}.values())
-    own = {id(layer.params) for layer in new.layers if isinstance(layer, Layer)}
-    new.slots = {path: slot for path, slot in cell.slots.items() if id(slot[0]) in own}
-    new.name = cell.name or f"Recurrent({cell!r})"
-    new.feeding = new.ancestors(new.outputs[1:])
-    return new
-
-
-def _renumbered(nodes: Sequence[Node], numbers: dict[int, int]) -> Iterator[Node]:
-    """The nodes under new numbers; ``numbers`` gains those of their outputs."""
-    for at, node in enumerate(nodes):
-        for k in node.outs:
-            numbers[k] = len(numbers)
-        yield Node(
-            at,
-            node.block,
-            tuple([numbers[k] for k in node.args]),
-            tuple([numbers[k] for k in node.outs]),
-        )
-
-
-def _of(block: Recurrent, cell: Cell) -> Recurrent:
-    """A Recurrent with the initial state and the name of another."""
-    new = Recurrent.__new__(Recurrent)
-    new.cell, new.layers, new.initial, new.name = cell, cell.layers, block.initial, block.name
-    new.slots = cell.slots | {key: (block.initial, key) for key in block.initial}
-    return new
+        return self.add(recurrent_of(block, inner), [known[k] for k in kept])
 
 
 _hoisted = Remembered[Network, dict[Dtype | None, Graph]](lambda network: {})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.graph.cell import Cell
+from rnnbp.graph.cell import Cell, charged
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.liveness import last_uses
 from rnnbp.graph.recurrent import Recurrent
@@ -192,9 +192,10 @@ class Layout:
 
     @cached_property
     def reached(self) -> frozenset[int]:
-        """The values that y depends on, at this step or a later one: others have no deltas."""
+        """The values that y depends on, or a penalty, at this step or a later one: others have no
+        deltas."""
         y, *after = self.cell.outputs
-        found, before = {y}, set[int]()
+        found, before = {y, *charged(self.cell)}, set[int]()
         while found != before:
             before = set(found)
             states = enumerate(after, self.cell.n_inputs)

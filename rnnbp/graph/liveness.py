@@ -38,7 +38,8 @@ class Cost:
 def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, itemsize: int) -> Cost:
     """The cost of a layer on ``rows`` batch elements."""
     forward, inputs, reading = layer.scratch(rows, *(shapes[k] for k in node.args)).nbytes(itemsize)
-    outs = tuple(0 if layer.view else rows * itemsize * math.prod(shapes[k]) for k in node.outs)
+    shared = layer.view or layer.charges
+    outs = tuple(0 if shared else rows * itemsize * math.prod(shapes[k]) for k in node.outs)
     no_delta = layer.view or layer.passes or layer.symbols
     deltas = tuple(0 if no_delta else rows * itemsize * math.prod(shapes[k]) for k in node.args)
     gradients = sum(p.nbytes for p in learned(layer))
@@ -50,7 +51,8 @@ def last_uses(nodes: Sequence[Node]) -> dict[int, int]:
     """By value, the position of the last node that takes it, or a view of it."""
     last: dict[int, int] = {}
     for number, node in reversed(list(enumerate(nodes))):
-        shares = node.block.view or node.block.part
+        block = node.block
+        shares = block.view or block.part or (isinstance(block, Layer) and block.charges)
         through = (
             max((last.get(k, number) for k in node.outs), default=number) if shares else number
         )

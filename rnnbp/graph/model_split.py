@@ -13,6 +13,7 @@ from rnnbp.graph.values import Per
 from rnnbp.layers.embedding import Embedding
 from rnnbp.layers.one_hot import OneHot
 from rnnbp.layers.parameter import ParameterLayer
+from rnnbp.layers.penalty import PenaltyFactor
 from rnnbp.layers.symbols import Symbols
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.prepared import Remembered
@@ -96,6 +97,13 @@ class Parts:
         return frozenset([node.number for node in nodes if crossing.intersection(node.args)])
 
     @cached_property
+    def factors(self) -> tuple[tuple[Node, Per], ...]:
+        """The factors of means of penalties, and how often what is averaged changes."""
+        takers = {k: node for node in self.nodes for k in node.args}
+        found = [(n, takers[n.outs[0]]) for n in self.fixed if isinstance(n.block, PenaltyFactor)]
+        return tuple([(node, self.pers[taker.outs[0]]) for node, taker in found])
+
+    @cached_property
     def taken_once(self) -> dict[int, tuple[int, ...]]:
         """By Recurrent, the inputs of the model that nothing else takes: its deltas by these are
         the model's gradients.
@@ -141,7 +149,7 @@ class Parts:
 PER_STEP: tuple[Per, ...] = ("step", "step")
 ALONE: dict[str, object] = {"frontier": (1,), "fed": frozenset([0]), "spelled": {}, "x": 0}
 ALONE |= {"pers": PER_STEP, "fixed": (), "series": (0,), "crossing": (), "widened": {}}
-ALONE |= {"taken_once": {0: (0,)}, "crossed": frozenset()}
+ALONE |= {"taken_once": {0: (0,)}, "crossed": frozenset(), "factors": ()}
 """What ``Parts`` finds of a model that is one Recurrent, from value 0 to value 1."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from rnnbp.graph.deltas import Deltas, add_deltas, take_deltas
 from rnnbp.graph.graph import Node
 from rnnbp.graph.node_checks import (
@@ -78,8 +80,10 @@ def read_off(node: Node, saved: Saved, dy: Given) -> dict[str, Array]:
 def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> Given:
     """The delta recursion of a node that holds a Layer. Returns its dy, for its gradients."""
     dy = take_deltas(node, deltas)
+    layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
+    if dy is None and layer.charges:
+        dy = np.broadcast_to(saved[0].dtype.type(0), saved[0].shape)
     if dy is not None:
-        layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
         dxs = layer.backward_inputs(saved, dy)
         dys = dy if isinstance(dy, tuple) else (dy,)
         add_deltas(node, checked_deltas(node, dxs, dys, shapes), deltas)

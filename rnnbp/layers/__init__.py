@@ -16,6 +16,7 @@ Without
     Softmax, LogSoftmax        over the features; losses take logits, so a model needs neither
     MaxPool, AvgPool           over windows
     Dropout, GaussianNoise, Zoneout    random, in training alone
+    Penalty                    L1 and L2 of activity, added to the loss
 Shapes and several inputs
     Add, Subtract, Multiply, Divide, Scale   arithmetic, also +, -, * and / of values
     Maximum, Minimum           the larger or smaller of two
@@ -47,6 +48,7 @@ from rnnbp.layers.noise import GaussianNoise
 from rnnbp.layers.norm import LayerNorm
 from rnnbp.layers.one_hot import OneHot
 from rnnbp.layers.pairs import Divide, Maximum, Minimum
+from rnnbp.layers.penalty import Penalty
 from rnnbp.layers.pointwise import Sigmoid, Tanh
 from rnnbp.layers.pooling import AvgPool, MaxPool
 from rnnbp.layers.powers import Abs, Clip, Exp, Log, Reciprocal, Sqrt, Square
@@ -94,6 +96,7 @@ __all__ = [
     "Minimum",
     "Multiply",
     "OneHot",
+    "Penalty",
     "ReLU",
     "Reciprocal",
     "Reshape",

@@ -121,6 +121,9 @@ class Layer(Named, Summarized, Frozen):
     """True if inputs are integers, which have no gradient."""
     mixes: ClassVar[bool] = False
     """True if it takes parameter values, without batch axes, next to others as they are."""
+    charges: ClassVar[bool] = False
+    """True if it hands its first input on and adds to the loss by it: that has a delta of its own
+    even where nothing depends on the output, which shares its memory. It is saved first."""
     sole: ClassVar[bool] = False
     """True if it has one parameter, whose path is the layer's name alone."""
 

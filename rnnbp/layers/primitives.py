@@ -80,6 +80,10 @@ class Primitives(Protocol):
             draw: 0, 1, ...: each value draws different numbers.
         """
 
+    def penalty(self, x: int, factor: int, l1: float, l2: float) -> int:
+        """x; factor ⊙ (l1 · |x| + l2 · x²) is added to the loss. The factor is a value of the run,
+        of x's shape, and its delta the sum of what is in brackets."""
+
     def tanh(self, x: int) -> int: ...
 
     def sigmoid(self, x: int) -> int: ...

@@ -93,14 +93,11 @@ class Layers(ABC):
         # A parameter value is a view of the parameter.
         xs = [values[k] for k in node.args] or [self.new(0)]
         for k in node.outs:
-            base = (
-                xs[0]
-                if layer.part or (layer.view and (xs[0].dense or not isinstance(layer, RESHAPING)))
-                else None
+            same = layer.charges or (
+                layer.view and (xs[0].dense or not isinstance(layer, RESHAPING))
             )
-            values[k] = self.new(
-                self.size(k), base, dense=base is None or (layer.view and base.dense)
-            )
+            base = xs[0] if layer.part or same else None
+            values[k] = self.new(self.size(k), base, dense=base is None or (same and base.dense))
         keeps = layer.keeps(*map(self.shape, node.args)) or Keeps()
         own = [
             math.prod(shape) * (np.dtype(dtype).itemsize if dtype else self.item)
@@ -121,6 +118,8 @@ class Layers(ABC):
         """The delta recursion of a layer. Returns its dy, for the parameter gradients."""
         layer = self.layer(node)
         dy = take_deltas(node, deltas)
+        if dy is None and layer.charges:
+            dy = self.new(0)
         if dy is not None:
             dys = dy if isinstance(dy, tuple) else (dy,)
             dxs = self._deltas(node, layer, next(d for d in dys if d is not None))
@@ -130,7 +129,8 @@ class Layers(ABC):
                     self.size(k) for k, d in zip(node.outs, dys, strict=True) if d is None
                 )
             copied = 0 if self.flat or not isinstance(layer, Dense) else scattered(*dys)
-            multiplied = isinstance(layer, BY_ELEMENTS) and not (layer.view or layer.passes)
+            by_elements = layer.charges or isinstance(layer, BY_ELEMENTS)
+            multiplied = by_elements and not (layer.view or layer.passes)
             self.numpy(max(scratch + copied, self._buffers((*dys, *saved)) if multiplied else 0))
             send(node.args, dxs, deltas)
         return dy
