@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rnnbp as rb
@@ -57,3 +58,23 @@ def test_the_least_that_an_error_names_is_enough_and_is_kept(name: str) -> None:
     peak, stats = traced(model, x, target, checkpoint=planned)
     assert peak <= least
     assert stats.peak_bytes_by_kind == planned.forecast.peak_bytes_by_kind
+
+
+@pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
+def test_parts_of_a_static_input_lie_together_once_a_run(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernels would copy a view of some columns in every chunk."""
+    monkeypatch.setenv("RNNBP_BACKEND", backend)
+    x, s, h = rb.Input(N, "x"), rb.Input(2 * N, "s", per="sequence"), rb.State(N, "h")
+    left, _ = rb.Split(N, N)(s)
+    w = rb.Parameter((N, N), dtype="float64", rng=0)
+    h_new = rb.Tanh()(w @ h + x) * left
+    model = rb.Recurrent(rb.Cell((x, s), {h: h_new}, output=h_new))
+    given, target = data("gated", T, B, N)
+    xs = given[0], np.concatenate([given[1], given[1]], axis=1)
+    found = rb.bptt(model, xs, target, MSE, chunk=3).stats
+    shape: Any = ((N,), (2 * N,))
+    expected = rb.forecast(model, MSE, steps=T, batch=B, x_shape=shape, chunk=3)
+    assert expected.peak_bytes_by_kind == found.peak_bytes_by_kind
+    assert found.peak_bytes_by_kind["static values"] == 8 * B * N

@@ -21,7 +21,12 @@ def run(name: str, **options: Any) -> rb.Gradients:
     return rb.bptt(MODELS[name](4), x, target, MSE, **{"chunk": 5, **options})
 
 
-@pytest.mark.parametrize("name", MODELS)
+LONG = ("plain", "squared", "twice", "learned input", "reservoir", "connections", "low rank")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in MODELS]
+)
 def test_gradients_are_those_of_complex_steps(name: str) -> None:
     x, _ = data(name, 6, 3, 4)
     found = rb.check_grads(MODELS[name](4), x)

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import final
 
+import numpy as np
+
 from rnnbp.bptt.accumulators import Accumulators, FixedShapes
 from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.graph import Node
@@ -66,7 +68,7 @@ class FixedNodes:
         values: Values = [None] * self.problem.model.n_values
         for k, array in self.problem.others.static.items():
             values[k] = array
-        self._saved, self.penalties = [], {}
+        self._saved, self.values, self.penalties = [], {}, {}
         averaged = {node.number: per for node, per in self.parts.factors}
         for node in self.parts.fixed:
             saved = self._forward(node, values)
@@ -78,7 +80,10 @@ class FixedNodes:
             if keep:
                 self._saved.append(saved)
             del saved
-        self.values = {k: values[k] for k in self.parts.crossing}
+        for k in self.parts.crossing:
+            # Once, and not in each chunk, where kernels would copy what does not lie together.
+            lies = self.parts.pers[k] == "run" or values[k].flags.c_contiguous
+            self.values[k] = values[k] if lies else np.ascontiguousarray(values[k])
 
     def average(self) -> bool:
         """Set the factors of means once all steps are known. Returns True if there are any."""

@@ -79,7 +79,9 @@ class FixedRehearsal(Layers):
             for k in node.outs:
                 values[k] = seen[k]
             del seen
-        self.crossing = {k: values[k] for k in self.parts.crossing}
+        for k in self.parts.crossing:
+            lies = self.parts.pers[k] == "run" or values[k].dense
+            self.crossing[k] = values[k] if lies else self.new(values[k].size)
 
     def _input(self, number: int, *, copied: bool) -> Block:
         size = self.sizes.value(number, 0)

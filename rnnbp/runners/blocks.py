@@ -32,6 +32,7 @@ from rnnbp.layers.declared import Keeps
 from rnnbp.layers.dense import learned
 from rnnbp.layers.merge import Merge
 from rnnbp.layers.pointwise import Pointwise
+from rnnbp.layers.product import Transpose
 from rnnbp.numerics import Shape
 from rnnbp.runners.heap import Block, Heap
 
@@ -97,7 +98,8 @@ class Layers(ABC):
                 layer.view and (xs[0].dense or not isinstance(layer, RESHAPING))
             )
             base = xs[0] if layer.part or same else None
-            values[k] = self.new(self.size(k), base, dense=base is None or (same and base.dense))
+            lies = same and xs[0].dense and not isinstance(layer, Transpose)
+            values[k] = self.new(self.size(k), base, dense=base is None or lies)
         keeps = layer.keeps(*map(self.shape, node.args)) or Keeps()
         own = [
             math.prod(shape) * (np.dtype(dtype).itemsize if dtype else self.item)
@@ -156,7 +158,8 @@ class Layers(ABC):
             return (None,) * len(node.args)
         if layer.view:
             base = dy if dy.dense or not isinstance(layer, RESHAPING) else None
-            return (self.new(dy.size, base, dense=base is None or dy.dense),)
+            lies = dy.dense and not isinstance(layer, Transpose)
+            return (self.new(dy.size, base, dense=base is None or lies),)
         if isinstance(layer, Add):
             return tuple([self._passed(node, k, dy) for k in node.args])
         if isinstance(layer, Subtract):

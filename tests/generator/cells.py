@@ -74,14 +74,15 @@ class CellMaker:
         symbols: whether x is symbols, which an Embedding or OneHot within the cell takes.
         products: whether x is taken by products alone, as what is looked up by symbol must be.
         more: inputs besides x, each a series or static, in any order, and not all of them used.
+        parameters: whether there are parameter values, and products with them.
     """
 
     def __init__(
         self, draw: Draw, sizes: Sequence[int] = (2, 3, 4), *, dtype: str = "float64", own: bool = False,
-        symbols: bool = False, products: bool = False, n_in: int | None = None, more: int = 0,
+        symbols: bool = False, products: bool = False, n_in: int | None = None, more: int = 0, parameters: bool = False,
     ) -> None:  # fmt: skip
         self.draw, self.sizes, self.dtype = draw, sizes, dtype
-        self.kinds = [*KINDS, "own"] if own else KINDS
+        self.kinds = [*KINDS, *["own"] * own, *["product"] * (4 * parameters)]
         self.seed, self.made = 0, list[rb.Dense]()
         self.x = rb.Input(() if symbols else self.size() if n_in is None else n_in)
         self.states: list[Any] = [rb.State(self.size()) for _ in range(draw.integer(1, 3))]
@@ -92,11 +93,15 @@ class CellMaker:
         self.first: Any = first[0]
         self.pool = [*first, *self.states]
         self.inputs = [self.x]
+        self.pool += [self.parameter(self.size()) for _ in range(2 * parameters)]
         for k in range(more):
             per = draw.pick(["step", "sequence"])
             value = rb.Input(self.size(), f"more{k}", per=per)  # type: ignore[arg-type]
             self.inputs.insert(draw.integer(0, k + 1), value)
             self.pool.append(value)
+
+    def parameter(self, *shape: int) -> Any:
+        return rb.Parameter(shape, dtype=self.dtype, rng=self.next_seed())
 
     def size(self) -> int:
         return self.draw.pick(self.sizes)
@@ -147,7 +152,8 @@ class CellMaker:
         """One more layer, or several."""
         v, kind = self.any(), self.draw.pick(self.kinds)
         (n,) = v.shape
-        one = ("dense", "merge", "pointwise", "scale", "concat", "own", "gates", "gain", "positive")
+        one = ("dense", "merge", "pointwise", "scale", "concat", "own", "gates", "gain", "positive",
+               "product")  # fmt: skip
         getattr(self, f"_{kind if n > 1 or kind in one else 'dense'}")(v, n)
 
     def _dense(self, v: Any, n: int) -> None:
@@ -180,6 +186,16 @@ class CellMaker:
         self.pool.append(
             rb.Scale(self.draw.pick([-1.0, 1.0, 0.5]), self.draw.pick([0.0, 1.0, -0.3]))(v)
         )
+
+    def _product(self, v: Any, n: int) -> None:
+        """A product with a matrix that is a function of parameters, or its transpose."""
+        rows, turned = self.size(), self.draw.chance()
+        w = self.parameter(n, rows) if turned else self.parameter(rows, n)
+        if self.draw.chance():
+            w = self.draw.pick([abs(w), w * w, rb.Tanh()(w), rb.Dropout(0.3)(w), 0.5 * w])
+        if self.draw.chance(0.3):
+            w = self.parameter(w.shape[0], 1) * w
+        self.pool.append(w.T @ v if turned else w @ v)
 
     def _split(self, v: Any, n: int) -> None:
         self.pool.extend(rb.Split(1, n - 1)(v))
