@@ -95,6 +95,22 @@ def test_bits_do_not_depend_on_threads(
         assert [part.tobytes() for part in other] == [part.tobytes() for part in first]
 
 
+@pytest.mark.parametrize("name", ["static_term", "one_product"])
+def test_chunks_advanced_by_one_call_are_those_of_one_after_the_other(name: str) -> None:
+    cell, rng = CELLS[name](5), np.random.default_rng(0)
+    xs = inputs_of(cell, 10, 3)
+    state = [rng.normal(size=(3, *shape)) for shape in cell.state_shapes]
+    layout = layout_of(cell, xs)
+    runner = kernels(layout, frozenset())
+    found = runner.advance_all(xs, 4, (True, False, True), state)
+    first, last = (
+        runner.advance(layout.cut(xs, slice(n)), state, CONTEXT, output=False)[1] for n in (4, 10)
+    )
+    assert found[1] == ()
+    for a, b in zip((*found[0], *found[2]), (*first, *last), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", CELLS)
 def test_float32_is_as_near_as_it_can_be(name: str) -> None:

@@ -101,7 +101,7 @@ def _put(
     """Put the deltas of the last steps in their place, in series from step ``cut`` on."""
     for dx, late, each in zip(dxs, last, series, strict=False):
         if dx is not None:
-            dx[cut if each else 0 :] = 0 if late is None else late
+            dx[slice(cut, None) if each else ...] = 0 if late is None else late
 
 
 def _place(x: Array, into: Array | None) -> Array | None:

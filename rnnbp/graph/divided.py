@@ -29,10 +29,13 @@ def divided(cell: Cell) -> tuple[Node, ...]:
 
 
 def _divided(node: Node, dense: Dense, still: list[int], value: int, number: int) -> Iterator[Node]:
-    """The nodes of the products of some inputs, of the others, and of their sum."""
+    """The nodes of the products of some inputs, of the others, and of their sum.
+
+    The bias goes to the products that run once.
+    """
     moving = [k for k in range(len(node.args)) if k not in still]
     for at, inputs in enumerate((still, moving)):
-        part = dense.of_some(inputs, bias=inputs is moving)
+        part = dense.of_some(inputs, bias=inputs is still)
         args = tuple([node.args[k] for k in inputs])
         yield Node(number + at, part, args, (value + at,))
     yield Node(number + 2, Add(), (value + 1, value), node.outs)
