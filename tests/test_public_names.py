@@ -36,7 +36,7 @@ SURFACE = {
     rb.initializers: "NAMED constant glorot he orthogonal uniform",
     rb.layers: LAYERS,
     rb.losses: """
-        BinaryCrossEntropy CrossEntropy Elementwise Huber Known Loss MeanAbsoluteError
+        BinaryCrossEntropy CrossEntropy Elementwise Huber Known L1 L2 Loss MeanAbsoluteError
         MeanSquaredError PerStep Quantile WholeSequence
     """,
     rb.memory: "HighWater Used high_water measure",

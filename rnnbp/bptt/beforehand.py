@@ -9,11 +9,14 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.given import InputsLike
+from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.other_inputs import NO_OTHERS, OtherInputs
 from rnnbp.inputs.passed import passed
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, series
-from rnnbp.losses import Loss
+from rnnbp.inputs.weight_penalties import WeightPenalties
+from rnnbp.losses.as_loss import as_loss
+from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Array, lies
 from rnnbp.planning.choice import check
 from rnnbp.planning.plan import Plan
@@ -33,7 +36,7 @@ def check_fits(
     x: InputsLike,
     target: Array | None,
     mask: Array | None,
-    loss: Loss,
+    loss: LossLike,
     checkpoint: int | Plan,
 ) -> None:
     """Raise BudgetError if a run of arrays, without dx, needs more than a budget or a plan has.
@@ -50,7 +53,8 @@ def check_fits(
     chunk = checkpoint.chunk if isinstance(checkpoint, Plan) else given.steps
     sized = model, given, dtype, chunk, (), (), output or (), backend_for(model, None)
     problem = Problem(*sized, others=others)
-    sizes = sizes_of_problem(problem, loss, *parts, dx=False)
+    penalised = WeightPenalties(model, penalties_of(loss)).nbytes
+    sizes = sizes_of_problem(problem, as_loss(loss), *parts, dx=False, penalised=penalised)
     if isinstance(checkpoint, Plan):
         check_plan(checkpoint, problem, sizes, None)
     else:

@@ -59,6 +59,7 @@ class RunSums:
         parted = problem.known and problem.chunks > self.part
         self.grads = Accumulators(problem.model, parted=parted, fixed=fixed.sums())
         place_leaves(fixed.parts, self.grads)
+        self.weights, self.penalties = losses.objective.penalties, dict[str, Scalar]()
         self.fixed, self.returns_dx = fixed, resolved.sizes.dx
         self.chunks = 0
         """Chunks that have added to the gradients."""
@@ -109,7 +110,7 @@ class RunSums:
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in found_of})
         grads = self.grads.grads
         found = self._dx() if self.returns_dx else None
-        penalties = {name: value.real for name, value in self.fixed.penalties.items()}
+        penalties = {name: value.real for name, value in self.penalties.items()}
         loss = sum(penalties.values(), self.loss.value.real)
         of_all = grads, found, tuple(dstate), final, stats
         return Gradients(loss, *of_all, y=self.y, penalties=penalties)
@@ -118,6 +119,11 @@ class RunSums:
         """Close the sums after the last chunk, and run what is the same at all steps backward."""
         self.grads.close()
         self.dstatic = self.fixed.backward(self.grads)
+
+    def penalise(self) -> None:
+        """Take penalties on parameters, and those that chunks have summed."""
+        self.penalties = self.fixed.penalties | self.weights.values()
+        self.weights.add(self.grads.at)
 
     def _dx(self) -> InputsOf:
         """The gradients by the inputs, None for symbols, in the form in which they were passed."""

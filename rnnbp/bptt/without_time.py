@@ -18,6 +18,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.passed import passed
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.losses.penalised import Penalised
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.wording.arguments import takes
 
@@ -97,6 +98,8 @@ def _one_step(name: str, given: SeriesLike, batch: int) -> Array | None:
 
 def _without_time(loss: LossLike) -> LossLike:
     """A user's function sees arrays without the time axis; a Loss does not mind it."""
+    if isinstance(loss, Penalised):
+        return Penalised(_without_time(loss.loss), loss.penalties)
     return (
         loss
         if isinstance(loss, Loss | type) or not callable(loss)

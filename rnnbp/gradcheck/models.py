@@ -94,7 +94,8 @@ def model_case(problem: Problem, objective: GivenObjective, context: Context, dt
             state if given or not block.initial else block.first_state(whole.batch, dtype)
             for block, state, given in zip(blocks, whole.state, whole.given, strict=True)
         )
-        return losses.value(chunks.outputs(0, entering)[1], 0) + sum(charges)
+        value = losses.value(chunks.outputs(0, entering)[1], 0)
+        return sum([*charges, *taken.penalties.values().values()], value)
 
     case = Case(grads, variables, value)
     names = " and ".join(dict.fromkeys(map(str, lowered_layers(problem.model))))

@@ -18,10 +18,12 @@ from rnnbp.inputs.padding import check_weights, end_of
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, counted_from, series
 from rnnbp.inputs.streams import Stream
+from rnnbp.inputs.weight_penalties import WeightPenalties
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss, check_loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.own import LossFunction, Own
+from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.storage import PathLike
 
@@ -65,6 +67,7 @@ class Objective:
         self.see = loss.see if isinstance(loss, Observed) else None
         loss = loss.loss if isinstance(loss, Observed) else loss
         check_loss(loss)
+        self.penalties = WeightPenalties(problem.model, penalties_of(loss))
         self.problem, self.loss = problem, as_loss(loss)
         self.target = None if target is None else self._series("target", target, folder)
         self.mask = None if mask is None else self._series("mask", mask, folder)

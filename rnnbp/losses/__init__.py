@@ -8,6 +8,8 @@ Classes
 Numbers
     MeanSquaredError, MeanAbsoluteError, Huber
     Quantile                   of a forecast; one quantile or several
+Penalties
+    L1, L2                     of parameters, added to a loss: loss + L2(1e-4, "*.weight*")
 Gaps
     Known                      one of these, of the elements of a target that are not NaN
 Your own
@@ -66,6 +68,7 @@ from rnnbp.losses.binary_cross_entropy import BinaryCrossEntropy
 from rnnbp.losses.cross_entropy import CrossEntropy
 from rnnbp.losses.elementwise import Elementwise
 from rnnbp.losses.known import Known
+from rnnbp.losses.penalised import L1, L2
 from rnnbp.losses.per_step import PerStep
 from rnnbp.losses.quantile import Quantile
 from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
@@ -74,6 +77,8 @@ from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
 __all__ = [
+    "L1",
+    "L2",
     "BinaryCrossEntropy",
     "CrossEntropy",
     "Elementwise",

@@ -6,12 +6,14 @@ from rnnbp.losses.base import Loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction
+from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import Dtype, shown
 from rnnbp.wording.other_losses import built, instead_of
 
 
 def as_loss(loss: Loss | LossFunction) -> Loss:
-    """A function as a Loss."""
+    """A function as a Loss; of one with penalties on parameters the loss of the data."""
+    loss = data_loss(loss)
     if isinstance(loss, Loss):
         return loss
     check_loss(loss)
@@ -37,6 +39,7 @@ def needs_of(
 
 def check_loss(loss: object) -> None:
     """Raise TypeError for anything but a Loss or a function, and for a loss of another library."""
+    loss = data_loss(loss)
     other = "" if isinstance(loss, Loss) else instead_of(loss)
     if isinstance(loss, type) or not callable(loss) or other:
         raise TypeError(

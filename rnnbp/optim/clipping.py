@@ -10,7 +10,7 @@ import numpy as np
 from rnnbp.numerics import Array, DtypeError, address, first_bad, real_number
 from rnnbp.optim.extents import Extent, extents
 from rnnbp.optim.gradients import check_named
-from rnnbp.optim.groups import matching
+from rnnbp.patterns import matching
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.renamed import warn_renamed
 

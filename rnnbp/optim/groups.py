@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TypeAlias
 
-from rnnbp.naming import likely
 from rnnbp.numerics import Array, shown
 from rnnbp.optim.option_checks import Check, Value, betas
 from rnnbp.optim.rates import Rate, checked_rate
 from rnnbp.parameters import HasParams
+from rnnbp.patterns import LISTS, matching, no_patterns
 from rnnbp.support.nearest import hint
 
 Groups: TypeAlias = Mapping[str, Mapping[str, object]]
 Frozen: TypeAlias = str | HasParams | Collection[str | HasParams]
 """Patterns of names, or layers."""
 
-LISTS = (tuple, list, set, frozenset)
 EXAMPLE = '{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}'
 ELSEWHERE = {
     "lr": "learning_rate",
@@ -79,7 +76,7 @@ def frozen_names(place: str, frozen: object, params: Mapping[str, Array]) -> lis
     """
     listed = [frozen] if isinstance(frozen, (str, HasParams)) else frozen
     if not isinstance(listed, LISTS) or not all(isinstance(x, (str, HasParams)) for x in listed):
-        raise _no_patterns(place, frozen, params, ", or layers, as model[0]")
+        raise no_patterns(place, frozen, params, ", or layers, as model[0]")
     layers = [given for given in listed if isinstance(given, HasParams)]
     found = {*matching(place, [given for given in listed if isinstance(given, str)], params)}
     for layer in layers:
@@ -92,30 +89,6 @@ def frozen_names(place: str, frozen: object, params: Mapping[str, Array]) -> lis
             )
         found |= own
     return [name for name in params if name in found]
-
-
-def matching(place: str, patterns: object, names: Collection[str]) -> list[str]:
-    """The names that match one of the patterns, as ``fnmatch`` does, in their order.
-
-    Raises TypeError for anything but texts, ValueError for a pattern that matches none.
-    """
-    listed = (patterns,) if isinstance(patterns, str) else patterns
-    if not isinstance(listed, LISTS) or not all(isinstance(p, str) for p in listed):
-        raise _no_patterns(place, patterns, names)
-    for pattern in listed:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            under = any(name.startswith(f"{pattern}.") for name in names)
-            near = f", did you mean '{pattern}.*'?" if under else likely(pattern, names)
-            raise ValueError(
-                f"{place}: {pattern!r} fits no parameter{near}; they are {', '.join(names)} "
-                f"(* stands for any letters, of a tied parameter the first name counts)"
-            )
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in listed)]
-
-
-def _no_patterns(place: str, given: object, names: Collection[str], more: str = "") -> TypeError:
-    first = re.sub(r"(?<=\.).*", "", next(iter(names), ""))
-    return TypeError(f'{place} are patterns of names, as ("{first}*",){more}, found {shown(given)}')
 
 
 def _mapping(place: str, groups: object) -> Mapping[str, object]:

@@ -79,9 +79,9 @@ class PredictedLedger:
             self._do(action, length)
             self._count_live_states()
             self._count(type(action).__name__)
-        if self.sizes.fixed.backward:
+        if last := max(self.sizes.fixed.backward, self.sizes.penalised):
             self._hold("gradients", -self.totals)
-            self._note(self.sizes.fixed.backward)
+            self._note(last)
 
     def _count(self, name: str) -> None:
         """Count an action that is done, as a run does."""

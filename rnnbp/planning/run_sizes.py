@@ -9,8 +9,10 @@ from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series
 from rnnbp.inputs.shapes import Shapes
+from rnnbp.inputs.weight_penalties import WeightPenalties
 from rnnbp.losses import Loss
-from rnnbp.losses.as_loss import needs_of
+from rnnbp.losses.as_loss import as_loss, needs_of
+from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Shape
 from rnnbp.planning.input_sizes import copied, others_ahead, others_of, symbol_bytes
 from rnnbp.planning.sizes import Sizes
@@ -26,7 +28,10 @@ def sizes_of_run(objective: Objective, *, dx: bool, return_y: bool) -> Sizes:
         return_y: whether y of all steps is kept.
     """
     given = objective.target, objective.mask
-    return sizes_of_problem(objective.problem, objective.loss, *given, dx=dx, return_y=return_y)
+    nbytes = objective.penalties.nbytes
+    return sizes_of_problem(
+        objective.problem, objective.loss, *given, dx=dx, return_y=return_y, penalised=nbytes
+    )
 
 
 def sizes_of_problem(
@@ -37,6 +42,7 @@ def sizes_of_problem(
     *,
     dx: bool,
     return_y: bool = False,
+    penalised: int = 0,
 ) -> Sizes:
     """``sizes_of_run`` from the parts of it, whose values are not looked at."""
     x = problem.x
@@ -59,6 +65,7 @@ def sizes_of_problem(
         training=problem.training,
         target_bytes=_read_bytes(target, mask),
         others=others_of(problem),
+        penalised=penalised,
     )
 
 
@@ -102,6 +109,7 @@ def sizes_of(
     """
     assert model.dtype is not None
     spare, rows = needs_of(loss, model.dtype)
+    of_data = None if loss is None else as_loss(loss)
     shapes = x_shape if isinstance(x_shape, Shapes) else Shapes((x_shape,))
     first = shapes.of[model.pers.index("step")]
     shaped = model, first, batch, model.dtype, first != ()
@@ -109,11 +117,12 @@ def sizes_of(
         *shaped,
         loss_spare=spare,
         loss_rows=rows,
-        loss_brief=isinstance(loss, Loss) and loss.brief,
-        loss_whole=isinstance(loss, Loss) and loss.whole,
+        loss_brief=of_data is not None and of_data.brief,
+        loss_whole=of_data is not None and of_data.whole,
         dx=dx,
         backend=backend_for(model, backend),
         training=training,
         return_y=return_y,
         others=others_ahead(model, shapes.of),
+        penalised=WeightPenalties(model, penalties_of(loss)).nbytes,
     )

@@ -41,6 +41,7 @@ class ValueSizes:
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
         training: False in evaluation mode.
         others: the inputs apart from x.
+        penalised: temporary bytes of penalties on parameters, once the run is over.
     """
 
     model: Graph
@@ -60,6 +61,7 @@ class ValueSizes:
     training: bool = True
     backend: Backend = field(default_factory=Backend)
     others: tuple[InputSizes, ...] = ()
+    penalised: int = 0
 
     def __getstate__(self) -> dict[str, object]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in

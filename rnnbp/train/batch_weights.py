@@ -12,6 +12,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import Shape
 from rnnbp.train.source import Batch
 
@@ -21,6 +22,7 @@ def weight_in_update(model: Graph, batch: Batch, loss: LossLike) -> float:
 
     Raises ValueError for streams, whose weights are not known beforehand.
     """
+    loss = data_loss(loss)
     if not isinstance(loss, Loss):
         return 1.0
     if any(map(is_stream, (*parts_of(batch.x), batch.target, batch.mask))):
@@ -33,6 +35,7 @@ def weight_in_update(model: Graph, batch: Batch, loss: LossLike) -> float:
 
 def weight_in_source(model: ModelLike, batch: Batch, loss: LossLike) -> float:
     """The weight of a batch within a source: the denominator of its mean, steps for a function."""
+    loss = data_loss(loss)
     if isinstance(loss, Loss):
         return _of_elements(as_model(model), batch, loss)
     lead, _ = _shapes(as_model(model), batch)

@@ -12,6 +12,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss
 from rnnbp.losses.own import Own
+from rnnbp.losses.penalised import data_loss
 from rnnbp.losses.returned import silent, target_not_finite
 from rnnbp.numerics import Array, first_bad
 from rnnbp.optim.extents import Extent, extents
@@ -65,7 +66,7 @@ def loss_not_finite(
     place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]
 ) -> FloatingPointError:
     """The error of a loss that is not finite, with what is wrong with the target or function."""
-    what = f"{place} the loss is {value}"
+    what, loss = f"{place} the loss is {value}", data_loss(loss)
     if why := bad_target(batch):
         return FloatingPointError(f"{what}: {why}")
     own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from rnnbp.losses import BinaryCrossEntropy
+from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import shown
 from rnnbp.support.nearest import nearest
 from rnnbp.train.averages import Metric
@@ -85,7 +86,7 @@ def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...
 def _metric(what: str, name: object, given: object, loss: object) -> Metric:
     if isinstance(given, str):
         known: dict[str, Values] = {
-            "accuracy": Accuracy(isinstance(loss, BinaryCrossEntropy)),
+            "accuracy": Accuracy(isinstance(data_loss(loss), BinaryCrossEntropy)),
             "mse": squares,
             "mae": differences,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from rnnbp.losses import Loss
+from rnnbp.losses.penalised import Penalised
 from rnnbp.support import reprs
 from rnnbp.train.options import Options
 from rnnbp.train.standing import Standing
@@ -24,7 +25,7 @@ def shown_run(trainer: object, run: Training) -> str:
         model=f"{reprs.counted(parameters, 'parameter')}, {model!r}",
         optimizer=repr(run.update.optimizer),
         loss=reprs.first_line(options.loss)
-        if isinstance(options.loss, Loss)
+        if isinstance(options.loss, Loss | Penalised)
         else reprs.kind_text(options.loss),
         validation="" if options.validation is None else reprs.first_line(options.validation),
         options=_changed(options),

@@ -10,6 +10,7 @@ from rnnbp.inputs.models import as_model
 from rnnbp.inputs.passed import passed
 from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
 from rnnbp.losses.outputs import LEAD, added_axis
+from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.rows import Rows
@@ -35,6 +36,7 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
 
     A loss sees batches (T, B, ...) alone, in which a target of each sequence is at its last step.
     """
+    loss = data_loss(loss)
     loss = loss.loss if isinstance(loss, Known) else loss
     if not isinstance(loss, CrossEntropy | Elementwise):
         return

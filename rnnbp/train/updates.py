@@ -23,7 +23,6 @@ from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.inputs.states import States
 from rnnbp.ledger import arrays_in
-from rnnbp.losses.as_loss import as_loss
 from rnnbp.losses.base import NoWeightError
 from rnnbp.losses.no_loss import NoLoss
 from rnnbp.numerics import Array, real_number, shown
@@ -130,7 +129,7 @@ class Update:
         parts = (*parts_of(batch.x), batch.target, batch.mask)
         if not all(part is None or isinstance(part, np.ndarray) for part in parts):
             return
-        loss = NoLoss() if weightless else as_loss(self.options.loss)
+        loss = NoLoss() if weightless else self.options.loss
         if isinstance(given, Plan):
             plan: Any = for_batch(given, self._steps(batch.x), self.options.chunk)  # no schedule
             check_fits(self.model, *arrays, loss, plan)
