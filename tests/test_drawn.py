@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from tests.plain_layers import weighted
 from tests.programs import half_square
 
 STEPS, BATCH, N = 11, 5, 20
-BACKENDS = ("interpreter", "numpy", "llvm")
+LLVM = ["llvm"] if find_spec("llvmlite") else []
+BACKENDS = ["interpreter", "numpy", *LLVM]
 PERS: tuple[Per, ...] = ("step", "sequence")
 
 
@@ -113,6 +115,7 @@ def test_bits_do_not_depend_on_the_schedule(name: str, backend: str) -> None:
         )
 
 
+@pytest.mark.skipif(not LLVM, reason="needs llvmlite")
 @some("zoneout per sequence")
 def test_bits_do_not_depend_on_threads(
     name: str, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
@@ -148,9 +151,18 @@ def test_masks_have_the_bits_of_the_layers_own_methods(name: str, dtype: str) ->
             assert np.array_equal(found.dx, expected.dx)
 
 
-@pytest.mark.parametrize("backend", BACKENDS[1:])
-def test_evaluation_draws_nothing(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnbp.runners.draws.Stream", None)
+MACHINE = ["rnnbp.machine.philox.fill", "rnnbp.machine.ziggurat.fill"]
+
+
+DRAWING = [("numpy", ["rnnbp.runners.draws.Stream"]), *[(name, MACHINE) for name in LLVM]]
+
+
+@pytest.mark.parametrize(("backend", "drawing"), DRAWING)
+def test_evaluation_draws_nothing(
+    backend: str, drawing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for function in drawing:
+        monkeypatch.setattr(function, None)
     for name in ("noise per step", "a user's"):
         assert np.isfinite(gradients(cell(name), backend=backend, training=False).loss)
     with pytest.raises(TypeError):

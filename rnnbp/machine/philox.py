@@ -49,14 +49,14 @@ def uniform(t: Text) -> Text:
     with t.loop(0, "%L") as steps:
         step, first = t.plus("%step", steps.index), t.times(steps.index, "%N")
         with t.loop(0, "%N", EACH) as loop:
-            block = t.plus(t.put(f"sdiv exact i64 {loop.index}, {EACH}"), 1)
-            numbers = _floats(t, _block(t, [block, step, "%draw", "0"]))
+            which = t.plus(t.put(f"sdiv exact i64 {loop.index}, {EACH}"), 1)
+            numbers = _floats(t, block(t, [which, step, "%draw", "0"]))
             left = t.put(f"sub i64 %N, {loop.index}")
             t.store(numbers, t.at("%out", t.plus(first, loop.index)), t.first(left))
     return t
 
 
-def _block(t: Text, counter: list[str]) -> list[str]:
+def block(t: Text, counter: list[str]) -> list[str]:
     """The four integers of a counter."""
     # One counter at a time: a processor multiplies 64 bits by 64 once a cycle, and has no vectors
     # of such products; of 32 by 32 bits it would take more of them than lanes save.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.compiler.drawn import Draw
 from rnnbp.compiler.forward import Forward
+from rnnbp.layers.primitives import Numbers
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.rng import Context, Stream
 
-Uniform: TypeAlias = Callable[[Array, int, int, int, int], None]
+Fill: TypeAlias = Callable[[Array, int, int, int, int], None]
 SPARE = "Rspare"
 """The array of a step's numbers as they are drawn, where the model has another dtype."""
 
@@ -24,14 +26,18 @@ class Draws:
         half: the forward half of its code.
         batch: B.
         dtype: of the arrays; numbers are drawn in float32.
-        uniform: what draws uniform numbers faster than NumPy, with the same bits: it fills an
-            array (steps, ...), from a seed, a place, a draw and the first step.
+        fast: what draws numbers faster than NumPy, with the same bits: it fills an array (steps,
+            ...), from a seed, a place, a draw and the first step.
     """
 
     def __init__(
-        self, half: Forward, batch: int, dtype: Dtype, uniform: Uniform | None = None
+        self,
+        half: Forward,
+        batch: int,
+        dtype: Dtype,
+        fast: Mapping[Numbers, Fill] = MappingProxyType({}),
     ) -> None:
-        self._batch, self._dtype, self._uniform = batch, dtype, uniform
+        self._batch, self._dtype, self._fast = batch, dtype, fast
         self._drawn: Mapping[str, tuple[int, Draw]] = {
             buffer.name: (buffer.rows, draw) for buffer, draw in half.drawn.values()
         }
@@ -43,13 +49,10 @@ class Draws:
             name: (self._batch, n) if draw.still else (length, self._batch, n)
             for name, (n, draw) in drawn.items()
         }
-        cast = [n for n, draw in drawn.values() if not self._fast(draw)]
+        cast = [n for n, draw in drawn.values() if draw.numbers not in self._fast]
         if cast and self._dtype != np.float32:
             found[SPARE] = (self._batch, max(cast))
         return found
-
-    def _fast(self, draw: Draw) -> bool:
-        return draw.numbers == "uniform" and self._uniform is not None
 
     def fill(
         self, names: Iterable[str], arrays: Mapping[str, Array], context: Context, length: int
@@ -64,8 +67,10 @@ class Draws:
             _, draw = self._drawn[name]
             still, array = draw.still, arrays[name]
             here, first = (array[None], 0) if still else (array[:length], context.step)
-            if draw.numbers == "uniform" and self._uniform is not None:
-                self._uniform(here, context.seed, context.place + draw.node, draw.draw, first)
+            if draw.numbers in self._fast:
+                self._fast[draw.numbers](
+                    here, context.seed, context.place + draw.node, draw.draw, first
+                )
             else:
                 self._by_numpy(here, draw, context, first, arrays.get(SPARE))
 

@@ -12,11 +12,12 @@ from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
-from rnnbp.machine import elementwise, philox
+from rnnbp.layers.primitives import Numbers
+from rnnbp.machine import elementwise, philox, ziggurat
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.draws import Draws
+from rnnbp.runners.draws import Draws, Fill
 from rnnbp.runners.llvm.cell import KernelCell
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import packed_rows
@@ -190,7 +191,12 @@ class KernelSizes(StepSizes):
     @cached_property
     def draws(self) -> Draws:
         """The random numbers of the cell."""
-        return Draws(self.step.forward, self.layout.batch, self.layout.dtype, philox.fill)
+        half, fast = self.step.forward, dict[Numbers, Fill]()
+        fast["uniform"] = philox.fill
+        normal = any(draw.numbers == "normal" for _, draw in half.drawn.values())
+        if normal and ziggurat.agrees():
+            fast["normal"] = ziggurat.fill
+        return Draws(half, self.layout.batch, self.layout.dtype, fast)
 
     @once
     def drawn(self, kernel: Kernel) -> tuple[str, ...]:
