@@ -62,9 +62,10 @@ def test_a_shower_runs_off_as_two_exponentials() -> None:
 
 
 def test_a_soil_that_is_full_passes_on_what_comes() -> None:
-    found, _, stored = CAT["runoff"](forcing(np.full(400, 20.0), 10, 0), attributes(soil=60))
-    assert found[-1, 0] == pytest.approx(20, rel=0.02)
-    assert stored[-1, 0] > 30  # the soil's half and the reservoirs
+    """It begins half full, and so takes 100 of 1000 mm."""
+    at_once = attributes(soil=200, runoff=2, share=0, quick=1e-3)
+    found, _, _ = CAT["runoff"](forcing(np.full(3, 1000.0), 10, 0), at_once)
+    np.testing.assert_allclose(found[:, 0], [900, 1000, 1000], rtol=1e-12)
 
 
 def test_snow_lies_below_frost_and_melts_by_degrees() -> None:
@@ -108,6 +109,8 @@ def test_the_weather_has_seasons_and_wet_spells() -> None:
     months = np.convolve(np.tile(by_day, 2), np.ones(31) / 31, "valid")[:365]
     assert abs(np.argmin(months) + 15 - 106) < 12  # days from 1 October to 15 January
     assert 16 < months.max() - months.min() < 24
+    deviation = temperature - np.tile(by_day, 10)
+    assert 0.75 < np.mean([np.corrcoef(v[1:], v[:-1])[0, 1] for v in deviation]) < 0.9
     wet = rain > 0
     after_wet, after_dry = (wet[:, 1:][before].mean() for before in (wet[:, :-1], ~wet[:, :-1]))
     assert after_wet - after_dry > 0.25
@@ -123,6 +126,17 @@ def test_the_efficiency_is_one_less_the_share_of_variance() -> None:
     shifted = CAT["efficiency"](observed + np.arange(3.0)[:, None], observed)
     variance = observed.var(axis=0)[:, 0]
     np.testing.assert_allclose(shifted, 1 - np.array([0, 1, 4]) / variance, rtol=1e-12)
+
+
+def test_what_a_network_answers_is_turned_into_millimetres_not_below_0() -> None:
+    data = CAT["synthesise"](3, 400, 0)
+    model = CAT["build"](ALONE, 2, 0)
+    model.params["1.weight"][...] = 0
+    for bias in (0.5, -9):
+        model.params["1.bias"][...] = bias
+        expected = max(data.discharge.mean() + bias * data.discharge.std(), 0)
+        found = CAT["simulate"](model, data, data)
+        np.testing.assert_allclose(found, np.full((400, 3, 1), expected), rtol=1e-5)
 
 
 def test_windows_keep_a_catchment_together() -> None:
@@ -238,7 +252,9 @@ def test_it_writes_what_it_says(
 def test_attributes_help_where_discharge_was_never_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = "--gauged 48 --ungauged 16 --years 3 --later 1 --units 16 --batch 16 --epochs 8"
+    options = (
+        "--epochs 15 --gauged 48 --ungauged 16 --years 3 --later 1 --units 16 --stride 73 --lr 2e-2"
+    )
     pytest.importorskip("matplotlib")
     run(monkeypatch, tmp_path, options, drawn=True)
     rows = ROW.findall(capsys.readouterr().out)
