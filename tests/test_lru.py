@@ -52,9 +52,9 @@ def test_eigenvalues_run_once_and_products_outside_the_loop() -> None:
     lines = str(rb.explain(rb.LRU(3, 4))).splitlines()
     once = [line for line in lines if line.startswith("  once ")]
     inside = [line for line in lines if line.startswith("  step ")]
-    assert [line for line in once if "exp(−exp(nu_log))" in line]
-    assert [line for line in once if "Sin()" in line]
-    assert [line for line in inside if "W" in line or "exp" in line] == []
+    assert [line for line in once if "−exp(nu_log)" in line.lower()]
+    assert [line for line in once if "Sin(" in line]
+    assert [line for line in inside if "W" in line or "exp" in line.lower()] == []
 
 
 @pytest.mark.quick
