@@ -76,6 +76,17 @@ def formulas() -> rb.Recurrent:
     return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(long - (c + -1 * turned))}, output=c * long))
 
 
+def arithmetic() -> rb.Recurrent:
+    """Quotients, powers, choices, constants, with brackets where they are needed."""
+    x, h = rb.Input(N_IN), rb.State(N, "h")
+    a, b = (rb.Dense((N_IN, N), N, dtype="float64", rng=k)(x, h) for k in range(2))
+    c = np.exp(0.1 * a) / (1 + b**2) - a / (np.sqrt(np.square(b) + 1) / (2 + abs(a)))
+    d = rb.Maximum()(a * (1 / (b**2 + 1)), np.linspace(-1, 1, N) * (a + b)) - np.log(1 + abs(b))
+    e = rb.Clip(-0.3, 0.2)(a) + rb.LeakyReLU(0.25)(b) * rb.ELU(0.75)(a - b) + rb.Softplus()(c)
+    new = rb.Tanh()(c + rb.Minimum()(d, e) / 2)
+    return rb.Recurrent(rb.Cell(x, {h: new}, output=e - 1 / (1 + abs(d)) + new))
+
+
 READ = {
     name: models.CELLS[name]
     for name in ("rnn tanh", "rnn relu", "lstm", "gru reset after", "gru reset before")
@@ -84,6 +95,7 @@ READ = {
 READ |= {
     "normalised": models.CELLS["minimal gated unit, normalised"],
     "formulas": lambda *_: formulas(),
+    "arithmetic": lambda *_: arithmetic(),
 }
 
 
@@ -142,9 +154,25 @@ def run(found: rb.Explanation, model: rb.Recurrent, env: dict[str, Any]) -> dict
         "σ": lambda z: 1 / (1 + np.exp(-z)),
         "relu": lambda z: np.maximum(z, 0),
     }
+    env |= {
+        "exp": np.exp,
+        "log": np.log,
+        "sqrt": np.sqrt,
+        "max": np.maximum,
+        "min": np.minimum,
+        "clip": np.clip,
+        "sign": np.sign,
+        "softplus": lambda z: np.logaddexp(0, z),
+        "leaky": lambda z, slope: np.where(z > 0, z, slope * z),
+        "leaky_": lambda y, slope: np.where(y > 0, 1, slope),
+        "elu": lambda z, alpha: np.where(z > 0, z, alpha * np.expm1(z)),
+        "elu_": lambda y, alpha: np.where(y > 0, 1, y + alpha),
+    }
     env |= {"np": np, "normal": normal, "normal_": normal_back}
     for packed in found.packed:
-        if not packed.name.startswith("G"):
+        if packed.name.startswith("k"):
+            env[packed.name] = np.linspace(-1, 1, N)
+        elif not packed.name.startswith("G"):
             params = model.params
             env[packed.name] = np.concatenate(
                 [sum(f * params[n][a:b] for n, a, b, f in rows_of(p, model)) for p in packed.of]
@@ -194,7 +222,10 @@ def python(text: str) -> str:
     text = re.sub(r"^(G\d+) = (.*) (\S+)ᵀ$", r"\1 = np.multiply.outer(\2, \3)", text)
     text = re.sub(r"(W\d+)ᵀ ", r"\1.T @ ", text)
     text = re.sub(r"(W\d+) ", r"\1 @ ", text)
-    text = re.sub(r"\[([^\]]* > 0)\]", r"(\1)", text)
+    text = re.sub(r"\|([^|]*)\|", r"abs(\1)", text.replace("√", "sqrt"))
+    one = r"((?:[^\[\]≤>]|\[[^\]]*\])*)"
+    text = re.sub(rf"\[{one} ≤ {one} ≤ {one}\]", r"((\1 <= \2) & (\2 <= \3))", text)
+    text = re.sub(rf"\[{one} > {one}\]", r"(\1 > \2)", text)
     return re.sub(r"(?<![\w.])(-?\d+\.?\d*) (?=[\w(])", r"\1 * ", text)
 
 

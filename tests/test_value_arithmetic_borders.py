@@ -89,6 +89,8 @@ def test_one_feature_and_several(join: Callable[[Any, Any], Any]) -> None:
 def test_shapes_that_do_not_fit_are_named_with_the_cure() -> None:
     with pytest.raises(rb.ShapeError, match=r"found .2,. as input 1; .*one feature, which is rep"):
         rb.Input(3) * rb.Input(2)
+    with pytest.raises(rb.ShapeError, match=r"\(input 0 is 'rate', input 1 is 'gate'\)$"):
+        rb.Input(3, "rate") / rb.Input(2, "gate")
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,11 @@ def _inverse(to: Formulas, op: Op) -> Formula:
     return f"1 / {to.arg(op.args[0], ATOM)}", PRODUCT
 
 
+def _with_number(name: str) -> Notation:
+    """name(a, number)."""
+    return lambda to, op: (f"{name}({to.arg(op.args[0], SUM)}, {number(op.number)})", ATOM)
+
+
 def _size(to: Formulas, op: Op) -> Formula:
     return f"|{to.arg(op.args[0], SUM)}|", ATOM
 
@@ -216,8 +221,8 @@ RECORDS = (
     Operation("maximum", "pointwise", 2, 1, called("max"), _maximum, symmetric=True),
     Operation("minimum", "pointwise", 2, 1, called("min"), _minimum, symmetric=True),
     Operation("clip", "pointwise", 1, 2, _clipped, _clip),
-    Operation("leaky", "pointwise", 1, 2, called("leaky"), _leaky),
-    Operation("elu", "pointwise", 1, 2, called("elu"), _elu),
+    Operation("leaky", "pointwise", 1, 2, _with_number("leaky"), _leaky),
+    Operation("elu", "pointwise", 1, 2, _with_number("elu"), _elu),
     Operation("softplus", "pointwise", 1, 3, called("softplus"), _softplus, dear=True),
     Operation("phi", "pointwise", 1, 1, called("Φ"), _phi, dear=True),
     Operation("times", "vector", 1, 1, _constant("⊙", "k"), _times),
@@ -231,8 +236,8 @@ RECORDS = (
     Operation("sign", "pointwise", 1, 1, called("sign")),
     Operation("above", "pointwise", 2, 1, _comparison),
     Operation("inside", "pointwise", 1, 2, _inside),
-    Operation("leaky_slope", "pointwise", 1, 1, called("leaky′")),
-    Operation("elu_slope", "pointwise", 1, 1, called("elu′")),
+    Operation("leaky_slope", "pointwise", 1, 1, _with_number("leaky′")),
+    Operation("elu_slope", "pointwise", 1, 1, _with_number("elu′")),
     Operation("rest", "pointwise", 1, 2, _complement),
     Operation("log_softmax_back", "rowwise", 2, 4, called("log_softmax′")),
     Operation("outer", "rowwise", 2, _of_columns, called("outer")),

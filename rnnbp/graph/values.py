@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from rnnbp.graph.arithmetic import Arithmetic
 from rnnbp.graph.matmul import product, product_of_array, transpose
 from rnnbp.layers.base import Given, Layer
-from rnnbp.numerics import Array, Shape, positive_int, shown
+from rnnbp.numerics import Array, Shape, ShapeError, positive_int, shown
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import takes
 
@@ -86,7 +86,10 @@ class Value(Arithmetic):
                     f"{block}: cannot mix symbolic values with {type(arg).__name__}; make it an "
                     "Input"
                 )
-        shapes = block.output_shapes(*(arg.shape for arg in args))
+        try:
+            shapes = block.output_shapes(*(arg.shape for arg in args))
+        except ShapeError as error:
+            raise ShapeError(f"{error}{_named(args)}") from None
         source, per = Application(block, tuple(args)), finest(arg.per for arg in args)
         outputs = tuple(Value(shape, source, k, per=per) for k, shape in enumerate(shapes))
         return outputs if block.n_outputs > 1 else outputs[0]
@@ -105,6 +108,12 @@ class Value(Arithmetic):
     def __repr__(self) -> str:
         kind = "Value" if self.source is None else f"Value of {self.source.block}"
         return f"<{kind}{' ' + self.name if self.name else ''} of feature shape {self.shape}>"
+
+
+def _named(args: Sequence[Value]) -> str:
+    """The names of a layer's inputs, where there are several and some have one."""
+    named = [f"input {k} is {arg.name!r}" for k, arg in enumerate(args) if arg.name]
+    return f" ({', '.join(named)})" if named and len(args) > 1 else ""
 
 
 @takes()

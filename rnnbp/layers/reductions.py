@@ -143,7 +143,10 @@ class MatVec(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 2:
-            raise ShapeError(f"{self}: takes a matrix and a vector, found {len(shapes)} inputs")
+            raise ShapeError(
+                f"{self}: takes a matrix and a vector, found {len(shapes)} inputs; call it as "
+                "MatVec()(matrix, vector)"
+            )
         matrix, vector = shapes
         if matrix is None or vector is None:
             return (None,)
