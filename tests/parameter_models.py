@@ -89,6 +89,17 @@ def learned_input(n: int) -> Any:
     return rb.Graph(outer, cell(outer, parameter(n, seed=0, name="s")))
 
 
+def three_times(n: int) -> Any:
+    """A vector of parameters that one layer takes twice next to a static input, and next to x."""
+    x, s, h = rb.Input(n, "x"), rb.Input(n, "s", per="sequence"), rb.State(n, "h")
+    b = parameter(n, seed=0, name="b")
+    gate = rb.Sigmoid()(rb.Dense((n, n, n), n, rng=1, **OPTIONS)(b, s, b) * rb.Multiply()(b, s, b))
+    h_new = gate * h + rb.Dense((n, n, n), n, rng=2, **OPTIONS)(b, x, b)
+    cell = rb.Recurrent(rb.Cell((x, s), {h: h_new}, output=rb.Multiply()(b, h_new, b)))
+    outer, static = rb.Input(n, "x"), rb.Input(n, "s", per="sequence")
+    return rb.Graph((outer, static), rb.Multiply()(b, cell(outer, static), b))
+
+
 def dale(n: int) -> Any:
     """A leaky rate network (1602.07389): W+ = |W| ⊙ mask ⊙ signs of Dale's law."""
     rng = np.random.default_rng(6)
@@ -137,6 +148,7 @@ MODELS: dict[str, Callable[[int], Any]] = {
     "twice": twice,
     "gated": gated,
     "learned input": learned_input,
+    "three times": three_times,
     "dale": dale,
     "normalised": normalised,
     "decaying": decaying,
@@ -148,5 +160,5 @@ def data(model: str, steps: int, batch: int, n: int, seed: int = 0) -> tuple[Any
     """The inputs of a model, and a target."""
     rng = np.random.default_rng(seed)
     x, s = rng.normal(size=(steps, batch, n)), rng.normal(size=(batch, n))
-    given: Any = (x, s) if model == "gated" else x
+    given: Any = (x, s) if model in ("gated", "three times") else x
     return given, rng.normal(size=(steps, batch, n))

@@ -108,6 +108,14 @@ def test_a_parameter_as_a_static_input_is_a_leaf_of_the_run() -> None:
     assert set(inner.cell.pers) == {"step", "run"}
 
 
+def test_so_it_is_in_a_cell_of_which_nothing_else_is_taken_out() -> None:
+    x, s, h = rb.Input(2), rb.Input(2, per="sequence"), rb.State(2)
+    model, outer = Recurrent(rb.Cell((x, s), {h: h * s + x}, output=h)), rb.Input(2)
+    whole = Graph(outer, model(outer, rb.Parameter(2, name="s")))
+    inner = next(n.block for n in hoisted(whole).nodes if isinstance(n.block, Recurrent))
+    assert inner.cell.pers == ("step", "run", "step")
+
+
 def test_an_output_that_is_hoisted_is_an_input_of_the_cell_within() -> None:
     x, s, h = rb.Input(3), rb.Input(2, per="sequence"), rb.State(4)
     cell = rb.Cell((x, s), {h: h}, output=rb.Dense(2, 4)(s))

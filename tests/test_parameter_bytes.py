@@ -39,7 +39,8 @@ def test_forecast_ledger_and_tracemalloc_agree(
     run = {"chunk": 5, "checkpoint": SCHEDULES[schedule]}
     peak, stats = traced(model, x, target, **run)
     told = stats.peak_bytes + stats.object_bytes
-    assert abs(peak - told) <= max(0.01 * told, 2**16), (peak, told, stats)
+    few = max(0.01 * told, 2**15)  # NumPy's buffers, which are counted and rarely used
+    assert stats.peak_bytes - few <= peak <= told + few, (peak, told, stats)
     expected = rb.forecast(model, MSE, steps=T, batch=B, x_shape=shapes(x), **run)
     assert expected.peak_bytes_by_kind == stats.peak_bytes_by_kind
 

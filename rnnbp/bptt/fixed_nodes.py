@@ -167,7 +167,8 @@ class FixedNodes:
         return {k: delta for k in self.static if (delta := deltas[k]) is not None}
 
     def _backward(self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators) -> None:
-        args = self.parts.widened.get(node.number, ())
+        # By value, because a node may take one twice.
+        args = {arg.value: arg for arg in self.parts.widened.get(node.number, ())}.values()
         before = [deltas[arg.value] for arg in args]
         for arg in args:
             deltas[arg.value] = None

@@ -103,7 +103,7 @@ class FixedRehearsal(Layers):
             deltas[k] = self.new(self.sizes.value(k, 0), self.new(0))
         for node, saved in zip(reversed(self.parts.fixed), reversed(self.saved), strict=True):
             self.rows = self.sizes.rows(node.outs[0], 0)
-            args = self.parts.widened.get(node.number, ())
+            args = {arg.value: arg for arg in self.parts.widened.get(node.number, ())}.values()
             before = [deltas[arg.value] for arg in args]
             for arg in args:
                 deltas[arg.value] = None
