@@ -67,8 +67,10 @@ class KernelProgram(Runner, FusedRunner):
     @property
     def fused(self) -> FusedRunner | None:
         # Not an attribute, which would be a cycle: programs of large models are to go at once.
+        if not self._draws:
+            return self
         rolling = self.kernels.forward(rolling=True, output=False)
-        return None if self._draws and self.sizes.drawn(rolling) else self
+        return None if self.sizes.drawn(rolling) else self
 
     def take(self, leaves: Mapping[int, Array]) -> None:
         self.buffers.leaves.update({key_of(k): value for k, value in leaves.items()})
