@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,19 @@ def windows(**options: Any) -> rb.Windows:
     target = TARGET.reshape(-1, N)
     how = {"horizon": 5, "batch_size": 2, "static": ["s"]} | options
     return rb.Windows(given, target, **how)
+
+
+def test_a_repr_shows_each_input() -> None:
+    shown = repr(sequences())
+    for name, shape in (("x['s']", (10, 4)), ("x['z']", (10, 6, 4)), ("target", (10, 6, 4))):
+        assert re.search(rf"{re.escape(name)} +{re.escape(str(shape))} float64", shown), shown
+    assert re.search(r"x\['s'\] +\(1, 4\) float64", repr(windows()))
+    batch = sequences().batch(0, 0)
+    assert repr(batch).startswith("Batch: x['s'] (4, 4) float64, x['x'] (6, 4, 4) float64, x['z']")
+    inputs = Batch((X.swapaxes(0, 1), S), None)
+    assert repr(inputs) == "Batch: x[0] (6, 10, 4) float64, x[1] (10, 4) float64, fresh=True"
+    examples = rb.Examples({"a": S, "b": X}, None, batch_size=4, static=["a"])
+    assert re.search(r"x\['a'\] +\(10, 4\) float64", repr(examples))
 
 
 @pytest.mark.quick

@@ -68,6 +68,16 @@ def array_text(array: object) -> str:
     return kind_text(array)
 
 
+def input_texts(x: object) -> dict[str, str]:
+    """``array_text`` of x, or of each of several inputs, by the words for it in errors."""
+    named: dict[str, object] = {"x": x}
+    if isinstance(x, dict):
+        named = {f"x[{key!r}]": array for key, array in x.items()}
+    elif isinstance(x, tuple):
+        named = {f"x[{k}]": array for k, array in enumerate(x)}
+    return {name: array_text(array) for name, array in named.items()}
+
+
 def first_line(value: object) -> str:
     """The first line of a repr."""
     return (repr(value).splitlines() or [""])[0]

@@ -24,6 +24,7 @@ from rnnbp.train.several_rows import (
     Static,
     are_several,
     arrays_of,
+    inputs_of,
     series_of,
     several_rows,
 )
@@ -171,7 +172,7 @@ class Sequences(Shuffled):
     def __repr__(self) -> str:
         what = f"{reprs.counted(self.rows, 'sequence')} of {reprs.counted(self.steps, 'step')}"
         what += ", a target for the last step of each" * self.last
-        return self._repr(what, x=self.x, target=self.target, mask=self.mask)
+        return self._repr(what, inputs_of(self.x), target=self.target, mask=self.mask)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -260,7 +261,8 @@ class Examples(Shuffled):
 
     @reprs.safe
     def __repr__(self) -> str:
-        return self._repr(reprs.counted(self.rows, "example"), x=self.x, target=self.target)
+        what = reprs.counted(self.rows, "example")
+        return self._repr(what, inputs_of(self.x), target=self.target)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -155,6 +155,11 @@ def arrays_of(x: Rows | SeveralRows) -> Iterable[Rows]:
     return x.parts if isinstance(x, SeveralRows) else (x,)
 
 
+def inputs_of(x: Rows | SeveralRows) -> InputsOf:
+    """One array, or several inputs in the form in which they were passed."""
+    return x.form.of(x.parts) if isinstance(x, SeveralRows) else x
+
+
 def series_of(x: Rows | SeveralRows) -> Iterable[Rows]:
     """The same without static inputs."""
     if isinstance(x, SeveralRows):

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from rnnbp.inputs.given import InputsOf
 from rnnbp.numerics import Array, flag, positive_int
 from rnnbp.rng import check_seed
 from rnnbp.support import reprs
@@ -39,7 +40,7 @@ class Shuffled(Named, ABC):
         """The batches of one epoch, the first."""
         return first_epoch(self)
 
-    def _repr(self, what: str, **arrays: object) -> str:
+    def _repr(self, what: str, x: InputsOf, **arrays: object) -> str:
         """A repr: a title and the arrays."""
         order = f"shuffled in each epoch, seed {self.seed}" if self.shuffle else "in their order"
         count = reprs.counted(self.batches_per_epoch, "batch", "batches")
@@ -48,6 +49,7 @@ class Shuffled(Named, ABC):
             self,
             what,
             batches=batches,
+            **reprs.input_texts(x),
             **{k: reprs.array_text(array) for k, array in arrays.items()},
         )
 

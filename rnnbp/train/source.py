@@ -48,12 +48,9 @@ class Batch:
 
     @reprs.safe
     def __repr__(self) -> str:
-        arrays = {"x": self.x, "target": self.target, "mask": self.mask}
-        found = [
-            f"{name} {reprs.array_text(array)}"
-            for name, array in arrays.items()
-            if array is not None
-        ]
+        texts = reprs.input_texts(self.x)
+        texts |= {name: reprs.array_text(getattr(self, name)) for name in ("target", "mask")}
+        found = [f"{name} {text}" for name, text in texts.items() if text]
         return reprs.cut(f"{type(self).__name__}: {', '.join(found)}, fresh={self.fresh}")
 
 

@@ -21,7 +21,7 @@ from rnnbp.train.file_rows import FileRows
 from rnnbp.train.recording_lists import are_texts
 from rnnbp.train.recordings import Recording, several_recordings_of
 from rnnbp.train.rows import Data, Rows, part, rows
-from rnnbp.train.several_rows import Several, SeveralRows, Static
+from rnnbp.train.several_rows import Several, SeveralRows, Static, inputs_of
 from rnnbp.train.source import Batch, check_place, first_epoch
 from rnnbp.wording.arguments import Named
 
@@ -149,8 +149,10 @@ class Windows(Named):
         lanes = reprs.counted(self.batch_size, "lane")
         windows = reprs.counted(self.batches_per_epoch, "window")
         what = f"{of}, {windows} of {self.horizon:,} steps in {lanes}"
-        arrays = {"x": self.x, "target": self.target, "mask": self.mask}
-        texts = {name: reprs.array_text(array) for name, array in arrays.items()}
+        arrays = {"target": self.target, "mask": self.mask}
+        x = self.x if isinstance(self.x, tuple) else inputs_of(self.x)
+        texts = {"x": reprs.array_text(x)} if self.listed else reprs.input_texts(x)
+        texts |= {name: reprs.array_text(array) for name, array in arrays.items()}
         warm = f"{reprs.counted(self.warm_up, 'step')} of each lane" if self.warm_up else ""
         return reprs.titled(self, what, **texts, warm_up=warm)
 
