@@ -10,10 +10,11 @@ from rnnbp.compiler.step import step_code
 from rnnbp.runners.interpreter.program import Interpreter
 from tests.helpers import assert_same_arrays, reals
 from tests.leaf_cells import CONTEXT, STEPS, backward, compiled, matrix, recurrent, vector, within
+from tests.traced_runs import BACKENDS
 
 
-@pytest.mark.one_in(2)
-@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+@pytest.mark.one_in(6, "backend")
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", STEPS)
 def test_compiled_cells_compute_what_the_interpreter_does(name: str, backend: str) -> None:
     given = within(recurrent(STEPS[name]))
@@ -63,7 +64,7 @@ def test_two_runners_of_one_cell_have_leaves_of_their_own() -> None:
 def test_threads_change_no_bit(name: str) -> None:
     given = within(recurrent(STEPS[name]), batch=9)
     dy, dstate = reals(5, 9, 4), reals(9, 4, seed=1)
-    first = backward(compiled(given, "llvm"), given, dy, dstate)
+    first = backward(compiled(given, BACKENDS[-1]), given, dy, dstate)
     for threads in (2, 3, 7):
-        again = backward(compiled(given, "llvm", threads), given, dy, dstate)
+        again = backward(compiled(given, BACKENDS[-1], threads), given, dy, dstate)
         assert_same_arrays(again.values(), first.values())

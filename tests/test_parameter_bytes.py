@@ -11,7 +11,7 @@ import pytest
 import rnnbp as rb
 from rnnbp import schedules
 from tests.parameter_models import MODELS, data
-from tests.traced_runs import traced
+from tests.traced_runs import BACKENDS, traced
 
 T, B, N = 12, 20, 80
 MSE = rb.losses.MeanSquaredError()
@@ -27,8 +27,8 @@ def shapes(x: Any) -> Any:
     return tuple([(N,)] * len(x)) if isinstance(x, tuple) else (N,)
 
 
-@pytest.mark.one_in(12)
-@pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
+@pytest.mark.one_in(24, "schedule", "backend")
+@pytest.mark.parametrize("backend", ["interpreter", *BACKENDS])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("name", MODELS)
 def test_forecast_ledger_and_tracemalloc_agree(
@@ -61,7 +61,7 @@ def test_the_least_that_an_error_names_is_enough_and_is_kept(name: str) -> None:
     assert stats.peak_bytes_by_kind == planned.forecast.peak_bytes_by_kind
 
 
-@pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
+@pytest.mark.parametrize("backend", ["interpreter", *BACKENDS])
 def test_parts_of_a_static_input_lie_together_once_a_run(
     backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,9 +11,10 @@ import rnnbp as rb
 from rnnbp import schedules
 from tests.helpers import assert_close, assert_same_arrays, assert_same_named
 from tests.parameter_models import MODELS, data
+from tests.traced_runs import BACKENDS as COMPILED
 
 MSE = rb.losses.MeanSquaredError()
-BACKENDS = ["interpreter", "numpy", "llvm"]
+BACKENDS = ["interpreter", *COMPILED]
 
 
 def run(name: str, **options: Any) -> rb.Gradients:
@@ -33,7 +34,9 @@ def test_gradients_are_those_of_complex_steps(name: str) -> None:
     assert found.worst < 1e-12, found
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in MODELS]
+)
 def test_backends_agree(name: str) -> None:
     expected = run(name, backend="interpreter")
     assert any(np.abs(g).sum() > 0 for g in expected.grads.values())
@@ -48,7 +51,7 @@ SCHEDULES: dict[str, Any] = {
 }
 
 
-@pytest.mark.one_in(9)
+@pytest.mark.one_in(24, "schedule", "backend")
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)

@@ -14,9 +14,10 @@ from rnnbp import schedules
 from tests.generator.cells import CellMaker
 from tests.generator.draws import Seeded
 from tests.helpers import assert_same_named
+from tests.traced_runs import BACKENDS
 
 MSE = rb.losses.MeanSquaredError()
-MANY = [pytest.param(k, marks=[pytest.mark.long] * (k > 9)) for k in range(60)]
+MANY = [pytest.param(k, marks=[pytest.mark.long] * (k > 3)) for k in range(60)]
 
 
 def cell_of(draw: Seeded, sizes: tuple[int, ...]) -> rb.Cell:
@@ -47,7 +48,7 @@ def run(model: Any, x: Any, target: Any, **options: Any) -> rb.Gradients:
 def test_backends_agree(number: int) -> None:
     model, x, target = case(number)
     expected = run(model, x, target, backend="interpreter")
-    for backend in ("numpy", "llvm"):
+    for backend in BACKENDS:
         found = run(model, x, target, backend=backend)
         assert found.loss == pytest.approx(expected.loss, rel=1e-10)
         for path, grad in expected.grads.items():
