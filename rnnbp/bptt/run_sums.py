@@ -128,6 +128,8 @@ class RunSums:
     def _dx(self) -> InputsOf:
         """The gradients by the inputs, None for symbols, in the form in which they were passed."""
         others, found = self.problem.others, list[Array | None]()
+        if not others.form.several:
+            return self.dxs.get(others.x)
         found += [None] * len(self.problem.model.pers)
         for k, array in others.static.items():
             if k in self.fixed.static:

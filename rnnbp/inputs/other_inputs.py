@@ -51,6 +51,8 @@ class OtherInputs:
     @property
     def kind(self) -> tuple[object, ...]:
         """What runs that take memory alike have in common."""
+        if not len(self):
+            return ()
         series = [(k, part.shape, part.dtype, part.fresh) for k, part in self.series.items()]
         static = [(k, array.shape, k in self.copied) for k, array in self.static.items()]
         return (*series, *static)

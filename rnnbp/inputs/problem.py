@@ -22,6 +22,7 @@ from rnnbp.numerics import (
     readable,
 )
 from rnnbp.runners.backend import Backend
+from rnnbp.support.lazy import cached_property
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Problem:
         """The feature shapes of all inputs."""
         return self.others.shapes(self.x_shape)
 
-    @property
+    @cached_property
     def series(self) -> tuple[Series, ...]:
         """The inputs that have a value at each step, x first."""
         return (self.x, *self.others.series.values())
@@ -94,10 +95,11 @@ class Problem:
 
     def lent_arrays(self) -> list[Array]:
         """The inputs that are the caller's own arrays."""
-        held = [part.array for part in self.series if isinstance(part, Held)]
-        given = self.others
-        static = [array for k, array in given.static.items() if k not in given.copied]
-        return [array for array in (*held, *static) if array is not None]
+        found = [part.array for part in self.series if isinstance(part, Held)]
+        if self.others.static:
+            given = self.others
+            found += [array for k, array in given.static.items() if k not in given.copied]
+        return [array for array in found if array is not None]
 
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""

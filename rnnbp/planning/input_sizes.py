@@ -46,6 +46,8 @@ def symbol_bytes(x: Series) -> int:
 def others_of(problem: Problem) -> tuple[InputSizes, ...]:
     """The inputs of a run apart from x, in order."""
     given, found = problem.others, list[InputSizes]()
+    if not len(given):
+        return ()
     for k, part in given.series.items():
         lie = copied(part, problem.dtype), symbol_bytes(part)
         found.append(InputSizes(k, part.shape[1:], part.dtype.kind in "fc", *lie))
