@@ -13,8 +13,8 @@ from rnnbp.runners.llvm.groups import Group, Item, Lane, Product, Reduction
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.operations import POINTWISE, ROWWISE
 
-Move: TypeAlias = tuple[Location, Location | None] | tuple[Location, Location | None, str]
-"""A location, and that from which it is filled, None for zeros; "add" to add to what is there."""
+Move: TypeAlias = tuple[Location, Location | None]
+"""A location, and that from which it is filled; None for zeros."""
 
 
 def arranged(
@@ -58,12 +58,9 @@ class _Arranger:
                 self._concat(op)
             elif op.name not in GRADIENTS:
                 self._pointwise(op)
-        for at, source, *name in moves:
-            if name and source is not None:
-                lane = Lane("add", (at, source), at)
-            else:
-                lane = Lane("zeros", (), at) if source is None else Lane("copy", (source,), at)
-            self._lane(lane, at.buffer.rows)
+        for at, source in moves:
+            args = () if source is None else (source,)
+            self._lane(Lane("copy" if args else "zeros", args, at), at.buffer.rows)
         self._mark(ops)
         return self.items
 

@@ -12,7 +12,7 @@ from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
 from rnnbp.compiler.weights import Matrix
 from rnnbp.runners.llvm.arrangement import Move, arranged
-from rnnbp.runners.llvm.groups import Item, Product
+from rnnbp.runners.llvm.groups import Item, Product, StepSum
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
 
@@ -80,12 +80,15 @@ def backward_items(
     half, storage, static = step.backward, step.backward.storage, step.forward.code.static
     sums = sums_of(half.code, storage, half.phases)
     moves: dict[str, list[Move]] = {"after": []}
+    summed: list[Item] = []
     for k, (v, dx) in enumerate(zip(half.code.others, dxs, strict=True)):
-        if v is not None:
-            found: Move = Location(dx), storage.location(v)
-            moves["after"].append((*found, "add") if k in static else found)
+        if v is not None and k in static:
+            summed.append(StepSum(storage.location(v), Location(dx), dx.rows))
+        elif v is not None:
+            moves["after"].append((Location(dx), storage.location(v)))
     parts = _by_phase(half.code, storage, operands, half.steps, half.phases, sums, moves)
     parts["loop"] += arranged(half.code, storage, operands, [], sums, _ends(step, operands))
+    parts["after"] += summed
     for k, dx in enumerate(dxs if products else ()):
         parts["after"] += _dx_products(step, operands, k, dx)
     return parts

@@ -113,7 +113,16 @@ class Lookup:
     rows: int
 
 
-Item: TypeAlias = Group | Product | Reduction | Lookup
+@dataclass(frozen=True)
+class StepSum:
+    """out, which has no axis of steps, += the n features of ``arg`` summed over a block's steps."""
+
+    arg: Location
+    out: Location
+    n: int
+
+
+Item: TypeAlias = Group | Product | Reduction | Lookup | StepSum
 
 
 def _overlaps(rows: Mapping[Buffer, set[int]], location: Location, n: int) -> bool:

@@ -11,7 +11,7 @@ from rnnbp.compiler.weights import Vector
 from rnnbp.machine.ir import Text
 from rnnbp.runners.llvm import pointwise
 from rnnbp.runners.llvm.called import Called, written_out
-from rnnbp.runners.llvm.groups import Group, Lookup, Product, Reduction
+from rnnbp.runners.llvm.groups import Group, Lookup, Product, Reduction, StepSum
 from rnnbp.runners.llvm.operand_text import OperandText, Rows
 
 TABLE = "table"
@@ -19,6 +19,7 @@ TABLE = "table"
 GATHER = "declare void @gather(ptr, i64)"
 COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
+SUMS = "declare void @sums(ptr, i64, ptr, i64, i64, i64, i64, ptr, i64)"
 RowItem: TypeAlias = Group | Reduction | Lookup
 """An item that is done row by row."""
 
@@ -89,6 +90,19 @@ class ItemText:
         args = [self.at.address(location, rows) for location in item.args]
         outs = [self.at.address(location, rows) for location in item.outs]
         (self.called.reduction if self.at.frame.part else written_out)(self.t, item, args, outs)
+
+    def step_sum(self, item: StepSum, start: str, n: str) -> None:
+        """Add what ``arg`` is in n steps from ``start`` on, for each row of this thread."""
+        t = self.t
+        step = t.times("%B", self.operands.operand(item.arg).width)
+        t.needs.add(SUMS)
+        with t.loop(0, "%own") as loop:
+            row = Rows(start, "0", t.plus("%b0", loop.index), "1")
+            arg, out = (self.at.address(location, row) for location in (item.arg, item.out))
+            t.do(
+                f"call void @sums(ptr {arg}, i64 {step}, ptr null, i64 0, i64 {n}, i64 {item.n}, "
+                f"i64 0, ptr {out}, i64 0)"
+            )
 
     def product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
         """Columns from ``first`` on of a product."""
