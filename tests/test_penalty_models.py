@@ -139,7 +139,7 @@ def test_a_penalty_hands_its_input_on() -> None:
 def test_features_that_are_not_known_are_an_error() -> None:
     x, target = data("output", 5, 2, 4)
     model = rb.Sequential(rb.Penalty(l2=1.0), rb.RNN(4, 4, rng=0, **OPTIONS))
-    with pytest.raises(rb.ShapeError, match=r"Penalty\(l2=1\): how many features .* Input\(n\)"):
+    with pytest.raises(rb.ShapeError, match=r"Penalty\(l2=1.0\): how many features .* Input\(n\)"):
         rb.bptt(model, x, target, MSE)
     with pytest.raises(ValueError, match="Penalty: l2"):
         rb.Penalty(l2=-1)

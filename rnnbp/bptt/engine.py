@@ -81,6 +81,8 @@ def bptt(
             1, ...), or, if it takes a third argument, ``(y, target, mask)``. Forecasts and budgets
             assume that it needs two temporary arrays of y's size apart from dy; an attribute of the
             function, as ``loss.spare = 0``, declares a different number.
+            Penalties on parameters are added: ``loss + rb.losses.L2(1e-4, "*.weight*")``; those on
+            values are layers, ``rb.Penalty``.
         checkpoint: "all", "sqrt", a schedule, a function from the number of chunks to a schedule, a
             budget of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule
             that only replays, at the same chunk length; a budget chooses that too, by measured

@@ -46,6 +46,11 @@ def with_factors(model: Graph) -> Graph:
     return found
 
 
+def has_penalties(model: Graph) -> bool:
+    """True if there are penalties in a graph that is run."""
+    return any(isinstance(node.block, PenaltyFactor) for node in model.nodes)
+
+
 class _Shapes:
     """Feature shapes of a model's values, found where they are asked for."""
 

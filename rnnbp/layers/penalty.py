@@ -75,7 +75,7 @@ class Penalty(Activation):
         return (dy,)
 
     def describe(self) -> str:
-        return ", ".join(f"{k}={v:g}" for k, v in (("l1", self.l1), ("l2", self.l2)) if v)
+        return ", ".join(f"{k}={v}" for k, v in (("l1", self.l1), ("l2", self.l2)) if v)
 
 
 @final

@@ -55,7 +55,7 @@ class WeightPenalty(Named):
 
     def __repr__(self) -> str:
         on = self.on[0] if len(self.on) == 1 else self.on
-        return f"{type(self).__name__}({self.factor:g}, {on!r})"
+        return f"{type(self).__name__}({self.factor}, {on!r})"
 
 
 @final

@@ -14,23 +14,25 @@ class Part(NamedTuple):
     """The result of one batch, within an update.
 
     Its loss; its gradients, None for a batch without weight; the state after it; the sequences
-    whose state it lost.
+    whose state it lost; the penalties in its loss.
     """
 
     loss: float
     grads: dict[str, Array] | None
     state: States
     lost: tuple[int, ...]
+    penalty: float = 0.0
 
 
 @dataclass
 class WeightedSum:
-    """Σ w L and Σ w g over batches.
+    """Σ w L and Σ w g over batches, and Σ w P of the penalties.
 
     w is in units of the first batch's, so that equal ones are summed as they are.
     """
 
     loss: float = 0.0
+    penalty: float = 0.0
     grads: dict[str, Array] = field(default_factory=dict)
     weights: float = 0.0
     unit: float = 0.0
@@ -42,9 +44,11 @@ class WeightedSum:
             return
         if not self.grads:
             self.loss, self.grads, self.weights, self.unit = part.loss, part.grads, 1.0, weight
+            self.penalty = part.penalty
             return
         ratio = weight / self.unit
         self.loss, self.weights = self.loss + ratio * part.loss, self.weights + ratio
+        self.penalty += ratio * part.penalty
         for name, total in self.grads.items():
             g = part.grads[name]
             if ratio != 1:
@@ -52,9 +56,10 @@ class WeightedSum:
             total += g
 
     @ieee
-    def mean(self) -> tuple[float, dict[str, Array] | None]:
-        """The mean loss and gradients; None for the gradients if no batch had weight."""
+    def mean(self, state: States, lost: tuple[int, ...]) -> Part:
+        """The mean, with the state after the last batch; no gradients if no batch had weight."""
         if self.weights > 1:
             for total in self.grads.values():
                 total /= self.weights
-        return self.loss / (self.weights or 1.0), self.grads or None
+        weights = self.weights or 1.0
+        return Part(self.loss / weights, self.grads or None, state, lost, self.penalty / weights)

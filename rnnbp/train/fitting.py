@@ -49,7 +49,7 @@ def fit(
         data: a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask),
             time-first as ``bptt`` takes them; ``Batches`` is for batch-first ones.
         loss: one of rnnbp.losses, or a function ``(y, target) -> (value, dy)``, as ``bptt`` takes
-            it.
+            it; penalties on parameters are added to it, as ``loss + rb.losses.L2(1e-4)``.
         optimizer: one of rnnbp.optim, or a name: "sgd", "adagrad", "rmsprop", "adam", "adamw".
         learning_rate: a number, a schedule, an OnPlateau or a function of the step; by default the
             optimiser's own.

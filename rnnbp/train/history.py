@@ -18,8 +18,8 @@ class History(Instead):
     """The result of training.
 
     Attributes:
-        losses: for each step, the loss of its batch before the update; NaN if it was skipped or has
-            no weight.
+        losses: for each step, the loss of its batch before the update, penalties included; NaN if
+            it was skipped or has no weight.
         validation_losses: the loss of each validation.
         validation_steps: the steps done before each validation.
         best_loss: the validation loss when the monitored figure was best, or None.
@@ -33,6 +33,8 @@ class History(Instead):
         signal: the number of the signal that interrupted it, as SIGINT of Ctrl-C, else None.
         metrics: by name, as "accuracy", a value for each step, NaN for a step without one, and as
             "validation_accuracy", or as ``monitor`` calls it "val_accuracy", for each validation.
+            Where the loss has penalties, "penalty" is their sum in the loss of each step;
+            validation takes the loss of the data alone.
         weightless: the number of batches without weight, as a window of padding or warm-up alone.
 
     >>> import numpy as np, rnnbp as rb

@@ -13,10 +13,13 @@ from rnnbp.train.averages import Metric
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
+PENALTY = "penalty"
+"""The sum of all penalties in the loss of a step; only where there are some."""
 TAKEN = (
     "step",
     "epoch",
     "loss",
+    PENALTY,
     "grad_norm",
     "lr",
     "seconds",

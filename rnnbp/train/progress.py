@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping
 
 from rnnbp.support import bars, late_bars
+from rnnbp.train.metrics import PENALTY
 from rnnbp.train.source import UNKNOWN, Source
 
 
@@ -27,7 +28,10 @@ def show_step(bar: bars.Bar | None, metrics: Mapping[str, object]) -> None:
     """Advance a bar, if there is one, by a step: its loss, or how many were skipped."""
     if bar is not None:
         kind = "loss" if metrics["loss"] is not None else "skipped"
-        bar.set_postfix({kind: metrics[kind]}, refresh=False)
+        shown = {kind: metrics[kind]}
+        if PENALTY in metrics:
+            shown[PENALTY] = metrics[PENALTY]
+        bar.set_postfix(shown, refresh=False)
         bar.update()
 
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.storage import JSON
-from rnnbp.train.accumulation import Part, WeightedSum
+from rnnbp.train.accumulation import WeightedSum
 from rnnbp.train.averages import Averages, in_json
 from rnnbp.train.batch_weights import weight_in_update
 from rnnbp.train.carried import check_known, lost_after
 from rnnbp.train.finiteness import DivergedError
+from rnnbp.train.metrics import PENALTY
 from rnnbp.train.monitor import LOSS
 from rnnbp.train.origins import note_origin
 from rnnbp.train.run_data import RunData
@@ -51,7 +52,9 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
     measured = group.measured.values()
     if update.options.judges:
         at.count({LOSS: made.loss} | measured)
-    if group.seen is None:
+    if update.penalised:
+        measured = measured | {PENALTY: made.penalty}
+    if not _names(update):
         return Step(made.metrics, made.grads, group.taken)
     at.history.note(dict.fromkeys(_names(update), math.nan) | measured)
     return Step(made.metrics | in_json(measured), made.grads, group.taken)
@@ -92,7 +95,7 @@ class Group:
                 note_origin(error, self.data, self.at.epoch, self.at.index + self.taken - 1)
                 error.add_note(f"in number {self.taken} of the batches of this update")
                 raise
-        return self.update.finish(Part(*total.mean(), state, self.lost), self.at.step)
+        return self.update.finish(total.mean(state, self.lost), self.at.step)
 
     def _add_next(self, total: WeightedSum, state: States) -> States:
         """Add a batch to the sum, which takes over its gradients; returns the state after it."""
@@ -117,4 +120,4 @@ class Group:
 
 
 def _names(update: Update) -> list[str]:
-    return [metric.name for metric in update.options.measured]
+    return [metric.name for metric in update.options.measured] + [PENALTY] * update.penalised

@@ -18,6 +18,7 @@ from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.graph.graph import Graph
+from rnnbp.graph.penalised import has_penalties
 from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.inputs.passed import parts_of, passed
@@ -25,6 +26,7 @@ from rnnbp.inputs.states import States
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoWeightError
 from rnnbp.losses.no_loss import NoLoss
+from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Array, real_number, shown
 from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
@@ -50,6 +52,7 @@ class Updated(NamedTuple):
 
     Attributes:
         loss: of its batch; NaN if nothing had weight.
+        penalty: the penalties in it, likewise.
         norm: of the gradients, before clipping.
         rate: the learning rate.
         state, lost: after it; the sequences whose state was lost.
@@ -62,6 +65,7 @@ class Updated(NamedTuple):
     state: States
     lost: tuple[int, ...]
     grads: dict[str, Array] | None
+    penalty: float = math.nan
 
     @property
     def metrics(self) -> dict[str, JSON]:
@@ -107,6 +111,11 @@ class Update:
         copy = sum(p.nbytes for p in self.model.params.values())
         judges, several = self.options.judges, self.options.accumulate > 1
         return TrainingBytes(self.optimizer.nbytes, copy * judges, copy * several)
+
+    @cached_property
+    def penalised(self) -> bool:
+        """True if the loss has penalties, whose sum is a figure of each step."""
+        return bool(penalties_of(self.options.loss) or has_penalties(self.model))
 
     @property
     def bounded(self) -> bool:
@@ -192,18 +201,19 @@ class Update:
         if not math.isfinite(loss):
             raise loss_not_finite(place, loss, self.options.loss, batch, [*gradients.values()])
         found = check_finite(place, gradients | _states(result))
-        return Part(loss, grads, result.state, result.lost), found[: len(grads)]
+        penalty = sum(result.penalties.values())
+        return Part(loss, grads, result.state, result.lost, penalty), found[: len(grads)]
 
     def _finish(self, part: Part, found: list[Extent], step: int) -> Updated:
         """Clip, update, and check the parameters."""
-        loss, grads, state, lost = part
+        loss, grads, state, lost, penalty = part
         if grads is None:
             return Updated(math.nan, 0.0, self.rate(step), state, lost, None)
         norm, rate = self._clip(grads, found), self.rate(step)
         self._step(grads, found, norm, rate)
         updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
         check_finite(f"step {step + 1}: after the update,", updated, DivergedError)
-        return Updated(loss, norm, rate, state, lost, grads)
+        return Updated(loss, norm, rate, state, lost, grads, penalty)
 
     def _run(
         self, batch: Batch, loss: LossLike | Observed, state: States, step: int, number: int
