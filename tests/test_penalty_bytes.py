@@ -40,3 +40,12 @@ def test_forecast_ledger_and_tracemalloc_agree(
     assert abs(peak - told) <= max(0.01 * told, 2**16), (peak, told, stats)
     expected = rb.forecast(model, MSE, steps=T, batch=B, x_shape=shapes(x), **run)
     assert expected.peak_bytes_by_kind == stats.peak_bytes_by_kind
+
+
+def test_the_delta_of_a_state_that_only_a_penalty_depends_on_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RNNBP_BACKEND", "interpreter")
+    model, (x, target) = MODELS["unseen"](200), data("unseen", 6, 100, 200)
+    peak, stats = traced(model, x, target, chunk=5, checkpoint="sqrt")
+    assert abs(peak - stats.peak_bytes - stats.object_bytes) <= 2**16

@@ -121,6 +121,20 @@ def test_streams_of_unknown_length_have_the_same_bits(backend: str) -> None:
         assert grad.tobytes() == stream.grads[path].tobytes()
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_overflows_in_the_last_step_makes_no_delta_that_is_not_there(backend: str) -> None:
+    """The penalty on q does not depend on the last s: 0 times an infinite slope would be NaN."""
+    x, s, q = rb.Input(2), rb.State(2, "s"), rb.State(2, "q")
+    q_new = rb.Penalty(l2=1.0)(rb.Tanh()(s))
+    model = rb.Recurrent(rb.Cell(x, {s: 0.5 * s + rb.Exp()(x), q: q_new}, output=2 * x))
+    given, target = data("head", 5, 2, 2)
+    given[-1] = 1000.0
+    with np.errstate(over="ignore"):
+        found = rb.bptt(model, given, target, MSE, backend=backend)
+    assert found.dx is not None
+    assert np.isfinite(found.dx).all()
+
+
 def test_without_penalties_none_are_reported() -> None:
     x, target = data("head", 5, 2, 4)
     found = rb.bptt(rb.GRU(4, 4, rng=0, **OPTIONS), x, target, MSE)

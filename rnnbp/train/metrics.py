@@ -11,10 +11,9 @@ from rnnbp.numerics import shown
 from rnnbp.support.nearest import nearest
 from rnnbp.train.averages import Metric
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
+from rnnbp.train.named_figures import PENALTY
 
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
-PENALTY = "penalty"
-"""The sum of all penalties in the loss of a step; only where there are some."""
 TAKEN = (
     "step",
     "epoch",

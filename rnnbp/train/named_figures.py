@@ -15,6 +15,9 @@ VALIDATION = re.compile("val[_/ -](.+)")
 SAME = {"val_loss": "validation", "validation_loss": "validation", "learning_rate": "lr"}
 """Other names in the line of a step."""
 
+PENALTY = "penalty"
+"""The sum of all penalties in the loss of a step; only where there are some."""
+
 
 class Figures(dict[str, V]):
     """A dict in which ``["val_accuracy"]`` is ``["validation_accuracy"]``; an error says the names.

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 
 from rnnbp.support import bars, late_bars
-from rnnbp.train.metrics import PENALTY
+from rnnbp.train.named_figures import PENALTY
 from rnnbp.train.source import UNKNOWN, Source
 
 

@@ -14,8 +14,8 @@ from rnnbp.train.averages import Averages, in_json
 from rnnbp.train.batch_weights import weight_in_update
 from rnnbp.train.carried import check_known, lost_after
 from rnnbp.train.finiteness import DivergedError
-from rnnbp.train.metrics import PENALTY
 from rnnbp.train.monitor import LOSS
+from rnnbp.train.named_figures import PENALTY
 from rnnbp.train.origins import note_origin
 from rnnbp.train.run_data import RunData
 from rnnbp.train.source import Batch, Source
