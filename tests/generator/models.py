@@ -9,6 +9,7 @@ from typing import Any
 import rnnbp as rb
 from tests.generator.cells import SYMBOLS, CellMaker, tie
 from tests.generator.draws import Draw
+from tests.generator.literature import cell_of_literature
 from tests.generator.own import Alarm, Sine, Tilt
 
 FRONTS = ["none", "none", "Embedding", "OneHot", "cell", "Dense"]
@@ -96,6 +97,7 @@ class ModelMaker:
     def recurrent(self, n_in: int, n: int | None = None) -> tuple[rb.Recurrent, int]:
         """One that takes n_in features, and its size; of n units if that is given."""
         kinds = ["lstm", "gru", "rnn", *([] if n or self.portable else ["own", "own", "own"])]
+        kinds += [] if self.portable else ["literature", "literature"]
         kind, n = self.draw.pick(kinds), n or self.size()
         if kind == "own":
             own = self._own_cell(n_in)
@@ -106,6 +108,8 @@ class ModelMaker:
         options |= (
             {} if self.portable else {"initial": self.draw.pick(["zeros", "zeros", "learned"])}
         )
+        if kind == "literature":
+            return cell_of_literature(self.draw, n_in, n, options), n
         if kind == "rnn":
             return rb.RNN(n_in, n, activation=self.draw.pick(["tanh", "relu"]), **options), n
         if kind == "gru":
