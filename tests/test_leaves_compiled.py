@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,16 @@ def test_threads_change_no_bit(name: str) -> None:
     for threads in (2, 3, 7):
         again = backward(compiled(given, BACKENDS[-1], threads), given, dy, dstate)
         assert_same_arrays(again.values(), first.values())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_runner_that_waits_for_another_run_holds_no_leaves(backend: str) -> None:
+    given = within(recurrent(STEPS["W h"]))
+    runner = compiled(given, backend)
+    runner.advance(given.xs, given.state, CONTEXT, output=True)
+    (leaf,) = (x for k, x in enumerate(given.xs) if given.layout.cell.pers[k] == "run")
+    known = weakref.ref(leaf)
+    runner.take({})
+    del leaf
+    given.xs.clear()
+    assert known() is None

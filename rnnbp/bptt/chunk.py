@@ -11,7 +11,7 @@ from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
 from rnnbp.bptt.fixed_nodes import FixedNodes
-from rnnbp.bptt.leaves import give_leaves
+from rnnbp.bptt.leaves import drop_leaves, give_leaves
 from rnnbp.bptt.node_runners import NodeRunners
 from rnnbp.graph.deltas import Deltas, add_deltas, take_delta
 from rnnbp.graph.graph import Graph, Node
@@ -76,6 +76,7 @@ class Chunks:
 
     def rest(self) -> Chunks:
         """What may wait for another problem: it knows neither this one nor its model."""
+        drop_leaves(self.parts, self.programs)
         del self.problem, self.parts, self.shapes, self.fixed, self._fixed
         return self
 

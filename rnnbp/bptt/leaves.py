@@ -30,6 +30,12 @@ def give_leaves(parts: Parts, programs: Mapping[int, Runner], values: Mapping[in
         programs[number].take({at: values[k] for at, k in found.items()})
 
 
+def drop_leaves(parts: Parts, programs: Mapping[int, Runner]) -> None:
+    """Let runners that wait for another run hold none."""
+    for number, _, _ in leaves(parts):
+        programs[number].take({})
+
+
 def place_leaves(parts: Parts, grads: Accumulators) -> None:
     """Let runners that read them as parameters add to the sums of their deltas.
 

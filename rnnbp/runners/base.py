@@ -63,7 +63,8 @@ class Runner(ABC):
 
     @abstractmethod
     def take(self, leaves: Mapping[int, Array]) -> None:
-        """Take the inputs per "run", by number: called before ``prepare`` and ``renew``.
+        """Take the inputs per "run", by number: called before ``prepare`` and ``renew``, and with
+        none when the run has ended.
 
         Runners that read them as parameters add their deltas to the sums of the ``LeafOwner``.
         """

@@ -73,6 +73,7 @@ class KernelProgram(Runner, FusedRunner):
         return None if self.sizes.drawn(rolling) else self
 
     def take(self, leaves: Mapping[int, Array]) -> None:
+        self.buffers.leaves.clear()
         self.buffers.leaves.update({key_of(k): value for k, value in leaves.items()})
 
     def prepare(self, length: int) -> None:

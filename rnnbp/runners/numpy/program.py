@@ -82,6 +82,7 @@ class Program(Runner):
         self._runs: dict[int, Run] = {}
 
     def take(self, leaves: Mapping[int, Array]) -> None:
+        self.buffers.leaves.clear()
         self.buffers.leaves.update({key_of(k): value for k, value in leaves.items()})
 
     def prepare(self, length: int) -> None:
