@@ -233,7 +233,7 @@ def draw(
     axes["efficiency"].set(xlim=(0, 1), xlabel="NSE, later years", ylabel="share of catchments")
     axes["efficiency"].set_title("solid: gauged; dashed: without a gauge", size="medium")
     axes["gate"].barh([*ATTRIBUTES][::-1], moved[::-1])
-    axes["gate"].set_title("how far an attribute moves the EA-LSTM's input gates", size="medium")
+    axes["gate"].set(title="influence on the input gates", xticks=np.arange(0, moved.max(), 0.05))
     figure.savefig(path, dpi=120)
 
 
