@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import rnnbp as rb
 from rnnbp.bptt.accumulators import Accumulators
-from rnnbp.bptt.last_steps import late_steps
+from rnnbp.bptt.late_steps import late_steps
 from rnnbp.compiler.passes import RULES
 from rnnbp.graph.layout import Layout
 from rnnbp.runners.interpreter.program import Interpreter

@@ -97,9 +97,9 @@ class _Arranger:
     def _concat(self, op: Op) -> None:
         if op.out in self.storage.gathered:
             return
-        whole, row = self.operands.of(op.out), 0
+        whole, row, copied = self.operands.of(op.out), 0, self.storage.copies.get(op.out, ())
         for v in op.args:
-            if v in self.storage.copies.get(op.out, ()):
+            if v in copied:
                 out = Location(whole.buffer, whole.row + row)
                 self._lane(Lane("copy", (self.operands.of(v),), out), self._rows(v))
             row += self._rows(v)
@@ -110,9 +110,7 @@ class _Arranger:
             if isinstance(item, Group):
                 own = {lane.value for lane in item.lanes}
                 last = {lane.out: lane for lane in item.lanes}
-                item.stored = {
-                    location for location, lane in last.items() if self._needed(lane.value, own)
-                }
+                item.stored = {at for at, lane in last.items() if self._needed(lane.value, own)}
 
     def _needed(self, value: int | None, own: set[int | None]) -> bool:
         if value is None or value in self.ends or value in self.storage.kept:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.forward import Forward
 from rnnbp.compiler.step import StepCode
-from rnnbp.compiler.storage import Buffer, Held, Location, Scope, Span
+from rnnbp.compiler.storage import Held, Location, Span
 from rnnbp.runners.constants import Constants
 from rnnbp.runners.numpy.emit import Emitter
 from rnnbp.runners.numpy.function import Function, function_of
 from rnnbp.runners.numpy.gathers import Gathers
+from rnnbp.runners.numpy.input_lines import (
+    input_arrays,
+    input_copies,
+    input_delta,
+    is_made,
+    is_next,
+)
 
 
 def forward_function(
@@ -25,7 +32,7 @@ def forward_function(
     if output and y is not None:
         lines.append(f"copyto(y[t0:t1], {emitter.value(y, loop=False)}.transpose(0, 2, 1))")
     lines += [f"{b.name}[0] = {b.name}[n]" for b in half.states] if rolling else []
-    emitter.used |= {arrays[x].array for x in half.xs if _is_next(x, half)}
+    emitter.used |= {arrays[x].array for x in half.xs if is_next(x, half)}
     taken = [*(x.name for x in half.xs), *(["y"] if output else [])]
     taken += [b.name for b in half.states]
     copies, drawn = input_copies(half, emitter), _drawn(half, emitter)
@@ -37,39 +44,6 @@ def _drawn(half: Forward, emitter: Emitter) -> list[str]:
     """The arrays of random numbers that lines take."""
     found = (buffer for buffer, _ in half.drawn.values())
     return [b.name for b in found if emitter.arrays[b].array in emitter.used]
-
-
-def _given(half: Forward) -> dict[Buffer, Scope]:
-    """The arrays that are there batch first, inputs and random numbers: of one step or of all."""
-    still = [k in half.code.static for k in range(len(half.xs))]
-    still += [draw.still for _, draw in half.drawn.values()]
-    buffers = [*half.xs, *(buffer for buffer, _ in half.drawn.values())]
-    return {b: "step" if one else "block" for b, one in zip(buffers, still, strict=True)}
-
-
-def input_arrays(half: Forward) -> dict[Buffer, Held]:
-    """The arrays into which inputs and random numbers are copied, features first."""
-    return {
-        x: Held(f"{scope[0].upper()}{x.name}", Span(scope)) for x, scope in _given(half).items()
-    }
-
-
-def input_copies(half: Forward, emitter: Emitter) -> dict[Scope, list[str]]:
-    """The lines that copy what is used of these, once, or for each block."""
-    found: dict[Scope, list[str]] = {"step": [], "block": []}
-    for x in _given(half):
-        held = emitter.arrays[x]
-        if held.array in emitter.used and held.span.scope == "step":
-            found["step"].append(f"copyto({held.array}, {x.name}.T)")
-        elif held.array in emitter.used:
-            found["block"].append(f"copyto({held.array}[:n], {x.name}[t0:t1].transpose(0, 2, 1))")
-    return found
-
-
-def _is_next(x: Buffer, half: Forward) -> bool:
-    """True if an input, or a part of it, is a next state."""
-    bases = [half.storage.base(v)[0] for v in half.code.nexts if v is not None]
-    return any(half.storage.locations[v].buffer is x for v in bases if v in half.storage.given)
 
 
 def _moves(half: Forward, emitter: Emitter) -> list[str]:
@@ -91,35 +65,18 @@ def backward_function(step: StepCode, gathers: Gathers, constants: Constants) ->
     ends = _delta_moves(half, emitter)
     lines = [*first, *emitter.loop(half.steps, ends), *emitter.lines("after", half.steps)]
     lines += gathers.lines(emitter)
-    lines += [line for k in range(len(forward.xs)) for line in _input_delta(k, step, emitter)]
+    lines += [line for k in range(len(forward.xs)) for line in input_delta(k, step, emitter)]
     copies, dy = input_copies(forward, emitter), "Bdy" in emitter.used
     if dy:
         copies["block"].insert(0, "copyto(Bdy[:n], dy[t0:t1].transpose(0, 2, 1))")
     drawn = _drawn(forward, emitter)
     taken = ["dy"] * dy + [x.name for x in forward.xs if emitter.arrays[x].array in emitter.used]
     taken += drawn
-    taken += [f"d{x.name}" for k, x in enumerate(forward.xs) if _is_made(k, step)]
+    taken += [f"d{x.name}" for k, x in enumerate(forward.xs) if is_made(k, step)]
     taken += [b.name for b in (*forward.states, *half.carried)] + [*gathers.rows]
     return function_of(
         [*copies["block"], *lines], emitter, taken, half.steps, copies["step"], drawn
     )
-
-
-def _is_made(k: int, step: StepCode) -> bool:
-    """True if the delta of a series is written by the recursion."""
-    return step.backward.code.outputs[k] is not None and k not in step.forward.code.static
-
-
-def _input_delta(k: int, step: StepCode, emitter: Emitter) -> list[str]:
-    """The lines that put the delta of an input where it goes, or add it up over the steps."""
-    v, x = step.backward.code.outputs[k], step.forward.xs[k]
-    if v is None:
-        return []
-    value = emitter.value(v, loop=False)
-    if k not in step.forward.code.static:
-        return [f"copyto(d{x.name}[t0:t1], {value}.transpose(0, 2, 1))"]
-    total, part = (emitter.spare(f"d{x.name}{of}", x.rows, loop=True) for of in ("", "_part"))
-    return [f"add.reduce({value}, axis=0, out={part})", f"add({total}, {part}, {total})"]
 
 
 def _delta_moves(half: Backward, emitter: Emitter) -> list[str]:
