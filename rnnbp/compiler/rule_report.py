@@ -60,10 +60,8 @@ def _did(rule: str, step: StepCode) -> str:
         return _recomputed(step)
     if rule == "hoisted":
         return _hoisted(step)
-    did = RULES_IN_WORDS[rule].did
-    found = [
-        did(change.before, change.after) for change in step.codes.changes if change.rule == rule
-    ]
+    did, changes = RULES_IN_WORDS[rule].did, step.codes.changes
+    found = [did(change.before, change.after) for change in changes if change.rule == rule]
     return ", ".join(part for part in found if part) or NOTHING
 
 
