@@ -11,7 +11,7 @@ from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.support import reprs
 from rnnbp.train.items import layout_of
 from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
-from rnnbp.train.several_rows import Static
+from rnnbp.train.several_given import Static
 from rnnbp.train.source import UNKNOWN, Batch, check_place
 from rnnbp.wording.arguments import Named
 

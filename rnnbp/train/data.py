@@ -18,16 +18,8 @@ from rnnbp.train.digests import digest
 from rnnbp.train.last import TURN, at_last, mask_of, within
 from rnnbp.train.rows import Data, Rows, blocks, check_numbers, rows, same_length
 from rnnbp.train.sequence_axes import mask_with_axes, with_axes
-from rnnbp.train.several_rows import (
-    Several,
-    SeveralRows,
-    Static,
-    are_several,
-    arrays_of,
-    inputs_of,
-    series_of,
-    several_rows,
-)
+from rnnbp.train.several_given import Several, Static, are_several, several_rows
+from rnnbp.train.several_rows import SeveralRows, arrays_of, inputs_of, series_of
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch, time_first
 

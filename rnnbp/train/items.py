@@ -13,7 +13,7 @@ from rnnbp.inputs.given import InputsOf, SeriesLike
 from rnnbp.inputs.passed import Form, parts_of
 from rnnbp.numerics import Array, ShapeError, flag, shown
 from rnnbp.train.last import at_last, mask_of, of_sequences
-from rnnbp.train.several_rows import Static, static_numbers
+from rnnbp.train.several_given import Static, static_numbers
 from rnnbp.train.source import Batch, is_batch, time_first
 
 TURN, TURNED = "batch-first: say batch_first=True", "time-first: leave batch_first out"

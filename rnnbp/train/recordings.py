@@ -10,7 +10,8 @@ from rnnbp.inputs.passed import Form
 from rnnbp.numerics import DtypeError, ShapeError, flag
 from rnnbp.train.recording_lists import are_recordings, listed
 from rnnbp.train.rows import Data, Rows, rows, same_length
-from rnnbp.train.several_rows import Several, SeveralRows, Static, are_several, arrays_of, split_up
+from rnnbp.train.several_given import Several, Static, are_several, split_up
+from rnnbp.train.several_rows import SeveralRows, arrays_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from rnnbp.train.file_rows import FileRows
 from rnnbp.train.recording_lists import are_texts
 from rnnbp.train.recordings import Recording, several_recordings_of
 from rnnbp.train.rows import Data, Rows, part, rows
-from rnnbp.train.several_rows import Several, SeveralRows, Static, inputs_of
+from rnnbp.train.several_given import Several, Static
+from rnnbp.train.several_rows import SeveralRows, inputs_of
 from rnnbp.train.source import Batch, check_place, first_epoch
 from rnnbp.wording.arguments import Named
 
