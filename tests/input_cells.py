@@ -8,6 +8,7 @@ from typing import Any
 import rnnbp as rb
 
 N_X, N_S = 3, 2
+SHAPES = [(5, 3, 4), (1, 1, 4), (40, 9, 37), (7, 2, 1), (600, 2, 5)]
 
 
 def series(n: int, name: str = "x") -> Any:

@@ -19,7 +19,7 @@ from rnnbp.compiler.passes import RULES
 from rnnbp.graph.layout import Layout
 from rnnbp.runners.interpreter.program import Interpreter
 from rnnbp.runners.numpy.program import Program
-from tests.input_cells import CELLS, chained, series, static
+from tests.input_cells import CELLS, SHAPES, chained, series, static
 from tests.programs import CONTEXT, agree_on, cells, inputs_of, layout_of
 
 SLOW: Any = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
@@ -73,9 +73,6 @@ def test_inputs_that_nothing_takes_change_no_answer_about_deltas() -> None:
     assert {k for k in reached[1] if k >= -1} == reached[0]
     for there in itertools.product([False, True], repeat=3):
         assert late_steps(more, there) == late_steps(plain, there)
-
-
-SHAPES = [(5, 3, 4), (1, 1, 4), (40, 9, 37), (7, 2, 1), (600, 2, 5)]
 
 
 @pytest.mark.one_in(3, "shape", "name")

@@ -25,9 +25,8 @@ from rnnbp.runners.numpy.program import Program
 from rnnbp.runners.workspace import Workspace
 from tests.generator.cells import CellMaker
 from tests.generator.draws import Seeded
-from tests.input_cells import CELLS
+from tests.input_cells import CELLS, SHAPES
 from tests.programs import CONTEXT, agree_on, cells, inputs_of, layout_of
-from tests.test_inputs_of_cells import SHAPES
 
 SLOW: Any = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 

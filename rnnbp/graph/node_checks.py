@@ -78,15 +78,7 @@ def checked_deltas(
     for number, (k, dx) in enumerate(zip(node.args, plain, strict=True)):
         if dx is None:
             continue
-        if not isinstance(dx, np.ndarray):
-            raise TypeError(
-                f"{node.block}: delta {number} must be an array, found {type(dx).__name__}"
-            )
-        if not _fits(dx.dtype, dy.dtype):
-            raise DtypeError(
-                f"{node.block}: delta {number} has dtype {dx.dtype}, those that reached it "
-                f"{dy.dtype}; let backward_inputs compute in the dtype of dy"
-            )
+        _check_numbers(node, number, dx, dy)
         features = shapes[k]
         if isinstance(node.block, Layer) and node.block.mixes and dx.shape == features:
             continue
@@ -96,6 +88,17 @@ def checked_deltas(
                 f"{(*batch, *features)}; give it the shape of input {number}"
             )
     return plain
+
+
+def _check_numbers(node: Node, number: int, dx: Given, dy: Array) -> None:
+    """Raise unless a delta is an array of the dtype of dy."""
+    if not isinstance(dx, np.ndarray):
+        raise TypeError(f"{node.block}: delta {number} must be an array, found {type(dx).__name__}")
+    if not _fits(dx.dtype, dy.dtype):
+        raise DtypeError(
+            f"{node.block}: delta {number} has dtype {dx.dtype}, those that reached it "
+            f"{dy.dtype}; let backward_inputs compute in the dtype of dy"
+        )
 
 
 def checked_gradient(layer: Layer, key: str, grad: Given) -> Array:

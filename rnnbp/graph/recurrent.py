@@ -75,18 +75,20 @@ class Recurrent(Network):
                 f"{self}: dtype is {own}, that of the cell's parameters {cell.dtype}; leave it out"
             )
         if initial == "learned":
-            kind = own or cell.dtype or np.dtype(np.float32)
-            named = zip(cell.state_names, cell.state_shapes, strict=True)
-            self.initial = LayerParams(
-                {f"initial_{name}": np.zeros(shape, kind) for name, shape in named}
-            )
-        for key in self.initial:
-            if key in cell.slots:
+            self.initial = self._learned(own or cell.dtype or np.dtype(np.float32))
+        self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
+
+    def _learned(self, dtype: Dtype) -> LayerParams:
+        """The parameters of a learned initial state. Raises ValueError for a name that is taken."""
+        named = zip(self.cell.state_names, self.cell.state_shapes, strict=True)
+        found = {f"initial_{name}": np.zeros(shape, dtype) for name, shape in named}
+        for key in found:
+            if key in self.cell.slots:
                 raise ValueError(
                     f"{self}: a parameter of the cell is called {key!r}, as the learned initial "
                     "state; rename it"
                 )
-        self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
+        return LayerParams(found)
 
     def __call__(self, *inputs: Value) -> Outputs:
         """A node of the graph that ``inputs`` belong to: one value for each input of the cell."""

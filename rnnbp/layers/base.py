@@ -207,7 +207,7 @@ class Layer(Named, Summarized, Frozen):
         """Writes the layer in the compiler's operations; returns the numbers of its outputs.
 
         None, the default, for a layer that runs by its own methods. A ``random`` layer is lowered
-        twice: ``ops.training`` tells the mode, and ``ops.random`` gives the numbers that
+        twice: ``ops.training`` tells the mode, and ``ops.random`` returns the numbers that
         ``forward`` draws from its context.
 
         Args:

@@ -45,13 +45,10 @@ def sizes_of_problem(
     penalised: int = 0,
 ) -> Sizes:
     """``sizes_of_run`` from the parts of it, whose values are not looked at."""
-    x = problem.x
+    x, what = problem.x, (problem.model, problem.x_shape, problem.batch, problem.dtype)
     spare, rows = _loss_needs(problem, loss, target, mask)
     return Sizes(
-        problem.model,
-        problem.x_shape,
-        problem.batch,
-        problem.dtype,
+        *what,
         floats=problem.floats,
         copied=copied(x, problem.dtype),
         loss_spare=spare,

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream
 from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.states import States
+from rnnbp.ledger import arrays_in
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss
 from rnnbp.losses.own import Own
@@ -90,3 +92,8 @@ def check_finite(
                 f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; {LOWER}"
             )
     return found
+
+
+def named_states(state: States) -> dict[str, Array]:
+    """The arrays of a state as errors name them."""
+    return {f"the state {k}": array for k, array in enumerate(arrays_in(state))}

@@ -23,7 +23,6 @@ from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.inputs.states import States
-from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoWeightError
 from rnnbp.losses.no_loss import NoLoss
 from rnnbp.losses.penalised import penalties_of
@@ -41,7 +40,7 @@ from rnnbp.support.ieee import ieee
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.accumulation import Part
 from rnnbp.train.carried import carrying
-from rnnbp.train.finiteness import DivergedError, check_finite, loss_not_finite
+from rnnbp.train.finiteness import DivergedError, check_finite, loss_not_finite, named_states
 from rnnbp.train.named_optimizers import no_optimizer
 from rnnbp.train.options import Options
 from rnnbp.train.source import Batch
@@ -190,7 +189,7 @@ class Update:
             except BudgetError:
                 self.check_fits(batch)  # whose error names what batches with weight need
                 raise
-            check_finite(place, _states(result))
+            check_finite(place, named_states(result.state))
             return Part(math.nan, None, result.state, result.lost), []
 
     def _learned(self, place: str, batch: Batch, result: Gradients) -> tuple[Part, list[Extent]]:
@@ -200,7 +199,7 @@ class Update:
         gradients = {f"the gradient of {name}": g for name, g in grads.items()}
         if not math.isfinite(loss):
             raise loss_not_finite(place, loss, self.options.loss, batch, [*gradients.values()])
-        found = check_finite(place, gradients | _states(result))
+        found = check_finite(place, gradients | named_states(result.state))
         penalty = sum(result.penalties.values())
         return Part(loss, grads, result.state, result.lost, penalty), found[: len(grads)]
 
@@ -296,7 +295,3 @@ class Update:
         elif self.options.clip_norm is not None:
             scale_down(arrays, norm, self.options.clip_norm)
         return norm
-
-
-def _states(result: Gradients) -> dict[str, Array]:
-    return {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
