@@ -45,14 +45,14 @@ def test_the_product_of_a_static_input_is_a_node_of_the_model() -> None:
     assert len(recurrent.args) == 3
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("name", CELLS)
 def test_gradients_are_those_of_complex_steps(name: str) -> None:
     model, xs, target = posed(name, 4, 6, 3)
     assert rb.check_grads(model, xs, target, MSE).worst < 1e-12
 
 
-@pytest.mark.one_in(9)
+@pytest.mark.one_in(18)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", CELLS)
 def test_backends_agree(name: str, backend: str) -> None:

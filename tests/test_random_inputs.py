@@ -14,7 +14,7 @@ from tests.helpers import assert_same_arrays
 from tests.programs import half_square, inputs_of
 from tests.traced_runs import BACKENDS
 
-SHORT, LONG = range(3), range(3, 60)
+SHORT, LONG = range(1), range(1, 60)
 NUMBERS = [*SHORT, *(pytest.param(number, marks=pytest.mark.long) for number in LONG)]
 
 
