@@ -158,6 +158,7 @@ def test_recordings_that_do_not_fit_together(
         run(monkeypatch, tmp_path, "--dry long.wav")
 
 
+@pytest.mark.long
 def test_it_learns_plays_and_writes_what_it_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

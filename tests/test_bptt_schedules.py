@@ -112,6 +112,7 @@ THIN: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.one_in(8)
 @pytest.mark.parametrize("schedule", THIN)
 @pytest.mark.parametrize("cell", models.CELLS)

@@ -227,6 +227,7 @@ def run(
 SMALL = "--ungauged 4 --years 1 --later 1 --batch 8 --stride 365"
 
 
+@pytest.mark.long
 def test_it_writes_what_it_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ def state_of(model: rb.Recurrent, batch: int) -> list[tuple[np.ndarray, ...]]:
     return [tuple(reals(batch, *shape, seed=9) for shape in model.cell.state_shapes)]
 
 
+@pytest.mark.long
 @pytest.mark.quick
 @every_option
 def test_gradients_by_complex_steps(name: str) -> None:

@@ -83,6 +83,7 @@ def test_binomial_schedules_run_as_many_steps_as_theirs(chunks: int, slots: int)
     assert rb.simulate(Foreign(theirs)).steps_run == Revolve(chunks, slots).steps
 
 
+@pytest.mark.long
 @pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore:Numba not available:RuntimeWarning")
 @pytest.mark.parametrize(("name", "chunks"), [(name, n) for name, n in CASES if n > 1])

@@ -50,6 +50,7 @@ def is_compiled(model: rb.Recurrent) -> bool:
     return kernel_sizes(layout) is not None
 
 
+@pytest.mark.long
 @pytest.mark.one_in(16)
 @pytest.mark.parametrize(
     "without",

@@ -82,6 +82,7 @@ def test_no_layer_but_a_few_runs_as_python() -> None:
     assert "runs as Python" not in str(rb.explain(cell_of(*LOWERED)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", COMPILED)
 def test_backends_agree_on_a_cell_of_all_layers(backend: str) -> None:
     model = cell_of(*FEW)

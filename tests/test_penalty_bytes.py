@@ -25,6 +25,7 @@ def shapes(x: Any) -> Any:
     return tuple([(N,)] * len(x)) if isinstance(x, tuple) else (N,)
 
 
+@pytest.mark.long
 @pytest.mark.one_in(24)
 @pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -40,6 +40,7 @@ def test_backends_agree(name: str) -> None:
         assert_close(other, first)
 
 
+@pytest.mark.long
 @pytest.mark.one_in(9, "name")
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -40,6 +40,7 @@ def bits_of(found: rb.Gradients) -> list[Any]:
     return [found.loss, *found.grads.values(), *(found.dx or ())]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", NUMBERS)
 def test_backends_and_schedules_agree(number: int) -> None:
     model, _, xs, run = drawn(number)

@@ -44,6 +44,7 @@ def run(model: Any, x: Any, target: Any, **options: Any) -> rb.Gradients:
         return rb.bptt(model, x, target, MSE, seed=5, **{"chunk": 3, **options})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", MANY)
 def test_backends_agree(number: int) -> None:
     model, x, target = case(number)

@@ -157,6 +157,7 @@ def test_a_horizon_cuts_states_and_not_what_is_the_same_at_all_steps() -> None:
         np.testing.assert_allclose(grad, both, rtol=0, atol=1e-15)
 
 
+@pytest.mark.long
 def test_many_chunks_of_float32_lose_no_digits_of_a_static_gradient() -> None:
     """Its sum over 1,000 chunks is parted, as that of parameters is."""
     steps = 1_000
@@ -230,6 +231,7 @@ def test_schedules_are_compared() -> None:
     assert found.rows[0].measured.same_bits
 
 
+@pytest.mark.long
 def test_a_series_may_be_two_inputs_of_one_cell() -> None:
     x, s = rb.Input(N), rb.Input(N, per="sequence")
     z = paired_cell(N)(x, x)

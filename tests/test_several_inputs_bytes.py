@@ -54,6 +54,7 @@ def test_forecast_ledger_and_tracemalloc_agree(model: str, schedule: str) -> Non
     assert expected.peak_bytes_by_kind == stats.peak_bytes_by_kind
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dx", [True, False])
 def test_most_of_a_run_may_be_static(dx: bool) -> None:
     """Values of a wide static input, what its layers keep, and their deltas."""
@@ -73,6 +74,7 @@ def test_most_of_a_run_may_be_static(dx: bool) -> None:
     assert abs(peak - told) <= max(0.01 * told, 2**15), (peak, stats)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", MODELS)
 def test_the_least_that_an_error_names_is_enough_and_is_kept(model: str) -> None:
     built, x, target = of(model)
@@ -90,6 +92,7 @@ def test_the_least_that_an_error_names_is_enough_and_is_kept(model: str) -> None
         rb.plan(built, MSE, steps=T, batch=B, x_shape=shapes(x), budget=least - 1000)
 
 
+@pytest.mark.long
 def test_a_summary_and_calibration_take_a_shape_for_each_input() -> None:
     built, x, _ = of("symbols")
     found = built.summary(steps=T, batch=B, x_shape={"s": (), "x": (N,), "g": ()})

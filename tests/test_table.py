@@ -19,6 +19,7 @@ pytest.importorskip("llvmlite")
 FEW: Any = [lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.ThinTapes(n, 3)]
 
 
+@pytest.mark.long
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("checkpoint", ["all", *FEW], ids=["all", "revolve", "thin"])
 @pytest.mark.parametrize("layer", ["embedding", "onehot"])

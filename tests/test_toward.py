@@ -63,6 +63,7 @@ CELLS: list[Callable[[], rb.Recurrent]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.quick
 @pytest.mark.parametrize("build", CELLS)
 def test_gradients_by_complex_steps(build: Callable[[], rb.Recurrent]) -> None:

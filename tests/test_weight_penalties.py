@@ -27,7 +27,7 @@ def squares(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
     return float(((y - target) ** 2).sum()), 2 * (y - target)
 
 
-@pytest.mark.parametrize("loss", [MSE, squares, rb.losses.WholeSequence(squares)], ids=str)
+@pytest.mark.parametrize("loss", [MSE, squares, rb.losses.WholeSequence(squares)], ids=["library", "function", "whole"])
 def test_loss_and_gradients_are_those_of_the_data_and_the_terms(loss: Any) -> None:
     run: dict[str, Any] = {"chunk": 4, "checkpoint": "sqrt"}
     plain, network = rb.bptt(model(), X, TARGET, loss, **run), model()
@@ -112,6 +112,7 @@ def test_errors_name_what_is_wrong(name: str) -> None:
         call()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("factor", [pytest.param(1, marks=pytest.mark.long), 40])
 def test_forecast_ledger_and_tracemalloc_agree(factor: int) -> None:
     n, loss = 10 * factor, MSE + L1(0.3) + L2(0.3)

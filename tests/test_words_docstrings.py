@@ -69,6 +69,7 @@ def arguments(value: object) -> list[str]:
     ]  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_examples_run(path: Path) -> None:
     parts = path.relative_to(ROOT.parent).with_suffix("").parts
