@@ -27,7 +27,9 @@ def squares(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
     return float(((y - target) ** 2).sum()), 2 * (y - target)
 
 
-@pytest.mark.parametrize("loss", [MSE, squares, rb.losses.WholeSequence(squares)], ids=["library", "function", "whole"])
+@pytest.mark.parametrize(
+    "loss", [MSE, squares, rb.losses.WholeSequence(squares)], ids=["library", "function", "whole"]
+)
 def test_loss_and_gradients_are_those_of_the_data_and_the_terms(loss: Any) -> None:
     run: dict[str, Any] = {"chunk": 4, "checkpoint": "sqrt"}
     plain, network = rb.bptt(model(), X, TARGET, loss, **run), model()
