@@ -86,6 +86,20 @@ def test_integers_before_a_recurrent_are_numbers(kind: Any, backend: str) -> Non
         np.testing.assert_allclose(found.grads[name], grad, rtol=1e-5, atol=1e-7)
 
 
+@every_backend
+@pytest.mark.parametrize("kind", [np.int16, bool])
+def test_deltas_pass_a_layer_that_gives_integers(kind: Any, backend: str) -> None:
+    """As straight-through estimators hand them on (Bengio et al. 2013)."""
+
+    def model(kind: Any) -> rb.Sequential:
+        return rb.Sequential(dense(), Double(output=lambda y: (y > 0).astype(kind)), lstm())
+
+    expected, found = gradients(model(np.float32), "interpreter"), gradients(model(kind), backend)
+    np.testing.assert_allclose(found.dx, expected.dx, rtol=1e-5, atol=1e-7)
+    for name, grad in expected.grads.items():
+        np.testing.assert_allclose(found.grads[name], grad, rtol=1e-5, atol=1e-7)
+
+
 NO_ARRAYS: dict[str, Change] = {"a list": lambda d: d.tolist(), "a number": lambda d: d.sum()}
 WRONG = (
     [(change, rb.DtypeError) for change in DTYPES.values()]

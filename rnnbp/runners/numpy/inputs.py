@@ -45,11 +45,13 @@ class Inputs:
     def deltas(self, xs: Sequence[Array], into: Sequence[Array | None]) -> tuple[Array | None, ...]:
         """An array for the gradient by each input: of zeros where nothing reaches it, or None for
         symbols, and for leaves, whose deltas are among the gradients.
+
+        Integers that a layer computed are numbers here, and what reaches them goes on to it.
         """
         found = list[Array | None]()
         for k, x in enumerate(xs):
             dx = into[k] if into else None
-            if x.dtype.kind not in "fc" or self._leaf[k]:
+            if self._leaf[k] or (x.dtype.kind not in "fc" and not self._reached[k]):
                 dx = None
             elif dx is None:
                 dx = self.buffers.new(x.shape)
