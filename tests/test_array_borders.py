@@ -139,6 +139,12 @@ def test_what_holds_no_numbers_is_refused(door: str, case: str) -> None:
     assert ";" in str(caught.value)  # the cure
 
 
+@pytest.mark.parametrize("door", ["bptt, x", "predict", "a source of one's own", "check_grads"])
+def test_a_dict_for_an_only_input_without_a_name_is_refused(door: str) -> None:
+    with pytest.raises(TypeError, match=r"a dict, .* one input, without a name; give the array, or"):
+        DOORS[door]({"a": reals(T, B, F)})
+
+
 def test_a_tensor_that_requires_grad_names_the_cure_of_its_library() -> None:
     class Tensor:
         def __array__(self, *_: object, **__: object) -> Any:

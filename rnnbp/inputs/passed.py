@@ -56,8 +56,9 @@ def passed(graph: Graph, x: InputsLike, what: str = "x") -> tuple[tuple[InputsLi
     Args:
         what: the name of the argument, for errors.
 
-    Raises TypeError for what is no tuple or dict where the model has several inputs, ShapeError for
-    too few or too many, ValueError for names that it does not have.
+    Raises TypeError for what is no tuple or dict where the model has several inputs, and for a dict
+    where its only one has no name, ShapeError for too few or too many, ValueError for names that it
+    does not have.
     """
     n = len(graph.pers)
     if isinstance(x, dict):
@@ -80,11 +81,16 @@ def _by_name(
     graph: Graph, x: dict[str, InputsLike], what: str
 ) -> tuple[tuple[InputsLike, ...], Form]:
     names = graph.input_names
-    if nameless := [k for k, name in enumerate(names) if not name]:
-        cure = "give a tuple in order" if len(names) > 1 else "give the array"
+    nameless = [k for k, name in enumerate(names) if not name]
+    if nameless and len(names) == 1:
+        raise TypeError(
+            f"{what} is a dict, and {graph} has one input, without a name; give the array, or the "
+            "input a name, as Input(3, 'rain')"
+        )
+    if nameless:
         raise ValueError(
-            f"{what} is a dict, and input {nameless[0]} of {graph} has no name; {cure}, or a name "
-            "to each, as Input(3, 'rain')"
+            f"{what} is a dict, and input {nameless[0]} of {graph} has no name; give a tuple in "
+            "order, or a name to each, as Input(3, 'rain')"
         )
     for key in x:
         if key not in names:
