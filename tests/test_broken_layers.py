@@ -128,7 +128,11 @@ def test_check_sees_a_wrong_sign_and_small_gradients() -> None:
 def test_check_needs_samples_and_fitting_arguments() -> None:
     with pytest.raises(ValueError, match="samples must be at least 1, found 0"):
         rb.check_grads(rb.Tanh(), (rand(2, 3),), samples=0)
-    with pytest.raises(
-        TypeError, match=r"a tuple of inputs is for a Layer or Graph, found LSTM\(3, 4\)"
-    ):
-        rb.check_grads(rb.LSTM(3, 4), (rand(2, 2, 3),))
+    lstm = rb.LSTM(3, 4)
+    for model, name in ((lstm, r"LSTM\(3, 4\)"), (rb.Sequential(lstm, rb.Tanh()), ".*Tanh.*")):
+        with pytest.raises(
+            TypeError, match=rf"a tuple of inputs is for a .*, found {name} of one; give x \(T, B"
+        ):
+            rb.check_grads(model, (rand(2, 2, 3),))
+    with pytest.raises(TypeError, match="a tuple of inputs is for a Layer or Graph, found <"):
+        rb.check_grads(lambda x: x, (rand(2, 3),))

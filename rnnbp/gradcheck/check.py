@@ -111,12 +111,24 @@ def check_grads(
 
 
 def _over_time(function: object) -> bool:
-    """True for a model of several inputs that runs step by step, or has static ones."""
+    """True for a model of several inputs that runs step by step, or has static ones.
+
+    Raises TypeError for one of a single input, whose x is no tuple.
+    """
     if isinstance(function, Recurrent):
-        return True
-    if not isinstance(function, Graph) or isinstance(function, Cell):
+        several = function.cell.n_inputs > 1
+    elif not isinstance(function, Graph) or isinstance(function, Cell):
         return False
-    return bool(recurrents(function) or "sequence" in function.pers)
+    elif recurrents(function) or "sequence" in function.pers:
+        several = len(function.pers) > 1
+    else:
+        return False
+    if not several:
+        raise TypeError(
+            "check_grads: a tuple of inputs is for a layer alone or a model of several inputs, "
+            f"found {shown(function)} of one; give x (T, B, ...)"
+        )
+    return True
 
 
 def _limit(tolerance: float | None) -> float | None:
