@@ -117,11 +117,17 @@ def test_operations_of_a_cell_are_those_of_explain(name: str) -> None:
 
 
 def test_layers_that_run_as_python_are_named() -> None:
-    found = MODELS["head"]().summary(10, 2)
-    assert found.uncounted == ("Dropout(0.3)",)
+    found = chain(rb.LSTM(3, 8), AsPython(rb.Tanh()), rb.Dense(8, 4)).summary(10, 2)
+    assert found.uncounted == ("AsPython()",)
     assert found.rows[1].flops is None
-    assert str(found).endswith("FLOPs, without Dropout(0.3)")
+    assert str(found).endswith("FLOPs, without AsPython()")
     assert MODELS["an own output"]().summary(10, 2).uncounted == ("AsPython()",)
+
+
+def test_operations_of_a_random_layer_are_counted() -> None:
+    found = MODELS["head"]().summary(10, 2)
+    assert (found.uncounted, found.rows[1].layer) == ((), "Dropout(0.3)")
+    assert found.rows[1].flops == 10 * 2 * 8 * 3  # numbers below p are 0, scaled, times x
 
 
 def test_operations_of_convolutions_and_of_what_only_moves_numbers() -> None:
