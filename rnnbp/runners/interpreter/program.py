@@ -102,6 +102,7 @@ class Interpreter(Runner):
                     check_declared(node, layout.keeps[node.number], saved, seen)
                     check_saved(node, saved, seen, 1)
                     check_outputs(node, seen, layout.dtype, layout.shapes)
+                del seen  # or the values of a step would live on in the next
                 self._settle(tape, node, t, saved, values)
             put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if fresh is not None:
