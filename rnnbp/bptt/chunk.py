@@ -167,28 +167,30 @@ class Chunks:
         tapes, others = reversed(tape.tapes), reversed(tape.saved)
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
-                own, places = take_delta(node, deltas), self.parts.places_of(node, into)
+                own = take_delta(node, deltas)
+                places = self.parts.places_of(node, into) if into else ()
                 given = own, dstates[node.number], grads, places, partial(self._context, n, node)
                 dxs, dstates[node.number] = last_steps.backward(
                     self.programs[node.number], next(tapes), *given
                 )
                 del own, given
-                add_deltas(node, self.fixed.left(node, dxs, grads.fixed), deltas)
+                left = self.fixed.left(node, dxs, grads.fixed) if grads.fixed else dxs
+                add_deltas(node, left, deltas)
             else:
                 self._backward_layer(node, next(others), deltas, grads)
         return value, deltas
 
     def _tail(self, n: int, tape: ChunkTape, loss: ChunkLoss) -> tuple[Scalar, Deltas, list[Saved]]:
         """Run the tail and the loss: (value, the delta of the output, what the tail saved)."""
-        values = self._empty()
+        values = [*self.fixed.known]
         for k, frontier in tape.frontier.items():
             values[k] = frontier
         for node, whole in zip(self.parts.recurrent, tape.tapes, strict=True):
             if self._remade(node):
                 values[node.outs[0]] = self.programs[node.number].output(whole)
         saved = [self._forward(node, values, n) for node in self.parts.tail]
-        deltas: Deltas = [None] * self.model.n_values
-        (output,) = self.model.outputs
+        deltas: Deltas = [None] * len(values)
+        (output,) = self.parts.outputs
         value, deltas[output] = loss(values[output], n)
         return value, deltas, saved
 
@@ -215,24 +217,18 @@ class Chunks:
         if kernel is not None and kernel.takes(x):
             values[node.outs[0]] = kernel.forward(x)
             return (x,)
-        seen = self.fixed.spread(node, values, n)
+        wide = node.number in self.parts.widened
+        seen = self.fixed.spread(node, values, n) if wide else values
         saved = forward_node(node, seen, self._context(n))
         check_outputs(node, seen, self.problem.dtype, self.shapes)
         learn(node, seen, self.shapes, AXES)
-        if seen is not values:
+        if wide:
             for k in node.outs:
                 values[k] = seen[k]
         return saved
 
-    def _empty(self) -> Values:
-        """The values of a chunk, but for those that it makes and reads."""
-        values: Values = [None] * self.model.n_values
-        for k, fixed in self.fixed.values.items():
-            values[k] = fixed
-        return values
-
     def _begin(self, n: int) -> Values:
-        values = self._empty()
+        values = [*self.fixed.known]
         values[self.parts.x] = self.problem.inputs(n)
         if self.problem.others.series:
             self.problem.fill(values, n)
@@ -240,7 +236,7 @@ class Chunks:
 
     def _inputs(self, node: Node, values: Values, n: int) -> list[Array]:
         """The inputs of a Recurrent."""
-        xs = [values[k] for k in node.args]
+        xs = [*map(values.__getitem__, node.args)]  # for one, faster than a comprehension
         return self.fixed.widened(node, xs, n) if node.number in self.parts.widened else xs
 
     def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, Values]:

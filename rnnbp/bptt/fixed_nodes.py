@@ -52,6 +52,8 @@ class FixedNodes:
         self.context = Context(seed, training=training, dtype=problem.dtype)
         self.values: dict[int, Array] = {}
         """Those that nodes of chunks take, by number."""
+        self.known: Values = [None] * problem.model.n_values
+        """All values as a chunk begins with them: None but for ``values``."""
         self._saved: list[Saved] = []
         self._any = bool(parts.fixed or problem.others.static)
         """False for a model that has no such values, as most."""
@@ -87,7 +89,8 @@ class FixedNodes:
         for k in self.parts.crossing:
             # Once, and not in each chunk, where kernels would copy what does not lie together.
             lies = self.parts.pers[k] == "run" or values[k].flags.c_contiguous
-            self.values[k] = values[k] if lies else np.ascontiguousarray(values[k])
+            self.known[k] = values[k] if lies else np.ascontiguousarray(values[k])
+            self.values[k] = self.known[k]
 
     def average(self) -> bool:
         """Set the factors of means once all steps are known. Returns True if there are any."""
@@ -145,8 +148,6 @@ class FixedNodes:
         self, node: Node, dxs: Sequence[Array | None], sums: Mapping[int, Array]
     ) -> Sequence[Array | None]:
         """The deltas of a Recurrent's inputs, without those that are added to ``sums``."""
-        if not sums:
-            return dxs
         args = self.parts.widened.get(node.number, ())
         found, wide = list(dxs), {arg.position: arg for arg in args}
         for position, k in enumerate(node.args):

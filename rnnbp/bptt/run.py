@@ -242,7 +242,7 @@ class Run:
             self._end_part()
             tape = self.held.tapes.pop(n)
             arrays = tape.arrays()
-            into = sums.into(n)
+            into = sums.into(n) if sums.dxs else {}
             given = n, tape, sums.losses, sums.dstates, sums.grads, into
             value, deltas = self.chunks.backward(*given)
             self.ledger.release(arrays)

@@ -50,14 +50,11 @@ class Arguments:
 
     def addresses(self, xs: Sequence[Array]) -> dict[str, int]:
         """By name, the addresses of the inputs."""
-        return {name: address(x) for name, x in zip(self.names, xs, strict=True)}
+        return dict(zip(self.names, map(address, xs), strict=True))
 
     def of_deltas(self, dy: Array, dxs: Sequence[Array | None]) -> dict[str, int]:
         """By name, the addresses of the deltas of y and of the inputs."""
-        found = {"dy": address(dy)}
-        for name, dx in zip(self.deltas, dxs, strict=True):
-            found[name] = address(dx)
-        return found
+        return dict(zip(self.deltas, map(address, dxs), strict=True), dy=address(dy))
 
     def moves(
         self, xs: Sequence[Array], dy: Array | None = None, dxs: Sequence[Array | None] = ()

@@ -175,7 +175,8 @@ class KernelProgram(Runner, FusedRunner):
         fixed = fix_sizes(xs if dy is None else [*xs, dy])
         length = self.given.length_of(tape)
         arrays = self.buffers.arrays(kernel, length)
-        self._draw(kernel, tape.context, length)
+        if self._draws:
+            self._draw(kernel, tape.context, length)
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
         if dy is None:
@@ -227,8 +228,7 @@ class KernelProgram(Runner, FusedRunner):
 
     def _draw(self, kernel: Kernel, context: Context, length: int) -> None:
         """Fill the arrays of random numbers that a kernel takes of a chunk."""
-        names = self.sizes.drawn(kernel) if self._draws else ()
-        if names:
+        if names := self.sizes.drawn(kernel):
             self.sizes.draws.fill(names, self.buffers.arrays(kernel, length), context, length)
 
     def _run(
@@ -243,7 +243,8 @@ class KernelProgram(Runner, FusedRunner):
         """y of a chunk, or None; its first state is in its place."""
         batch = self.layout.batch
         y = self.buffers.new((length, batch, *self._output_shape)) if output else None
-        self._draw(kernel, context, length)
+        if self._draws:
+            self._draw(kernel, context, length)
         bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
         units = self._by_units(kernel, n)
