@@ -19,7 +19,7 @@ NONE: Given = {}
 
 def source_of(part: Rows, leaves: Given) -> Array:
     """The parameter, or the leaf of this run, that rows are from."""
-    return (leaves if isinstance(part.owner, LeafOwner) else part.owner)[part.key]
+    return (leaves if leaves and isinstance(part.owner, LeafOwner) else part.owner)[part.key]
 
 
 def weights_of(matrix: Matrix, dtype: Dtype, leaves: Given = NONE) -> Array:
@@ -57,6 +57,8 @@ def spread_vector(vector: Vector, sums: Array, grads: Accumulator) -> None:
     at = 0
     for n, parts in vector.lanes:
         for part in parts:
-            whole = grads.at(part.owner, part.key).reshape(-1)  # a view: sums lie together
+            whole = grads.at(part.owner, part.key)
+            if whole.ndim > 1:  # of a leaf
+                whole = whole.reshape(-1)  # a view: sums lie together
             whole[part.start : part.stop] += sums[at : at + n]
         at += n

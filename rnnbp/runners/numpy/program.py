@@ -153,7 +153,8 @@ class Program(Runner):
         assert isinstance(tape, ProgramTape)
         length, batch, shapes = tape.length, self.layout.batch, self.cell.state_shapes
         arrays = self.buffers.arrays(self.functions.backward, length)
-        self.sizes.draws.fill(self.functions.backward.drawn, arrays, tape.context, length)
+        if drawn := self.functions.backward.drawn:
+            self.sizes.draws.fill(drawn, arrays, tape.context, length)
         given = (
             np.zeros((length, batch, self._y_rows), self.layout.dtype) if dy is None else _flat(dy)
         )
@@ -181,14 +182,16 @@ class Program(Runner):
         grads: Accumulator,
     ) -> None:
         """The delta recursion over a chunk in pieces, and what is read off the deltas of each."""
-        whole, batch, piece = tape.length, self.layout.batch, self.sizes.piece(tape.length)
+        whole, batch = tape.length, self.layout.batch
+        piece = self.sizes.piece(whole)
         run, states = self._function(self.functions.backward), tape.states.states
         gathered, of = self.functions.gathers.rows, self.functions.gathers.of
         products = self.functions.step.backward.dx_products
         outer = {"dy": dy, **self.inputs.series(tape.xs), **self.inputs.series(dxs, "d")}
         outer |= tape.buffers
-        drawn = {name: arrays[name] for name in self.functions.backward.drawn}
-        outer |= {name: array for name, array in drawn.items() if array.ndim == STEPS}
+        for name in self.functions.backward.drawn:
+            if arrays[name].ndim == STEPS:
+                outer[name] = arrays[name]
         given: dict[str, object] = {**arrays, **tape.opaque, **self.inputs.static(tape.xs)}
         for start in reversed(range(0, whole, piece)):
             end = min(start + piece, whole)
@@ -237,8 +240,10 @@ class Program(Runner):
         tape: ProgramTape | None = None,
     ) -> Array | None:
         length = len(xs[self.layout.lead])
-        arrays |= self.inputs.series(xs) | self.inputs.static(xs)
-        self.sizes.draws.fill(function.drawn, arrays, context, length)
+        arrays |= self.inputs.series(xs)
+        arrays |= self.inputs.static(xs)
+        if function.drawn:
+            self.sizes.draws.fill(function.drawn, arrays, context, length)
         opaque = self._opaque(function, context, taped=False) if tape is None else tape.opaque
         arrays |= {} if tape is None else tape.buffers
         y = None

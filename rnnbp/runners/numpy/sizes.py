@@ -99,7 +99,9 @@ class ProgramSizes(StepSizes):
             found |= {buffer.name: (buffer.rows, batch) for buffer in self.step.backward.carried}
         elif function in (made.advance, made.outputs):
             found |= {buffer.name: (size + 1, buffer.rows, batch) for buffer in states}
-        return found | self.draws.shapes(function.drawn, length)
+        if function.drawn:
+            found |= self.draws.shapes(function.drawn, length)
+        return found
 
     @cached_property
     def draws(self) -> Draws:
