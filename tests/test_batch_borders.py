@@ -69,6 +69,7 @@ def test_a_bad_batch_is_skipped_and_counted(tmp_path):
     assert all(np.array_equal(seen[3][name], seen[2][name]) for name in seen[2])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stop", range(1, 10))
 def test_a_run_that_skips_goes_on_with_the_same_bits(tmp_path, stop):
     skipping(tmp_path / "whole").fit(Sometimes(), epochs=2)

@@ -93,6 +93,7 @@ def test_graphs_give_the_same_bits(schedule: str) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("steps", [1, 2, 3, 22, 23, 24])
 @pytest.mark.parametrize("schedule", ["all", *SCHEDULES])

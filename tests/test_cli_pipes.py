@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
 LONG_PLAN = pytest.param("plan --units 8 --embedding 4", marks=pytest.mark.long)
 
 
+@pytest.mark.long
 def test_a_reader_that_has_had_enough() -> None:
     assert train("m", "--steps", 1) == 0
     reader, writer = os.pipe()

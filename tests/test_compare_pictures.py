@@ -35,6 +35,7 @@ def test_pictures_are_files_and_in_the_page(found: Comparison, tmp_path: Path) -
     ) == 2
 
 
+@pytest.mark.long
 def test_every_schedule_has_a_mark_and_is_drawn_once(found: Comparison) -> None:
     markers = draw.markers()
     assert [name for name in markers if name in rb.compare.SCHEDULES] == list(rb.compare.SCHEDULES)

@@ -83,6 +83,7 @@ def test_training_is_true_or_false() -> None:
         rb.forecast(wide(), MSE, steps=20, batch=2, training=1)  # type: ignore[arg-type]  # on purpose
 
 
+@pytest.mark.long
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)

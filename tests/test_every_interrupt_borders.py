@@ -190,6 +190,7 @@ def check_twice(work: Callable[[Path], None], place: Path, places: Iterator[int]
     )
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("work", [*SMALL, *FEW])
 def test_twice_at_some_places(work: Callable[[Path], None], tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def test_convolutional_cell() -> None:
     rb.check_grads(models.conv_cell(2, 4, "float64"), draw(5, 2, 1, 4), chunk=2)
 
 
+@pytest.mark.long
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])

@@ -69,6 +69,7 @@ def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
     agree(models.CELLS[cell](3, 37, "float64"), reals(*shape), (), kernels)
 
 
+@pytest.mark.long
 @pytest.mark.one_in(8, "nbytes")
 @pytest.mark.parametrize("nbytes", [16, 32, 64])
 @pytest.mark.parametrize("cell", COMPILED)

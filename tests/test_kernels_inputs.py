@@ -58,6 +58,7 @@ def test_kernels_have_the_interpreters_values_and_gradients(
     agree_on(rb.Recurrent(cell), inputs_of(cell, length, batch), (), kernels)
 
 
+@pytest.mark.long
 @pytest.mark.one_in(90)
 @pytest.mark.parametrize("without", [*((rule,) for rule in RULES), RULES], ids="+".join)
 @pytest.mark.parametrize("name", CELLS)
@@ -110,6 +111,7 @@ def test_chunks_advanced_by_one_call_are_those_of_one_after_the_other(name: str)
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.long
 @pytest.mark.one_in(9)
 @pytest.mark.parametrize("name", CELLS)
 def test_float32_is_as_near_as_it_can_be(name: str) -> None:

@@ -113,6 +113,7 @@ def assert_agree(name: str, backend: str, checkpoint: Any = "all", **options: An
             np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("chunk", "checkpoint"), HOW, ids=["all", "sqrt", "thin"])
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("backend", COMPILED)

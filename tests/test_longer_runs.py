@@ -34,6 +34,7 @@ def rates() -> list[float]:
     return [json.loads(line)["lr"] for line in Path("r/metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("option", ["--steps", "--epochs"])
 def test_another_length_takes_an_override(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path("r/run.json").read_bytes()

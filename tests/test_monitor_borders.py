@@ -104,6 +104,7 @@ def test_a_figure_of_training_is_the_mean_since_it_was_last_looked_at() -> None:
     assert (history.best.step, history.best.epoch, history.best_loss) == (6, 3, None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("monitor", "steps"), [("val_accuracy", 3), ("val_loss", 6), ("loss", 5), ("accuracy", 3)]
 )

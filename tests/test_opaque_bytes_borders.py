@@ -59,6 +59,7 @@ CELLS: dict[str, Callable[[], rb.Recurrent]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("chunk", [STEPS, 24])
 def test_what_waits_for_parameters(cell: str, chunk: int) -> None:

@@ -86,6 +86,7 @@ def run(backend: str, dtype: str, scale: float, checkpoint: Any = "sqrt") -> Any
     return rb.bptt(model, x, None, loss, chunk=1, checkpoint=checkpoint, dx=False, backend=backend)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("backend", BACKENDS)

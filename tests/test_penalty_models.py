@@ -30,6 +30,7 @@ def test_gradients_are_those_of_the_loss_with_penalties(name: str, checkpoint: s
     assert rb.check_grads(MODELS[name](2), x, target, MSE, **run).worst < 1e-12
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
 def test_backends_agree(name: str) -> None:
     first = run(name, backend="interpreter")

@@ -83,6 +83,7 @@ def equal(found: Any, expected: Any) -> None:
         np.testing.assert_array_equal(found.grads[path], g)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(5, 2)], ids=str)
 @pytest.mark.parametrize(
     ("which", "step"), [(cells, "_compiled"), (cells, "_loaded"), (backward_alone, "_compiled")]

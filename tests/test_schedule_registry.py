@@ -89,6 +89,7 @@ def test_its_gradients_are_those_of_full_caching(name: str) -> None:
         np.testing.assert_array_equal(found.grads[path], grad)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_its_run_is_what_was_forecast(name: str) -> None:
     schedule, predicted_of = SCHEDULES[name], {"steps": T, "batch": B}

@@ -106,6 +106,7 @@ def overwritten(data, rng):
     return broken
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_several_bytes_overwritten_are_found(tmp_path, seed):
     path, rng = tmp_path / "a", np.random.default_rng(seed)

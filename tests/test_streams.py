@@ -70,6 +70,7 @@ def test_masks_may_be_streams(unknown: bool) -> None:
     np.testing.assert_array_equal(state[0][0], ending[0][0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(8))
 def test_weights_that_are_no_whole_numbers_add_up_to_the_same_bits(seed: int) -> None:
     rng = np.random.default_rng(seed)

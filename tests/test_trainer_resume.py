@@ -32,6 +32,7 @@ def test_a_run_stopped_after_any_step_ends_with_the_same_bits(tmp_path, name, st
         assert found[part] == whole(name)[part], part
 
 
+@pytest.mark.long
 @pytest.mark.one_in(15, "lost_at")
 @pytest.mark.parametrize("every", [1, 3, 100])
 @pytest.mark.parametrize("lost_at", [1, 4, 5, 10])

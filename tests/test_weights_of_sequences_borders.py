@@ -53,6 +53,7 @@ GIVEN: dict[str, tuple[dict[str, Any], np.ndarray]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", GIVEN)
 def test_the_loss_is_the_weighted_mean(case: str) -> None:
     given, weights = GIVEN[case]
