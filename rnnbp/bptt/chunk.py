@@ -76,7 +76,8 @@ class Chunks:
 
     def rest(self) -> Chunks:
         """What may wait for another problem: it knows neither this one nor its model."""
-        drop_leaves(self.parts, self.programs)
+        if self.fixed.any:
+            drop_leaves(self.parts, self.programs)
         del self.problem, self.parts, self.shapes, self.fixed, self._fixed
         return self
 
@@ -86,8 +87,9 @@ class Chunks:
 
     def compute_fixed(self, *, keep: bool) -> None:
         """Compute the values that are the same at all steps, before weights are packed."""
-        self.fixed.forward(keep=keep)
-        give_leaves(self.parts, self.programs, self.fixed.values)
+        if self.fixed.any:
+            self.fixed.forward(keep=keep)
+            give_leaves(self.parts, self.programs, self.fixed.values)
 
     @property
     def in_one_go(self) -> bool:

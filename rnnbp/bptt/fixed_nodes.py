@@ -55,7 +55,7 @@ class FixedNodes:
         self.known: Values = [None] * problem.model.n_values
         """All values as a chunk begins with them: None but for ``values``."""
         self._saved: list[Saved] = []
-        self._any = bool(parts.fixed or problem.others.static)
+        self.any = bool(parts.fixed or problem.others.static)
         """False for a model that has no such values, as most."""
         self._factors: dict[int, tuple[Array, Per]] = {}
         """Of the means of penalties, by number of their node; and how often what they average
@@ -69,8 +69,6 @@ class FixedNodes:
         Args:
             keep: True to keep what ``backward`` needs.
         """
-        if not self._any:
-            return
         values: Values = [None] * self.problem.model.n_values
         for k, array in self.problem.others.static.items():
             values[k] = array
@@ -163,8 +161,6 @@ class FixedNodes:
 
         Returns the deltas of the static inputs, by number; those that have none are left out.
         """
-        if not self._any:
-            return {}
         deltas: Deltas = [None] * self.problem.model.n_values
         for k, total in grads.fixed.items():
             deltas[k] = None if k in self.parts.direct else total

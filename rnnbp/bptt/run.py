@@ -231,8 +231,9 @@ class Run:
         self.ledger.release(() if totals is None else totals)
         with self.ledger.reserve("workspace", self.sizes.fixed.backward):
             self.sums.end()
-        with self.ledger.reserve("workspace", self.sizes.penalised):
-            self.sums.penalise()
+        if self.sums.weights.terms:
+            with self.ledger.reserve("workspace", self.sizes.penalised):
+                self.sums.penalise()
 
     def _backward(self, n: int) -> None:
         sums, length, whole = self.sums, self.problem.length(n), self.problem.chunk

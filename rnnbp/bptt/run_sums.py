@@ -57,9 +57,13 @@ class RunSums:
         self.part = compensated.part(problem.chunk)
         """Chunks whose gradients are added before they go into the totals."""
         parted = problem.known and problem.chunks > self.part
-        self.grads = Accumulators(problem.model, parted=parted, fixed=fixed.sums())
-        place_leaves(fixed.parts, self.grads)
+        sums = fixed.sums() if fixed.any else ({}, problem.dtype)
+        self.grads = Accumulators(problem.model, parted=parted, fixed=sums)
+        if fixed.any:
+            place_leaves(fixed.parts, self.grads)
         self.weights, self.penalties = losses.objective.penalties, dict[str, Scalar]()
+        self.dstatic: dict[int, Array] = {}
+        """The gradients by static inputs, after ``end``."""
         self.fixed, self.returns_dx = fixed, resolved.sizes.dx
         self.chunks = 0
         """Chunks that have added to the gradients."""
@@ -118,11 +122,13 @@ class RunSums:
     def end(self) -> None:
         """Close the sums after the last chunk, and run what is the same at all steps backward."""
         self.grads.close()
-        self.dstatic = self.fixed.backward(self.grads)
+        if self.fixed.any:
+            self.dstatic = self.fixed.backward(self.grads)
+            self.penalties = self.fixed.penalties
 
     def penalise(self) -> None:
-        """Take penalties on parameters, and those that chunks have summed."""
-        self.penalties = self.fixed.penalties | self.weights.values()
+        """Take penalties on parameters, apart from those that chunks have summed."""
+        self.penalties = self.penalties | self.weights.values()
         self.weights.add(self.grads.at)
 
     def _dx(self) -> InputsOf:

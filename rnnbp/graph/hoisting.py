@@ -26,14 +26,19 @@ from rnnbp.support.prepared import Remembered
 
 def hoisted(model: Graph) -> Graph:
     """The graph that is run in a model's place: itself without such nodes, or parameter values."""
-    own = any(not node.args or isinstance(node.block, Penalty) for node in model.nodes)
-    if not own and not any(_rewritten(block.cell) for block in recurrent_blocks(model)):
-        return model
     known, dtype = _hoisted.of(model.origin), model.dtype
     if dtype not in known:
-        given = with_factors(model)
-        known[dtype] = _Writing(given).graph(given)
-    return known[dtype]
+        known[dtype] = _hoisted_of(model)
+    found = known[dtype]
+    return model if found is None else found
+
+
+def _hoisted_of(model: Graph) -> Graph | None:
+    own = any(not node.args or isinstance(node.block, Penalty) for node in model.nodes)
+    if not own and not any(_rewritten(block.cell) for block in recurrent_blocks(model)):
+        return None
+    given = with_factors(model)
+    return _Writing(given).graph(given)
 
 
 def _fixed_nodes(cell: Cell) -> frozenset[int]:
@@ -121,5 +126,7 @@ class _Writing:
         return self.add(recurrent_of(block, inner), [known[k] for k in kept])
 
 
-_hoisted = Remembered[Network, dict[Dtype | None, Graph]](lambda network: {})
-"""The graphs that are run in the place of models, by the dtype of their parameters."""
+_hoisted = Remembered[Network, dict[Dtype | None, Graph | None]](lambda network: {})
+"""The graphs that are run in the place of models, by the dtype of their parameters; None for a
+model that is run as it is.
+"""

@@ -149,7 +149,7 @@ class Parts:
 PER_STEP: tuple[Per, ...] = ("step", "step")
 ALONE: dict[str, object] = {"frontier": (1,), "fed": frozenset([0]), "spelled": {}, "x": 0}
 ALONE |= {"pers": PER_STEP, "fixed": (), "series": (0,), "crossing": (), "widened": {}}
-ALONE |= {"taken_once": {0: (0,)}, "crossed": frozenset(), "factors": ()}
+ALONE |= {"taken_once": {0: (0,)}, "crossed": frozenset(), "factors": (), "direct": {}}
 """What ``Parts`` finds of a model that is one Recurrent, from value 0 to value 1."""
 
 
