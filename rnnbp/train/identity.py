@@ -30,7 +30,7 @@ from rnnbp.train.described_values import short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
-VERSION = 4
+VERSION = 5
 """Raised whenever the library's numbers change, or what an identity holds."""
 
 
