@@ -114,10 +114,13 @@ def _backward(
 
 
 @st.composite
-def cells(draw: Any, sizes: Sequence[int] = (2, 3, 4), more: int = 0) -> rb.Recurrent:
+def cells(
+    draw: Any, sizes: Sequence[int] = (2, 3, 4), more: int = 0, *, own: bool = False
+) -> rb.Recurrent:
     """A random graph of layers over x and one to three states, all values of as many features.
 
     Args:
         more: inputs besides x.
+        own: whether layers that run as Python are among those drawn.
     """
-    return rb.Recurrent(CellMaker(Searched(draw), sizes, more=more).cell())
+    return rb.Recurrent(CellMaker(Searched(draw), sizes, more=more, own=own).cell())

@@ -91,7 +91,7 @@ def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
 
 @pytest.mark.long
 @settings(max_examples=50, **SLOW)
-@given(cell=cells().filter(is_python))
+@given(cell=cells(own=True).filter(is_python))
 def test_random_cells_that_run_as_python(cell: rb.Recurrent) -> None:
     (n,) = cell.cell.input_shapes[0]
     llvm, numpy = (
