@@ -10,6 +10,7 @@ from rnnbp.compiler.op import Op
 from rnnbp.runners.apart import apart
 from rnnbp.runners.constants import Constant
 from rnnbp.runners.numpy.emit import Emitter, opaque_name
+from rnnbp.runners.numpy.operations import CALLS
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Function:
     apart: frozenset[tuple[int, int]]
     """Its operands that are not contiguous, as ``runners.apart.apart`` returns them."""
     compiled: CodeType
+    calls: tuple[str, ...]
+    """Those of ``CALLS`` that it calls."""
 
     @property
     def named(self) -> list[str]:
@@ -71,4 +74,13 @@ def function_of(
     ]
     code = compile(whole := "\n".join(source) + "\n", "<rnnbp program>", "exec")
     far = apart(emitter.storage, ops, emitter.phases, emitter.arrays)
-    return Function(whole, constants, tape, block, step, opaque, tuple(drawn), far, code)
+    return Function(
+        whole, constants, tape, block, step, opaque, tuple(drawn), far, code, calls_of(code)
+    )
+
+
+def calls_of(code: CodeType) -> tuple[str, ...]:
+    """The names in ``CALLS`` that code refers to, functions within it included."""
+    inner = [name for c in code.co_consts if isinstance(c, CodeType) for name in calls_of(c)]
+    own = [name for name in code.co_names if name in CALLS]
+    return tuple(dict.fromkeys([*own, *inner]))

@@ -267,7 +267,8 @@ class Program(Runner):
     def _function(self, function: Function) -> Run:
         """The function itself, made from its source once."""
         if id(function) not in self._runs:
-            scope: dict[str, object] = dict(CALLS)
+            # Only what it calls: a dict of all calls would be two kilobytes for each function.
+            scope: dict[str, object] = {name: CALLS[name] for name in function.calls}
             if self.layout.dtype.kind == "c":
                 scope["exp"] = exp
             exec(function.compiled, scope)
