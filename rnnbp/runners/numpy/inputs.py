@@ -48,7 +48,7 @@ class Inputs:
 
         Integers that a layer computed are numbers here, and what reaches them goes on to it.
         """
-        found = list[Array | None]()
+        found: list[Array | None] = []  # list() never takes a freed one, which would pile up
         for k, x in enumerate(xs):
             dx = into[k] if into else None
             if self._leaf[k] or (x.dtype.kind not in "fc" and not self._reached[k]):
