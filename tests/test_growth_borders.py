@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -51,6 +52,12 @@ def calls(model: rb.Recurrent, backend: str) -> Counter[CodeType]:
     finally:
         sys.setprofile(before)
     return found
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of a few kernels: now and then it is trimmed, in calls for each of its files."""
+    monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
