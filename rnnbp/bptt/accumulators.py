@@ -59,7 +59,7 @@ class Accumulators(Accumulator):
                 )
                 start = stop
             self._slots[id(owner), key] = total
-        self.fixed = _parts(self.whole[start:], fixed[0])
+        self.fixed = _parts(self.whole[start:], fixed[0]) if fixed[0] else {}
         """The sums of deltas, by number of the value."""
         self.totals = compensated.totals(self.whole) if parted else None
         self._begins: dict[object, list[int]] = {}

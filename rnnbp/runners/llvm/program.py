@@ -206,14 +206,15 @@ class KernelProgram(Runner, FusedRunner):
         """
         if self.table is not None:
             return (None,)
-        found, leaves = list[Array | None](), self.given.leaves
+        leaves, cleared = self.given.leaves, self._cleared
+        found: list[Array | None] = []
         for k, x in enumerate(xs):
             dx = into[k] if into else None
             if leaves[k]:  # its delta is among the gradients
                 dx = None
             elif dx is None:
                 dx = self.workspace.new(x.shape, self.layout.dtype, brief=True)
-            if dx is not None and self._cleared[k]:
+            if dx is not None and cleared[k]:
                 dx[...] = 0
             found.append(dx)
         return tuple(found)
