@@ -38,7 +38,10 @@ def vector_of(vector: Vector, dtype: Dtype, leaves: Given = NONE) -> Array:
     found, at = np.zeros(vector.count, dtype), 0
     for n, parts in vector.lanes:
         for part in parts:
-            given = source_of(part, leaves).reshape(-1)[part.start : part.stop]
+            whole = source_of(part, leaves) if leaves else part.owner[part.key]
+            if whole.ndim > 1:  # a leaf
+                whole = whole.reshape(-1)
+            given = whole[part.start : part.stop]
             found[at : at + n] += given if part.factor == 1 else given * dtype.type(part.factor)
         at += n
     return found
