@@ -56,11 +56,7 @@ class RunSums:
         }
         self.part = compensated.part(problem.chunk)
         """Chunks whose gradients are added before they go into the totals."""
-        parted = problem.known and problem.chunks > self.part
-        sums = fixed.sums() if fixed.any else ({}, problem.dtype)
-        self.grads = Accumulators(problem.model, parted=parted, fixed=sums)
-        if fixed.any:
-            place_leaves(fixed.parts, self.grads)
+        self.grads = self._accumulators(fixed)
         self.weights, self.penalties = losses.objective.penalties, dict[str, Scalar]()
         self.dstatic: dict[int, Array] = {}
         """The gradients by static inputs, after ``end``."""
@@ -73,6 +69,16 @@ class RunSums:
         self.y = None if kept is None else kept.y
         self.losses: ChunkLoss = losses if kept is None else kept
         self.loss = Total()
+
+    def _accumulators(self, fixed: FixedNodes) -> Accumulators:
+        """The sums of gradients, and of deltas of what runs once."""
+        problem = self.problem
+        parted = problem.known and problem.chunks > self.part
+        sums = fixed.sums() if fixed.any else ({}, problem.dtype)
+        grads = Accumulators(problem.model, parted=parted, fixed=sums)
+        if fixed.any:
+            place_leaves(fixed.parts, grads)
+        return grads
 
     def arrays(self) -> Nest:
         """What is held for the whole run."""

@@ -184,7 +184,6 @@ class KernelProgram(Runner, FusedRunner):
         self.given.require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
         dxs, dy = self._dxs(xs, into), readable(dy, self.layout.dtype)
         taped = self.kernels.forward(output=self._made(True), taped=True)
-        # Looked at where a chunk of this length is run backward for the first time.
         moves = partial(self.given.moves, xs, dy, dxs)
         pieces = self.buffers.pieces(kernel, taped, moves, length)
         addresses = tape.addresses | self.given.of_deltas(dy, dxs)

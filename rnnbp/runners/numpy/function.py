@@ -62,6 +62,18 @@ def function_of(
     named = emitter.constants.named.items()
     constants = {name: value for name, value in named if name in emitter.used}
     names = [*taken, *tape, *block, *step, *constants, *map(opaque_name, opaque)]
+    whole = _source(names, lines, emitter, once)
+    code = compile(whole, "<rnnbp program>", "exec")
+    far = apart(emitter.storage, ops, emitter.phases, emitter.arrays)
+    return Function(
+        whole, constants, tape, block, step, opaque, tuple(drawn), far, code, calls_of(code)
+    )
+
+
+def _source(
+    names: Sequence[str], lines: Sequence[str], emitter: Emitter, once: Sequence[str]
+) -> str:
+    """The text of a function that takes these arrays."""
     source = [
         "def run(a, L, S):",
         *(f"    {name} = a[{name!r}]" for name in dict.fromkeys(names)),
@@ -72,11 +84,7 @@ def function_of(
         "        n = t1 - t0",
         *(f"        {line}" for line in lines),
     ]
-    code = compile(whole := "\n".join(source) + "\n", "<rnnbp program>", "exec")
-    far = apart(emitter.storage, ops, emitter.phases, emitter.arrays)
-    return Function(
-        whole, constants, tape, block, step, opaque, tuple(drawn), far, code, calls_of(code)
-    )
+    return "\n".join(source) + "\n"
 
 
 def calls_of(code: CodeType) -> tuple[str, ...]:

@@ -189,9 +189,8 @@ class Program(Runner):
         products = self.functions.step.backward.dx_products
         outer = {"dy": dy, **self.inputs.series(tape.xs), **self.inputs.series(dxs, "d")}
         outer |= tape.buffers
-        for name in self.functions.backward.drawn:
-            if arrays[name].ndim == STEPS:
-                outer[name] = arrays[name]
+        if self.functions.backward.drawn:
+            outer |= self._drawn_by_step(arrays)
         given: dict[str, object] = {**arrays, **tape.opaque, **self.inputs.static(tape.xs)}
         for start in reversed(range(0, whole, piece)):
             end = min(start + piece, whole)
@@ -206,6 +205,11 @@ class Program(Runner):
             for k, (weights, taken) in products.items():
                 turned, out = flat[of[taken]].T, here[f"d{input_name(k)}"]
                 np.matmul(turned, self.buffers.constant(weights), out=out.reshape(len(turned), -1))
+
+    def _drawn_by_step(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The random numbers of a backward that differ from step to step."""
+        drawn = {name: arrays[name] for name in self.functions.backward.drawn}
+        return {name: array for name, array in drawn.items() if array.ndim == STEPS}
 
     def _taped(
         self,
