@@ -182,8 +182,7 @@ class Program(Runner):
         grads: Accumulator,
     ) -> None:
         """The delta recursion over a chunk in pieces, and what is read off the deltas of each."""
-        whole, batch = tape.length, self.layout.batch
-        piece = self.sizes.piece(whole)
+        whole, batch, piece = tape.length, self.layout.batch, self.sizes.piece(tape.length)
         run, states = self._function(self.functions.backward), tape.states.states
         gathered, of = self.functions.gathers.rows, self.functions.gathers.of
         products = self.functions.step.backward.dx_products
@@ -193,8 +192,8 @@ class Program(Runner):
             outer |= self._drawn_by_step(arrays)
         given: dict[str, object] = {**arrays, **tape.opaque, **self.inputs.static(tape.xs)}
         for start in reversed(range(0, whole, piece)):
-            end = min(start + piece, whole)
-            length = end - start
+            length = min(piece, whole - start)
+            end = start + length
             here = {name: array[start:end] for name, array in outer.items()}
             flat = {name: arrays[name][:, : length * batch] for name in gathered}
             given |= here
