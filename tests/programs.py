@@ -120,7 +120,7 @@ def cells(
     """A random graph of layers over x and one to three states, all values of as many features.
 
     Args:
-        more: inputs besides x.
+        more: inputs in addition to x.
         own: whether layers that run as Python are among those drawn.
     """
     return rb.Recurrent(CellMaker(Searched(draw), sizes, more=more, own=own).cell())

@@ -56,7 +56,7 @@ def settled(node: Node, values: Values, saved: Saved) -> Saved:
     for k in node.outs:
         y = values[k]
         if type(y) is not np.ndarray and isinstance(y, np.ndarray):
-            values[k] = plain = _plain(f"{node.block}: its output", y)
+            values[k] = plain = _plain(node.block, "its output", y)
             saved = tuple([plain if part is y else part for part in saved])
     return saved
 
@@ -74,7 +74,7 @@ def checked_deltas(
         raise TypeError(f"{node.block}: {wanted}, found {found}")
     out, dy = next((k, dy) for k, dy in zip(node.outs, dys, strict=True) if dy is not None)
     batch = _batch_axes(dy, shapes[out])
-    plain = tuple([_plain(f"{node.block}: delta {k}", dx) for k, dx in enumerate(dxs)])
+    plain = tuple([_plain(node.block, f"delta {k}", dx) for k, dx in enumerate(dxs)])
     for number, (k, dx) in enumerate(zip(node.args, plain, strict=True)):
         if dx is None:
             continue
@@ -104,7 +104,7 @@ def _check_numbers(node: Node, number: int, dx: Given, dy: Array) -> None:
 def checked_gradient(layer: Layer, key: str, grad: Given) -> Array:
     """The gradient of a parameter as an array of its shape, real unless that is complex."""
     p = layer.params[key]
-    found: Array = np.asarray(_plain(f"{layer}: the gradient of {key}", grad))
+    found: Array = np.asarray(_plain(layer, f"the gradient of {key}", grad))
     if found.shape != p.shape:
         raise ShapeError(
             f"{layer}: the gradient of {key} must have shape {p.shape}, found {found.shape}; "
@@ -118,16 +118,18 @@ def checked_gradient(layer: Layer, key: str, grad: Given) -> Array:
     return found
 
 
-def _plain(what: str, found: Given) -> Given:
+def _plain(layer: object, what: str, found: Given) -> Given:
     """``found`` without a subclass of ndarray. Raises TypeError for a mask.
 
-    Such a class may say anything of its shape.
+    Such a class may say anything of its shape. The layer's text is made for the error alone: this
+    is called for every delta of a chunk.
     """
     if type(found) is np.ndarray or not isinstance(found, np.ndarray):
         return found
     if isinstance(found, np.ma.MaskedArray):
         raise TypeError(
-            f"{what} is a masked array, whose mask would be lost; return np.ma.filled(...) of it"
+            f"{layer}: {what} is a masked array, whose mask would be lost; return np.ma.filled(...) "
+            "of it"
         )
     return np.asarray(found)
 

@@ -16,7 +16,7 @@ from rnnbp.wording.arguments import takes
 
 @takes()
 # Reads as the class it stands for.
-def Parameter(  # noqa: N802
+def Parameter(  # noqa: N802  # reads as the class it stands for
     shape: int | Shape,
     *,
     init: InitializerLike = "uniform",
@@ -73,7 +73,8 @@ def _sizes(shape: int | Shape) -> Shape:
     """A shape of at least one axis. Raises TypeError or ValueError."""
     if isinstance(shape, np.ndarray):
         raise TypeError(
-            f"Parameter: shape is an array of shape {shape.shape}; give Parameter({shape.shape}, init=array)"
+            f"Parameter: shape is an array of shape {shape.shape}; give Parameter({shape.shape}, "
+            "init=array)"
         )
     given = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     if not given:

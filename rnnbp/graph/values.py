@@ -57,9 +57,10 @@ class Value(Arithmetic):
 
     ``+ - * /`` with values, numbers and arrays of one number for each feature add layers, and so do
     ``** n`` for a whole n and for ½, ``abs``, and ``np.exp``, ``log``, ``sqrt``, ``square``,
-    ``tanh``, ``maximum`` and ``minimum``. A last axis of 1 is repeated for the features of the other
-    side. ``v[3:7]`` are features, ``v[2]`` is one, of shape (1,). ``@`` is the product of a matrix and a
-    vector, or of two matrices, as of arrays of the feature shapes, ``.T`` the transpose.
+    ``tanh``, ``maximum`` and ``minimum``. A last axis of 1 is repeated for the features of the
+    other side. ``v[3:7]`` are features, ``v[2]`` is one, of shape (1,). ``@`` is the product of a
+    matrix and a vector, or of two matrices, as of arrays of the feature shapes, ``.T`` the
+    transpose.
     Raises TypeError, which names the layer to use, for other operations.
 
     >>> import rnnbp as rb
@@ -118,7 +119,7 @@ def _named(args: Sequence[Value]) -> str:
 
 @takes()
 # Reads as the class it stands for.
-def Input(  # noqa: N802
+def Input(  # noqa: N802  # reads as the class it stands for
     shape: int | Shape | None = None, name: str = "", *, per: Per = "step"
 ) -> Value:
     """A symbolic input.

@@ -160,7 +160,7 @@ class MatVec(Layer):
 
 
 def _fits(matrix: Shape, columns: int) -> bool:
-    """True if a matrix of this shape has so many columns."""
+    """True if a matrix of this shape has this number of columns."""
     return matrix[-1] == columns if len(matrix) == 2 else matrix[0] % columns == 0
 
 

@@ -73,7 +73,7 @@ class CellMaker:
         sizes: features that values may have. own: whether layers that run as Python, by ``own.py``, are drawn.
         symbols: whether x is symbols, which an Embedding or OneHot within the cell takes.
         products: whether x is taken by products alone, as what is looked up by symbol must be.
-        more: inputs besides x, each a series or static, in any order, and not all of them used.
+        more: inputs in addition to x, each a series or static, in any order, and not all of them used.
         parameters: whether there are parameter values, and products with them.
     """
 

@@ -26,9 +26,9 @@ def SLSTM(  # noqa: N802  # reads as the class it stands for
 ) -> Recurrent:
     """Scalar LSTM of xLSTM, with an exponential input gate (Beck et al. 2024, section 2.2).
 
-    i = exp(ĩ), f = σ(f̃) or exp(f̃), z = tanh(z̃), o = σ(õ), of the sums ĩ, f̃, z̃, õ = W x + b + U h +
-    b′; c′ = f ⊙ c + i ⊙ z; s′ = f ⊙ s + i; h′ = o ⊙ c′ / s′. Output h′. Gates are stacked i, f, z,
-    o, and every unit sees the h of all, as with one head of the paper's.
+    i = exp(ĩ), f = σ(f̃) or exp(f̃), z = tanh(z̃), o = σ(õ), of the sums ĩ, f̃, z̃, õ = W x + b +
+    U h + b′; c′ = f ⊙ c + i ⊙ z; s′ = f ⊙ s + i; h′ = o ⊙ c′ / s′. Output h′. Gates are stacked i,
+    f, z, o, and every unit sees the h of all, as with one head of the paper's.
 
     Exponentials would overflow, so c and s are kept as multiples of exp(m), a state of each unit:
     m′ = max(log f + m, ĩ), c′ = exp(log f + m − m′) ⊙ c + exp(ĩ − m′) ⊙ z, and s′ likewise; the

@@ -18,7 +18,8 @@ def read_off(
     """Add the gradients of weights and biases to ``grads``.
 
     Args:
-        xs: by name, the inputs (L, B, features) of these steps. flat: by name, the gathered arrays (rows, L · B).
+        xs: by name, the inputs (L, B, features) of these steps. flat: by name, the gathered arrays
+            (rows, L · B).
     """
     step, gathers = functions.step, functions.gathers
     for op in step.backward.code.ops:
