@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rnnbp.graph.network import Network, name_params, named_alone, slots_of
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Application, Block, Outputs, Per, Value
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbolic import refuse_list
@@ -16,6 +17,7 @@ from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
 
 if TYPE_CHECKING:
+    from rnnbp.graph.over_time.base import OverTime
     from rnnbp.graph.recurrent import Recurrent
 
 
@@ -72,9 +74,12 @@ class Graph(Network):
     (5, 4, 2)
     """
 
+    layers: tuple[Layer | Recurrent | OverTime, ...]
     n_outputs: int
     pers: tuple[Per, ...]
     """How often each input changes."""
+    axes: tuple[str, ...] = ()
+    """The time axis of each input, "" for one that is not a series; () if all series have "time"."""
     input_names: tuple[str, ...]
     """"" for an input without a name."""
 
@@ -100,22 +105,25 @@ class Graph(Network):
         _check_values(ins, ends)
         self.input_shapes = tuple([v.shape for v in ins])
         self.pers = tuple([v.per for v in ins])
-        self.input_names = tuple([v.name for v in ins])
+        self.input_names, self.axes = tuple([v.name for v in ins]), tuple([v.axis for v in ins])
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
         uses = _reachable(ends, ins)
         self.nodes = tuple(_number_nodes(uses, numbers))
         self.outputs = tuple([numbers[_key(v)] for v in ends])
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self._alone = None
-        self.layers: tuple[Block, ...] = tuple(
-            {id(node.block): node.block for node in self.nodes}.values()
-        )
+        layers = [layer_of(node.block) for node in self.nodes]
+        self.layers = tuple({id(layer): layer for layer in layers}.values())
         self.slots = name_params(self._children(uses), type(self).__name__, suffixes=self.suffixes)
 
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
         """What parameters are named by: layers, each with its position or its path."""
-        places = {id(use.block): use.place for use in uses if use.place}
-        return [(places.get(id(layer), str(k)), layer) for k, layer in enumerate(self.layers)]
+        places = {id(layer_of(use.block)): use.place for use in uses if use.place}
+        return [
+            (places.get(id(layer), str(k)), layer)
+            for k, layer in enumerate(self.layers)
+            if isinstance(layer, Layer | Network)
+        ]
 
     def _places(self) -> dict[int, str]:
         """The paths of layers with parameters, by identity, in a graph that holds this one."""
@@ -164,7 +172,7 @@ class Graph(Network):
             ):
                 found[k] = value
                 if value.source is not None:
-                    value.source.place = places.get(id(node.block), "")
+                    value.source.place = places.get(id(layer_of(node.block)), "")
         outputs = tuple([found[k] for k in self.outputs])
         return outputs if len(outputs) > 1 else outputs[0]
 
