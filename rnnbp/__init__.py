@@ -19,6 +19,7 @@ Networks
     LSTM, GRU, RNN             recurrent layers; Options are their common arguments
     MinGRU, MinLSTM            those whose gates depend on x alone
     IndRNN, LRU, SLSTM         units that see themselves alone; exponential gates
+    Bidirectional              two of them, one of each direction
     Recurrent, Cell            a custom recurrent layer, from the layers of one step
     Input, State, Parameter    the symbols that graphs and cells are written with; each a Value
     Last, MeanOverTime, MaxOverTime, WholeSeries    from a series to one value for each sequence

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rnnbp.graph.network import Network, name_params, named_alone, slots_of
+from rnnbp.graph.outputs import Ends, check_outputs_depend, named_outputs, several
 from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Application, Block, Outputs, Per, Value
 from rnnbp.layers.base import Layer
@@ -29,13 +30,6 @@ class Node:
     block: Block
     args: tuple[int, ...]
     outs: tuple[int, ...]
-
-
-def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
-    """Values as a tuple, one of a single one; what is neither stays one, to be refused."""
-    return (
-        tuple(given) if isinstance(given, Iterable) and not isinstance(given, Value) else (given,)
-    )
 
 
 def _check_values(inputs: tuple[Value, ...], ends: tuple[Value, ...]) -> None:
@@ -62,10 +56,13 @@ class Graph(Network):
     graph called on values adds its nodes to theirs, so nested graphs flatten.
 
     Args:
-        inputs, outputs: a Value, or several.
+        inputs: a Value, or several, which a run takes as a tuple or by their names.
+        outputs: a Value, several, or a dict of them by name, as ``{"tag": y1, "class": y2}``; each
+            a series or static.
         name: the first part of its parameters' paths in a graph that holds it.
 
-    Raises ValueError if an output depends on an Input that is not among ``inputs``.
+    Raises ValueError if an output depends on an Input that is not among ``inputs``, or on none.
+    There are no cycles: a value is computed from values that were there before it.
 
     >>> import numpy as np, rnnbp as rb
     >>> x = rb.Input(3)
@@ -82,6 +79,8 @@ class Graph(Network):
     """The time axis of each input, "" for one that is not a series; () if all series have "time"."""
     input_names: tuple[str, ...]
     """"" for an input without a name."""
+    output_names: tuple[str, ...] = ("",)
+    """"" for an output without a name."""
 
     suffixes: ClassVar[bool] = False
     """True if names of layers are suffixes of the names of their parameters."""
@@ -95,14 +94,15 @@ class Graph(Network):
     def __init__(
         self,
         inputs: Value | Sequence[Value],
-        outputs: Value | Sequence[Value],
+        outputs: Ends,
         *,
         name: str | None = None,
     ) -> None:
         if name is not None:
             self.name = checked_name(type(self).__name__, name)
-        ins, ends = _several(inputs), _several(outputs)
+        ins, (self.output_names, ends) = several(inputs), named_outputs(outputs)
         _check_values(ins, ends)
+        check_outputs_depend(self.output_names, ends)
         self.input_shapes = tuple([v.shape for v in ins])
         self.pers = tuple([v.per for v in ins])
         self.input_names, self.axes = tuple([v.name for v in ins]), tuple([v.axis for v in ins])

@@ -94,6 +94,7 @@ class _Writing:
         new.input_names, new.axes = model.input_names, model.axes
         new.nodes = tuple(self.nodes)
         new.outputs, new.n_values = tuple([self.numbers[k] for k in model.outputs]), len(self.pers)
+        new.output_names = model.output_names
         new.n_outputs, new.slots, new.name = model.n_outputs, model.slots, model.name
         layers = [layer_of(node.block) for node in new.nodes]
         new.layers = tuple({id(layer): layer for layer in layers}.values())
