@@ -31,20 +31,19 @@ def is_over_time(graph: Graph) -> bool:
 
     It has several outputs or time axes, or a node that is neither a layer nor a forward Recurrent.
     """
-    known = _over_time.get(graph.origin)
-    if known is None:
-        _over_time.put(graph.origin, known := _is_over_time(graph))
-    return known
+    return _over_time.of(graph.origin)
 
 
-def _is_over_time(graph: Graph) -> bool:
-    blocks = [node.block for node in graph.nodes]
+def _is_over_time(network: Network) -> bool:
+    if isinstance(network, Recurrent):
+        return network.reverse
+    assert isinstance(network, Graph)  # of which alone graphs are made for one run
+    blocks = [node.block for node in network.nodes]
     plain = all(
         not block.reverse if isinstance(block, Recurrent) else not isinstance(block, Timed)
         for block in blocks
     )
-    return not plain or graph.n_outputs > 1 or len({axis for axis in graph.axes if axis}) > 1
+    return not plain or network.n_outputs > 1 or len({axis for axis in network.axes if axis}) > 1
 
 
-_over_time = Remembered[Network, bool](lambda network: False)
-"""By model; put there by ``is_over_time``, because a Recurrent is no graph."""
+_over_time = Remembered[Network, bool](_is_over_time)
