@@ -148,6 +148,7 @@ class Graph(Network):
         cell, n = block.cell, block.cell.n_inputs
         graph.input_shapes = (None,) if n == 1 else cell.input_shapes[:n]
         graph.pers, graph.input_names = cell.pers[:n], cell.input_names[:n]
+        graph.axes, graph.output_names = cell.axes[:n], ("",)
         graph.outputs, graph.n_values, graph.n_outputs = (n,), n + 1, 1
         graph.nodes, graph.layers = (Node(0, block, tuple(range(n)), (n,)),), (block,)
         graph.slots = block.slots
