@@ -113,7 +113,7 @@ MODULES = {
         "pad_sequence": "pad, and give a mask",
         "callbacks": "fit and Trainer take callbacks=",
         "Masking": "pad, and give a mask",
-        "BiLSTM": "two layers: rnnbp.Bidirectional",
+        "Bidirectional": "both directions are not there yet",
         "TimeDistributed": "every layer acts on each step",
         "Sequental": "did you mean 'Sequential'?",
         "nn": "layers are in rnnbp itself",

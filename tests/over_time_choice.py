@@ -1,0 +1,16 @@
+"""Which of the tests of networks over time are run every time, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+
+def quickly(names: Iterable[str], *chosen: str) -> list[Any]:
+    """Parameters of a test: of all names those that are chosen, the others where long ones run."""
+    every = list(names)
+    unknown = [name for name in chosen if name not in every]
+    assert not unknown, f"{unknown} are not among {every}"
+    return [pytest.param(name, marks=[] if name in chosen else pytest.mark.long) for name in every]
