@@ -73,8 +73,8 @@ class Context:
     - and whether they are uniform or normal.
 
     They do not depend on the chunk that a step is in, on the schedule, on how often a step is run
-    again, on threads, or on the backend. With a batch of B rows, row b of two runs has other
-    numbers where the batch sizes or the features differ.
+    again, on threads, or on the backend. Row b of a batch has the same numbers however many rows come
+    after it; it has other numbers where the features differ.
 
     Args:
         seed: the seed of ``bptt``; ``fit`` derives a different one for each update.

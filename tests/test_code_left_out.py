@@ -8,7 +8,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.compiler.passes import RULES
 from rnnbp.compiler.weights import Matrix
-from rnnbp.runners.numpy.program import functions
+from rnnbp.runners.numpy.functions import functions
 from tests.programs import agree
 from tests.rule_cells import MSE, N_IN, N, count, dense, gates, matrices, one_by_one, only
 

@@ -10,7 +10,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.compiler.passes import RULES
-from rnnbp.runners.numpy.program import functions
+from rnnbp.runners.numpy.functions import functions
 from tests import models
 from tests.plain_layers import Plain
 

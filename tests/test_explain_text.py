@@ -15,7 +15,7 @@ from rnnbp.compiler.operations import flops
 from rnnbp.compiler.passes import RULES
 from rnnbp.compiler.step import step_code
 from rnnbp.graph.layout import Layout
-from rnnbp.runners.numpy.program import sizes_of
+from rnnbp.runners.numpy.sizes import sizes_of
 from tests import models
 from tests.programs import cells
 

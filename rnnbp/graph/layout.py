@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +99,13 @@ class Layout:
     batch: int
     dtype: Dtype
     training: bool = True
+
+    def of_rows(self, rows: int) -> Layout:
+        """The same for a batch of this many rows."""
+        found = replace(self, batch=rows)
+        # All that is computed once holds for any batch, and takes milliseconds for a large cell.
+        vars(found).update({**vars(self), "batch": rows})
+        return found
 
     @cached_property
     def shapes(self) -> list[Shape]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, final
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
@@ -17,9 +17,17 @@ from rnnbp.numerics import Array
 from rnnbp.rng import Context
 from rnnbp.runners.sums import Accumulator, SymbolTable
 from rnnbp.runners.tapes import State, Tape, ThinTape
+from rnnbp.support.lazy import cached_property
+from rnnbp.support.memo import Recent
 
 Deltas: TypeAlias = Sequence[Array | None]
 """The deltas of such a state; None is zero, and that no later step takes this array."""
+
+
+ROW_COUNTS = 8
+"""Numbers of rows for which a runner is remembered."""
+# A batch of B sequences of different lengths has up to B of them, most of which come for one chunk.
+# What is made for one takes a tenth of a millisecond, and its objects some 10 kB.
 
 
 class FusedRunner(ABC):
@@ -55,6 +63,29 @@ class Runner(ABC):
     """True if y need not be kept with a tape, because ``output`` returns it from the tape."""
     table: SymbolTable | None = None
     """Takes symbols to the numbers that x then holds; None where x is the cell's own input."""
+
+    @final
+    def of_rows(self, rows: int) -> Runner:
+        """This program for chunks of fewer rows than the batch: it itself for as many.
+
+        It computes in the memory of this one, with the same packed weights and the same table of
+        symbols, so it needs no ``prepare``. Row b of a chunk has the same values as in a whole
+        batch, to rounding, and the same random numbers.
+
+        Args:
+            rows: from 1 to the batch.
+        """
+        if rows == self.layout.batch:
+            return self
+        return self._of_rows.get(rows, lambda: self.fewer(rows))
+
+    @cached_property
+    def _of_rows(self) -> Recent[int, Runner]:
+        return Recent(ROW_COUNTS)
+
+    @abstractmethod
+    def fewer(self, rows: int) -> Runner:
+        """What ``of_rows`` remembers. It must not refer to this runner, which would be a cycle."""
 
     @property
     def fused(self) -> FusedRunner | None:

@@ -15,7 +15,11 @@ from rnnbp.runners.workspace import Workspace
 
 
 class DenseRunner(ABC):
-    """Runs a Dense layer outside cells."""
+    """Runs a Dense layer outside cells.
+
+    ``forward`` and ``backward`` keep a table of tasks for the number of rows of x, unless ``once``,
+    for a number that hardly comes again.
+    """
 
     @abstractmethod
     def takes(self, *arrays: object) -> bool:
@@ -30,11 +34,11 @@ class DenseRunner(ABC):
         """Read the weights again, if an earlier run has used them."""
 
     @abstractmethod
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, *, once: bool = False) -> Array:
         """y (..., n_out) of x (..., n_in), in memory of its own."""
 
     @abstractmethod
-    def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
+    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
         """dx (..., n_in) from dy (..., n_out); adds the parameters' gradients to ``grads``."""
 
 

@@ -29,6 +29,14 @@ class RunnerSizes(ABC):
     in_kernels: ClassVar[bool] = False
     """True if all steps run in machine code, in memory that is kept from run to run."""
 
+    @abstractmethod
+    def of_rows(self, rows: int) -> RunnerSizes:
+        """The sizes of ``Runner.of_rows``, for chunks of fewer rows than the batch.
+
+        Packed weights and workspace are those of the whole batch. Tables of tasks are made for each
+        call, and dropped after it.
+        """
+
     @property
     def looks_up(self) -> bool:
         """True if x is numbers of rows in a ``SymbolTable``."""

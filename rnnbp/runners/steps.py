@@ -17,6 +17,19 @@ class StepSizes(RunnerSizes):
 
     reads_dense: ClassVar[bool] = False
     """True if x and dy are copied where their elements are not contiguous."""
+    whole: StepSizes | None
+    """Those of the whole batch, of sizes for fewer rows; None of the whole batch itself."""
+
+    @property
+    def batch(self) -> int:
+        """The rows that there is a workspace for."""
+        return (self if self.whole is None else self.whole).layout.batch
+
+    @final
+    def together(self, length: int, most: int) -> int:
+        """Steps of a chunk that run together; ``most``: of the whole batch, where at least one is."""
+        # Fewer rows run more steps: as many rows in all, so that they fit into the same workspace.
+        return min(length, max(1, most) * self.batch // self.layout.batch)
 
     @abstractmethod
     def advance_bytes(self, length: int) -> int:

@@ -44,14 +44,18 @@ class Workspace:
         """Arrays of these shapes, good until the next call; the block grows if it must."""
         key = dtype, *shapes.items()
         if key not in self._carved:
-            self.reserve(workspace_bytes(shapes.values(), dtype))
-            found, at = {}, 0
-            for name, shape in shapes.items():
-                nbytes = math.prod(shape) * dtype.itemsize
-                found[name] = self.memory[at : at + nbytes].view(dtype).reshape(shape)
-                at += _aligned(nbytes)
-            self._carved[key] = found
+            self._carved[key] = self.carve_once(shapes, dtype)
         return dict(self._carved[key])
+
+    def carve_once(self, shapes: Mapping[str, Shape], dtype: Dtype) -> dict[str, Array]:
+        """The same, of shapes that seldom come again: they are not remembered."""
+        self.reserve(workspace_bytes(shapes.values(), dtype))
+        found, at = {}, 0
+        for name, shape in shapes.items():
+            nbytes = math.prod(shape) * dtype.itemsize
+            found[name] = self.memory[at : at + nbytes].view(dtype).reshape(shape)
+            at += _aligned(nbytes)
+        return found
 
 
 def _aligned(nbytes: int) -> int:

@@ -40,6 +40,9 @@ class Interpreter(Runner):
         """All of the cell's, by node."""
         self.leaves = Leaves(self.cell)
 
+    def fewer(self, rows: int) -> Interpreter:
+        return Interpreter(self.layout.of_rows(rows))
+
     def take(self, leaves: Mapping[int, Array]) -> None:
         """Nothing: they come with every chunk."""
 

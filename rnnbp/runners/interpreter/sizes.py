@@ -22,6 +22,9 @@ class InterpreterSizes(RunnerSizes):
 
     layout: Layout
 
+    def of_rows(self, rows: int) -> InterpreterSizes:
+        return InterpreterSizes(self.layout.of_rows(rows))
+
     @property
     def reached(self) -> tuple[bool, ...]:
         return tuple([k in self.layout.reached for k in range(self.layout.cell.n_inputs)])

@@ -62,19 +62,37 @@ class Map:
         """By how many rows there are."""
 
     def forward(
-        self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int
+        self,
+        x: Array,
+        weights: Array,
+        bias: Array | None,
+        y: Array,
+        rows: int,
+        n: int,
+        *,
+        once: bool = False,
     ) -> None:
-        """y (N, M) from this many ``rows``, by n threads at the most; ``weights`` are packed."""
-        job = self._forward.get(
-            rows, lambda: Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None])
-        )
+        """y (N, M) from this many ``rows``, by n threads at the most; ``weights`` are packed.
+
+        ``once``: the job is not kept for as many rows.
+        """
+        job = self._forth(rows) if once else self._forward.get(rows, lambda: self._forth(rows))
         self._run(job, [address(a) for a in (x, weights, y, bias)], rows, n)
 
     def backward(
-        self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int
+        self,
+        d: Array,
+        x: Array,
+        weights: Array,
+        dx: Array,
+        grads: Accumulator,
+        rows: int,
+        n: int,
+        *,
+        once: bool = False,
     ) -> None:
         """dx (N, K) from d (N, M) by turned ``weights``; adds gradients to ``grads``."""
-        job = self._backward.get(rows, lambda: Job(self._back(rows)[None]))
+        job = self._back(rows) if once else self._backward.get(rows, lambda: self._back(rows))
         addresses = {"d": address(d), "x": address(x)}
         bases = [
             *(addresses[name] for name in self._tasks.names),
@@ -84,11 +102,15 @@ class Map:
         ]
         self._run(job, bases, 2 * rows, n)
 
-    def _back(self, rows: int) -> Array:
+    def _forth(self, rows: int) -> Job:
+        return Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None])
+
+    def _back(self, rows: int) -> Job:
         nothing, names = self._tasks.nothing, self._tasks.names
         gradients = self._tasks.pieces(np.zeros(1, np.int64), np.array([rows]), [0] * len(names))[0]
         arrays = names["d"], nothing + 1, nothing + 2, nothing
-        return np.concatenate([gradients, self._products(rows, self.columns, self.depth, arrays)])
+        products = self._products(rows, self.columns, self.depth, arrays)
+        return Job(np.concatenate([gradients, products])[None])
 
     def _products(
         self, rows: int, depth: int, columns: int, arrays: tuple[int, int, int, int]

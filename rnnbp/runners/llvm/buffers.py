@@ -94,7 +94,7 @@ class Buffers:
         """The addresses of a kernel's arrays, or of those ``names``."""
         key = kernel, length, names is None
         if key not in self._spots or self.workspace.memory is not self._memory:
-            arrays = self.arrays(kernel, length) | self._constants(kernel)
+            arrays = self.arrays(kernel, length) | self.constants(kernel)
             if self.workspace.memory is not self._memory:  # it has grown
                 self._spots.clear()
                 self._cut.clear()
@@ -125,14 +125,26 @@ class Buffers:
             taped: the kernel whose tape it reads. given: returns, by name, bytes from step to step of dy,
                 of the inputs and of their deltas.
         """
-        tasks = self.sizes.tasks
-        own, others = (self.addresses(kernel, length, names) for names in (None, tasks.names))
+        names = self.sizes.tasks.names
+        own, read = self.addresses(kernel, length), self.addresses(kernel, length, names)
         if length not in self._cut:
-            moves = {**self.packed_arrays(taped, length).moves, **given()}
-            moves |= self._drawn_moves(kernel, length)
-            size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
-            self._cut[length] = Pieces(kernel.address, own, others, tasks, moves, **size)
+            self._cut[length] = self.new_pieces(kernel, taped, given, length, (own, read))
         return self._cut[length]
+
+    def new_pieces(
+        self,
+        kernel: Kernel,
+        taped: Kernel,
+        given: Callable[[], dict[str, int]],
+        length: int,
+        addresses: tuple[Addresses, Addresses],
+    ) -> Pieces:
+        """The same, not remembered; ``addresses``: of the kernel's arrays, and of its tasks'."""
+        moves = {**self.packed_arrays(taped, length).moves, **given()}
+        moves |= self._drawn_moves(kernel, length)
+        own, read = addresses
+        size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
+        return Pieces(kernel.address, own, read, self.sizes.tasks, moves, **size)
 
     def _drawn_moves(self, kernel: Kernel, length: int) -> dict[str, int]:
         """By array of random numbers with an axis of steps, bytes from step to step."""
@@ -140,7 +152,7 @@ class Buffers:
         found = {name: arrays[name] for name in self.sizes.drawn(kernel)}
         return {name: a.strides[0] for name, a in found.items() if a.ndim == STEPS}
 
-    def _constants(self, kernel: Kernel) -> dict[str, Array]:
+    def constants(self, kernel: Kernel) -> dict[str, Array]:
         """The weights, in panels, and biases that a kernel takes."""
         if missing := {
             key: kernel.constants[name]

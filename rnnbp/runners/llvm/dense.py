@@ -96,18 +96,16 @@ class DenseKernel(DenseRunner):
             self._bias = np.array(bias, self.dtype)
         return self.panels
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, *, once: bool = False) -> Array:
         fixed = fix_sizes([x])
         require_features(self.layer, x, self.layer.n_in, "input 0")
         y = self._new((*x.shape[:-1], self.layer.n_out), brief=self.brief)
-        weights = self._weights(0)
-        self.map.forward(
-            x, weights, self._bias, y, y.size // self.layer.n_out, self.workspace.threads
-        )
+        given = x, self._weights(0), self._bias, y, y.size // self.layer.n_out
+        self.map.forward(*given, self.workspace.threads, once=once)
         del fixed
         return y
 
-    def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
+    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
         fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
             raise ShapeError(
@@ -115,8 +113,8 @@ class DenseKernel(DenseRunner):
                 "resize no array"
             )
         dx = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True)
-        rows = dy.size // self.layer.n_out
-        self.map.backward(dy, x, self._weights(1), dx, grads, rows, self.workspace.threads)
+        given = dy, x, self._weights(1), dx, grads, dy.size // self.layer.n_out
+        self.map.backward(*given, self.workspace.threads, once=once)
         del fixed
         return dx
 

@@ -11,10 +11,12 @@ from rnnbp.machine.team import threads
 from rnnbp.numerics import Dtype
 from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import DenseRunner, DenseSizes, RunnerFactory
+from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.program import KernelProgram
 from rnnbp.runners.llvm.sizes import KernelSizes, kernel_sizes
+from rnnbp.runners.llvm.table import Table
 from rnnbp.runners.workspace import Workspace
 
 
@@ -35,9 +37,12 @@ class KernelFactory(RunnerFactory):
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
         found = self.sizes(layout, self.without, symbols)
-        return (
-            None if found is None else KernelProgram(found, self.workspace, symbols, self._unpacked)
-        )
+        if found is None:
+            return None
+        table = None
+        if symbols is not None and found.symbols:
+            table = Table(symbols, found, self.workspace)
+        return KernelProgram(found, Buffers(found, self.workspace, table), self._unpacked)
 
     @classmethod
     def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:

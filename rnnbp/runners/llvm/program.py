@@ -9,7 +9,6 @@ from typing import final
 import numpy as np
 
 from rnnbp.compiler.leaves import key_of
-from rnnbp.layers.symbols import Symbols
 from rnnbp.machine.team import threads
 from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
 from rnnbp.rng import Context
@@ -19,12 +18,12 @@ from rnnbp.runners.llvm.arguments import Arguments
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import Panels
+from rnnbp.runners.llvm.row_buffers import RowBuffers
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
 from rnnbp.runners.llvm.tape import KernelTape, States
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
-from rnnbp.runners.workspace import Workspace
 from rnnbp.support.lazy import cached_property
 
 WAKING = 10**7
@@ -40,29 +39,26 @@ class KernelProgram(Runner, FusedRunner):
     With a ``table``, x is the numbers of symbols in it (L, B), and has no delta.
 
     Args:
-        layer: whose output x is, to be looked up in a table where that pays.
+        buffers: for chunks of ``sizes``.
         unpacked: takes the weights that are to be packed before the next chunk.
     """
 
     remakes_output = False
     table: Table | None
 
-    def __init__(
-        self,
-        sizes: KernelSizes,
-        workspace: Workspace,
-        layer: Symbols | None,
-        unpacked: list[Panels],
-    ) -> None:
+    def __init__(self, sizes: KernelSizes, buffers: Buffers, unpacked: list[Panels]) -> None:
         self.sizes, self.layout, self.kernels = sizes, sizes.layout, sizes.cell
-        self.cell, self.workspace, self._unpacked = sizes.layout.cell, workspace, unpacked
+        self.cell, self.workspace, self._unpacked = sizes.layout.cell, buffers.workspace, unpacked
         self.output_state = sizes.step.forward.output_state
         self._lead = self.layout.lead
         self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
-        self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
+        self.table, self.buffers = buffers.table, buffers
         self.given = Arguments(self.layout, symbols=self.table is not None)
-        self.buffers = Buffers(sizes, workspace, self.table)
         self._draws = bool(sizes.step.forward.drawn)
+
+    def fewer(self, rows: int) -> KernelProgram:
+        sizes = self.sizes.of_rows(rows)
+        return KernelProgram(sizes, RowBuffers(sizes, self.buffers), self._unpacked)
 
     @property
     def fused(self) -> FusedRunner | None:

@@ -92,8 +92,12 @@ class KernelSizes(StepSizes):
     cell: KernelCell
     symbols: int = 0
     """Of the table that x is looked up in; 0 where there is none."""
+    whole: KernelSizes | None = None
     in_kernels: ClassVar[bool] = True
     reads_dense: ClassVar[bool] = True
+
+    def of_rows(self, rows: int) -> KernelSizes:
+        return KernelSizes(self.layout.of_rows(rows), self.cell, self.symbols, self.whole or self)
 
     @property
     def step(self) -> StepCode:
@@ -109,6 +113,8 @@ class KernelSizes(StepSizes):
     def asked(self) -> Answers:
         """The answers given so far, to all who have these kernels and this batch."""
         known = _answers.of(self.cell)
+        if self.whole is not None:  # of too many numbers of rows to be remembered with the cell
+            return Recent(128)
         return known.get((self.layout.batch, self.symbols), lambda: Recent(128))
 
     @property
@@ -165,11 +171,12 @@ class KernelSizes(StepSizes):
     def block(self, length: int) -> int:
         """Steps in a block of a chunk of this many steps."""
         rows = max(sum(kernel.of_kind("B").values()) for kernel in self._all[:-1])
-        return max(1, min(length, CACHE // max(1, rows * self._row)))
+        row = self.batch * self.layout.dtype.itemsize
+        return self.together(length, CACHE // max(1, rows * row))
 
     def piece(self, length: int) -> int:
         """Steps of a chunk that backward takes together."""
-        return max(1, min(length, COLUMNS // self.layout.batch))
+        return self.together(length, COLUMNS // self.batch)
 
     @once
     def arrays(self, kernel: Kernel, length: int) -> dict[str, Shape]:
@@ -240,6 +247,8 @@ class KernelSizes(StepSizes):
     @once
     def tasks(self) -> Tasks:
         """What backward reads off its deltas."""
+        if self.whole is not None:
+            return self.whole.tasks.of_batch(self.layout.batch)
         gradient, sums = (
             self.cell.library.address(f"{name}.task") for name in ("gradient", "sums")
         )

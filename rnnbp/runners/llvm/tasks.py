@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import TypeAlias, final
 
 import numpy as np
@@ -88,6 +89,17 @@ class Tasks:
         rows = [self._row(*parts[k], at > 0) for group in groups for at, k in enumerate(group)]
         both = np.array(rows, np.int64).reshape(-1, 2, ROW)
         self._numbers, self._arrays = np.ascontiguousarray(both.transpose(1, 0, 2))
+        order = [parts[k][0] for group in groups for k in group]
+        self._later = tuple([found for task, g in enumerate(order) for found in _later(task, g)])
+        self._key = object()
+
+    def of_batch(self, batch: int) -> Tasks:
+        """The same tasks for another number of rows."""
+        found, more = copy(self), self._item * (batch - self._batch)
+        found._batch, found._numbers = batch, self._numbers.copy()
+        for task, column, width in self._later:
+            found._numbers[task, column] += more * width
+        return found
 
     @property
     def count(self) -> int:
@@ -160,7 +172,7 @@ class Tasks:
         """The addresses of the gradients' sums, and 0 for the array that stands for none."""
         parts = self.totals.values()
         return grads.begins(
-            self, lambda: [*(address(grads.at(part.owner, part.key)) for part in parts), 0]
+            self._key, lambda: [*(address(grads.at(part.owner, part.key)) for part in parts), 0]
         )
 
 
@@ -168,6 +180,13 @@ def _sum(part: Rows) -> GradientKey:
     """What tells a gradient from others: tied parameters, which are one array, have one."""
     # A stand-in for the table's deltas is no array yet: it is known by its owner.
     return id(part.owner[part.key]) if part.key in part.owner else (id(part.owner), part.key)
+
+
+def _later(task: int, g: Gradient) -> Iterator[tuple[int, int, int]]:
+    """The operands of a task that begin a step later: (task, column, numbers of a row)."""
+    for name, operand in (("d", g.deltas), ("x", g.other)):
+        if operand is not None and operand.span.later:
+            yield task, DELTA_SUM.column[name], operand.span.later * operand.width
 
 
 def _many(g: Gradient, first: int) -> int:

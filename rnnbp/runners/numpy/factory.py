@@ -8,7 +8,8 @@ from rnnbp.graph.layout import Layout
 from rnnbp.layers.symbols import Symbols
 from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import RunnerFactory
-from rnnbp.runners.numpy.program import Program, sizes_of
+from rnnbp.runners.numpy.program import Program
+from rnnbp.runners.numpy.sizes import sizes_of
 from rnnbp.runners.runner_sizes import RunnerSizes
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from rnnbp.compiler.step import StepCode
+from rnnbp.compiler.lowering import tied
+from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.compiler.storage import Buffer
+from rnnbp.graph.cell import Cell
+from rnnbp.numerics import Shape
 from rnnbp.runners.constants import Constants
 from rnnbp.runners.numpy.function import Function
 from rnnbp.runners.numpy.gathers import Gathers
 from rnnbp.runners.numpy.halves import backward_function, forward_function
 from rnnbp.support.lazy import cached_property
+from rnnbp.support.memo import Recent
+from rnnbp.support.prepared import Remembered
 
 
 class Functions:
@@ -79,3 +84,20 @@ class Functions:
             self.step.forward, self.constants, rolling=rolling, output=output, taped=taped,
             known=known,
         )  # fmt: skip
+
+
+_known = Remembered[Cell, Recent[object, Functions]](lambda cell: Recent(16))
+
+
+def functions(
+    cell: Cell,
+    x_shapes: tuple[Shape, ...],
+    without: frozenset[str] = frozenset(),
+    *,
+    training: bool = True,
+) -> Functions:
+    """The functions of a cell for inputs of these shapes, in a mode, compiled once."""
+    key = x_shapes, without, tied(cell), training
+    return _known.of(cell).get(
+        key, lambda: Functions(step_code(cell, x_shapes, without, training=training))
+    )

@@ -10,53 +10,24 @@ from typing import TypeAlias, final
 import numpy as np
 
 from rnnbp.compiler.leaves import key_of
-from rnnbp.compiler.lowering import tied
-from rnnbp.compiler.step import step_code
 from rnnbp.compiler.storage import input_name
-from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
-from rnnbp.numerics import Array, Shape, flush
+from rnnbp.numerics import Array, flush
 from rnnbp.rng import Context
 from rnnbp.runners.base import Runner
 from rnnbp.runners.numpy.buffers import Buffers
 from rnnbp.runners.numpy.emit import opaque_name
 from rnnbp.runners.numpy.function import Function
-from rnnbp.runners.numpy.functions import Functions
 from rnnbp.runners.numpy.gradients import read_off
 from rnnbp.runners.numpy.inputs import Inputs
 from rnnbp.runners.numpy.opaque import OpaqueRun
 from rnnbp.runners.numpy.operations import CALLS, exp
-from rnnbp.runners.numpy.sizes import ProgramSizes
+from rnnbp.runners.numpy.row_buffers import RowBuffers
+from rnnbp.runners.numpy.sizes import sizes_of
 from rnnbp.runners.numpy.tape import ProgramTape, States, batch_first
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
-from rnnbp.support.memo import Recent
-from rnnbp.support.prepared import Remembered
-
-_known = Remembered[Cell, Recent[object, Functions]](lambda cell: Recent(16))
-
-
-def functions(
-    cell: Cell,
-    x_shapes: tuple[Shape, ...],
-    without: frozenset[str] = frozenset(),
-    *,
-    training: bool = True,
-) -> Functions:
-    """The functions of a cell for inputs of these shapes, in a mode, compiled once."""
-    key = x_shapes, without, tied(cell), training
-    return _known.of(cell).get(
-        key, lambda: Functions(step_code(cell, x_shapes, without, training=training))
-    )
-
-
-def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:
-    """What the program of a cell holds and needs."""
-    return ProgramSizes(
-        layout, functions(layout.cell, layout.x_shapes, without, training=layout.draws)
-    )
-
 
 STEPS = 3
 """Axes of an array of all steps: (steps, batch, features)."""
@@ -73,13 +44,22 @@ class Program(Runner):
         layout: Layout,
         workspace: Workspace | None = None,
         without: frozenset[str] = frozenset(),
+        *,
+        whole: Program | None = None,
     ) -> None:
         self.layout, self.cell = layout, layout.cell
-        self.sizes = sizes_of(layout, without)
-        self.buffers = Buffers(self.sizes, Workspace() if workspace is None else workspace)
+        self._runs: dict[int, Run] = {} if whole is None else whole._runs
+        if whole is None:
+            self.sizes = sizes_of(layout, without)
+            self.buffers = Buffers(self.sizes, workspace or Workspace())
+        else:
+            self.sizes = whole.sizes.of_rows(layout.batch)
+            self.buffers = RowBuffers(self.sizes, whole.buffers)
         self.functions, self.remakes_output = self.sizes.functions, self.sizes.remakes_output
         self.inputs = Inputs(self.cell, self.functions.step, self.buffers)
-        self._runs: dict[int, Run] = {}
+
+    def fewer(self, rows: int) -> Program:
+        return Program(self.layout.of_rows(rows), whole=self)
 
     def take(self, leaves: Mapping[int, Array]) -> None:
         self.buffers.leaves.clear()

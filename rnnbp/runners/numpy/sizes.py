@@ -18,7 +18,7 @@ from rnnbp.runners.apart import buffered_elements
 from rnnbp.runners.constants import Constant
 from rnnbp.runners.draws import Draws
 from rnnbp.runners.numpy.function import Function
-from rnnbp.runners.numpy.functions import Functions
+from rnnbp.runners.numpy.functions import Functions, functions
 from rnnbp.runners.runner_sizes import ArrayCounts
 from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
@@ -39,6 +39,10 @@ class ProgramSizes(StepSizes):
 
     layout: Layout
     functions: Functions
+    whole: ProgramSizes | None = None
+
+    def of_rows(self, rows: int) -> ProgramSizes:
+        return ProgramSizes(self.layout.of_rows(rows), self.functions, self.whole or self)
 
     @property
     def step(self) -> StepCode:
@@ -78,11 +82,12 @@ class ProgramSizes(StepSizes):
     def block(self, length: int) -> int:
         """Steps in a block of a chunk of this many steps."""
         rows = max(sum(f.block.values()) for f in (self.functions.record, self.functions.backward))
-        return max(1, min(length, CACHE // max(1, rows * self._row)))
+        row = self.batch * self.layout.dtype.itemsize
+        return self.together(length, CACHE // max(1, rows * row))
 
     def piece(self, length: int) -> int:
         """Steps that backward takes together; all of a chunk where opaque layers wait for them."""
-        return length if self._opaque else max(1, min(length, COLUMNS // self.layout.batch))
+        return length if self._opaque else self.together(length, COLUMNS // self.batch)
 
     def shapes(self, function: Function, length: int) -> dict[str, Shape]:
         """The shapes of the arrays that a function needs while it runs."""
@@ -271,3 +276,10 @@ class ProgramSizes(StepSizes):
         keeps = op.opaque.layer.keeps(()) if takes_symbols(op) else None
         symbols = NUMBER * self.layout.batch if keeps is not None and keeps.inputs else 0
         return self._saved(op) + symbols
+
+
+def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:
+    """What the program of a cell holds and needs."""
+    return ProgramSizes(
+        layout, functions(layout.cell, layout.x_shapes, without, training=layout.draws)
+    )
