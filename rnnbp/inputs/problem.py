@@ -11,6 +11,7 @@ import numpy as np
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.other_inputs import NO_OTHERS, OtherInputs
+from rnnbp.inputs.rows import Rows
 from rnnbp.inputs.series import Series
 from rnnbp.inputs.states import States
 from rnnbp.layers.base import Given
@@ -45,6 +46,8 @@ class Problem:
     """False in evaluation mode."""
     others: OtherInputs = NO_OTHERS
     """The inputs apart from x."""
+    rows: Rows | None = None
+    """The lengths of the rows of the batch; None if all rows have all steps."""
 
     @property
     def known(self) -> bool:
@@ -132,6 +135,10 @@ class Problem:
     def length(self, n: int) -> int:
         """Steps in chunk n."""
         return min((n + 1) * self.chunk, self.steps) - n * self.chunk
+
+    def live(self, n: int) -> int:
+        """The rows of chunk n, which are the first of the batch: those that have its first step."""
+        return self.batch if self.rows is None else self.rows.live(n * self.chunk)
 
     def inputs(self, n: int, many: int = 1) -> Array:
         """x of ``many`` chunks from n on, as machine code reads it: aligned, in C order, floats in
