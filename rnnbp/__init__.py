@@ -19,8 +19,10 @@ Networks
     LSTM, GRU, RNN             recurrent layers; Options are their common arguments
     MinGRU, MinLSTM            those whose gates depend on x alone
     IndRNN, LRU, SLSTM         units that see themselves alone; exponential gates
+    Bidirectional              two of them, one of each direction
     Recurrent, Cell            a custom recurrent layer, from the layers of one step
     Input, State, Parameter    the symbols that graphs and cells are written with; each a Value
+    Last, MeanOverTime, MaxOverTime, WholeSeries    from a series to one value for each sequence
 Layers (within a cell too), all of them in the module layers
     Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, LayerNorm, Gain
     Dropout, GaussianNoise, Zoneout, Penalty
@@ -84,6 +86,8 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.cells import *  # noqa: F403  # __all__ says which
 from rnnbp.graph.cells import __all__ as _cells
 from rnnbp.graph.graph import Graph
+from rnnbp.graph.over_time import *  # noqa: F403  # __all__ says which
+from rnnbp.graph.over_time import __all__ as _over_time
 from rnnbp.graph.parameter import Parameter
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
@@ -174,6 +178,7 @@ __all__ = [
     "train",
     *_cells,
     *_layers,
+    *_over_time,
 ]
 
 

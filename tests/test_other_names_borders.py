@@ -113,7 +113,7 @@ MODULES = {
         "pad_sequence": "pad, and give a mask",
         "callbacks": "fit and Trainer take callbacks=",
         "Masking": "pad, and give a mask",
-        "Bidirectional": "both directions are not there yet",
+        "BiLSTM": "two layers: rnnbp.Bidirectional",
         "TimeDistributed": "every layer acts on each step",
         "Sequental": "did you mean 'Sequential'?",
         "nn": "layers are in rnnbp itself",

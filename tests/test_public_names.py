@@ -20,7 +20,8 @@ CLASSES = """
     Backend Batches Cell Context Costs Examples Explanation Forecast Gradients Graph History Input
     Parameter Plan Recurrent Sequences Sequential Source State Stats Trainer Value Windows
 """
-CELLS = "GRU IndRNN LRU LSTM MinGRU MinLSTM Options RNN SLSTM"
+CELLS = "Bidirectional GRU IndRNN LRU LSTM MinGRU MinLSTM Options RNN SLSTM"
+OVER_TIME = "Last MaxOverTime MeanOverTime WholeSeries"
 ERRORS = "BudgetError DtypeError GradientError ScheduleError ShapeError StorageError"
 MODULES = "actions compare initializers layers losses memory optim schedules train"
 LAYERS = """
@@ -30,7 +31,7 @@ LAYERS = """
     Sqrt Square Subtract Sum Tanh Zoneout
 """
 SURFACE = {
-    rb: f"{FUNCTIONS} {CLASSES} {CELLS} {ERRORS} {MODULES} {LAYERS}",
+    rb: f"{FUNCTIONS} {CLASSES} {CELLS} {OVER_TIME} {ERRORS} {MODULES} {LAYERS}",
     rb.actions: "Action Advance Backward Drop Keep Load Rebuild Record Store TIERS Tier",
     rb.compare: "Comparison LeftOut Row SCHEDULES SHARES Timeline save sweep timeline",
     rb.initializers: "NAMED constant glorot he orthogonal uniform",

@@ -123,7 +123,7 @@ def test_division_by_0_is_refused_and_values_are_compared_and_copied_as_objects(
 NAMES: dict[str, tuple[Any, str, str]] = {
     "another module": (rb, "Adam", "; it is rnnbp.optim.Adam"),
     "PyTorch's": (rb, "Linear", "; it is called Dense here"),
-    "not there": (rb, "Bidirectional", r"; .*help\('rnnbp.missing'\)"),
+    "not there": (rb, "Lambda", r"; .*help\('rnnbp.missing'\)"),
     "Keras's": (rb, "TimeDistributed", "; every layer acts on each step"),
     "a slip": (rb, "Sequental", ", did you mean 'Sequential'"),
     "a function": (rb, "exp", r"take Exp\(\)\(a\)"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rnnbp.graph.network import Network, name_params, named_alone, slots_of
+from rnnbp.graph.outputs import Ends, check_outputs_depend, named_outputs, several
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Application, Block, Outputs, Per, Value
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbolic import refuse_list
@@ -16,6 +18,7 @@ from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
 
 if TYPE_CHECKING:
+    from rnnbp.graph.over_time.base import OverTime
     from rnnbp.graph.recurrent import Recurrent
 
 
@@ -27,13 +30,6 @@ class Node:
     block: Block
     args: tuple[int, ...]
     outs: tuple[int, ...]
-
-
-def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
-    """Values as a tuple, one of a single one; what is neither stays one, to be refused."""
-    return (
-        tuple(given) if isinstance(given, Iterable) and not isinstance(given, Value) else (given,)
-    )
 
 
 def _check_values(inputs: tuple[Value, ...], ends: tuple[Value, ...]) -> None:
@@ -60,10 +56,13 @@ class Graph(Network):
     graph called on values adds its nodes to theirs, so nested graphs flatten.
 
     Args:
-        inputs, outputs: a Value, or several.
+        inputs: a Value, or several, which a run takes as a tuple or by their names.
+        outputs: a Value, several, or a dict of them by name, as ``{"tag": y1, "class": y2}``; each
+            a series or static.
         name: the first part of its parameters' paths in a graph that holds it.
 
-    Raises ValueError if an output depends on an Input that is not among ``inputs``.
+    Raises ValueError if an output depends on an Input that is not among ``inputs``, or on none.
+    There are no cycles: a value is computed from values that were there before it.
 
     >>> import numpy as np, rnnbp as rb
     >>> x = rb.Input(3)
@@ -72,11 +71,16 @@ class Graph(Network):
     (5, 4, 2)
     """
 
+    layers: tuple[Layer | Recurrent | OverTime, ...]
     n_outputs: int
     pers: tuple[Per, ...]
     """How often each input changes."""
+    axes: tuple[str, ...] = ()
+    """The time axis of each input, "" for one that is not a series; () if all series have "time"."""
     input_names: tuple[str, ...]
     """"" for an input without a name."""
+    output_names: tuple[str, ...] = ("",)
+    """"" for an output without a name."""
 
     suffixes: ClassVar[bool] = False
     """True if names of layers are suffixes of the names of their parameters."""
@@ -90,32 +94,36 @@ class Graph(Network):
     def __init__(
         self,
         inputs: Value | Sequence[Value],
-        outputs: Value | Sequence[Value],
+        outputs: Ends,
         *,
         name: str | None = None,
     ) -> None:
         if name is not None:
             self.name = checked_name(type(self).__name__, name)
-        ins, ends = _several(inputs), _several(outputs)
+        ins, (self.output_names, ends) = several(inputs), named_outputs(outputs)
         _check_values(ins, ends)
+        check_outputs_depend(self.output_names, ends)
         self.input_shapes = tuple([v.shape for v in ins])
         self.pers = tuple([v.per for v in ins])
-        self.input_names = tuple([v.name for v in ins])
+        self.input_names, self.axes = tuple([v.name for v in ins]), tuple([v.axis for v in ins])
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
         uses = _reachable(ends, ins)
         self.nodes = tuple(_number_nodes(uses, numbers))
         self.outputs = tuple([numbers[_key(v)] for v in ends])
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self._alone = None
-        self.layers: tuple[Block, ...] = tuple(
-            {id(node.block): node.block for node in self.nodes}.values()
-        )
+        layers = [layer_of(node.block) for node in self.nodes]
+        self.layers = tuple({id(layer): layer for layer in layers}.values())
         self.slots = name_params(self._children(uses), type(self).__name__, suffixes=self.suffixes)
 
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
         """What parameters are named by: layers, each with its position or its path."""
-        places = {id(use.block): use.place for use in uses if use.place}
-        return [(places.get(id(layer), str(k)), layer) for k, layer in enumerate(self.layers)]
+        places = {id(layer_of(use.block)): use.place for use in uses if use.place}
+        return [
+            (places.get(id(layer), str(k)), layer)
+            for k, layer in enumerate(self.layers)
+            if isinstance(layer, Layer | Network)
+        ]
 
     def _places(self) -> dict[int, str]:
         """The paths of layers with parameters, by identity, in a graph that holds this one."""
@@ -140,6 +148,7 @@ class Graph(Network):
         cell, n = block.cell, block.cell.n_inputs
         graph.input_shapes = (None,) if n == 1 else cell.input_shapes[:n]
         graph.pers, graph.input_names = cell.pers[:n], cell.input_names[:n]
+        graph.axes, graph.output_names = cell.axes[:n], ("",)
         graph.outputs, graph.n_values, graph.n_outputs = (n,), n + 1, 1
         graph.nodes, graph.layers = (Node(0, block, tuple(range(n)), (n,)),), (block,)
         graph.slots = block.slots
@@ -164,7 +173,7 @@ class Graph(Network):
             ):
                 found[k] = value
                 if value.source is not None:
-                    value.source.place = places.get(id(node.block), "")
+                    value.source.place = places.get(id(layer_of(node.block)), "")
         outputs = tuple([found[k] for k in self.outputs])
         return outputs if len(outputs) > 1 else outputs[0]
 

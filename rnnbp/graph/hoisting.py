@@ -18,6 +18,7 @@ from rnnbp.graph.network import Network
 from rnnbp.graph.penalised import penalty_nodes, with_factors
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.rewritten import recurrent_of, some_nodes
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Block, Per, finest
 from rnnbp.layers.penalty import Penalty
 from rnnbp.numerics import Dtype
@@ -90,10 +91,13 @@ class _Writing:
         """What has been written."""
         new = Graph.__new__(Graph)
         new.input_shapes, new.pers = model.input_shapes, model.pers
-        new.input_names, new.nodes = model.input_names, tuple(self.nodes)
+        new.input_names, new.axes = model.input_names, model.axes
+        new.nodes = tuple(self.nodes)
         new.outputs, new.n_values = tuple([self.numbers[k] for k in model.outputs]), len(self.pers)
+        new.output_names = model.output_names
         new.n_outputs, new.slots, new.name = model.n_outputs, model.slots, model.name
-        new.layers = tuple({id(node.block): node.block for node in new.nodes}.values())
+        layers = [layer_of(node.block) for node in new.nodes]
+        new.layers = tuple({id(layer): layer for layer in layers}.values())
         new.text, new.origins = repr(model), tuple(self.origins)
         return new
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.checks.mapped import check_there
+from rnnbp.graph.timed import Timed
 from rnnbp.layers.base import Layer
 from rnnbp.layers.params import parameter
 from rnnbp.naming import check_distinct
@@ -164,7 +165,7 @@ def _paths(
             yield path if not named_alone(child) else place[:-1], (child.params, key)
 
 
-def named_alone(child: Layer | Network) -> bool:
+def named_alone(child: Layer | Network | Timed) -> bool:
     """True if the name of a layer is the path of its only parameter."""
     return isinstance(child, Layer) and child.sole and child.name is not None
 
@@ -189,8 +190,8 @@ def _owners(network: Network) -> list[dict[str, Array]]:
     return list(found.values())
 
 
-def slots_of(block: Layer | Network) -> dict[str, Slot]:
+def slots_of(block: Layer | Network | Timed) -> dict[str, Slot]:
     """Where the parameters of a layer or network are, by their names or paths."""
     if isinstance(block, Network):
         return block.slots
-    return {key: (block.params, key) for key in block.params}
+    return {key: (block.params, key) for key in block.params} if isinstance(block, Layer) else {}

@@ -9,20 +9,33 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
+from rnnbp.graph.initial_values import StateValues, states_of
 from rnnbp.graph.network import Network
-from rnnbp.graph.values import PERS, Outputs, Value
+from rnnbp.graph.timed import Timed
+from rnnbp.graph.unrolled import Unrolled
+from rnnbp.graph.values import PERS, Outputs, Per, Value
 from rnnbp.layers.dropout import Dropout
 from rnnbp.layers.params import LayerParams
 from rnnbp.layers.rectifiers import ReLU
 from rnnbp.layers.symbolic import refuse_list
 from rnnbp.layers.zoneout import Zoneout
 from rnnbp.naming import checked_name, in_full, with_name, with_options
-from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
+from rnnbp.numerics import (
+    Array,
+    Dtype,
+    DtypeError,
+    Shape,
+    ShapeError,
+    flag,
+    float_dtype,
+    mismatch,
+    shown,
+)
 from rnnbp.support.nearest import hint
 from rnnbp.ways.way import BUILT_IN
 
 
-class Recurrent(Network):
+class Recurrent(Network, Timed):
     """A cell unrolled over time.
 
     Args:
@@ -33,9 +46,15 @@ class Recurrent(Network):
             float32 if it has none.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``, instead of
             its position there.
+        reverse: True to run from the last step of each sequence to its first; y has the order of
+            x, and the final state is that of the first step.
 
     Shapes: x (T, B, ...) → y (T, B, ...); of a cell of several inputs it is called on a value for
     each. In a network its state is a tuple of arrays (B, ...), one for each State of the cell.
+
+    Called on values, ``rnn(x, state=s)`` begins with s, a static value, of a cell of several states
+    a tuple with one for each (None for the initial value that it has without); ``y, s = rnn(x,
+    return_state=True)`` returns the final state too, in the same form. Gradients flow through both.
 
     Raises DtypeError for a dtype that the cell's parameters do not have.
 
@@ -47,9 +66,8 @@ class Recurrent(Network):
     """
 
     n_outputs = 1
-    view: ClassVar[bool] = False
-    part: ClassVar[bool] = False
-    """Its output is an array of its own, as ``Layer`` has these."""
+    reverse: bool = False
+    out_pers: ClassVar[tuple[Per, ...]] = ("step",)
 
     def __init__(
         self,
@@ -58,9 +76,11 @@ class Recurrent(Network):
         initial: str = "zeros",
         dtype: npt.DTypeLike | None = None,
         name: str | None = None,
+        reverse: bool = False,
     ) -> None:
         if name is not None:
             self.name = checked_name("Recurrent", name)
+        self.reverse = flag("Recurrent: reverse", reverse)
         if not isinstance(cell, Cell):
             raise TypeError(
                 f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, "
@@ -90,8 +110,20 @@ class Recurrent(Network):
                 )
         return LayerParams(found)
 
-    def __call__(self, *inputs: Value) -> Outputs:
-        """A node of the graph that ``inputs`` belong to: one value for each input of the cell."""
+    @property
+    def in_pers(self) -> tuple[Per, ...]:
+        return self.cell.pers[: self.cell.n_inputs]
+
+    def __call__(
+        self, *inputs: Value, state: StateValues = None, return_state: bool = False
+    ) -> Outputs:
+        """A node of the graph that ``inputs`` belong to.
+
+        Args:
+            inputs: one value for each input of the cell.
+            state: the initial state, a static value or a tuple; None for zeros, or what is learned.
+            return_state: True for (y, the final state) instead of y alone.
+        """
         for value in inputs:
             if not isinstance(value, Value):
                 refuse_list(self, inputs)
@@ -100,10 +132,20 @@ class Recurrent(Network):
                     f"{self} is called on {what}, found {type(value).__name__}; for arrays use "
                     "predict"
                 )
-        self._check_pers(inputs)
-        return inputs[0].apply_layer(self, inputs)
+        self.check_args(inputs)
+        states = states_of(self, state)
+        returned = flag(f"{self}: return_state", return_state)
+        if not (returned or any(states)):
+            return inputs[0].apply_layer(self, inputs)
+        block = Unrolled(self, tuple([each is not None for each in states]), returned)
+        taken = [each for each in states if each is not None]
+        made = inputs[0].apply_layer(block, [*inputs, *taken])
+        if not returned:
+            return made
+        y, *final = made
+        return y, final[0] if len(final) == 1 else tuple(final)
 
-    def _check_pers(self, inputs: Sequence[Value]) -> None:
+    def check_args(self, inputs: Sequence[Value]) -> None:
         """Raise unless there is a value for each input, and where it is static a static one."""
         expected = self.cell.pers[: self.cell.n_inputs]
         if len(inputs) != len(expected):
@@ -144,7 +186,10 @@ class Recurrent(Network):
 
     def __repr__(self) -> str:
         text = self.cell.name or f"Recurrent({self.cell!r})"
-        return with_name(with_options(text, self._options() if in_full() else []), self.name)
+        options = [*self._options()] if in_full() else []
+        if self.reverse:
+            options.append("reverse=True")
+        return with_name(with_options(text, options), self.name)
 
     def _options(self) -> Iterator[str]:
         """Options other than the default: of a cell of the library's they follow from its parts."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Per
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
@@ -27,7 +28,8 @@ def some_nodes(
     steps: list[Per] = ["step"] * len(states)
     new.pers, new.input_names = (*inputs.values(), *steps), tuple(names)
     new.state_shapes, new.state_names = cell.state_shapes, cell.state_names
-    new.layers = tuple({id(node.block): node.block for node in nodes}.values())
+    layers = [layer_of(node.block) for node in nodes]
+    new.layers = tuple({id(layer): layer for layer in layers}.values())
     own = {id(layer.params) for layer in new.layers if isinstance(layer, Layer)}
     new.slots = {path: slot for path, slot in cell.slots.items() if id(slot[0]) in own}
     new.name = cell.name or f"Recurrent({cell!r})"
@@ -49,8 +51,9 @@ def _renumbered(nodes: Sequence[Node], numbers: dict[int, int]) -> Iterator[Node
 
 
 def recurrent_of(block: Recurrent, cell: Cell) -> Recurrent:
-    """A Recurrent with the initial state and the name of another."""
+    """A Recurrent with the initial state, the direction and the name of another."""
     new = Recurrent.__new__(Recurrent)
+    new.reverse = block.reverse
     new.cell, new.layers, new.initial, new.name = cell, cell.layers, block.initial, block.name
     new.slots = cell.slots | {key: (block.initial, key) for key in block.initial}
     return new

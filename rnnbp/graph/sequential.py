@@ -8,6 +8,7 @@ from typing import Self, SupportsIndex, TypeAlias, overload
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
+from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Application, Input, Value
 from rnnbp.layers import __all__ as layer_names
@@ -18,6 +19,8 @@ from rnnbp.wording.of_torch import instead_of_torch
 
 FAR = 25
 """Chains in one another that are pickled by recursion, of four calls each."""
+Item: TypeAlias = Layer | Graph | Recurrent | OverTime
+"""What a chain is made of."""
 Reduced: TypeAlias = tuple[object, ...]
 """What objects are pickled as: what makes them, its arguments, their attributes."""
 
@@ -35,7 +38,8 @@ class Sequential(Graph):
     """Layers, Recurrents and graphs in a chain, each applied to the output of the one before.
 
     Args:
-        blocks: layers, Recurrents and graphs of one input and one output.
+        blocks: layers, Recurrents and graphs of one input and one output, and Last, MeanOverTime
+            or MaxOverTime, after which all is static.
         name: the first part of its parameters' paths in a network that holds it.
 
     >>> import rnnbp as rb
@@ -46,12 +50,12 @@ class Sequential(Graph):
     ``model[0]`` is a layer, ``model[1:]`` a chain of the same layers with the same parameters.
     """
 
-    def __init__(self, *blocks: Layer | Graph | Recurrent, name: str | None = None) -> None:
+    def __init__(self, *blocks: Item, name: str | None = None) -> None:
         if not blocks:
             raise ValueError("Sequential is empty; give it at least one layer")
         x = value = Input()
         for k, block in enumerate(blocks):
-            if not isinstance(block, (Layer, Network)):
+            if not isinstance(block, (Layer, Network, OverTime)):
                 found = instead_of_torch(block) or f"{shown(block)}, not a layer; {_built(block)}"
                 raise TypeError(f"Sequential: item {k} is {found}")
             if isinstance(block, Graph) and len(block.input_shapes) != 1:
@@ -72,10 +76,10 @@ class Sequential(Graph):
         super().__init__(x, value, name=name)
 
     @overload
-    def __getitem__(self, at: int) -> Layer | Graph | Recurrent: ...
+    def __getitem__(self, at: int) -> Item: ...
     @overload
     def __getitem__(self, at: slice) -> Sequential: ...
-    def __getitem__(self, at: int | slice) -> Layer | Graph | Recurrent:
+    def __getitem__(self, at: int | slice) -> Item:
         """A layer by its place, or a chain of some of them, which share their parameters."""
         try:
             found = self.blocks[at]
@@ -87,7 +91,11 @@ class Sequential(Graph):
         return Sequential(*found) if isinstance(found, tuple) else found
 
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
-        return [(str(k), block) for k, block in enumerate(self.blocks)]
+        return [
+            (str(k), block)
+            for k, block in enumerate(self.blocks)
+            if isinstance(block, Layer | Network)
+        ]
 
     def __repr__(self) -> str:
         found, waiting = list[str](), list[object]([self])

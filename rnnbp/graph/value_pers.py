@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.timed import Timed
 from rnnbp.graph.values import PERS, Per, finest
 from rnnbp.numerics import Array, Shape
 
@@ -54,9 +54,11 @@ def value_pers(graph: Graph) -> tuple[Per, ...]:
     """How often each value of a graph changes: as often as the finest that it is computed from."""
     found: list[Per] = [*graph.pers, *graph.pers[:1] * (graph.n_values - len(graph.pers))]
     for node in graph.nodes:
-        recurrent = isinstance(node.block, Recurrent)
-        per: Per = "step" if recurrent else finest(found[k] for k in node.args)
-        for k in node.outs:
+        if isinstance(node.block, Timed):
+            pers = node.block.out_pers
+        else:
+            pers = (finest(found[k] for k in node.args),) * len(node.outs)
+        for k, per in zip(node.outs, pers, strict=True):
             found[k] = per
     return tuple(found)
 
@@ -64,12 +66,13 @@ def value_pers(graph: Graph) -> tuple[Per, ...]:
 def widened(node: Node, pers: tuple[Per, ...]) -> tuple[Widened, ...]:
     """The arguments of a node that change less often than it reads them.
 
-    A Recurrent reads each input as often as its cell says, a layer all arguments as often as the
+    A Recurrent reads each input as often as its cell says, a state once a sequence, a layer all as
+    often as the
     finest changes; one that mixes takes parameter values as they are.
     """
     given, block = [pers[k] for k in node.args], node.block
-    if isinstance(block, Recurrent):
-        read: Sequence[Per] = block.cell.pers
+    if isinstance(block, Timed):
+        read: Sequence[Per] = block.in_pers
     else:
         most = finest(given)
         read = [per if block.mixes and per == "run" else most for per in given]

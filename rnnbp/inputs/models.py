@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+from rnnbp.graph.axes import is_over_time
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.hoisting import hoisted
@@ -22,6 +25,8 @@ def as_model(model: ModelLike) -> Graph:
     Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
     """
     graph = as_written(model)
+    if is_over_time(graph):
+        refuse_over_time(graph)
     check_parameters(graph)
     return hoisted(graph)
 
@@ -33,7 +38,7 @@ def as_written(model: ModelLike) -> Graph:
     if isinstance(model, Graph) and not isinstance(model, Cell):
         if model.n_outputs != 1:
             raise ValueError(not_one_output(model))
-        if len(model.pers) > 1 or model.pers[0] != "step":
+        if (len(model.pers) > 1 or model.pers[0] != "step") and not is_over_time(model):
             check_steps(model)
         return model
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
@@ -48,6 +53,15 @@ def as_written(model: ModelLike) -> Graph:
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])
     return graph
+
+
+def refuse_over_time(model: Network) -> NoReturn:
+    """Raise ValueError for a network over time, which is not run yet."""
+    raise ValueError(
+        f"{model}: networks with reverse=True, state= or return_state= of calls on values, Last(), "
+        "MeanOverTime(), MaxOverTime(), WholeSeries() or several time axes can be described, but "
+        "not run yet; help('rnnbp.missing') has lines that run today"
+    )
 
 
 def check_steps(model: Graph) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.network import named_alone, slots_of
 from rnnbp.graph.sequential import Sequential
+from rnnbp.graph.unrolled import layer_of
 
 
 def names(graph: Graph) -> list[str]:
@@ -20,7 +21,7 @@ def names(graph: Graph) -> list[str]:
 def _positions(graph: Graph) -> list[int]:
     """Of the block of each node, its number among the blocks."""
     numbers = {id(block): k for k, block in enumerate(graph.layers)}
-    return [numbers[id(node.block)] for node in graph.nodes]
+    return [numbers[id(layer_of(node.block))] for node in graph.nodes]
 
 
 def _chain_names(chain: Sequential, before: str) -> Iterator[str]:
@@ -37,7 +38,7 @@ def _chain_names(chain: Sequential, before: str) -> Iterator[str]:
 
 def _name(graph: Graph, node: Node, position: int) -> str:
     """The path of a node's first parameter, less the parameter's own name."""
-    block = node.block
+    block = layer_of(node.block)
     if graph.suffixes:
         return str(block.name or position)
     found = list[str]()

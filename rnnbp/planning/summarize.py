@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network, check_parameters
+from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
@@ -81,11 +83,11 @@ def _rows(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[LayerRow]:
     seen, pers = set[int](), value_pers(graph)
     for node, name in zip(graph.nodes, names(graph), strict=True):
         numbers, outputs = _new(node.block.params.values(), seen), [shapes[k] for k in node.outs]
-        text, per = _layer_text(node.block), pers[node.outs[0]]
+        text, per = _layer_text(layer_of(node.block)), pers[node.outs[0]]
         yield LayerRow(name, text, tuple(outputs), numbers, per=per)
 
 
-def _layer_text(block: Layer | Recurrent) -> str:
+def _layer_text(block: Layer | Recurrent | OverTime) -> str:
     """A layer as its repr has it; a Recurrent of a cell with a name of its own with its kind."""
     own = block.cell.name if isinstance(block, Recurrent) else ""
     if own and own.partition("(")[0] not in BUILT_IN.split():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import Unrolled, layer_of
+from rnnbp.graph.values import Block
 from rnnbp.layers.base import Layer
 from rnnbp.layers.pointwise import Activation
 from rnnbp.naming import as_filed
@@ -33,10 +35,19 @@ def _of_model(model: Graph) -> dict[str, JSON]:
 
 def _add_graph(found: Description, path: str, graph: Graph, names: dict[int, str]) -> None:
     places = {id(layer): k for k, layer in enumerate(graph.layers)}
-    nodes = [f"{places[id(node.block)]}{node.args}>{node.outs}" for node in graph.nodes]
+    nodes = [
+        f"{places[id(layer_of(node.block))]}{_states(node.block)}{node.args}>{node.outs}"
+        for node in graph.nodes
+    ]
     found.lines[f"{path}wiring"] = short(f"{' '.join(nodes).replace(' ', '')} to {graph.outputs}")
     for k, layer in enumerate(graph.layers):
         _add_block(found, f"{path}{_kind(layer)} {k}", layer, names)
+
+
+def _states(block: Block) -> str:
+    """The states of a Recurrent that are passed to it in the graph, "" if none are."""
+    given = block.given if isinstance(block, Unrolled) else ()
+    return "".join(f"s{k}" for k, passed in enumerate(given) if passed)
 
 
 def _kind(layer: object) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from rnnbp.ways.way import BATCH_FIRST, BUILT_IN, CELLS, HERE, LAYERS, RUNS, Way
+from rnnbp.ways.way import BATCH_FIRST, BUILT_IN, CELLS, LAYERS, RUNS, Way
 
 MODELS = (
     Way(
         CELLS,
         "bidirectional",
-        "both directions are not there yet: run one {what} on x, one on x[::-1], and a head on "
-        "both outputs; " + HERE,
+        "both directions are two layers: Bidirectional({what}(n_in, n), {what}(n_in, n))",
     ),
     Way(
-        f"{CELLS} {RUNS}",
+        CELLS,
+        "reverse go_backwards backward backwards reversed direction",
+        "the other direction is an option, reverse=True, of {what} if it is a layer, else of "
+        "Recurrent",
+    ),
+    Way(
+        RUNS,
         "reverse go_backwards backward backwards reversed direction bidirectional",
-        "the other direction is not there yet: give x[::-1], and turn y round, y[::-1]; " + HERE,
+        "a layer of the model has a direction, as LSTM(n_in, n, reverse=True), or both, as "
+        "Bidirectional(LSTM(n_in, n), LSTM(n_in, n))",
     ),
     Way(
         BUILT_IN,

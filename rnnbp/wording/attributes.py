@@ -13,7 +13,7 @@ from rnnbp.wording.other_losses import NOT_HERE, OWN
 from rnnbp.wording.other_losses import OURS as LOSSES
 from rnnbp.wording.unsupported import METHODS
 
-RECURRENT = "both directions are not there yet; help('rnnbp.missing') has the lines that do it"
+BOTH = "both directions are two layers: rnnbp.Bidirectional(rnnbp.{0}(n_in, n), rnnbp.{0}(n_in, n))"
 PADDING = (
     "pad, and give a mask or Sequences(x, target, lengths=lengths, ...); help('rnnbp.missing') has "
     "the lines"
@@ -25,9 +25,10 @@ PADDED = (
 STACK = "give several layers to Sequential"
 CELL = "{name} is the attribute cell of a layer, as rnnbp.LSTM(3, 4).cell"
 INSTEAD = {
-    "Bidirectional": RECURRENT,
-    "BiLSTM": RECURRENT,
-    "BiGRU": RECURRENT,
+    "BiLSTM": BOTH.format("LSTM"),
+    "BiGRU": BOTH.format("GRU"),
+    "GlobalAveragePooling1D": "the mean over the steps is MeanOverTime()",
+    "GlobalMaxPooling1D": "the largest over the steps is MaxOverTime()",
     "LSTMCell": CELL,
     "GRUCell": CELL,
     "RNNCell": CELL,

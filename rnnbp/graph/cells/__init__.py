@@ -5,6 +5,7 @@ Parameters of ``RNN``, ``LSTM`` and ``GRU`` are PyTorch's in name, shape and ord
 as U(±1/√n). Other cells have the same names where they have the same parts.
 """
 
+from rnnbp.graph.cells.bidirectional import Bidirectional
 from rnnbp.graph.cells.gru import GRU
 from rnnbp.graph.cells.ind_rnn import IndRNN
 from rnnbp.graph.cells.lru import LRU
@@ -14,4 +15,15 @@ from rnnbp.graph.cells.projections import Options
 from rnnbp.graph.cells.rnn import RNN
 from rnnbp.graph.cells.slstm import SLSTM
 
-__all__ = ["GRU", "LRU", "LSTM", "RNN", "SLSTM", "IndRNN", "MinGRU", "MinLSTM", "Options"]
+__all__ = [
+    "GRU",
+    "LRU",
+    "LSTM",
+    "RNN",
+    "SLSTM",
+    "Bidirectional",
+    "IndRNN",
+    "MinGRU",
+    "MinLSTM",
+    "Options",
+]

@@ -46,6 +46,7 @@ def LRU(  # noqa: N802  # reads as the class it stands for
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.nu_log``.
+        reverse: True to run from the last step of each sequence to its first; y has the order of x.
         options: those from ``initial`` on.
 
     Returns:

@@ -35,6 +35,7 @@ def MinGRU(  # noqa: N802  # reads as the class it stands for
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+        reverse: True to run from the last step of each sequence to its first; y has the order of x.
         options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
@@ -77,6 +78,7 @@ def MinLSTM(  # noqa: N802  # reads as the class it stands for
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+        reverse: True to run from the last step of each sequence to its first; y has the order of x.
         options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:

@@ -30,6 +30,7 @@ class StateOptions(TypedDict, total=False):
     dtype: npt.DTypeLike
     rng: RngLike
     name: str | None
+    reverse: bool
 
 
 class InputOptions(StateOptions, total=False):
@@ -54,6 +55,7 @@ class Options(InputOptions, total=False):
     dropout: share of the features of x that are 0 in training, one mask for all steps of a sequence
         and all gates (Gal & Ghahramani 2016); between layers put a ``Dropout``.
     recurrent_dropout: the same of h where it meets weights.
+    reverse: True to run from the last step of each sequence to its first; y has the order of x.
 
     >>> import rnnbp as rb
     >>> options: rb.Options = {"initial": "learned", "dtype": "float64", "rng": 3}
@@ -80,6 +82,7 @@ class Projections:
         self.bias = flag(f"{cell}: bias", options.get("bias", True))
         self.normed = bool(own.get("layer_norm"))
         self.called = checked_name(cell, options.get("name"))
+        flag(f"{cell}: reverse", options.get("reverse", False))
         self.n, self.limit = n, uniform(1 / math.sqrt(n))
         self.options = cast(Options, options)  # whose keys may all be absent
         self.numbers = generator_of(cell, options.get("rng"))
@@ -165,4 +168,5 @@ class Projections:
 
     def recurrent(self, x: Value, next_state: dict[Value, Value], output: Value) -> Recurrent:
         cell = Cell(x, next_state, output=output, name=self.name)
-        return Recurrent(cell, initial=self.options.get("initial", "zeros"), name=self.called)
+        initial, reverse = self.options.get("initial", "zeros"), self.options.get("reverse", False)
+        return Recurrent(cell, initial=initial, name=self.called, reverse=reverse)

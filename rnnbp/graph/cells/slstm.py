@@ -49,6 +49,7 @@ def SLSTM(  # noqa: N802  # reads as the class it stands for
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
         dropout, recurrent_dropout: shares of x, and of h where it meets weights, that are 0 in
             training, one mask for all steps of a sequence and all gates (Gal & Ghahramani 2016).
+        reverse: True to run from the last step of each sequence to its first; y has the order of x.
         options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
