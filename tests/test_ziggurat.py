@@ -19,7 +19,7 @@ from rnnbp.rng import Context
 if not ziggurat.agrees():
     pytest.skip("NumPy draws otherwise here", allow_module_level=True)
 
-WIDTHS, INSIDE, HEIGHTS = ziggurat._tables()
+WIDTHS, INSIDE, HEIGHTS = ziggurat.tables()
 LAYERS = range(ziggurat.LAYERS)
 WHOLE = 2**ziggurat.BITS
 
@@ -106,7 +106,7 @@ def test_heights_are_those_of_numpy(part: float) -> None:
 
 
 def test_another_numpy_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ziggurat, "_tables", lambda: (WIDTHS, INSIDE + np.uint32(9000), HEIGHTS))
+    monkeypatch.setattr(ziggurat, "tables", lambda: (WIDTHS, INSIDE + np.uint32(9000), HEIGHTS))
     assert not ziggurat.agrees.__wrapped__()
     monkeypatch.setattr(ziggurat, "_functions", lambda: None)
     assert not ziggurat.agrees.__wrapped__()

@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
+from rnnbp.machine.tasks import Signature
 from rnnbp.numerics import Array, address
 from rnnbp.support.lazy import cached
 
@@ -24,6 +25,7 @@ EACH = 8
 ARGUMENTS = (
     "ptr %out", "i64 %N", "i64 %L", "i64 %seed", "i64 %place", "i64 %step", "i64 %draw",
 )  # fmt: skip
+SIGNATURE = Signature(*ARGUMENTS)
 
 
 def fill(out: Array, seed: int, place: int, draw: int, step: int) -> None:
@@ -41,7 +43,8 @@ def fill(out: Array, seed: int, place: int, draw: int, step: int) -> None:
 def library(dtype: np.dtype[np.floating]) -> Library:
     """The function for arrays of a dtype."""
     t = uniform(Text(Lanes(8 * dtype.itemsize, EACH)))
-    return Library("\n".join([*sorted(t.needs), t.function("uniform", ARGUMENTS)]))
+    own = t.function("uniform", ARGUMENTS), SIGNATURE.task("uniform")
+    return Library("\n".join([*sorted(t.needs), *own]))
 
 
 def uniform(t: Text) -> Text:

@@ -13,7 +13,7 @@ from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.primitives import Numbers
-from rnnbp.machine import elementwise, philox, ziggurat
+from rnnbp.machine import elementwise, random_arrays, ziggurat
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
 from rnnbp.runners.constants import Constant
@@ -199,10 +199,10 @@ class KernelSizes(StepSizes):
     def draws(self) -> Draws:
         """The random numbers of the cell."""
         half, fast = self.step.forward, dict[Numbers, Fill]()
-        fast["uniform"] = philox.fill
+        fast["uniform"] = random_arrays.uniform
         normal = any(draw.numbers == "normal" for _, draw in half.drawn.values())
         if normal and ziggurat.agrees():
-            fast["normal"] = ziggurat.fill
+            fast["normal"] = random_arrays.normal
         return Draws(half, self.layout.batch, self.layout.dtype, fast)
 
     @once
