@@ -30,12 +30,12 @@ output::
 >>> sorted(rb.bptt(states, x, dy, given).grads)
 ['bias_hh', 'bias_ih', 'weight_hh', 'weight_ih']
 
-Sequences of several lengths, as one array with 0 after the end of each::
+Sequences of several lengths outside of ``Sequences``, which takes the list: as one array with 0
+after the end of each::
 
 >>> several = [rng.normal(size=(n, 3)).astype("float32") for n in (9, 6, 7)]
 >>> lengths = [len(a) for a in several]
 >>> padded = np.stack([np.pad(a, [(0, max(lengths) - len(a)), (0, 0)]) for a in several])
->>> data = rb.Sequences(padded, np.array([0, 1, 1]), lengths=lengths, last=True, batch_size=3)
 >>> mask = np.arange(max(lengths))[:, None] < lengths  # of bptt, where time comes first
 >>> rb.predict(forth, padded.swapaxes(0, 1), mask=mask, last=True)[0].shape
 (3, 4)

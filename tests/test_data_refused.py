@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import rnnbp as rb
 from rnnbp.numerics import ShapeError
 from rnnbp.train import Examples, Sequences, Windows
 
@@ -82,9 +83,14 @@ BAD = {
         "one for each step of each sequence",
     ),
     "target per row": (
-        lambda: Sequences(X, X[:, 0, 0], batch_size=1),
+        lambda: rb.fit(
+            rb.Dense(X.shape[2], 1),
+            Sequences(X, X[:, 0, 0], batch_size=1),
+            rb.losses.MeanSquaredError(),
+            epochs=1,
+        ),
         ShapeError,
-        "target must have axes",
+        "one for each sequence, and the model has an output at each step; say last=True",
     ),
     "last rows": (
         lambda: Sequences(X, X[:5, 0], last=True, batch_size=1),

@@ -61,8 +61,10 @@ def test_targets_of_the_steps_of_one_sequence_are_not_those_of_seven() -> None:
     assert rb.fit(classifier(), cured, CROSS, epochs=1).steps == 1
 
 
-def test_the_help_of_sequences_pads_a_list() -> None:
-    assert "np.pad(" in str(rb.Sequences.__doc__)
+def test_a_list_of_sequences_is_taken_as_the_help_shows() -> None:
+    assert "rb.Sequences(several, labels, last=True" in str(rb.Sequences.__doc__)
+    data = rb.Sequences(TAKES, LABELS, last=True, batch_size=2)
+    assert rb.fit(classifier(), data, CROSS, epochs=1).steps == 2
 
 
 # Other features

@@ -50,9 +50,9 @@ def sequences(**given: Any) -> rb.Sequences:
 
 BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a label for each sequence": (
-        lambda: sequences(target=LABELS),
+        lambda: rb.fit(net(), sequences(target=LABELS), CE, epochs=1),
         rb.ShapeError,
-        "or say last=True for one of each",
+        "one for each sequence, and the model has an output at each step; say last=True for",
     ),
     "lengths as a mask": (
         lambda: sequences(mask=LENGTHS),
@@ -99,7 +99,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ragged x": (
         lambda: sequences(x=[X[0], X[1, :4]]),
         rb.ShapeError,
-        r"its items have 4 to 10 steps; pad them and give a mask: lengths = \[len\(a\)",
+        r"target must begin with the axes \(2,\) of x, found shape \(6, 10\); give one for each seq",
     ),
     "ragged target": (
         lambda: sequences(target=[STEPS[0], STEPS[1, :4]]),
@@ -107,9 +107,9 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "target has parts of inhom",
     ),
     "ragged objects": (
-        lambda: sequences(x=np.array([X[0], X[1, :4]], dtype=object)),
-        rb.DtypeError,
-        r"its items have 4 to 10 steps; pad them and give a mask: lengths = \[len\(a\)",
+        lambda: sequences(x=np.array([X[0], X[1, :4, :2]], dtype=object), target=None),
+        rb.ShapeError,
+        r"x\[1\] has shape \(4, 2\), x\[0\] \(10, 3\); sequences differ in axis 0 alone",
     ),
     "a label each in batches": (
         lambda: rb.fit(net(), [(X, LABELS)], CE, epochs=1),

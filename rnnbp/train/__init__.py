@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING
 
 from rnnbp.support.helping import names_of
 from rnnbp.train.batches import Batches
-from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.data import Sequences
 from rnnbp.train.evaluation import evaluate
 from rnnbp.train.event import Event
+from rnnbp.train.examples import Examples
 from rnnbp.train.fitting import fit
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer

@@ -15,6 +15,7 @@ import numpy as np
 
 from rnnbp.planning.budget import BudgetError
 from rnnbp.train.batches import Batches
+from rnnbp.train.data import Sequences
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch, Source, is_batch
 from rnnbp.train.windows import Windows
@@ -27,11 +28,21 @@ class Check(Protocol):
 
 
 class Ahead(NamedTuple):
-    """A batch of an epoch: its number, how to get it, and whether it is known to have no weight."""
+    """A batch of an epoch: its number, how to get it, and whether it is known to have no weight.
 
-    number: int
+    The number is None for one that is of any epoch, or needs more than any.
+    """
+
+    number: int | None
     get: Callable[[], Batch]
     weightless: bool = False
+
+    @property
+    def place(self) -> str:
+        """The words for it in errors."""
+        if self.number is None:
+            return "for a batch of the longest sequences; no step was made"
+        return f"for batch {self.number} of an epoch; no step was made"
 
 
 def check_ahead(data: Source, epoch: int, check: Check) -> None:
@@ -46,17 +57,16 @@ def check_ahead(data: Source, epoch: int, check: Check) -> None:
             batch = ahead.get()
         except Exception:  # whatever a source raises; the step gets the same batch, and says where
             continue
-        place = f"for batch {ahead.number} of an epoch; no step was made"
         try:
             check(batch, weightless=ahead.weightless)
         except BudgetError as error:
-            error.add_note(place)
+            error.add_note(ahead.place)
             if worst is None or (error.least or 0) > (worst.least or 0):
                 worst = error
         except (ValueError, TypeError):  # as of shapes; the step refuses them too, and says where
             continue
         except Exception as error:  # whatever a layer or loss raises, or a fault of the check
-            error.add_note(place)
+            error.add_note(ahead.place)
             raise
     if worst is not None:
         raise worst
@@ -66,6 +76,8 @@ def _differing(data: Source, epoch: int) -> Iterator[Ahead]:
     """Batches of which each differs from those before in shapes or dtypes."""
     if isinstance(data, Batches) and isinstance(data.given, list | tuple):
         yield from _of_list(data, data.given)
+    elif isinstance(data, Sequences) and data.lengths is not None:
+        yield Ahead(None, data.longest)
     elif isinstance(data, Shuffled):
         for index in sorted({0, data.batches_per_epoch - 1}):
             yield Ahead(index, partial(data.batch, epoch, index))

@@ -66,6 +66,7 @@ FILED = {
     "rnnbp.schedules.simulation": "rnnbp.simulation",
     "rnnbp.support.figures": "rnnbp.figures",
     "rnnbp.train.evaluation": "rnnbp.train.public",
+    "rnnbp.train.examples": "rnnbp.train.data",
     "rnnbp.train.prediction": "rnnbp.train.public",
 }
 """Modules of this library that have moved, and the names that snapshots have for them."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array
+from rnnbp.train.ended_rows import EndedRows, Part
 from rnnbp.train.file_rows import FileRows
-from rnnbp.train.rows import Rows, blocks
+from rnnbp.train.rows import AT_ONCE, Rows, blocks
 
 WHOLE = 1 << 28
 """Bytes up to which a digest takes all of an array; of a larger one it takes a sample."""
@@ -34,6 +35,8 @@ def digest(how: tuple[object, ...], *arrays: Rows | None) -> str:
 def add_to(found: hashlib._Hash, array: Rows | None) -> None:
     """Add dtype, shape and values of an array, or its absence, to a digest."""
     found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
+    if isinstance(array, EndedRows):
+        found.update(array.lengths.tobytes())
     for block in () if array is None else sampled(array):
         check_there(block)
         found.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
@@ -41,6 +44,9 @@ def add_to(found: hashlib._Hash, array: Rows | None) -> None:
 
 def sampled(array: Rows) -> Iterator[Array]:
     """The part of an array that a digest covers: all of it, or the sample of a large one."""
+    if isinstance(array, EndedRows):
+        yield from _of_sequences(array)
+        return
     if array.nbytes <= WHOLE:
         yield from blocks(array)
         return
@@ -53,7 +59,20 @@ def sampled(array: Rows) -> Iterator[Array]:
             yield from _of_row(array, start, row)
 
 
-def _of_row(array: Rows, start: int, row: int) -> Iterator[Array]:
+def _of_sequences(array: EndedRows) -> Iterator[Array]:
+    """All of each sequence up to its end, or of many bytes the beginnings of some."""
+    step = max(1, array.step_bytes)
+    if int(array.lengths.sum()) * step > WHOLE:
+        for n in _spaced(len(array), 1, SAMPLES):
+            yield array.sequence(n, 0, min(int(array.lengths[n]), max(1, BLOCK // step)))
+        return
+    count = max(1, AT_ONCE // step)
+    for n, length in enumerate(array.lengths.tolist()):
+        for start in range(0, length, count):
+            yield array.sequence(n, start, min(start + count, length))
+
+
+def _of_row(array: Part, start: int, row: int) -> Iterator[Array]:
     """A sample of one row that is itself large."""
     size = array.shape[1]
     count = min(size, max(1, BLOCK // max(1, row // size)))

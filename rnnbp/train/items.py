@@ -12,7 +12,7 @@ from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.inputs.given import InputsOf, SeriesLike
 from rnnbp.inputs.passed import Form, parts_of
 from rnnbp.numerics import Array, ShapeError, flag, shown
-from rnnbp.train.last import at_last, mask_of, of_sequences
+from rnnbp.train.last import at_last, known_steps, lengths_of, of_sequences
 from rnnbp.train.several_given import Static, static_numbers
 from rnnbp.train.source import Batch, is_batch, time_first
 
@@ -84,11 +84,12 @@ class Layout:
     def _turned(self, x: object, target: Array | None, mask: Array | None, fresh: bool) -> Batch:
         """The arrays of an item with time as their first axis, and a target at each step."""
         first, turned = self._x(x)
-        lead = first.shape[:2]
+        lead, lengths = first.shape[:2], None
         if _is_row(mask) and mask.dtype.kind in "fb":
             mask = of_sequences("mask", mask, lead)
         elif _is_row(mask):
-            mask = mask_of("lengths", mask, lead, TURNED if self.batch_first else TURN)
+            lengths = lengths_of("lengths", mask, lead, TURNED if self.batch_first else TURN)
+            mask = known_steps(lengths, lead[1])
         elif mask is not None:
             mask = self._led("mask", mask, lead)
         if target is not None and self.last:
@@ -100,7 +101,7 @@ class Layout:
             target, mask = at_last(target, mask, lead[1])
         elif target is not None:
             target = self._led("target", target, lead)
-        return Batch(turned, time_first(target), time_first(mask), fresh)
+        return Batch(turned, time_first(target), time_first(mask), fresh, lengths)
 
     def _led(self, name: str, array: Array, lead: tuple[int, ...]) -> Array:
         """A target or mask that begins with the axes (B, T) of x."""
@@ -133,8 +134,7 @@ def _check_label(x: object, target: object, *, batch_first: bool) -> None:
     raise ShapeError(
         f"target is one number, with x of shape {tuple(x.shape)}: items are batches, and a label "
         f"of a sequence is one of (B,); give Batches([({one}, [label]) for x, label in ...], "
-        f"{turned}last=True), or, as help(rnnbp.Sequences) pads them, Sequences(x, labels, "
-        f"lengths=lengths, last=True, batch_size=32)"
+        f"{turned}last=True), or lists of all, Sequences(xs, labels, last=True, batch_size=32)"
     )
 
 

@@ -26,8 +26,8 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
     return placed, weight
 
 
-def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Array:
-    """The mask (N, T) of sequences of these lengths (N,).
+def lengths_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Array:
+    """(N,) int64 the lengths of N sequences of at most T steps, ``shape`` being (N, T).
 
     Args:
         turn: for errors, the other order of axes that x may have, and the cure.
@@ -54,8 +54,13 @@ def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Ar
         raise ValueError(
             f"{name}[{row}] is {found[row]}, which must lie in [1, {steps}], the steps of x"
         )
-    made: Array = np.arange(steps) < found[:, None]
-    return made
+    return found.astype(np.int64)
+
+
+def known_steps(lengths: Array, steps: int) -> Array:
+    """(N, T) bool: True before the end of each sequence."""
+    found: Array = np.arange(steps) < lengths[:, None]
+    return found
 
 
 def of_sequences(name: str, weights: Array, shape: Shape) -> Array:

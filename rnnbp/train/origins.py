@@ -6,7 +6,8 @@ import re
 
 from rnnbp.numerics import ShapeError
 from rnnbp.train.batches import Batches
-from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.data import Sequences
+from rnnbp.train.examples import Examples
 from rnnbp.train.several_rows import SeveralRows
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows

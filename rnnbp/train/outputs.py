@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import final
+
 import numpy as np
 
 from rnnbp.numerics import Array, ShapeError
-from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.data import Sequences
+from rnnbp.train.examples import Examples
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
@@ -21,8 +25,10 @@ class Outputs:
 
     def __init__(self, what: str, source: Source, *, last: bool) -> None:
         self.what, self.source, self.last = what, source, last
-        self._whole: _Whole | None = None
-        if isinstance(source, (Sequences, Examples)):
+        self._whole: _Rows | None = None
+        if isinstance(source, Sequences) and not last and source.lengths is not None:
+            self._whole = _Ended(source.lengths, None if source.listed else source.steps)
+        elif isinstance(source, (Sequences, Examples)):
             self._whole = _Whole(source.rows)
         self._groups: list[list[Array]] = []
 
@@ -40,11 +46,46 @@ class Outputs:
     def joined(self) -> Array | list[Array]:
         """All outputs, as ``predict`` returns them for a source."""
         if self._whole is not None:
-            return self._whole.array
+            return self._whole.joined()
         return _joined(self.what, self.source, self._groups, last=self.last)
 
 
-class _Whole:
+class _Rows(ABC):
+    """The outputs of rows that come in order."""
+
+    @abstractmethod
+    def add(self, y: Array) -> None:
+        """Add the next rows, (B, ...)."""
+
+    @abstractmethod
+    def joined(self) -> Array | list[Array]:
+        """Those of all rows."""
+
+
+@final
+class _Ended(_Rows):
+    """Outputs (T_k, ...) of sequences that end: a list of them, or padded to ``steps``."""
+
+    def __init__(self, lengths: Array, steps: int | None) -> None:
+        self.lengths, self.steps = lengths.tolist(), steps
+        self.found: list[Array] = []
+
+    def add(self, y: Array) -> None:
+        for each in y:
+            self.found.append(each[: self.lengths[len(self.found)]].copy())
+
+    def joined(self) -> Array | list[Array]:
+        if self.steps is None:
+            return self.found
+        first = self.found[0]
+        padded = np.zeros((len(self.found), self.steps, *first.shape[1:]), first.dtype)
+        for row, each in zip(padded, self.found, strict=True):
+            row[: len(each)] = each
+        return padded
+
+
+@final
+class _Whole(_Rows):
     """The outputs of ``rows`` rows, written to their places as they come."""
 
     def __init__(self, rows: int) -> None:
@@ -57,6 +98,9 @@ class _Whole:
             self.array = np.empty((self.rows, *y.shape[1:]), y.dtype)
         self.array[self.at : self.at + len(y)] = y
         self.at += len(y)
+
+    def joined(self) -> Array | list[Array]:
+        return self.array
 
 
 def _joined(

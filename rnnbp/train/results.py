@@ -12,7 +12,8 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import Array, flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.averages import Averages, Metric
-from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.data import Sequences
+from rnnbp.train.examples import Examples
 from rnnbp.train.origins import note_origin
 from rnnbp.train.outputs import Outputs
 from rnnbp.train.progress import bar_of_batches

@@ -12,19 +12,20 @@ from rnnbp.checks.arrays import REAL, as_array, plain
 from rnnbp.checks.kinds import Sliceable, sliceable
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.train.ended_rows import EndedRows, Part
 from rnnbp.train.file_rows import FileRows
 
 AT_ONCE = 1 << 24
 """Bytes of an array that are read at once where all of it is needed."""
 
 
-Rows: TypeAlias = Array | FileRows
+Rows: TypeAlias = Part | EndedRows
 Data: TypeAlias = ArrayLike | Sliceable
 
 
 def rows(
     name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", numbers: bool = False
-) -> Rows:
+) -> Part:
     """``given`` with its examples along axis 0: an array, or slices of a file.
 
     Args:
@@ -86,7 +87,7 @@ def check_numbers(name: str, found: Rows) -> Rows:
     return found
 
 
-def part(of: Rows, start: int, stop: int) -> Rows:
+def part(of: Part, start: int, stop: int) -> Part:
     """Entries of axis 0 from ``start`` to ``stop``, without reading any."""
     return of.between(start, stop) if isinstance(of, FileRows) else of[start:stop]
 

@@ -172,6 +172,7 @@ def _digest(source: Source, batch: Batch) -> str:
     if comes_once(source) or any(map(is_stream, parts)):
         return ONCE
     found = hashlib.sha256(str(bool(batch.fresh)).encode())
+    parts += [batch.lengths] * (isinstance(batch, Batch) and batch.lengths is not None)
     for part in parts:
         add_to(found, None if part is None else rows("a part of a batch", part))
     return found.hexdigest()

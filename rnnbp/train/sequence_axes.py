@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from rnnbp.numerics import ShapeError
 from rnnbp.train.last import of_sequences
 from rnnbp.train.rows import Data, Rows, rows
+from rnnbp.train.sequence_lists import are_sequences, check_columns, list_rows
+from rnnbp.train.several_given import Static
+
+TARGET = "target"
+"""What ``static`` calls a target of one value for each sequence."""
 
 
 def with_axes(
-    name: str, given: object, axis: int, *, numbers: bool = False, least: int = 2
+    name: str,
+    given: object,
+    axis: int,
+    *,
+    numbers: bool = False,
+    least: int = 2,
+    lists: bool = False,
 ) -> Rows:
-    """An argument of Sequences as (N, T, ...), or (N, ...) if one axis is enough."""
+    """An argument of Sequences as (N, T, ...), or (N, ...) if one axis is enough.
+
+    With ``lists`` it may be a list of sequences of several lengths, each (T_k, ...).
+    """
+    if lists and least == 2 and are_sequences(given):
+        return list_rows(f"Sequences: {name}", given)
+    if isinstance(given, list | tuple) and not given:
+        raise ValueError(f"Sequences: {name} is an empty list; give at least one sequence")
+    check_columns(f"Sequences: {name}", given)
     axes = "(N, ...)" if least == 1 else "(N, T, ...)"
     found = rows(f"Sequences: {name}", given, axis=axis, axes=axes, numbers=numbers)
     if found.ndim < least:
@@ -25,8 +46,13 @@ def with_axes(
     return found
 
 
-def mask_with_axes(given: Data, axis: int, lead: tuple[int, int]) -> Rows:
-    """A mask (N, T), or weights (N,) or (N, 1) of sequences at each of their steps."""
+def mask_with_axes(given: Data, axis: int, lead: tuple[int, int], *, lists: bool) -> Rows:
+    """A mask (N, T), or weights (N,) or (N, 1) of sequences at each of their steps.
+
+    With ``lists`` it may be a list of (T_k,).
+    """
+    if lists and are_sequences(given):
+        return list_rows("Sequences: mask", given)
     found = rows("Sequences: mask", given, numbers=True)
     shape = found.shape
     if len(shape) == 1 or (
@@ -34,3 +60,36 @@ def mask_with_axes(given: Data, axis: int, lead: tuple[int, int]) -> Rows:
     ):
         return of_sequences("Sequences: mask", found[0 : len(found)].reshape(-1), lead)
     return with_axes("mask", given, axis, numbers=True)
+
+
+def is_of_each(target: object, lead: tuple[int, int], *, listed: bool) -> bool:
+    """True for a target that has one value for each sequence, and not one for each step.
+
+    Args:
+        lead: N and T of x.
+        listed: True if x is a list of sequences of several lengths.
+    """
+    shape = _shape(target)
+    if target is None or are_sequences(target) or shape[:2] == lead:
+        return False
+    return listed or len(shape) == 1 or shape == (lead[0], 1)
+
+
+def of_targets(static: Static, x: object) -> tuple[bool, Static]:
+    """(True if ``static`` names the target, the names of inputs in it)."""
+    given = (static,) if isinstance(static, str) else static or ()
+    if TARGET not in given or (isinstance(x, dict) and TARGET in x):
+        return False, static
+    inputs = tuple(name for name in given if name != TARGET)
+    return True, inputs if inputs or isinstance(x, tuple) else None
+
+
+def _shape(given: object) -> tuple[int, ...]:
+    """The shape of an array, or of what can become one; () for lists that cannot."""
+    shape = getattr(given, "shape", None)
+    if shape is not None or not isinstance(given, list | tuple):
+        return tuple(shape or ())
+    try:
+        return np.shape(given)
+    except ValueError:
+        return ()

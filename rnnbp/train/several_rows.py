@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from rnnbp.inputs.given import InputsOf
@@ -61,6 +61,14 @@ class SeveralRows:
         return self.form.of(
             [of_static(a) if k in self.static else of_series(a) for k, a in enumerate(self.parts)]
         )
+
+    def with_series(self, change: Callable[[str, Rows], Rows]) -> SeveralRows:
+        """The same inputs, with what ``change`` returns of the label and rows of each series."""
+        parts = [
+            part if k in self.static else change(self.form.label(k), part)
+            for k, part in enumerate(self.parts)
+        ]
+        return replace(self, parts=tuple(parts))
 
     def features(self, axes: int) -> InputsOf:
         """The feature shapes: a series has ``axes`` axes before them."""

@@ -61,7 +61,11 @@ class Shuffled(Named, ABC):
         """The rows of a batch: an index array, or a slice where they are not shuffled."""
         check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
         span = slice(index * self.batch_size, min((index + 1) * self.batch_size, self.rows))
-        return _permutation(self.rows, self.seed, epoch)[span] if self.shuffle else span
+        return self._order(epoch)[span] if self.shuffle else span
+
+    def _order(self, epoch: int) -> Array:
+        """(N,) all rows in the order of a shuffled epoch."""
+        return _permutation(self.rows, self.seed, epoch)
 
     def _row(self, epoch: int, index: int, row: int) -> int:
         """The number among all rows of a row of a batch."""

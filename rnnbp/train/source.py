@@ -15,6 +15,8 @@ from rnnbp.support import reprs
 
 UNKNOWN = sys.maxsize
 """Batches of an epoch whose end has not been seen."""
+FIELDS = ("x", "target", "mask", "fresh")
+"""What an object of another class must have to be taken as a Batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Batch:
         mask: (T, B), bool or weights ≥ 0, or None.
         fresh: True to start from the model's initial state, False to continue from the batch
             before.
+        lengths: (B,) integers, the steps of each sequence, or None where all have T. A target of
+            each step then has a mask too, which is 0 past the ends.
 
     It unpacks as ``x, target = batch``, or ``x, target, mask = batch`` if there is a mask.
 
@@ -41,6 +45,7 @@ class Batch:
     target: Array | None = None
     mask: Array | None = None
     fresh: bool = True
+    lengths: Array | None = None
 
     def __iter__(self) -> Iterator[InputsLike]:
         """x, target, and the mask if there is one."""
@@ -49,7 +54,8 @@ class Batch:
     @reprs.safe
     def __repr__(self) -> str:
         texts = reprs.input_texts(self.x)
-        texts |= {name: reprs.array_text(getattr(self, name)) for name in ("target", "mask")}
+        arrays = {"target": self.target, "mask": self.mask, "lengths": self.lengths}
+        texts |= {name: reprs.array_text(array) for name, array in arrays.items()}
         found = [f"{name} {text}" for name, text in texts.items() if text]
         return reprs.cut(f"{type(self).__name__}: {', '.join(found)}, fresh={self.fresh}")
 
@@ -114,7 +120,7 @@ def check_place(place: str, batches: int, epoch: int, index: int) -> None:
 
 def is_batch(item: object) -> TypeGuard[Batch]:
     """True for a Batch, and for an object of another class that has its fields."""
-    return isinstance(item, Batch) or all(hasattr(item, name) for name in Batch.__slots__)
+    return isinstance(item, Batch) or all(hasattr(item, name) for name in FIELDS)
 
 
 def check_batch(batch: object) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import escaped
-from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.data import Sequences
 from rnnbp.train.digests import sampled
+from rnnbp.train.examples import Examples
 from rnnbp.train.rows import Rows
 from rnnbp.train.several_rows import arrays_of
 from rnnbp.train.source import Source
@@ -24,6 +25,8 @@ def parts_of(source: Source) -> dict[str, str]:
     if isinstance(source, Sequences):
         names = ("batch_size", "last", "shuffle", "seed")
         arrays = {"x": [*arrays_of(source.x)], "target": [source.target], "mask": [source.mask]}
+        if source.lengths is not None:
+            names, arrays = (*names, "by_length"), arrays | {"lengths": [source.lengths]}
     elif isinstance(source, Examples):
         names = ("batch_size", "shuffle", "seed")
         arrays = {"x": [*arrays_of(source.x)], "target": [source.target]}

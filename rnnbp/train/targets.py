@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnnbp.bptt.shape_warnings import note_sequences
 from rnnbp.graph.model_split import recurrents
+from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.axes import missing_features, stated_shape
 from rnnbp.inputs.given import InputsOf, ModelLike
 from rnnbp.inputs.models import as_model
@@ -12,7 +13,8 @@ from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
 from rnnbp.losses.outputs import LEAD, added_axis
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import Shape, ShapeError
-from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.data import Sequences
+from rnnbp.train.examples import Examples
 from rnnbp.train.rows import Rows
 from rnnbp.train.several_rows import SeveralRows
 from rnnbp.train.source import Source
@@ -36,6 +38,8 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
 
     A loss sees batches (T, B, ...) alone, in which a target of each sequence is at its last step.
     """
+    if isinstance(source, Sequences):
+        _check_axes(model, source)
     loss = data_loss(loss)
     loss = loss.loss if isinstance(loss, Known) else loss
     if not isinstance(loss, CrossEntropy | Elementwise):
@@ -53,12 +57,24 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
         _check_features(model, source)
         return
     name, shape = f"{type(source).__name__}: target", source.target.shape
-    if isinstance(source, Examples) or source.last:
+    if isinstance(source, Examples) or source.last or source.of_each:
         _check(name, shape, shape[1:], features, loss, "(N,)")
     elif source.batch_first:
         _check(name, shape, shape[2:], features, loss, "(N, T)")
     else:
         _check(name, (shape[1], shape[0], *shape[2:]), shape[2:], features, loss, "(T, N)")
+
+
+def _check_axes(model: ModelLike, source: Sequences) -> None:
+    """Raise ShapeError for a target of each sequence where the model has an output at each step."""
+    graph = as_model(model)
+    if source.target is None or not source.of_each or len(graph.outputs) > 1:
+        return
+    if value_pers(graph)[graph.outputs[0]] == "step":
+        raise ShapeError(
+            f"Sequences: target has shape {source.target.shape}, one for each sequence, and the "
+            "model has an output at each step; say last=True for the output of the last one"
+        )
 
 
 def _check_features(model: ModelLike, source: Sequences | Examples) -> None:

@@ -17,6 +17,7 @@ from rnnbp.numerics import Array, ShapeError, positive_int, whole_number
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
+from rnnbp.train.ended_rows import Part
 from rnnbp.train.file_rows import FileRows
 from rnnbp.train.recording_lists import are_texts
 from rnnbp.train.recordings import Recording, several_recordings_of
@@ -231,7 +232,7 @@ class Windows(Named):
         return found
 
 
-def _text(name: str, symbols: Data) -> Rows:
+def _text(name: str, symbols: Data) -> Part:
     """A text as integers (S,). Raises ShapeError for others, ValueError for a single symbol."""
     place = f"Windows.next_symbol: {name}"
     text = rows(place, symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
