@@ -108,6 +108,7 @@ def test_the_short_batch_is_of_any_length() -> None:
     assert len({int(order(epoch)[-1]) // 8 for epoch in range(40)}) >= 4
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("make", [lists, arrays])
 @pytest.mark.parametrize("size", [1, 4, N])
 def test_the_loss_is_that_of_the_sequences_alone(make: Any, size: int) -> None:
@@ -119,7 +120,7 @@ def test_the_loss_is_that_of_the_sequences_alone(make: Any, size: int) -> None:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("make", [lists, arrays])
+@pytest.mark.parametrize("make", [lists, pytest.param(arrays, marks=pytest.mark.long)])
 def test_an_update_is_that_of_the_sequences_alone(make: Any) -> None:
     """Batches of one sequence have no padding, and add up by their weights."""
     models = net(), net()
@@ -154,6 +155,7 @@ def test_predict_returns_a_list_in_the_order_of_the_data() -> None:
     assert_same_arrays([whole], [padded(found, 0.0)])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["steps", "rows", "list"])
 def test_masks_count_within_the_lengths(kind: str) -> None:
     weights = [np.random.default_rng(n).random(n) for n in LENGTHS]

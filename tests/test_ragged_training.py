@@ -12,7 +12,7 @@ import rnnbp as rb
 from tests.helpers import assert_same_arrays
 from tests.ragged import LENGTHS, MSE, TARGETS, N, X, labels, net, padded
 
-STEPS = 8
+STEPS = 6
 
 
 def lists(**options: Any) -> rb.Sequences:
@@ -26,7 +26,9 @@ def trainer(folder: Path | None = None, **options: Any) -> rb.Trainer:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("stop", [1, 4, 6])
+@pytest.mark.parametrize(
+    "stop", [pytest.param(1, marks=pytest.mark.long), 4, pytest.param(6, marks=pytest.mark.long)]
+)
 def test_a_run_goes_on_with_the_same_bits(tmp_path: Path, stop: int) -> None:
     whole = trainer()
     expected = whole.fit(lists(), steps=STEPS)
@@ -55,6 +57,7 @@ def test_other_data_are_refused_by_name(tmp_path: Path, case: str) -> None:
         trainer(tmp_path).resume().fit(lists(**options), until_steps=4)
 
 
+@pytest.mark.long
 def test_lengths_of_batches_are_compared(tmp_path: Path) -> None:
     def items(lengths: np.ndarray) -> rb.Batches:
         return rb.Batches([(padded(X, 0.0), padded(TARGETS, 0.0), lengths)], batch_first=True)
@@ -94,6 +97,7 @@ def test_a_batch_of_lengths_says_where_sequences_end() -> None:
     np.testing.assert_allclose(rb.evaluate(net(), data, MSE)["loss"], expected, rtol=1e-12)
 
 
+@pytest.mark.long
 def test_a_classifier_of_sequences_learns() -> None:
     rng = np.random.default_rng(0)
     x = [rng.normal(size=(n, 3)) + k % 2 for k, n in enumerate(rng.integers(3, 12, 40))]
