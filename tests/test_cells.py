@@ -57,7 +57,7 @@ def test_arguments_of_other_libraries_name_what_is_written_here(name: str) -> No
         BUILDERS[name](3, 4, 2)
     with pytest.raises(TypeError, match=several):
         BUILDERS[name](3, 4, num_layers=2)
-    with pytest.raises(TypeError, match=rf"run one {name} on x, one on x\[::-1\]"):
+    with pytest.raises(TypeError, match=rf"Bidirectional\({name}\(n_in, n\), {name}\(n_in"):
         BUILDERS[name](3, 4, bidirectional=True)
 
 

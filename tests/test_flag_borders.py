@@ -59,6 +59,7 @@ def data() -> rb.Sequences:
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {
+    "Recurrent reverse": lambda f: rb.Recurrent(rb.RNN(3, 4).cell, reverse=f),
     "bptt training": lambda f: rb.bptt(net(), X, Y, MSE, training=f),
     "bptt dx": lambda f: rb.bptt(net(), X, Y, MSE, dx=f),
     "bptt progress": lambda f: rb.bptt(net(), X, Y, MSE, progress=f),

@@ -115,7 +115,7 @@ def test_files_of_other_libraries_point_to_the_recipe(
 
 
 @pytest.mark.parametrize(
-    ("ending", "text"), [("_l0", "rename='torch'"), ("_l1_reverse", "one on x")]
+    ("ending", "text"), [("_l0", "rename='torch'"), ("_l1_reverse", r"Bidirectional\(LSTM")]
 )
 def test_names_of_pytorch_in_a_file_of_ours_do_too(ending: str, text: str, tmp_path: Path) -> None:
     model = rb.LSTM(N_IN, N, rng=0)
