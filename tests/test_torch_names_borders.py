@@ -117,12 +117,12 @@ def test_what_rename_did_is_in_the_proposal(tmp_path):
 
 
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
-def test_a_file_of_both_directions_says_that_they_are_not_there_yet(cell, tmp_path):
+def test_a_file_of_both_directions_says_how_they_are_built(cell, tmp_path):
     path = saved(tmp_path / "bi", state_dict(cell, layers=1, endings=("", "_reverse")))
     model = rb.Sequential(getattr(rb, cell)(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
     text = (
-        f"bidirectional; both directions are not there yet: run one {cell} on x, one on "
-        r"x\[::-1\].*_reverse is unexp"
+        rf"bidirectional; both directions are two layers: Bidirectional\({cell}\(n_in, n\), "
+        rf"{cell}\(n_in, n\)\).*_reverse is unexp"
     )
     for rename in (None, "torch", lambda name: name.removesuffix("_l0")):
         with pytest.raises(ValueError, match=text):
