@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.graph.hoisting import hoisted
 from rnnbp.graph.rewritten import recurrent_of
 
 OWN = ["weight_ih", "bias_ih", "weight_hh", "bias_hh"]
@@ -156,3 +157,10 @@ def test_a_model_of_one_output_with_a_name_runs_as_any() -> None:
     given = np.ones((5, 2, 3), "float32")
     found = rb.predict(rb.Graph(x, {"y": y}), given)[0]
     assert np.array_equal(found, rb.predict(rb.GRU(3, 4, rng=0), given)[0])
+
+
+def test_the_graph_that_is_run_keeps_names_and_axes() -> None:
+    x = rb.Input(3, "x", axis="source")
+    run = hoisted(rb.Graph(x, {"y": rb.Parameter(3) * x}))
+    assert (run.output_names, run.axes, run.input_names) == (("y",), ("source",), ("x",))
+    assert run.nodes[0].args == ()

@@ -60,6 +60,10 @@ def test_nodes_say_which_states_they_take_and_return() -> None:
         ((False, False), False, True),
         ((False, True), True, False),
     ]
+    assert [b.in_pers for b in blocks if isinstance(b, Unrolled)] == [
+        ("step",),
+        ("step", "sequence"),
+    ]
     assert [(node.args, node.outs) for node in graph.nodes] == [((0,), (2, 3, 4)), ((0, 1), (5,))]
     assert all(block.recurrent is rnn for block in blocks if isinstance(block, Unrolled))
     assert graph.layers == (rnn,)
