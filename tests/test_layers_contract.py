@@ -28,6 +28,7 @@ def subclasses(cls: type) -> Iterator[type]:
 
 INSIDE = {
     "ParameterLayer", "ConstantLayer", "Product", "Transpose", "PenaltyTerm", "PenaltyFactor",
+    "Choose",
 }  # fmt: skip
 """Layers that operators and graphs add, whose arguments have other axes; they have tests of theirs."""
 

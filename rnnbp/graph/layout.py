@@ -132,23 +132,20 @@ class Layout:
         return in_mode(layer, training=self.training)
 
     @cached_property
-    def keeps(self) -> tuple[Keeps | None, ...]:
-        """What each node saves; None where its layer does not declare it."""
-        layers = [
-            (node, self.layer(node.block))
-            for node in self.cell.nodes
+    def keeps(self) -> dict[int, Keeps | None]:
+        """What each node saves, by number in their order; None where its layer does not declare it."""
+        return {
+            node.number: self.layer(node.block).keeps(*[self.shapes[k] for k in node.args])
             if isinstance(node.block, Layer)
-        ]
-        found = {
-            node.number: layer.keeps(*[self.shapes[k] for k in node.args]) for node, layer in layers
+            else None
+            for node in self.cell.nodes
         }
-        return tuple([found.get(node.number) for node in self.cell.nodes])
 
     @cached_property
     def kept(self) -> frozenset[int]:
         """The numbers of the values that some node saves."""
         found: set[int] = set()
-        for node, keeps in zip(self.cell.nodes, self.keeps, strict=True):
+        for node, keeps in zip(self.cell.nodes, self.keeps.values(), strict=True):
             if keeps is not None:
                 found.update(node.args[k] for k in keeps.inputs)
                 found.update(node.outs[k] for k in keeps.outputs)
@@ -194,7 +191,7 @@ class Layout:
 
     @cached_property
     def last_uses(self) -> dict[int, int]:
-        """By value, the number of the last node that takes it, or a view of it."""
+        """By value, the position of the last node that takes it, or a view of it."""
         return last_uses(self.cell.nodes)
 
     @cached_property

@@ -8,10 +8,12 @@ from typing import TypeAlias
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import SYMMETRIC
+from rnnbp.compiler.operations import REPEATED, SYMMETRIC, VIEWS
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.numerics import Shape
 
+ENTERING = frozenset({"keep", "choose"})
+"""Operations that make the state that enters a step of one that could."""
 Rank: TypeAlias = tuple[int, int]
 """How far a value is from the inputs, and its place among those that are as far."""
 
@@ -25,7 +27,7 @@ def ordered(code: Code) -> Code:
     """
     found = ranks(code)
     ops = [replace(op, args=_sorted(op, found)) for op in code.ops]
-    chosen = _depth_first(replace(code, ops=tuple(ops)), found)
+    chosen = _entering_first(_depth_first(replace(code, ops=tuple(ops)), found), code.inputs)
     values = Values(code.values.shapes[v] for v in code.inputs)
     number = dict(zip(code.inputs, range(len(code.inputs)), strict=True))
     made = []
@@ -92,3 +94,24 @@ def _depth_first(code: Code, found: dict[int, Rank]) -> list[Op]:
             chosen.append(op)
             done.update(op.outs)
     return chosen
+
+
+def _entering_first(ops: list[Op], inputs: tuple[int, ...]) -> list[Op]:
+    """The same order, but first what chooses between inputs alone, as states that may begin anew.
+
+    All else then follows as in a cell whose states enter as they are, and is rounded like there.
+    """
+    if not any(op.name in ENTERING for op in ops):
+        return ops
+    known, moved, early = set(inputs), list[Op](), set[int]()
+    made = {v: op for op in ops for v in op.outs}
+    for op in ops:
+        if op.name in ENTERING | REPEATED | VIEWS and known.issuperset(op.args):
+            known.update(op.outs)
+            moved += [op] if op.name in ENTERING else []
+    found = list[Op]()
+    for op in moved:
+        for part in (*(made[v] for v in op.args if v in made), op):
+            found += [] if id(part) in early else [part]
+            early.add(id(part))
+    return [*found, *(op for op in ops if id(op) not in early)]

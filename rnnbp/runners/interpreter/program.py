@@ -34,10 +34,10 @@ class Interpreter(Runner):
 
     def __init__(self, layout: Layout) -> None:
         self.layout, self.cell = layout, layout.cell
-        self.layers = {
-            node.number: node.block for node in self.cell.nodes if isinstance(node.block, Layer)
-        }
-        """All of the cell's, by node."""
+        self.nodes = {node.number: node for node in self.cell.nodes}
+        """All of the cell's, by number."""
+        self.layers = {n.number: n.block for n in self.cell.nodes if isinstance(n.block, Layer)}
+        """Theirs, likewise."""
         self.leaves = Leaves(self.cell)
 
     def fewer(self, rows: int) -> Interpreter:
@@ -123,7 +123,7 @@ class Interpreter(Runner):
         tape = NodeTape(context, tuple(xs), states, self._views(xs, states))
         values: Values = [tape.values[k] for k in range(self.layout.first)]
         values += [None] * (self.cell.n_values - len(values))
-        for node in self.cell.nodes:
+        for at, node in enumerate(self.cell.nodes):
             saved, seen = self.leaves.forward(node, values, xs, context)
             check_outputs(node, seen, self.layout.dtype, self.layout.shapes)
             check_saved(node, saved, seen, 2)
@@ -134,7 +134,7 @@ class Interpreter(Runner):
                 elif v in self.layout.kept:
                     tape.values[v] = values[v] = np.ascontiguousarray(values[v])
             for v, last in self.layout.last_uses.items():
-                if last == node.number and v != self.cell.outputs[0]:
+                if last == at and v != self.cell.outputs[0]:
                     values[v] = None
             keeps = self.layout.keeps[node.number]
             if keeps is None:
@@ -286,7 +286,7 @@ class Interpreter(Runner):
     ) -> None:
         """Parameter gradients of a chunk: one product per weight, over all its steps at once."""
         for number, parts in dys.items():
-            node, layer = self.cell.nodes[number], self.layers[number]
+            node, layer = self.nodes[number], self.layers[number]
             saved = self._saved(tape, node, slice(None))
             grads.add(
                 layer.params,

@@ -121,7 +121,7 @@ class InterpreterRehearsal(CellRehearsal):
         layout, found = self.layout, TapeBlocks(xs, [states])
         values: Blocks = [*self._repeated(xs), *[states] * layout.n_states]
         values += [None] * (self.cell.n_values - len(values))
-        for node in self.cell.nodes:
+        for at, node in enumerate(self.cell.nodes):
             saved = self.chunk.forward(node, values)
             for v in node.outs:
                 if v in layout.next_of:
@@ -130,7 +130,7 @@ class InterpreterRehearsal(CellRehearsal):
                     values[v] = values[v] if values[v].dense else self.chunk.new(values[v].size)
                     found.held.append(values[v])
             for v, last in layout.last_uses.items():
-                if last == node.number and v != self.cell.outputs[0]:
+                if last == at and v != self.cell.outputs[0]:
                     values[v] = None
             keeps = layout.keeps[node.number]
             found.held.extend(saved[len(keeps.inputs) + len(keeps.outputs) :] if keeps else ())
@@ -163,7 +163,7 @@ class InterpreterRehearsal(CellRehearsal):
             carried = tuple(deltas[first : first + self.layout.n_states])
             deltas = deltas if first == 1 else []  # of one input they count to the end
         carried = [d if d is None or d.alone else self.step.new(d.size) for d in carried]
-        for node in map(self.cell.nodes.__getitem__, dys):
+        for node in (node for node in self.cell.nodes if node.number in dys):
             self.chunk.read_off(node, _taken(node, xs), None)
         self.heap.numpy += self.heap.peak  # NumPy's memory: no part of it is kept for the next run
         return tuple(made), carried

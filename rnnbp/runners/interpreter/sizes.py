@@ -32,7 +32,7 @@ class InterpreterSizes(RunnerSizes):
     @property
     def array_counts(self) -> ArrayCounts:
         layout = self.layout
-        extras = sum(len(keeps.extras) for keeps in layout.keeps if keeps is not None)
+        extras = sum(len(keeps.extras) for keeps in layout.keeps.values() if keeps is not None)
         return ArrayCounts(0, 2 * layout.n_states + len(layout.buffered) + extras)
 
     def delta_bytes(self) -> int:
@@ -44,7 +44,7 @@ class InterpreterSizes(RunnerSizes):
     def tape_bytes(self, length: int) -> int:
         layout = self.layout
         total = sum(math.prod(layout.shapes[v]) for v in layout.buffered) * layout.dtype.itemsize
-        for node, keeps in zip(layout.cell.nodes, layout.keeps, strict=True):
+        for node, keeps in zip(layout.cell.nodes, layout.keeps.values(), strict=True):
             if keeps is None:
                 raise TypeError(
                     f"{node.block}: its bytes are not known; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnnbp.layers.choose import SET
 from rnnbp.machine import special
 from rnnbp.machine.ir import Text
 from rnnbp.machine.powers import select
@@ -49,6 +50,21 @@ def at_least(t: Text, x: str, least: str) -> str:
 def where(t: Text, x: str, a: str, b: str, least: str) -> str:
     """a where x is at least a number, else b."""
     return select(t, "fcmp oge", x, least, a, b)
+
+
+def choose(t: Text, u: str, a: str, b: str) -> str:
+    """a where the flag u is set, else b."""
+    return where(t, u, a, b, t.lanes.constant(SET))
+
+
+def keep(t: Text, u: str, a: str) -> str:
+    """a where the flag u is set, else 0."""
+    return choose(t, u, a, ZERO)
+
+
+def drop(t: Text, u: str, a: str) -> str:
+    """0 where the flag u is set, else a."""
+    return choose(t, u, ZERO, a)
 
 
 def leaky(t: Text, x: str, slope: str) -> str:

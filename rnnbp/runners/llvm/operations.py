@@ -99,6 +99,9 @@ POINTWISE: dict[str, Pointwise] = {
     "plus": _instruction("fadd"),
     "at_least": _with_numbers(elements.at_least),
     "where": _with_numbers(elements.where),
+    "choose": _of(elements.choose),
+    "keep": _of(elements.keep),
+    "drop": _of(elements.drop),
     "toward": Pointwise(lambda t, args, _: t.fma(args[2], t.op("fsub", args[1], args[0]), args[0])),
     "spread": Pointwise(lambda t, args, _: args[0]),
 }

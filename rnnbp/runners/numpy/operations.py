@@ -220,6 +220,9 @@ CODE: dict[str, Code] = {
     "outer": Helper(arithmetic.outer),
     "at_least": Helper(choices.at_least, spare=(0,)),
     "where": Helper(choices.where, spare=(0,)),
+    "choose": Helper(choices.choose, spare=(0,)),
+    "keep": Helper(choices.keep, spare=(0,)),
+    "drop": Helper(choices.drop, spare=(0,)),
     "toward": Helper(arithmetic.toward, spare=(0,)),
 }
 """The code of operations by name; others are views, run by layers, or done for a whole chunk."""
