@@ -76,7 +76,7 @@ def check(
     assert_same_named(everything(model, part, cut(model, given, rows)), found)
 
 
-@pytest.mark.one_in(6, "cell", "backend")
+@pytest.mark.one_in(60, "backend")
 @pytest.mark.parametrize("rows", [1, 2, 6])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("cell", models.CELLS)
@@ -84,20 +84,21 @@ def test_every_cell(cell: str, backend: str, rows: int) -> None:
     check(models.CELLS[cell](3, 9, "float64"), backend, rows)
 
 
+@pytest.mark.one_in(12, "cell")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("cell", INPUTS)
 def test_inputs_of_a_sequence_and_outputs_of_products(cell: str, backend: str) -> None:
     check(several(cell), backend, 3)
 
 
-@pytest.mark.one_in(4, "backend")
+@pytest.mark.one_in(12, "backend")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_row_draws_the_same_numbers(layer: str, backend: str) -> None:
     check(drawing(layer), backend, 2)
 
 
-@pytest.mark.one_in(4, "backend")
+@pytest.mark.one_in(6, "backend")
 @pytest.mark.parametrize("backend", [*LLVM, "numpy"])
 @pytest.mark.parametrize(("length", "batch", "rows"), [(40, 33, 32), (20, 600, 599), (20, 600, 31)])
 def test_chunks_in_blocks_and_pieces(length: int, batch: int, rows: int, backend: str) -> None:
@@ -136,6 +137,7 @@ def test_weights_that_are_packed_again(backend: str) -> None:
 
 
 @pytest.mark.skipif(not LLVM, reason="needs llvmlite")
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("rows", [1, 5])
 def test_threads_change_no_bit(
     rows: int, use_threads: UseThreads, monkeypatch: pytest.MonkeyPatch
@@ -160,6 +162,7 @@ def test_as_many_rows_are_the_runner_itself(backend: str) -> None:
     assert runner.of_rows(3) is runner.of_rows(3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", [*LLVM, "numpy"])
 def test_many_numbers_of_rows_take_no_more_memory_than_a_few(backend: str) -> None:
     model, batch = rb.LSTM(3, 16, rng=0, dtype="float64"), 60

@@ -14,7 +14,7 @@ def rows_of(lengths: list[int]) -> Rows:
     return Rows(np.array(sorted(lengths, reverse=True), np.int64))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     lengths=st.lists(st.integers(1, 20), min_size=1, max_size=9),
     start=st.integers(0, 25),
@@ -32,7 +32,7 @@ def test_rows_of_a_chunk(lengths: list[int], start: int, length: int) -> None:
     assert rows.alive_at(start, length).dtype == np.bool_
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(lengths=st.lists(st.integers(1, 20), min_size=1, max_size=9), chunk=st.integers(1, 25))
 def test_steps_of_all_chunks(lengths: list[int], chunk: int) -> None:
     rows, steps = rows_of(lengths), max(lengths)

@@ -20,6 +20,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.rewritten import recurrent_of
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Block, Per
 from rnnbp.layers.choose import Choose
 from rnnbp.numerics import Shape
@@ -60,7 +61,8 @@ class _Writing:
         flags = [LIVE] * live + [KEEP] * resets
         names = [*flags, *[f"initial_{name}" for name, _ in initial]]
         shapes = [*[FLAG] * len(flags), *[shape for _, shape in initial]]
-        pers: list[Per] = [*["step"] * len(flags), *["sequence"] * len(initial)]
+        often: tuple[Per, Per] = ("step", "sequence")
+        pers = [often[name not in flags] for name in names]
         first, self.values, self.nodes = n + len(names), n + len(names) + m, list[Node]()
         states = range(first, first + m)
         entering = list[int](states)
@@ -111,7 +113,8 @@ class _Writing:
         new.input_names = (*cell.input_names[:n], *names, *cell.input_names[n:])
         new.pers = (*cell.pers[:n], *pers, *cell.pers[n:])
         new.state_shapes, new.state_names = cell.state_shapes, cell.state_names
-        new.layers = tuple({id(node.block): node.block for node in new.nodes}.values())
+        layers = [layer_of(node.block) for node in new.nodes]
+        new.layers = tuple({id(layer): layer for layer in layers}.values())
         new.slots, new.leaf_dtype = cell.slots, cell.leaf_dtype
         new.name = cell.name or f"Recurrent({cell!r})"
         new.feeding = new.ancestors(new.outputs[1:])
