@@ -15,21 +15,6 @@ Both directions in time, with an output at every step::
 and ``rb.optim.Adam(forth).step(of_forth)``, likewise of the others. Where the lengths differ, turn
 each sequence round within its length.
 
-Gradients by the final state, as of an encoder whose state starts a decoder: the state becomes the
-output::
-
->>> encoder, decoder = rb.LSTM(3, 4), rb.LSTM(3, 4)
->>> i, h, c = rb.Input(3), rb.State(4, "h"), rb.State(4, "c")
->>> _, h_new, c_new = encoder.cell(i, h, c)  # the same layers, and so the same parameters
->>> states = rb.Recurrent(rb.Cell(i, {h: h_new, c: c_new}, rb.Concat(4, 4)(h_new, c_new)))
->>> final = rb.predict(encoder, x)[1]
->>> target, loss = np.zeros((9, 2, 4), "float32"), rb.losses.MeanSquaredError()
->>> decoded = rb.bptt(decoder, x, target, loss, state=final)
->>> dy = np.zeros((9, 2, 8), "float32")
->>> dy[-1] = np.concatenate(decoded.dstate[0], axis=1)
->>> sorted(rb.bptt(states, x, dy, given).grads)
-['bias_hh', 'bias_ih', 'weight_hh', 'weight_ih']
-
 Sequences of several lengths outside of ``Sequences``, which takes the list: as one array with 0
 after the end of each::
 

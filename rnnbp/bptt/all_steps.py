@@ -6,6 +6,8 @@ from typing import final
 
 import numpy as np
 
+from rnnbp.graph.deltas import Deltas
+from rnnbp.graph.node_checks import Values
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.problem import Problem
 from rnnbp.losses.outputs import Scalar
@@ -20,13 +22,22 @@ def new_outputs(problem: Problem, memory: Reuse | None = None) -> Array:
 
 
 @final
-class KeptOutputs:
-    """Losses of chunks, which keep y (T, B, ...) of all of them."""
+class OutputLoss:
+    """The loss of a model's one output, chunk by chunk, as ``Chunks.backward`` takes it.
 
-    def __init__(self, losses: ChunkLosses, memory: Reuse) -> None:
-        self.losses, self.y = losses, new_outputs(losses.problem, memory)
+    Args:
+        output: the number of that output among the model's values.
+        y: (T, B, ...), where the output of all steps is kept; None where it is not.
+    """
 
-    def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:
-        """Return (value, dy) of chunk n, as ``losses`` does."""
-        self.y[self.losses.problem.span(n)] = y
-        return self.losses(y, n)
+    def __init__(self, losses: ChunkLosses, output: int, y: Array | None = None) -> None:
+        self.losses, self.output, self.y = losses, output, y
+
+    def __call__(self, values: Values, n: int) -> tuple[Scalar, Deltas]:
+        """Return (value, deltas of the model's values) of chunk n."""
+        y, deltas = values[self.output], list[Array | None]()
+        deltas += [None] * len(values)
+        if self.y is not None:
+            self.y[self.losses.problem.span(n)] = y
+        value, deltas[self.output] = self.losses(y, n)
+        return value, deltas

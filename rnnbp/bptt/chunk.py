@@ -35,8 +35,8 @@ from rnnbp.support.prepared import prepared
 
 AXES = 2
 """Axes of a value before its features: steps and batch."""
-ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Scalar, Array]]
-"""(y, n) -> (value, dy) of chunk n."""
+ChunkLoss: TypeAlias = Callable[[Values, int], tuple[Scalar, Deltas]]
+"""(values of the model, n) -> (value, their deltas) of chunk n: those of its outputs."""
 DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
 """By node number, the deltas of a Recurrent's state; None is zero."""
 
@@ -51,6 +51,13 @@ class Chunks:
         self.begin(problem, seed=seed, training=training)
         self.runners = runners = NodeRunners(problem, self.parts, self.workspace)
         self.programs, self.tables, self.dense = runners.programs, runners.tables, runners.dense
+        self.states = frozenset([node.number for node in self.parts.recurrent])
+        """The Recurrents, by number."""
+        self.fed = self.states & {n.number for n in self.parts.body if self._feeds_body(n)}
+        """Those whose output some node of the body takes: even an Advance computes it."""
+        again = {k for k, program in self.programs.items() if program.remakes_output}
+        self.remade = (self.states - self.fed) & again
+        """Those whose output is not kept, but computed from the tape when the tail needs it."""
 
     @classmethod
     def left(cls, memory: Reuse, problem: Problem, seed: int) -> Chunks | None:
@@ -83,7 +90,7 @@ class Chunks:
 
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
-        return self._run(n, states)[0]
+        return self._run(n, states, self.fed)[0]
 
     def compute_fixed(self, *, keep: bool) -> None:
         """Compute the values that are the same at all steps, before weights are packed."""
@@ -118,25 +125,14 @@ class Chunks:
 
     def outputs(self, n: int, states: States) -> tuple[States, Array]:
         """The state after chunk n, and the model's output for it."""
-        after, values = self._run(n, states, output=True)
+        after, values = self._run(n, states, self.states)
         for node in self.parts.tail:
             self._forward(node, values, n)
         return after, values[self.model.outputs[0]]
 
     def keep(self, n: int, states: States) -> ChunkStates:
         """The thin tape of chunk n."""
-        values, entering = self._begin(n), iter(states)
-        found: list[ThinTape] = []
-        for node in self.parts.body:
-            if isinstance(node.block, Recurrent):
-                program, context = self.programs[node.number], self._context(n, node)
-                xs = self._inputs(node, values, n)
-                y, thin = program.keep(xs, next(entering), context, output=self._fed(node))
-                values[node.outs[0]] = y
-                found.append(thin)
-            else:
-                self._forward(node, values, n)
-        return ChunkStates(found)
+        return self._keep(n, states, self.fed)[0]
 
     def record(self, n: int, states: States) -> ChunkTape:
         """The tape of chunk n."""
@@ -163,7 +159,9 @@ class Chunks:
         """
         for part in self.problem.series:
             part.check_there()  # a tape may have views of it
-        value, deltas, saved = self._tail(n, tape, loss)
+        values, saved = self._tail(n, tape, self.parts.tail)
+        value, deltas = loss(values, n)
+        del values
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas, grads)
         tapes, others = reversed(tape.tapes), reversed(tape.saved)
@@ -172,9 +170,8 @@ class Chunks:
                 own = take_delta(node, deltas)
                 places = self.parts.places_of(node, into) if into else ()
                 given = own, dstates[node.number], grads, places, partial(self._context, n, node)
-                dxs, dstates[node.number] = last_steps.backward(
-                    self.programs[node.number], next(tapes), *given
-                )
+                program, whole = self.programs[node.number], next(tapes)
+                dxs, dstates[node.number] = last_steps.backward(program, whole, *given)
                 del own, given
                 left = self.fixed.left(node, dxs, grads.fixed) if grads.fixed else dxs
                 add_deltas(node, left, deltas)
@@ -182,19 +179,15 @@ class Chunks:
                 self._backward_layer(node, next(others), deltas, grads)
         return value, deltas
 
-    def _tail(self, n: int, tape: ChunkTape, loss: ChunkLoss) -> tuple[Scalar, Deltas, list[Saved]]:
-        """Run the tail and the loss: (value, the delta of the output, what the tail saved)."""
+    def _tail(self, n: int, tape: ChunkTape, nodes: Sequence[Node]) -> tuple[Values, list[Saved]]:
+        """Run ``nodes`` of the tail: (the values that the loss starts from, what they saved)."""
         values = [*self.fixed.known]
         for k, frontier in tape.frontier.items():
             values[k] = frontier
         for node, whole in zip(self.parts.recurrent, tape.tapes, strict=True):
-            if self._remade(node):
+            if node.number in self.remade:
                 values[node.outs[0]] = self.programs[node.number].output(whole)
-        saved = [self._forward(node, values, n) for node in self.parts.tail]
-        deltas: Deltas = [None] * len(values)
-        (output,) = self.parts.outputs
-        value, deltas[output] = loss(values[output], n)
-        return value, deltas, saved
+        return values, [self._forward(node, values, n) for node in nodes]
 
     def _backward_layer(
         self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators
@@ -241,20 +234,34 @@ class Chunks:
         xs = [*map(values.__getitem__, node.args)]  # for one, faster than a comprehension
         return self.fixed.widened(node, xs, n) if node.number in self.parts.widened else xs
 
-    def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, Values]:
-        """Run the body and keep nothing. ``output``: compute what only the tail needs too."""
+    def _run(self, n: int, states: States, fed: frozenset[int]) -> tuple[States, Values]:
+        """Run the body and keep nothing. ``fed``: the Recurrents whose outputs are computed."""
         values, entering, after = self._begin(n), iter(states), []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
-                needed = output or self._fed(node)
-                xs = self._inputs(node, values, n)
-                y, state = program.advance(xs, next(entering), context, output=needed)
+                xs, output = self._inputs(node, values, n), node.number in fed
+                y, state = program.advance(xs, next(entering), context, output=output)
                 values[node.outs[0]] = y
                 after.append(state)
             else:
                 self._forward(node, values, n)
         return tuple(after), values
+
+    def _keep(self, n: int, states: States, fed: frozenset[int]) -> tuple[ChunkStates, Values]:
+        """Run the body and keep the states around its steps; ``fed`` as ``_run`` has it."""
+        values, entering = self._begin(n), iter(states)
+        found: list[ThinTape] = []
+        for node in self.parts.body:
+            if isinstance(node.block, Recurrent):
+                program, context = self.programs[node.number], self._context(n, node)
+                xs, output = self._inputs(node, values, n), node.number in fed
+                y, thin = program.keep(xs, next(entering), context, output=output)
+                values[node.outs[0]] = y
+                found.append(thin)
+            else:
+                self._forward(node, values, n)
+        return ChunkStates(found), values
 
     def _tape(self, n: int, given: Sequence[tuple[State | None, ThinTape | None]]) -> ChunkTape:
         """Run the body and keep its internals, from states or thin tapes of the Recurrents."""
@@ -265,7 +272,7 @@ class Chunks:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
                 xs, (state, thin) = self._inputs(node, values, n), next(entering)
-                output = not self._remade(node)
+                output = node.number not in self.remade
                 if state is not None:
                     y, tape = program.record(xs, state, context, output=output)
                 else:
@@ -278,12 +285,8 @@ class Chunks:
         frontier = {k: values[k] for k in self.parts.frontier if values[k] is not None}
         return ChunkTape(tapes, others, frontier)
 
-    def _fed(self, node: Node) -> bool:
+    def _feeds_body(self, node: Node) -> bool:
         return not self.parts.fed.isdisjoint(node.outs)
-
-    def _remade(self, node: Node) -> bool:
-        """Whether an output is not kept, but computed from the tape when the tail needs it."""
-        return self.programs[node.number].remakes_output and not self._fed(node)
 
     def _context(self, n: int, node: Node | None = None) -> Context:
         """Nodes of the model have their numbers as places, each Recurrent a range of its own."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.progress import progress_of
-from rnnbp.bptt.resolve import Resolved, resolve
+from rnnbp.bptt.resolve import Asked, Resolved, resolve
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.series_options import SeriesOptions
@@ -59,6 +59,7 @@ def bptt(
     folder: PathLike | None = None,
     progress: bool | None = None,
     return_y: bool = False,
+    dstate: StateLike = None,
 ) -> Gradients:
     """Loss and gradients of a sequence, by backpropagation through time within a schedule.
 
@@ -116,6 +117,9 @@ def bptt(
         return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those
             that the loss was computed from, dropout included. They count among the bytes of
             gradients.
+        dstate: deltas of the final state, in the form of ``state``: the derivatives of what else is
+            computed from the ``state`` of the result, as the ``dstate`` of a run over the steps that
+            follow. Their part of the gradients is added; the loss stays.
 
     Returns:
         ``Gradients``: the loss, gradients by parameter, x and initial state, the last state, and
@@ -140,13 +144,12 @@ def bptt(
     """
     horizon, chunk = check_horizon(horizon, chunk_of_run(checkpoint, chunk, horizon))
     _check_own_iterator(x, target, mask)
-    graph = as_model(model)
-    check_possible(graph, x, checkpoint, dx)
+    check_possible(graph := as_model(model), x, checkpoint, dx)
     given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)
     problem = pose(graph, x, **given, backend=backend, training=flag("training", training))
     note_problem(problem, state)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
-        resolved = resolve(checkpoint, problem, objective, chunk=chunk, dx=dx, return_y=return_y)
+        resolved = resolve(checkpoint, problem, objective, chunk, Asked(dx, return_y, dstate))
         return _run(resolved, objective, check_seed(seed), horizon, folder, progress)
 
 

@@ -14,10 +14,13 @@ from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk import Chunks, DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkTape
 from rnnbp.bptt.leaves import place_leaves
+from rnnbp.graph.deltas import Deltas
+from rnnbp.graph.node_checks import Values
 from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.pose import pose
 from rnnbp.inputs.problem import Problem
 from rnnbp.layers.symbols import Symbols
+from rnnbp.losses.outputs import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.planning.costs import KINDS, Costs
@@ -90,7 +93,14 @@ def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
     }
     grads = Accumulators(problem.model, fixed=chunks.fixed.sums())
     place_leaves(chunks.parts, grads)
-    chunks.backward(0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, grads, {})
+    (output,) = chunks.parts.outputs
+
+    def loss(values: Values, n: int) -> tuple[Scalar, Deltas]:
+        deltas: Deltas = [None] * len(values)
+        deltas[output] = np.ones_like(values[output])
+        return 0.0, deltas
+
+    chunks.backward(0, tape, loss, dstates, grads, {})
 
 
 def _synthetic(sizes: Sizes, length: int) -> InputsLike:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import final
+from typing import NamedTuple, final
 
 from rnnbp.actions import Action
 from rnnbp.bptt.known_plans import known_plan
 from rnnbp.bptt.run_checks import check_plan, keeps_dx, returns_y
+from rnnbp.graph.graph import Node
+from rnnbp.graph.model_split import parts_of
+from rnnbp.inputs.given import StateLike
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.states import FinalDeltas, final_deltas
 from rnnbp.numerics import flag
 from rnnbp.planning.budget import is_budget, parse_budget
 from rnnbp.planning.online import online
@@ -37,6 +41,8 @@ class Resolved:
     """What the actions take; None for a stream of unknown length."""
     plan: Plan | None = None
     """The plan that the schedule is from, if it is from one."""
+    dstate: FinalDeltas = ()
+    """The deltas of the final state."""
 
     @property
     def uses_disk(self) -> bool:
@@ -58,36 +64,57 @@ class Resolved:
             )
 
 
+class Asked(NamedTuple):
+    """What a run is to keep, and what it begins its way back from; each as of ``bptt``."""
+
+    dx: bool | None
+    return_y: bool
+    dstate: StateLike
+
+
 def resolve(
     checkpoint: ScheduleLike | Plan,
     problem: Problem,
     objective: Objective,
-    *,
     chunk: int | None,
-    dx: bool | None,
-    return_y: bool,
+    asked: Asked,
 ) -> Resolved:
     """Return what a run does, and what that takes.
 
     Args:
         checkpoint: a name, a schedule, a function of the number of chunks, a budget, or a Plan.
         problem: in chunks of the length ``chunk``, or of the default; a budget chooses its own.
-        chunk, dx, return_y: as of ``bptt``.
+        chunk, asked: as of ``bptt``.
 
     Raises:
         BudgetError: for a budget in which nothing fits, or a plan for another run.
         ScheduleError: for a schedule that cannot be run.
         ValueError, TypeError: for a checkpoint that is none of these, and what cannot be kept.
     """
-    returned, asked = returns_y(problem, return_y), None if dx is None else flag("dx", dx)
+    returned = returns_y(problem, asked.return_y)
     plan = checkpoint if isinstance(checkpoint, Plan) else None
-    kept = keeps_dx(problem, plan, asked)
-    sizes = sizes_of_run(objective, dx=kept, return_y=returned)
+    kept = keeps_dx(problem, plan, None if asked.dx is None else flag("dx", asked.dx))
+    deltas = final_deltas(problem.model, asked.dstate, problem.batch, problem.dtype)
+    given = given_to(parts_of(problem.model).recurrent, deltas)
+    sizes = sizes_of_run(objective, dx=kept, return_y=returned, dstate=given)
+    found = _resolved(checkpoint, problem, sizes, chunk)
+    return replace(found, dstate=deltas) if deltas else found
+
+
+def given_to(recurrent: Sequence[Node], dstate: FinalDeltas) -> frozenset[int]:
+    """The Recurrents that deltas of the final state are of, by number."""
+    pairs = zip(recurrent, dstate, strict=True) if dstate else ()
+    return frozenset([node.number for node, deltas in pairs if deltas is not None])
+
+
+def _resolved(
+    checkpoint: ScheduleLike | Plan, problem: Problem, sizes: Sizes, chunk: int | None
+) -> Resolved:
     if isinstance(checkpoint, Plan):
         return _of_plan(checkpoint, problem, sizes, chunk)
     if is_budget(checkpoint):
         return _of_budget(checkpoint, problem, sizes)
-    return _of_schedule(checkpoint, problem, sizes)
+    return of_schedule(checkpoint, problem, sizes)
 
 
 def _of_budget(checkpoint: object, problem: Problem, sizes: Sizes) -> Resolved:
@@ -96,18 +123,22 @@ def _of_budget(checkpoint: object, problem: Problem, sizes: Sizes) -> Resolved:
     if problem.known:
         return _of_plan(known_plan(sizes, problem.steps, budget), problem, sizes, None)
     length, slots = online(sizes, budget)
-    return _of_schedule(Online(slots), replace(problem, chunk=length), sizes)
+    return of_schedule(Online(slots), replace(problem, chunk=length), sizes)
 
 
 def _of_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -> Resolved:
     check_plan(plan, problem, sizes, chunk)
     planned = replace(problem, chunk=min(plan.chunk, problem.steps))
-    return _of_schedule(plan.chosen.schedule, planned, sizes, plan)
+    return of_schedule(plan.chosen.schedule, planned, sizes, plan)
 
 
-def _of_schedule(
+def of_schedule(
     schedule: ScheduleLike, problem: Problem, sizes: Sizes, plan: Plan | None = None
 ) -> Resolved:
+    """A run by a schedule, in the chunks of ``problem``.
+
+    Raises ScheduleError for one that cannot be run.
+    """
     if not problem.known:
         return Resolved(problem, sizes, _following(schedule, problem), None)
     parts = problem.chunks, problem.steps, problem.chunk

@@ -11,7 +11,7 @@ import numpy as np
 from rnnbp.checks.arrays import as_read
 from rnnbp.checks.kinds import Sliceable
 from rnnbp.checks.mapped import mapped_file
-from rnnbp.numerics import Array, Shape, ShapeError, fix_sizes
+from rnnbp.numerics import Array, Shape, ShapeError, fix_sizes, lies
 
 BLOCK = 2**14
 """Elements that are checked, cast or written at once."""
@@ -44,6 +44,11 @@ class Held:
         """True if it is, or may be, larger than memory."""
         self._file = None if plain else mapped_file(array)
         self.check_there()
+
+    @property
+    def views(self) -> bool:
+        """True if ``read`` returns views that lie as machine code reads them."""
+        return self.array is not None and lies(self.array)
 
     def has(self, step: int) -> bool:
         return step < self.steps

@@ -16,8 +16,13 @@ from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, Dtype, DtypeError, NonFiniteError, Shape, ShapeError
 from rnnbp.support.reprs import counted
 
+ANEW = {"state": " to begin anew", "dstate": " for zeros"}
+"""What it is to be left out for."""
 States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
+FinalDeltas: TypeAlias = Sequence[Sequence[Array | None] | None]
+"""For each Recurrent the deltas of its final state, an array (B, ...) for each; None for zero. Of a
+model whose final states have none it is ()."""
 
 
 def initial_states(
@@ -37,43 +42,62 @@ def initial_states(
     return tuple(found), tuple([arrays is not None for arrays in given]), lent
 
 
-def _per_recurrent(state: StateLike, count: int) -> Sequence[object]:
+def final_deltas(model: Graph, dstate: StateLike, batch: int, dtype: Dtype) -> FinalDeltas:
+    """The deltas of the final state of a model's Recurrents, as they were passed to a run.
+
+    Raises as ``initial_states`` does.
+    """
+    if dstate is None:
+        return ()
+    blocks, found = recurrent_blocks(model), list[tuple[Array, ...] | None]()
+    given = _per_recurrent(dstate, len(blocks), "dstate")
+    for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
+        checked = (
+            None if arrays is None else _checked_state(k, block, arrays, batch, dtype, "dstate")
+        )
+        found.append(
+            None if checked is None else tuple([np.ascontiguousarray(a, dtype) for a in checked])
+        )
+    return tuple(found)
+
+
+def _per_recurrent(state: StateLike, count: int, what: str = "state") -> Sequence[object]:
     """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
     if _is_array(state):
         state = (state,)
     if not isinstance(state, (tuple, list)):
         raise TypeError(
-            f"state is a tuple with one entry per Recurrent, found {type(state).__name__}"
+            f"{what} is a tuple with one entry per Recurrent, found {type(state).__name__}"
         )
     entries: Sequence[object] = state
     if count == 1 and entries and all(_is_array(part) for part in entries):
         entries = (entries,)
     if len(entries) != count:
         raise ShapeError(
-            f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None"
+            f"{what} has {len(entries)} entries for {count} Recurrents; give one for each, or None"
         )
     return entries
 
 
 def _checked_state(
-    k: int, block: Recurrent, arrays: object, batch: int, dtype: Dtype
+    k: int, block: Recurrent, arrays: object, batch: int, dtype: Dtype, what: str = "state"
 ) -> tuple[Array, ...]:
-    given = (arrays,) if _is_array(arrays) else _arrays_of(k, arrays)
+    given = (arrays,) if _is_array(arrays) else _arrays_of(f"{what} {k}", arrays)
     names, shapes = block.cell.state_names, block.cell.state_shapes
     if len(given) != len(shapes):
         raise ShapeError(
-            f"state {k} has {len(given)} arrays; its cell has {len(shapes)} states: "
+            f"{what} {k} has {len(given)} arrays; its cell has {len(shapes)} states: "
             f"{', '.join(names)}; give all"
         )
     return tuple(
         [
-            _checked(f"state {k}, {name}", each, (batch, *shape), dtype)
+            _checked(f"{what} {k}, {name}", each, (batch, *shape), dtype, what)
             for name, each, shape in zip(names, given, shapes, strict=True)
         ]
     )
 
 
-def _checked(where: str, given: object, shape: Shape, dtype: Dtype) -> Array:
+def _checked(where: str, given: object, shape: Shape, dtype: Dtype, what: str) -> Array:
     """One array of a state. Raises unless it has this shape and finite values."""
     array = plain(where, given)
     if not _is_array(given) or array.dtype not in (np.float32, np.float64):
@@ -84,10 +108,10 @@ def _checked(where: str, given: object, shape: Shape, dtype: Dtype) -> Array:
     if array.shape != shape:
         raise ShapeError(
             f"{where}: expected shape (B, ...) = {shape}, found {array.shape}; "
-            f"{_cure(array, shape)}"
+            f"{_cure(array, shape, what)}"
         )
     if (at := first_bad(array)) is not None:
-        raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
+        raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; {what}s must be finite")
     check_range(where, array, dtype)
     return array
 
@@ -99,24 +123,24 @@ def _is_array(given: object) -> bool:
     )
 
 
-def _arrays_of(k: int, given: object) -> Sequence[object]:
+def _arrays_of(where: str, given: object) -> Sequence[object]:
     if not isinstance(given, (tuple, list)):
         raise TypeError(
-            f"state {k} is a tuple with an array for each state of its cell, found "
+            f"{where} is a tuple with an array for each state of its cell, found "
             f"{type(given).__name__}"
         )
     return given
 
 
-def _cure(array: Array, expected: tuple[int, ...]) -> str:
+def _cure(array: Array, expected: tuple[int, ...], what: str) -> str:
     """What to do about a state of another shape."""
     if array.shape == (1, *expected):
         return "its first axis is that of PyTorch's layers: give array[0]"
     if array.ndim and array.shape[1:] == expected[1:]:
         rows, batch = len(array), expected[0]
         return (
-            f"the state is of {counted(rows, 'sequence')}, and x has {batch}: give a state of "
-            f"{batch}, leave state out to begin anew, or look whether x is (T, B, ...)"
+            f"the {what} is of {counted(rows, 'sequence')}, and x has {batch}: give a {what} of "
+            f"{batch}, leave {what} out{ANEW[what]}, or look whether x is (T, B, ...)"
         )
     return "reshape it, or look whether x is (T, B, ...)"
 

@@ -9,7 +9,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series
-from rnnbp.numerics import Dtype, Shape, lies
+from rnnbp.numerics import Dtype, Shape
 
 
 @final
@@ -34,7 +34,7 @@ class InputSizes:
 
 def copied(x: Series, dtype: Dtype) -> bool:
     """True if chunks of a series must be copied, for their dtype or their order."""
-    plain = isinstance(x, Held) and x.array is not None and lies(x.array)
+    plain = isinstance(x, Held) and x.views
     return not plain or (x.dtype.kind in "fc" and x.dtype != dtype)
 
 

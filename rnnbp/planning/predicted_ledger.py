@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from itertools import chain, pairwise
-from typing import final
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.compensated import parted
@@ -22,7 +21,6 @@ FIXED = "static values"
 """The kind of what is the same at all steps: static inputs, and what is computed from them."""
 
 
-@final
 class PredictedLedger:
     """The bytes that a run holds, by kind, and its peak.
 
@@ -37,6 +35,8 @@ class PredictedLedger:
         self.sizes, self.whole, self.last = sizes, length, math.ceil(steps / length) - 1
         self.rest = steps - self.last * length
         self.held: Counter[str] = Counter()
+        self.turned, self.given = False, 0
+        """Whether some chunk has gone backward, and the bytes of deltas that wait for the first."""
         self.live, self.ram, self.tabled = LiveStates(), set[int](), set[int]()
         self.disk, self.tapes = set[int](), set[int]()
         self.thin, self.rebuilt = set[int](), set[int]()
@@ -76,6 +76,8 @@ class PredictedLedger:
                 self._note(self.sizes.arriving(length))
             if self.disk and readable_ahead(action, after, self.disk, taped) is not None:
                 self._hold("read ahead", self.sizes.slot)
+            if isinstance(action, Backward) and not self.turned:
+                self._turn()
             self._do(action, length)
             self._count_live_states()
             self._count(type(action).__name__)
@@ -103,7 +105,13 @@ class PredictedLedger:
 
     def _count_live_states(self) -> None:
         nbytes = self.live.nbytes(self.ram, self.sizes.slot, self.sizes.deltas)
-        self._hold("state", nbytes - self.held["state"])
+        self._hold("state", nbytes + self.given - self.held["state"])
+
+    def _turn(self) -> None:
+        """The first Backward is to come: deltas of the final state are there, if they are given."""
+        self.turned, self.given = True, self.sizes.given_deltas
+        self._count_live_states()
+        self._note()
 
     def _do(self, action: Action, length: int) -> None:
         sizes, n = self.sizes, action.n
@@ -157,8 +165,11 @@ class PredictedLedger:
 
     def _backward(self, n: int, length: int) -> None:
         sizes, first, tabled = self.sizes, self.live.no_deltas, length in self.tabled
-        need, tables = reversing(sizes, length, self.whole, first=first, tabled=tabled)
+        given = self.given > 0
+        how = {"first": first, "given": given, "tabled": tabled}
+        need, tables = reversing(sizes, length, self.whole, **how)
         self._note(need)
+        self.given = 0
         self.tabled.add(length)
         self._hold("program", tables)
         self.live.reversed(cut=cuts(self.horizon, n * self.whole))

@@ -6,7 +6,7 @@ and is alive as long as that would be, because Python counts references to both 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,18 +71,9 @@ class Rehearsal(Layers):
 
     def advance(self, *, output: bool = False) -> int:
         """The most bytes of an Advance; with ``output``, of one that runs the tail too."""
-        values = self._begin()
-        after = []
-        for node in self.parts.body:
-            if isinstance(node.block, Recurrent):
-                fed = output or not self.parts.fed.isdisjoint(node.outs)
-                xs = self.fixed.inputs(node, values)
-                y, state = self.cells[node.number].advance(xs, output=fed)
-                values[node.outs[0]] = y
-                after.append(state)
-                del y
-            else:
-                self.forward(node, values)
+        recurrent, taken = self.parts.recurrent, self.parts.fed
+        fed = [n.number for n in recurrent if output or not taken.isdisjoint(n.outs)]
+        values, _ = self._run(fed)
         for node in self.parts.tail if output else ():
             self.forward(node, values)
         return self.heap.peak
@@ -102,20 +93,22 @@ class Rehearsal(Layers):
         del taped
         return self.heap.peak, tape
 
-    def backward(self, *, first: bool, tabled: bool = True) -> int:
-        """The most bytes of a Backward apart from its tape; ``first``: no deltas of the state are
-        there before.
+    def backward(self, *, first: bool, given: bool = False, tabled: bool = True) -> int:
+        """The most bytes of a Backward apart from its tape.
 
-        ``tabled``: the tables of its tasks are.
+        Args:
+            first: no deltas of the state are there before, but those that are ``given``.
+            tabled: the tables of its tasks are there.
         """
         taped = self._taped([self.new(0) for _ in self.sizes.cells])
         tape, self.heap.peak, self.heap.numpy = self.heap.total, 0, 0
         self._tables = None if tabled else []
         dstates: dict[int, StateDeltas] = {}
         for node in self.parts.recurrent:
-            none = first or node.number not in self.sizes.reached
-            dstates[node.number] = [] if none else self.cells[node.number].deltas()
-        waiting = 0 if first else self.sizes.deltas
+            there = given and node.number in self.sizes.dstate if first else True
+            some = there and node.number in self.sizes.reached
+            dstates[node.number] = self.cells[node.number].deltas() if some else []
+        waiting = self.sizes.given_deltas * given if first else self.sizes.deltas
         deltas, saved = self._tail(taped)
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas)
@@ -130,20 +123,27 @@ class Rehearsal(Layers):
                 send(node.args, self.fixed.left(node, dxs), deltas)
             else:
                 self._backward_layer(node, next(others), deltas)
+        self._end()
         return self.heap.peak - tape - waiting
 
+    def _end(self) -> None:
+        """The deltas of the inputs are put in their place."""
+
     def _tail(self, taped: Taped) -> tuple[BlockDeltas, list[tuple[Block, ...]]]:
-        """The delta of the output alone, and what the tail saved."""
+        """The deltas of the outputs alone, and what the tail saved."""
+        values = self._known(taped)
+        saved = [self.forward(node, values) for node in self.parts.tail]
+        return self._losses(), saved
+
+    def _known(self, taped: Taped) -> Blocks:
+        """The values that the tail starts from."""
         values = self.fixed.values()
         for k, frontier in taped.frontier.items():
             values[k] = frontier
         for node in self.parts.recurrent:
             if self.sizes.remade(node):
                 values[node.outs[0]] = self.new(self.size(node.outs[0]))
-        saved = [self.forward(node, values) for node in self.parts.tail]
-        deltas: BlockDeltas = [None] * self.sizes.model.n_values
-        deltas[self.sizes.model.outputs[0]] = self._loss()
-        return deltas, saved
+        return values
 
     def kept(self) -> dict[int, int]:
         """Bytes of a tape by node: what each keeps that no earlier one does, outputs too."""
@@ -169,6 +169,20 @@ class Rehearsal(Layers):
             values[k] = x = self.new(size if given.copied or not given.floats else 0)
             x.size = size
         return values
+
+    def _run(self, fed: Container[int]) -> tuple[Blocks, list[list[Block]]]:
+        """Run the body and keep nothing; the Recurrents ``fed`` give their outputs."""
+        values, after = self._begin(), list[list[Block]]()
+        for node in self.parts.body:
+            if isinstance(node.block, Recurrent):
+                xs, output = self.fixed.inputs(node, values), node.number in fed
+                y, state = self.cells[node.number].advance(xs, output=output)
+                values[node.outs[0]] = y
+                after.append(state)
+                del y
+            else:
+                self.forward(node, values)
+        return values, after
 
     def _taped(self, thin: Sequence[Block]) -> Taped:
         """Run the body and keep its internals; thin tapes of no bytes are none."""
@@ -196,7 +210,8 @@ class Rehearsal(Layers):
             return self._numbers(node, values)
         if self._by_kernels(node, x):
             values[node.outs[0]] = self.new(self.size(node.outs[0]))
-            self._table(0 if self.sizes.loss_whole else tables.job(self.sizes, node, self.length))
+            again = node in self.sizes.ahead  # its table has been made
+            self._table(0 if again else tables.job(self.sizes, node, self.length))
             return (x,)
         seen = self.fixed.spread(node, values)
         saved = super().forward(node, seen)
@@ -210,6 +225,12 @@ class Rehearsal(Layers):
         values[node.outs[0]] = self.new(NUMBER * self.rows)
         self.numpy(max(copied, self.sizes.numbers[node.outs[0]].vector_bytes(self.rows)))
         return ()
+
+    def _losses(self) -> BlockDeltas:
+        """The deltas of the outputs, made while these are there."""
+        deltas: BlockDeltas = [None] * self.sizes.model.n_values
+        deltas[self.sizes.model.outputs[0]] = self._loss()
+        return deltas
 
     def _loss(self) -> Block:
         """dy, made while y is there."""
@@ -245,7 +266,7 @@ class Rehearsal(Layers):
     ) -> tuple[tuple[Block | None, ...], StateDeltas]:
         # Where it stays, among the gradients.
         taken = self.parts.taken_once.get(node.number, ())
-        placed = [self.sizes.dx and k in taken for k in node.args]
+        placed = [k in taken and self.sizes.placed(k) for k in node.args]
         cell, dx = self.cells[node.number], [self.sizes.floating(k) for k in node.args]
         return cell.backward(tape, dy, dstate, self._table, dx=dx, placed=placed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike, Objective
@@ -20,18 +21,22 @@ from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
 
 
-def sizes_of_run(objective: Objective, *, dx: bool, return_y: bool) -> Sizes:
+def sizes_of_run(
+    objective: Objective, *, dx: bool, return_y: bool, dstate: frozenset[int] = frozenset()
+) -> Sizes:
     """Sizes of a run that has its x, target and mask.
 
     Args:
         dx: whether the gradient by x is kept.
         return_y: whether y of all steps is kept.
+        dstate: the Recurrents, by node number, whose final states have deltas.
     """
     given = objective.target, objective.mask
     nbytes = objective.penalties.nbytes
-    return sizes_of_problem(
+    found = sizes_of_problem(
         objective.problem, objective.loss, *given, dx=dx, return_y=return_y, penalised=nbytes
     )
+    return replace(found, dstate=dstate) if dstate else found
 
 
 def sizes_of_problem(

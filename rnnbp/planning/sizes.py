@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TypeAlias
@@ -36,7 +37,12 @@ class Sizes(ValueSizes):
     @cached_property
     def asked(self) -> Answers:
         """The answers given so far, by method and length."""
-        return _answers.of(lasting(self.model)).get(OWN(self), lambda: Recent(128))
+        return _answers.of(lasting(self.model)).get(self.own, lambda: Recent(128))
+
+    @property
+    def own(self) -> Key:
+        """What tells sizes of one model apart."""
+        return OWN(self)
 
     @property
     def objects(self) -> Objects:
@@ -49,6 +55,10 @@ class Sizes(ValueSizes):
     ) -> int:
         """About what Python's own objects take, with arguments as ``Objects.peak`` has them."""
         return self.objects.peak(length, tapes, thin, slots, disk, ways, fused)
+
+    def rehearsal(self, length: int) -> Rehearsal:
+        """The actions on a chunk, on sizes."""
+        return Rehearsal(self, length)
 
     @property
     @once
@@ -64,6 +74,12 @@ class Sizes(ValueSizes):
             part.delta_bytes() for number, part in self.cells.items() if number in self.reached
         )
         return sum(found)
+
+    @property
+    @once
+    def given_deltas(self) -> int:
+        """The deltas of a final state that come from outside."""
+        return sum(part.delta_bytes() for k, part in self.cells.items() if k in self.dstate)
 
     @property
     def live_states(self) -> int:
@@ -132,12 +148,12 @@ class Sizes(ValueSizes):
     @once
     def advance(self, length: int) -> int:
         """What an Advance needs as well as what is held."""
-        return Rehearsal(self, length).advance()
+        return self.rehearsal(length).advance()
 
     @once
     def outputs(self, length: int) -> int:
         """What an Advance with the output of the tail needs as well as what is held."""
-        return Rehearsal(self, length).advance(output=True)
+        return self.rehearsal(length).advance(output=True)
 
     def all_outputs(self, steps: int) -> int:
         """What a loss of all steps at once holds under any schedule: y, and after its call dy."""
@@ -165,7 +181,7 @@ class Sizes(ValueSizes):
 
     @once
     def _recorded(self, length: int) -> tuple[int, int]:
-        return Rehearsal(self, length).record()
+        return self.rehearsal(length).record()
 
     @once
     def record(self, length: int) -> int:
@@ -175,7 +191,7 @@ class Sizes(ValueSizes):
 
     @once
     def _rebuilt(self, length: int) -> tuple[int, int]:
-        return Rehearsal(self, length).record(rebuilt=True)
+        return self.rehearsal(length).record(rebuilt=True)
 
     @once
     def rebuild(self, length: int) -> int:
@@ -190,19 +206,22 @@ class Sizes(ValueSizes):
         return self._rebuilt(length)[1] if self.backend.name == "interpreter" else self.tape(length)
 
     @once
-    def _reversed(self, length: int, first: bool, tabled: bool) -> tuple[int, int]:
-        rehearsal = Rehearsal(self, length)
-        return rehearsal.backward(first=first, tabled=tabled), rehearsal.heap.numpy
+    def _reversed(self, length: int, first: bool, given: bool, tabled: bool) -> tuple[int, int]:
+        rehearsal = self.rehearsal(length)
+        nbytes = rehearsal.backward(first=first, given=given, tabled=tabled)
+        return nbytes, rehearsal.heap.numpy
 
-    def backward(self, length: int, *, first: bool = False, tabled: bool = True) -> int:
-        """What Backward needs apart from its tape; the ``first`` has no later deltas; it may make
-        its tables.
+    def backward(
+        self, length: int, *, first: bool = False, given: bool = False, tabled: bool = True
+    ) -> int:
+        """What Backward needs apart from its tape; the ``first`` has no later deltas, but those
+        that were ``given``; it may make its tables.
         """
-        return self._reversed(length, first, tabled)[0]
+        return self._reversed(length, first, given, tabled)[0]
 
     def brief(self, length: int) -> int:
         """Of what Backward needs, the temporary arrays of kernels; at most the rest is NumPy's."""
-        nbytes, numpy = self._reversed(length, False, True)
+        nbytes, numpy = self._reversed(length, False, False, True)
         return max(0, nbytes - numpy)
 
     def loss_bytes(self, length: int) -> int:
@@ -231,5 +250,7 @@ class Sizes(ValueSizes):
         return max(0, need - self.tape(length)) if need else 0
 
 
-OWN = attrgetter(*[part.name for part in fields(Sizes) if part.compare and part.name != "model"])
+OWN: Callable[[Sizes], Key] = attrgetter(
+    *[part.name for part in fields(Sizes) if part.compare and part.name != "model"]
+)
 """The fields that tell sizes of one model apart."""

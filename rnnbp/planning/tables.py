@@ -24,13 +24,13 @@ def job(sizes: Sizes, node: Node, length: int) -> int:
 
 def forward(sizes: Sizes, length: int) -> int:
     """Tables of what runs before any Backward: of chunks of ``length`` steps."""
-    nodes = sizes.model.nodes if sizes.loss_whole else sizes.parts.body
+    nodes = sizes.ahead
     return sum(job(sizes, node, length) for node in nodes if node.number in sizes.dense)
 
 
 def backward(sizes: Sizes, length: int) -> int:
     """Tables that the first Backward of ``length`` steps makes; the tail runs forward in it too."""
-    both = [*sizes.model.nodes, *(() if sizes.loss_whole else sizes.parts.tail)]
+    both = [*sizes.model.nodes, *(n for n in sizes.parts.tail if n not in sizes.ahead)]
     cells = [part.task_bytes(length)[0] for part in sizes.cells.values()]
     return sum(cells) + sum(job(sizes, node, length) for node in both if node.number in sizes.dense)
 
@@ -44,17 +44,19 @@ def of_all(sizes: Sizes, steps: int, length: int) -> int:
 
 
 def reversing(
-    sizes: Sizes, length: int, whole: int, *, first: bool, tabled: bool
+    sizes: Sizes, length: int, whole: int, *, first: bool, given: bool, tabled: bool
 ) -> tuple[int, int]:
     """What a Backward needs apart from its tape, and of that the tables that it makes.
 
     Args:
         whole: the length of all chunks but the last, which is recorded just before it goes
             backward.
-        first: whether no deltas of a later state are there.
+        first: whether no deltas of a later state are there. given: whether then those of the final
+            state are, which came from outside.
         tabled: whether a chunk of this length has gone backward before.
     """
     if tabled:
-        return sizes.backward(length, first=first), 0
+        return sizes.backward(length, first=first, given=given), 0
     ahead = 0 if length == whole else forward(sizes, length)
-    return sizes.backward(length, first=first, tabled=False) + ahead, sizes.tables(length) + ahead
+    need = sizes.backward(length, first=first, given=given, tabled=False)
+    return need + ahead, sizes.tables(length) + ahead

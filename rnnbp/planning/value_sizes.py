@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -42,6 +43,7 @@ class ValueSizes:
         training: False in evaluation mode.
         others: the inputs apart from x.
         penalised: temporary bytes of penalties on parameters, once the run is over.
+        dstate: the Recurrents, by node number, whose final states have deltas from outside.
     """
 
     model: Graph
@@ -62,6 +64,7 @@ class ValueSizes:
     backend: Backend = field(default_factory=Backend)
     others: tuple[InputSizes, ...] = ()
     penalised: int = 0
+    dstate: frozenset[int] = frozenset()
 
     def __getstate__(self) -> dict[str, object]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in
@@ -103,12 +106,26 @@ class ValueSizes:
             for number, layout in found.items()
         }
 
+    def placed(self, value: int) -> bool:
+        """True if the delta of an input has a place where it may be written."""
+        return self.dx
+
+    @property
+    def sources(self) -> Iterable[int]:
+        """The values that have deltas from a loss."""
+        return self.model.outputs
+
+    @property
+    def ahead(self) -> Sequence[Node]:
+        """The nodes that run forward before any Backward."""
+        return self.model.nodes if self.loss_whole else self.parts.body
+
     @cached_property
     def reached(self) -> frozenset[int]:
-        """The numbers of the nodes whose outputs have deltas."""
-        values, found = {*self.model.outputs}, set[int]()
+        """The numbers of the nodes whose outputs, or final states, have deltas."""
+        values, found = {*self.sources}, set[int]()
         for node in reversed(self.model.nodes):
-            if values.isdisjoint(node.outs):
+            if values.isdisjoint(node.outs) and node.number not in self.dstate:
                 continue
             found.add(node.number)
             part = self.cells.get(node.number)

@@ -106,13 +106,6 @@ RUNS_AND_TRAINING = (
     ),
     Way(
         RUNS,
-        "dstate dh dh_n dhn dc grad_state dfinal grad_final dstates",
-        "a gradient by the final state is not there yet: make the state the output of a Cell, with "
-        "a loss whose "
-        "gradient by y is given; " + HERE,
-    ),
-    Way(
-        RUNS,
         "dy grad_output grad_outputs upstream gradient output_gradients",
         "use a loss that returns it: loss=lambda y, dy: (float((y * dy).sum()), dy), with "
         "target=dy",

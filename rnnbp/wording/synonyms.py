@@ -66,6 +66,7 @@ SYNONYMS: dict[str, str] = {
     "missing_ok": "exist_ok ignore_missing strict",
     "accumulate": "accumulation_steps accumulate_grad_batches gradient_accumulation_steps",
     "callbacks": "callback hooks",
+    "dstate": "dh dh_n dhn dc grad_state dfinal grad_final dstates",
     "target": "y targets labels label y_true t",
     "loss": "criterion loss_fn loss_function objective",
     "x": "inputs input X data",

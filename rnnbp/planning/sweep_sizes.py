@@ -1,0 +1,109 @@
+"""Bytes that each action of a schedule holds and needs in a sweep, whose outputs have outlets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import final
+
+from rnnbp.graph.first_pass import FirstPass, first_pass
+from rnnbp.graph.graph import Node
+from rnnbp.inputs.problem import Problem
+from rnnbp.planning.input_sizes import copied, others_of, symbol_bytes
+from rnnbp.planning.outlet_sizes import OutletSizes
+from rnnbp.planning.sizes import Key, Sizes
+from rnnbp.planning.sweep_rehearsal import SweepRehearsal
+from rnnbp.support.lazy import cached_property
+from rnnbp.support.memo import once
+
+_OWN = attrgetter("outlets", "places", "sinks", "lent")
+
+
+@final
+@dataclass(frozen=True)
+class SweepSizes(Sizes):
+    """The bytes of a sweep; arguments as of ``ValueSizes``, of a graph of any number of outputs.
+
+    Args:
+        outlets: of each output.
+        places: the inputs, by number, whose deltas have a place where they may be written.
+        sinks: temporary bytes, for each step of each row, of taking the deltas of the inputs.
+        lent: bytes of initial states that others hold.
+    """
+
+    outlets: tuple[OutletSizes, ...] = ()
+    places: frozenset[int] = frozenset()
+    sinks: float = 0
+    lent: int = 0
+
+    @property
+    def own(self) -> Key:
+        """What tells sizes of one model apart."""
+        return (*super().own, *_OWN(self))
+
+    @cached_property
+    def first(self) -> FirstPass:
+        """What the wanted outputs need."""
+        return first_pass(self.parts, [each.wanted for each in self.outlets])
+
+    @property
+    def sources(self) -> Iterable[int]:
+        """The values that have deltas from an outlet."""
+        outlets = zip(self.model.outputs, self.outlets, strict=True)
+        return [k for k, outlet in outlets if outlet.delta]
+
+    @cached_property
+    def ahead(self) -> Sequence[Node]:
+        """The nodes that run forward before any Backward."""
+        return (*self.parts.body, *self.first.tail)
+
+    def placed(self, value: int) -> bool:
+        """True if the delta of an input has a place where it may be written."""
+        return value in self.places
+
+    def rehearsal(self, length: int) -> SweepRehearsal:
+        """The actions on a chunk, on sizes."""
+        return SweepRehearsal(self, length)
+
+    @once
+    def advance_taken(self, length: int) -> int:
+        """What an Advance or Keep needs whose outputs are taken, as well as what is held."""
+        return self.rehearsal(length).advance_taken()
+
+    @once
+    def record_taken(self, length: int) -> int:
+        """What a Record needs whose outputs are taken, apart from its tape."""
+        return self.rehearsal(length).record_taken() - self.tape(length)
+
+
+def sizes_of_sweep(
+    problem: Problem,
+    outlets: Sequence[OutletSizes],
+    *,
+    places: Iterable[int] = (),
+    sinks: float = 0,
+    dstate: Iterable[int] = (),
+) -> SweepSizes:
+    """Sizes of a sweep that has its inputs.
+
+    Args:
+        outlets, places, sinks, dstate: as of ``SweepSizes``.
+    """
+    x, what = problem.x, (problem.model, problem.x_shape, problem.batch, problem.dtype)
+    return SweepSizes(
+        *what,
+        floats=problem.floats,
+        copied=copied(x, problem.dtype),
+        loss_spare=0,
+        dx=False,
+        symbol_bytes=symbol_bytes(x),
+        backend=problem.backend,
+        training=problem.training,
+        others=others_of(problem),
+        dstate=frozenset(dstate),
+        outlets=tuple(outlets),
+        places=frozenset(places),
+        sinks=sinks,
+        lent=problem.lent,
+    )
