@@ -139,6 +139,28 @@ def test_units_are_shared_where_rows_are_few(
     assert found - {None} == {shared_}
 
 
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("cell", [rb.MinGRU, rb.MinLSTM, rb.LRU, rb.IndRNN])
+def test_units_are_shared_where_no_step_waits_for_another_thread(
+    cell: Any, batch: int, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
+) -> None:
+    """Loops without products, of few rows: with the bits of one thread."""
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    found, shared, do = [], set(), threads.do
+    monkeypatch.setattr(
+        threads, "do", lambda *args, **how: (shared.add(how.get("units")), do(*args, **how))
+    )
+    model, x = cell(6, 37, rng=0), reals(40, batch, 6).astype("float32")
+    dy = reals(40, *rb.predict(model, x)[0].shape[1:]).astype("float32")
+    for n in (1, 2, 3, 7):
+        use_threads(n)
+        run = rb.bptt(model, x, dy, half_square, backend="llvm", chunk=16, checkpoint="sqrt")
+        found.append(run)
+    assert shared - {None} == {True, batch == 1}
+    for other in found[1:]:
+        assert_same_bits(found[0], other)
+
+
 def status_of_a_fork(run: Callable[[], bool]) -> int:
     """The status of a child that is this process: 0 if ``run`` returns True in 20 seconds."""
     child = os.fork()
