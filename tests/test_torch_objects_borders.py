@@ -46,6 +46,15 @@ BUILT = {
         LSTM(**LSTM_2),
         "rnnbp.Sequential(rnnbp.LSTM(3, 4), rnnbp.Dropout(0.1), rnnbp.LSTM(4, 4))",
     ),
+    "both directions": (
+        LSTM(**LSTM_2 | {"num_layers": 1}, bidirectional=True),
+        "rnnbp.Bidirectional(rnnbp.LSTM(3, 4), rnnbp.LSTM(3, 4))",
+    ),
+    "two layers of both directions": (
+        LSTM(**LSTM_2 | {"dropout": 0}, bidirectional=True),
+        "rnnbp.Sequential(rnnbp.Bidirectional(rnnbp.LSTM(3, 4), rnnbp.LSTM(3, 4)), "
+        "rnnbp.Bidirectional(rnnbp.LSTM(8, 4), rnnbp.LSTM(8, 4)))",
+    ),
     "relu": (
         RNN(**LSTM_2 | {"num_layers": 1, "bias": False, "nonlinearity": "relu"}),
         "rnnbp.RNN(3, 4, bias=False, activation='relu')",
@@ -91,7 +100,6 @@ def test_what_cannot_be_read_off_is_built_by_hand():
 
 
 WAYS = {
-    "bidirectional": (LSTM(**LSTM_2, bidirectional=True), "PyTorch's LSTM; of one with bidirectional: both"),
     "a norm": (torchs("BatchNorm1d")(), "PyTorch's BatchNorm1d; there is LayerNorm"),
     "a cell": (torchs("LSTMCell")(), "PyTorch's LSTMCell; LSTMCell is the attribute cell of a layer"),
     "a class": (LINEAR, "PyTorch's Linear; give rnnbp.Dense"),

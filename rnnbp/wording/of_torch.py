@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rnnbp.missing import way_around
 from rnnbp.wording.attributes import CALLED, INSTEAD, public
 
 READ = "read its weights by rnnbp.load_weights(model, net.state_dict(), rename='torch')"
@@ -27,21 +26,19 @@ def instead_of_torch(value: object) -> str:
     whose = f"PyTorch's {own}" if own == name else f"{own}, a {name} of PyTorch's"
     if "Module" in _kinds(value) and not isinstance(value, type):
         built = module_code(value)
-        if not built and name != "Module" and (way := _way(name, value)):
+        if not built and name != "Module" and (way := _way(name)):
             return f"{whose}; {way}"
         if not built or len(built) > LONGEST:
             return f"{whose}; build it of layers of rnnbp, in a rnnbp.Sequential, and {READ}"
         return f"{whose}; build it as {built}, and {READ}"
     if "Optimizer" in _kinds(value):
         return f"{whose}; give {_optimizer(name, value)}"
-    way = _way(name, value)
+    way = _way(name)
     return f"{whose}; {way}" if way else whose
 
 
-def _way(name: str, value: object) -> str:
-    """What there is in place of a class of this name, or of its options; ""."""
-    if name in RECURRENT and getattr(value, "bidirectional", False):
-        return f"of one with bidirectional: {way_around(name, 'bidirectional')}"
+def _way(name: str) -> str:
+    """What there is in place of a class of this name; ""."""
     if name in CALLED:
         return f"give rnnbp.{CALLED[name]}"
     return INSTEAD.get(name, "").format(name=name)
@@ -92,9 +89,8 @@ def module_code(module: object, name: str = "") -> str:
 
 
 def _recurrent(module: object, kind: str, called: str) -> str:
-    """One with several layers is a Sequential; "" for what is not there yet."""
-    if getattr(module, "bidirectional", False):
-        return ""
+    """One with several layers is a Sequential, a layer of both directions a Bidirectional."""
+    both = bool(getattr(module, "bidirectional", False))
     projection = getattr(module, "proj_size", 0)
     more = f", projection={projection}" if projection else ""
     more += "" if getattr(module, "bias", True) else ", bias=False"
@@ -102,8 +98,10 @@ def _recurrent(module: object, kind: str, called: str) -> str:
         more += ", activation='relu'"
     layers = int(_of(module, "num_layers"))
     features, units = _of(module, "input_size"), _of(module, "hidden_size")
-    above = str(projection) if projection else units
+    above = (1 + both) * (int(projection) or int(units))
     each = [f"rnnbp.{kind}({above if k else features}, {units}{more})" for k in range(layers)]
+    if both:
+        each = [f"rnnbp.Bidirectional({one}, {one})" for one in each]
     if layers == 1:
         return f"{each[0][:-1]}{called})"
     rate = getattr(module, "dropout", 0)
