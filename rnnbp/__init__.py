@@ -21,6 +21,7 @@ Networks
     IndRNN, LRU, SLSTM         units that see themselves alone; exponential gates
     Bidirectional              two of them, one of each direction
     Recurrent, Cell            a custom recurrent layer, from the layers of one step
+    Attention                  what a cell looks up in a memory of each sequence
     Input, State, Parameter    the symbols that graphs and cells are written with; each a Value
     Last, MeanOverTime, MaxOverTime, WholeSeries    from a series to one value for each sequence
 Layers (within a cell too), all of them in the module layers

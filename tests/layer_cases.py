@@ -8,6 +8,7 @@ from rnnbp import layers as L  # noqa: N812
 from tests.arithmetic_cases import ARITHMETIC
 from tests.convolution_cases import CONVOLUTIONS, POOLS
 from tests.layer_case import Case, Wrong, in_any_shape, merging, of_one
+from tests.matrix_cases import MATRICES
 
 ACTIVATIONS = [
     in_any_shape("Sigmoid", L.Sigmoid),
@@ -114,6 +115,7 @@ MERGES = [
     merging("Multiply", L.Multiply, 2),
     merging("Multiply-3", L.Multiply, 3, (2, 2)),
     *ARITHMETIC,
+    *MATRICES,
     Case(
         "Concat",
         lambda _: L.Concat(2, 3),

@@ -20,7 +20,7 @@ CLASSES = """
     Backend Batches Cell Context Costs Examples Explanation Forecast Gradients Graph History Input
     Parameter Plan Recurrent Sequences Sequential Source State Stats Trainer Value Windows
 """
-CELLS = "Bidirectional GRU IndRNN LRU LSTM MinGRU MinLSTM Options RNN SLSTM"
+CELLS = "Attention Bidirectional GRU IndRNN LRU LSTM MinGRU MinLSTM Options RNN SLSTM"
 OVER_TIME = "Last MaxOverTime MeanOverTime WholeSeries"
 ERRORS = "BudgetError DtypeError GradientError ScheduleError ShapeError StorageError"
 MODULES = "actions compare initializers layers losses memory optim schedules train"

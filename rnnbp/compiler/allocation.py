@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.drawn import DRAWN
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import GRADIENTS, IN_PLACE, VIEWS
+from rnnbp.compiler.operations import ALL_STEPS, IN_PLACE, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage, base, gathered, named
 
 NEVER_PLACED = VIEWS | {"concat", "opaque", "opaque_back", DRAWN}
@@ -118,7 +118,7 @@ class _Allocation:
     def _reads(self) -> dict[int, list[tuple[int, int, int]]]:
         found: dict[int, list[tuple[int, int, int]]] = {}
         end = len(self.order)
-        late = {id(op) for op in self.order if op.name in GRADIENTS or self._is_gathered(op)}
+        late = {id(op) for op in self.order if op.name in ALL_STEPS or self._is_gathered(op)}
         taking = [
             (end if id(op) in late else k, op)
             for k, op in enumerate(self.order)

@@ -112,13 +112,6 @@ def _log_softmax(to: Deltas, op: Op, d: int) -> None:
     to.send(op.args[0], to.make("log_softmax_back", d, op.out, attr=op.attr))
 
 
-def _matvec(to: Deltas, op: Op, d: int) -> None:
-    matrix, vector = op.args
-    shapes = to.values.shapes
-    to.send(matrix, to.make("outer", d, vector, attr=op.attr, shape=shapes[matrix]))
-    to.send(vector, to.make("vecmat", matrix, d, attr=op.attr, shape=shapes[vector]))
-
-
 # Notation
 
 
@@ -178,15 +171,6 @@ def _argument(op: Op, values: Values) -> int:
     return values.rows(op.args[0])
 
 
-def _twice(op: Op, values: Values) -> int:
-    """A multiplication and an addition for each element of the matrix."""
-    return 2 * values.rows(op.args[0])
-
-
-def _of_columns(op: Op, values: Values) -> int:
-    return values.rows(op.args[0]) * values.rows(op.args[1])
-
-
 def _each_line(_: tuple[Shape, ...], lines: object) -> tuple[Shape, ...]:
     assert lines is None or isinstance(lines, int)
     return ((lines or 1,),)
@@ -200,11 +184,6 @@ def _times_as_many(shapes: tuple[Shape, ...], n: object) -> tuple[Shape, ...]:
 def _counted(_: tuple[Shape, ...], n: object) -> tuple[Shape, ...]:
     assert isinstance(n, int)
     return ((n,),)
-
-
-def _lines(shapes: tuple[Shape, ...], columns: object) -> tuple[Shape, ...]:
-    assert isinstance(columns, int)
-    return ((math.prod(shapes[0]) // columns,),)
 
 
 # Dear is what takes more than twice as long as tanh: a number of 32 bits takes 0.3 ns as tanh, 0.2
@@ -231,7 +210,6 @@ RECORDS = (
     Operation("repeat", "move", 1, 0, called("repeat"), _repeat, _times_as_many),
     Operation("total", "rowwise", 1, _argument, _summed, _total, _each_line),
     Operation("log_softmax", "rowwise", 1, 5, called("log_softmax"), _log_softmax),
-    Operation("matvec", "rowwise", 2, _twice, called("matvec"), _matvec, _lines),
     # In backward code alone:
     Operation("sign", "pointwise", 1, 1, called("sign")),
     Operation("above", "pointwise", 2, 1, _comparison),
@@ -240,7 +218,5 @@ RECORDS = (
     Operation("elu_slope", "pointwise", 1, 1, _with_number("elu′")),
     Operation("rest", "pointwise", 1, 2, _complement),
     Operation("log_softmax_back", "rowwise", 2, 4, called("log_softmax′")),
-    Operation("outer", "rowwise", 2, _of_columns, called("outer")),
-    Operation("vecmat", "rowwise", 2, _twice, called("vecmat")),
 )
 """Those of ``operations`` in another module; ``phi`` is Φ of the normal distribution."""

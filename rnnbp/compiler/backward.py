@@ -9,8 +9,9 @@ from rnnbp.compiler.allocation import allocate
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.forward import Forward
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import VIEWS
+from rnnbp.compiler.operations import SUMS, VIEWS
 from rnnbp.compiler.partition import adjusted, partition
+from rnnbp.compiler.static_sums import static_sum
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
 from rnnbp.compiler.weights import Matrix
 from rnnbp.support.lazy import cached_property
@@ -42,7 +43,16 @@ class Backward:
 
     def reaches(self, k: int) -> bool:
         """True if an input has a delta."""
-        return k in self.dx_weights or self.code.outputs[k] is not None
+        return k in self.dx_weights or self.code.outputs[k] is not None or k in self.sums
+
+    @cached_property
+    def sums(self) -> dict[int, list[Op]]:
+        """By static input, what adds to its delta once a block's steps are there."""
+        found = dict[int, list[Op]]()
+        for op in self.code.ops:
+            if op.name in SUMS:
+                found.setdefault(static_sum(op).input, []).append(op)
+        return found
 
     @property
     def steps(self) -> list[Op]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,13 +19,21 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.numerics import Shape, ShapeError, check_x_shape, positive_int, shown
+from rnnbp.support.nearest import hint
 from rnnbp.ways.way import BUILT_IN
 from rnnbp.wording.arguments import takes
+
+FIRST = ""
+"""Stands for the name of the first input, where a shape is given without one."""
 
 
 @takes()
 def explain(
-    cell: object, *, batch: int = 1, x_shape: Shape | None = None, without: Iterable[str] = ()
+    cell: object,
+    *,
+    batch: int = 1,
+    x_shape: Shape | Mapping[str, Shape] | None = None,
+    without: Iterable[str] = (),
 ) -> Explanation:
     """The code that the compiler makes for a cell, to read: ``print(rb.explain(rb.LSTM(2, 3)))``.
 
@@ -36,8 +44,8 @@ def explain(
     Args:
         cell: a Recurrent, a Cell, or a network with one Recurrent.
         batch: B, for the sums.
-        x_shape: feature shape of the input of ``cell``, () for symbols; None if the cell declares
-            it.
+        x_shape: feature shape of the input of ``cell``, () for symbols; of several inputs a dict by
+            name, of those that do not say their shape. None if the cell declares it.
         without: rules to leave out, by the names in the text.
 
     Returns:
@@ -51,8 +59,12 @@ def explain(
     >>> found.dtype, found.opaque
     ('float32', ())
     """
-    check_x_shape("explain", x_shape)
-    found, shapes = _cell_of(cell, None if x_shape is None else tuple(x_shape))
+    given = x_shape if isinstance(x_shape, Mapping) else {FIRST: x_shape}
+    for shape in given.values():
+        check_x_shape("explain", shape)
+    found, shapes = _cell_of(
+        cell, {name: s if s is None else tuple(s) for name, s in given.items()}
+    )
     return explained(found, shapes, positive_int("explain: batch", batch), check_rules(without))
 
 
@@ -88,6 +100,19 @@ def explained(
     )
 
 
+def _by_input(names: Sequence[str], shapes: Mapping[str, Shape | None]) -> list[Shape | None]:
+    """The shapes of inputs with these names, None where there is none."""
+    found: list[Shape | None] = [None] * max(1, len(names))
+    for name, shape in shapes.items():
+        if name != FIRST and name not in names:
+            raise ValueError(
+                f"explain: no input is called {shown(name)}{hint(name, names)}; x_shape has those "
+                f"of {', '.join(map(repr, filter(None, names))) or 'the one input, as (n_in,)'}"
+            )
+        found[0 if name == FIRST else list(names).index(name)] = shape
+    return found
+
+
 def _step_bytes(step: StepCode, layout: Layout) -> int | None:
     """What one step more adds to a tape, None where a layer does not say what it saves."""
     saved = [saved_bytes(op, layout) for op in saving(step)]
@@ -113,10 +138,12 @@ def _input_names(cell: Cell, others: Sequence[str]) -> list[str]:
     return [n if n.isidentifier() and n not in taken else f"x{k}" for k, n in enumerate(given)]
 
 
-def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, tuple[Shape, ...]]:
+def _cell_of(given: object, x_shapes: Mapping[str, Shape | None]) -> tuple[Cell, tuple[Shape, ...]]:
     """The cell, and the feature shapes of its inputs."""
     cell = given.cell if isinstance(given, Recurrent) else given
-    found: list[Shape | None] = [x_shape]
+    names = given.input_names if isinstance(given, Graph) else ()
+    names = cell.input_names[: cell.n_inputs] if isinstance(cell, Cell) else names
+    found = _by_input(names, x_shapes)
     if isinstance(given, Graph) and not isinstance(given, Cell):
         nodes = [node for node in given.nodes if isinstance(node.block, Recurrent)]
         if len(nodes) != 1:
@@ -126,7 +153,7 @@ def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, tuple[Shape, .
                 "Recurrent"
             )
         (node,) = nodes
-        shapes = given.value_shapes(x_shape, *[None] * (len(given.input_shapes) - 1))
+        shapes = given.value_shapes(*found)
         assert isinstance(node.block, Recurrent)
         cell, found = node.block.cell, [shapes[k] for k in node.args]
     if not isinstance(cell, Cell):
@@ -136,10 +163,10 @@ def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, tuple[Shape, .
             "explain takes a Recurrent, a Cell, or a network with one Recurrent, found "
             f"{shown(given)}{cure}"
         )
-    found += [None] * (cell.n_inputs - len(found))
     shapes = [own if s is None else s for s, own in zip(found, cell.input_shapes, strict=False)]
     if None in shapes:
-        cure = "give x_shape, as (n_in,)" if cell.n_inputs == 1 else "give each Input its size"
+        several = "give each Input its size, or x_shape={name: shape}"
+        cure = "give x_shape, as (n_in,)" if cell.n_inputs == 1 else several
         raise ShapeError(f"explain: {cell} does not say the feature shape of its input; {cure}")
     cell.check_inputs([*shapes, *cell.state_shapes])
     return cell, tuple([shape for shape in shapes if shape is not None])

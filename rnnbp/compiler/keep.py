@@ -73,7 +73,14 @@ class _Choice:
         """True if backward has a value already."""
         base, a, b = self.rows(v)
         held = any(s <= a and b <= e for s, e in self.kept.get(base, ()))
-        return base in self.there or v in self.there or base in self.again or held
+        there = not self.there.isdisjoint((base, v, self._unshaped(base)))
+        return there or base in self.again or held
+
+    def _unshaped(self, v: int) -> int:
+        """The value that a value is in another shape, or is rows of."""
+        while (made := self.forward.made.get(v)) is not None and made.name == "same":
+            v = self.where.get(made.args[0], (made.args[0], 0))[0]
+        return v
 
     def take(self, v: int, *, cheap: bool) -> None:
         """Keep a value, or compute it again where that is ``cheap``."""

@@ -10,7 +10,7 @@ from typing import final
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.notation import Notation, gathered
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import IN_PLACE, OPERATIONS, ROWWISE, flops
+from rnnbp.compiler.operations import IN_PLACE, OPERATIONS, ROWWISE, SUMS, flops
 from rnnbp.compiler.seams import ATOM, Formula, Formulas
 from rnnbp.compiler.weights import Matrix, Vector
 
@@ -74,7 +74,7 @@ class Listing(Formulas):
     def _write(self, op: Op) -> None:
         if op.name == "concat":
             self._concat(op)
-        elif op.name == "grad_input":
+        elif op.name == "grad_input" or op.name in SUMS:
             return  # it has no parameters
         elif op.name == "grad_linear":
             product = f"{self._together(op.args[0])} {self.notation[op.args[1]]}ᵀ"
@@ -119,6 +119,11 @@ class Listing(Formulas):
         """name = Σ v over the steps."""
         rows = self.notation.values.rows(v)
         self._lines.append(Line("after", f"{name} = Σ {self.notation[v]}", rows, 1, rows))
+
+    def static_sum(self, name: str, op: Op) -> None:
+        """name += what is summed over the steps."""
+        rows, count = self.notation.values.rows(op.args[0]), flops(op, self.notation.values)
+        self._lines.append(Line("after", f"{name} += {self._text(op)[0]}", rows, 1, count))
 
     def read_off(self, layer: object) -> None:
         """The gradients of a layer's parameters, by its own method."""

@@ -133,6 +133,9 @@ class Lowering(Primitives):
     def gain(self, x: int, owner: dict[str, Array], key: str) -> int:
         return self.apply("gain", x, attr=self._vector(x, owner, key))
 
+    def additive(self, keys: int, query: int, owner: dict[str, Array], key: str) -> int:
+        return self.apply("additive", keys, query, attr=self._vector(query, owner, key))
+
     def add(self, a: int, b: int) -> int:
         return self.apply("add", a, b)
 

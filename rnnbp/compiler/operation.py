@@ -12,15 +12,15 @@ from rnnbp.compiler.seams import ATOM, SUM, Deltas, Formula, Formulas
 from rnnbp.numerics import Shape
 
 Kind: TypeAlias = Literal[
-    "pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "drawn", "layer"
+    "pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "sum", "drawn", "layer"
 ]
 """How an operation reads its arguments.
 
 "pointwise": an element of each, all of one shape; "vector": an element, and one of a vector of
 parameters; "rowwise": all features of a row; "product": all features, and weights; "view" and
-"move" compute nothing; "gradient": all steps of a chunk, for the gradient of parameters; "drawn": no
-arguments, random numbers that are there before a chunk runs; "layer" is run by a layer's own
-methods.
+"move" compute nothing; "gradient": all steps of a chunk, for the gradient of parameters; "sum": all
+steps, for the delta of a static input; "drawn": no arguments, random numbers that are there before
+a chunk runs; "layer" is run by a layer's own methods.
 """
 Adjoint: TypeAlias = Callable[[Deltas, Op, int], None]
 """Sends the delta of an operation's first result on to its arguments."""
@@ -49,6 +49,9 @@ class Operation:
     """Whether arguments may be exchanged."""
     dear: bool = False
     """Whether a pointwise result is kept for backward even where it could be computed again."""
+    still: bool = False
+    """Whether it reads a value that is the same at every step as it is, next to one of each
+    step, where others take a copy for each step; pointwise operations all do."""
 
     @property
     def primitive(self) -> bool:

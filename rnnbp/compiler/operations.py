@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from rnnbp.compiler import arithmetic, choices, moving
+from rnnbp.compiler import arithmetic, attending, choices, matrix_products, moving
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operation import Kind, Operation, binary, called
@@ -231,7 +231,9 @@ _RECORDS = (
     Operation("opaque", "layer", None, 0, _layer),
     Operation("opaque_back", "layer", None, 0, _layer),
     *arithmetic.RECORDS,
+    *attending.RECORDS,
     *choices.RECORDS,
+    *matrix_products.RECORDS,
     *moving.RECORDS,
 )
 OPERATIONS = {record.name: record for record in _RECORDS}
@@ -259,4 +261,10 @@ VIEWS = _of("view")
 """Operations whose result is rows of their argument: they move nothing."""
 GRADIENTS = _of("gradient")
 """Operations that compute parameter gradients; they have no results."""
+SUMS = _of("sum")
+"""Operations that add to the delta of a static input; they have no results."""
+ALL_STEPS = GRADIENTS | SUMS
+"""Operations that wait for all steps, and have no results."""
+READING_STILL = frozenset(record.name for record in _RECORDS if record.still)
+"""Operations that take a value without an axis of steps next to one of each step."""
 SYMMETRIC = frozenset(record.name for record in _RECORDS if record.symmetric)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rnnbp.compiler.code import Code
-from rnnbp.compiler.operations import GRADIENTS, POINTWISE, REPEATED
+from rnnbp.compiler.operations import ALL_STEPS, POINTWISE, REPEATED
 
 
 def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None]) -> dict[int, str]:
@@ -20,7 +20,7 @@ def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None])
     feeding = {id(op) for op in code.live(leaving, free=False).ops}
     found = {}
     for op in code.ops:
-        if op.name in GRADIENTS:
+        if op.name in ALL_STEPS:
             found[id(op)] = "after"  # they wait for the whole chunk
             continue
         moves = not moving.isdisjoint(op.args)

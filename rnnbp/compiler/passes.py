@@ -15,6 +15,7 @@ from rnnbp.compiler.rewrite.factors import gathered
 from rnnbp.compiler.rewrite.ordering import ordered
 from rnnbp.compiler.rewrite.parts import parts
 from rnnbp.compiler.rewrite.sums import sums
+from rnnbp.compiler.static_sums import static_sums
 from rnnbp.numerics import shown
 from rnnbp.support.nearest import hint
 
@@ -108,7 +109,8 @@ def _backward(rule: str, rewrite: Rewrite) -> Pass:
 
 
 def _differentiated(draft: Draft) -> Draft:
-    found = replace(draft, written=draft.forward, backward=differentiate(draft.forward))
+    deltas = static_sums(differentiate(draft.forward), draft.forward.static)
+    found = replace(draft, written=draft.forward, backward=deltas)
     # Such code alone has operations that are nothing once it has been differentiated.
     return _unpenalised.run(found) if charged(draft.forward.ops) else found
 

@@ -66,6 +66,8 @@ class Reading:
                 found.step_sum(f"d{name}", v)
             elif v is not None:
                 self._copy(found, "after", f"d{name}", v)
+            for op in back.sums.get(k, ()):
+                found.static_sum(f"d{name}", op)
         for op in back.opaque:
             if op.opaque.layer.params:
                 found.read_off(op.opaque.layer)

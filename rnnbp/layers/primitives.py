@@ -97,6 +97,9 @@ class Primitives(Protocol):
     def concat(self, *xs: int) -> int:
         """Values (n_k,) side by side."""
 
+    def additive(self, keys: int, query: int, owner: dict[str, Array], key: str) -> int:
+        """w · tanh(k + query) of each of S lines k of keys (S · n,), query and w (n,): (S,)."""
+
     def normal(self, x: int, eps: float) -> int:
         """(x − mean x) / √(var x + eps), x (n,)."""
 

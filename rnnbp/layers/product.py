@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import final
 
 import numpy as np
@@ -23,6 +22,7 @@ class Product(Layer):
     Args:
         turned: True for Wᵀ.
         columns: True if v is a matrix (m, k).
+        size: the first axis of y, for where the shape of W is not known yet; None if it shall be.
         name: its name in ``repr`` and errors.
 
     Shapes: W (..., n, m), v (..., m) → y (..., n); v (..., m, k) → y (..., n, k); with ``turned`` W
@@ -33,15 +33,22 @@ class Product(Layer):
     spare = (0, 0, 0)
 
     def __init__(
-        self, *, turned: bool = False, columns: bool = False, name: str | None = None
+        self,
+        *,
+        turned: bool = False,
+        columns: bool = False,
+        size: int | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.params = {}
-        self.turned, self.columns = turned, columns
+        self.turned, self.columns, self.size = turned, columns, size
 
     def forward(self, w: Array, v: Array) -> tuple[Array, Saved]:
         self.output_shapes(w.shape[-2:], v.shape[-1 - self.columns :])
         left = np.swapaxes(w, -1, -2) if self.turned else w
+        if self.columns and v.ndim == 2 and not self.turned:
+            return _by_rows(w, v), (w, v)
         if self.columns:
             return np.matmul(left, v), (w, v)
         if w.ndim > 2:
@@ -55,6 +62,9 @@ class Product(Layer):
             dy, rows = dy.reshape(-1, dy.shape[-1]), v.reshape(-1, v.shape[-1])
             dw = rows.T @ dy if self.turned else dy.T @ rows
             return dw, (dy @ (w.T if self.turned else w)).reshape(v.shape)
+        if self.columns and v.ndim == 2 and not self.turned:
+            rows = w.reshape(-1, w.shape[-1])
+            return _by_rows(dy, v.T), rows.T @ dy.reshape(-1, dy.shape[-1])
         v, dy = (v, dy) if self.columns else (v[..., None], dy[..., None])
         dw = _over_batch(v, dy, w.ndim) if self.turned else _over_batch(dy, v, w.ndim)
         right = w if self.turned else np.swapaxes(w, -1, -2)
@@ -70,12 +80,17 @@ class Product(Layer):
             raise ShapeError(f"{self}: takes a matrix and a vector, found {len(shapes)} inputs")
         w, v = shapes
         if w is None or v is None:
-            return (None,)
+            return (None if self.size is None or self.columns else (self.size,),)
         if len(w) != 2 or len(v) != 1 + self.columns or w[1 - self.turned] != v[0]:
             name = "Wᵀ" if self.turned else "W"
             raise ShapeError(
                 f"{self}: W has shape {w}, v {v}; {name} v needs a v whose first axis has size "
                 f"{w[1 - self.turned] if len(w) == 2 else 'm'}, and a W of two axes"
+            )
+        if self.size not in (None, w[self.turned]):
+            raise ShapeError(
+                f"{self}: W has shape {w}, and {self.size} is the size of what it is compared with; "
+                f"make it ({w[0]}, {self.size})"
             )
         return ((w[self.turned], *v[1:]),)
 
@@ -84,12 +99,16 @@ class Product(Layer):
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
         w, v = xs
-        if self.turned or self.columns:
-            return None
-        found = ops.fixed_product(w, v)
+        n, m = ops.shape(w)
+        if self.columns:
+            found = None if self.turned else _by_columns(ops, w, v)
+            n, m = (m, n) if self.turned else (n, m)
+            sizes = n, m, ops.shape(v)[1], self.turned, False
+            return (ops.apply("matmat", w, v, attr=sizes) if found is None else found,)
+        found = None if self.turned else ops.fixed_product(w, v)
         if found is None:  # a matrix made of features
-            flat = ops.same(w, (math.prod(ops.shape(w)),))
-            found = ops.apply("matvec", flat, v, attr=ops.shape(v)[0])
+            flat = ops.same(w, (n * m,))
+            found = ops.apply("vecmat" if self.turned else "matvec", flat, v, attr=m)
         return (found,)
 
     def describe(self) -> str:
@@ -116,7 +135,14 @@ class Transpose(Layer):
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (np.swapaxes(dy, -1, -2),)
 
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        (x,) = xs
+        n, m = ops.shape(x)
+        return (ops.apply("transpose", ops.same(x, (n * m,)), attr=m),)
+
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: turns one matrix, found {len(shapes)} inputs")
         (shape,) = shapes
         if shape is not None and len(shape) != 2:
             raise ShapeError(f"{self}: turns a matrix (n, m), found shape {shape}")
@@ -124,6 +150,25 @@ class Transpose(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
+
+
+def _by_rows(rows: Array, v: Array) -> Array:
+    """The product of the lines of matrices with one matrix for all of them: one product."""
+    found: Array = rows.reshape(-1, rows.shape[-1]) @ v
+    return found.reshape(*rows.shape[:-1], v.shape[-1])
+
+
+def _by_columns(ops: Primitives, w: int, v: int) -> int | None:
+    """W V by a product for each column of V, of a W that is a function of parameters alone."""
+    m, k = ops.shape(v)
+    turned = ops.apply("transpose", ops.same(v, (m * k,)), attr=k)
+    flat = ops.same(turned, (m * k,))
+    first = ops.fixed_product(w, ops.part(flat, 0, m))
+    if first is None:
+        return None
+    columns = [ops.fixed_product(w, ops.part(flat, at * m, (at + 1) * m)) for at in range(1, k)]
+    whole = ops.concat(first, *[column for column in columns if column is not None])
+    return ops.apply("transpose", whole, attr=ops.shape(first)[0])
 
 
 def _over_batch(a: Array, b: Array, axes: int) -> Array:

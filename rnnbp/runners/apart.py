@@ -11,7 +11,7 @@ from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.storage import Buffer, Held, Storage
 from rnnbp.compiler.weights import Vector
 
-COPYING = frozenset({"linear", "copy", "zeros", "concat", "spread", "repeat", *VIEWS})
+COPYING = frozenset({"linear", "copy", "zeros", "concat", "spread", "repeat", "transpose", *VIEWS})
 """Operations that take no such buffers: products, and copies."""
 
 

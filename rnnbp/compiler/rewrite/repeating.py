@@ -1,7 +1,8 @@
 """Values that are the same at every step, put where an operation takes a value of each step.
 
-Pointwise operations read such a value as it is, without an axis of steps; products, sums over
-features and gradients go over rows of many steps at once, and take a copy that has one.
+Pointwise operations, and products with matrices of a sequence, read such a value as it is, without
+an axis of steps; products with weights, sums over features and gradients go over rows of many steps
+at once, and take a copy that has one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.drawn import DRAWN, draw_of
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import IN_PLACE, VIEWS
+from rnnbp.compiler.operations import IN_PLACE, READING_STILL, VIEWS
 
 
 def still_values(*codes: Code) -> frozenset[int]:
@@ -47,7 +48,8 @@ def repeated(code: Code, still: Iterable[int]) -> Code:
 
     for op in code.ops if waiting else ():
         symbols = op.name == "opaque" and op.opaque.layer.symbols
-        fits = op.name in IN_PLACE or op.name in VIEWS or symbols
+        moving = op.name in READING_STILL and not waiting.issuperset(op.args)
+        fits = op.name in IN_PLACE or op.name in VIEWS or symbols or moving
         args = op.args if fits else tuple([each(v) or v for v in op.args])
         ops.append(op if args == op.args else replace(op, args=args))
     outputs = tuple([each(v) for v in code.outputs])

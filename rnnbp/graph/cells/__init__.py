@@ -5,6 +5,7 @@ Parameters of ``RNN``, ``LSTM`` and ``GRU`` are PyTorch's in name, shape and ord
 as U(±1/√n). Other cells have the same names where they have the same parts.
 """
 
+from rnnbp.graph.attention import Attention
 from rnnbp.graph.cells.bidirectional import Bidirectional
 from rnnbp.graph.cells.gru import GRU
 from rnnbp.graph.cells.ind_rnn import IndRNN
@@ -21,6 +22,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SLSTM",
+    "Attention",
     "Bidirectional",
     "IndRNN",
     "MinGRU",

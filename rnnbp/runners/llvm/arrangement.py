@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import GRADIENTS, VIEWS
+from rnnbp.compiler.operations import ALL_STEPS, VIEWS
 from rnnbp.compiler.storage import Location, Storage
 from rnnbp.runners.llvm.groups import Group, Item, Lane, Product, Reduction
 from rnnbp.runners.llvm.operands import Operands
@@ -56,7 +56,7 @@ class _Arranger:
                 self._reduction(op)
             elif op.name == "concat":
                 self._concat(op)
-            elif op.name not in GRADIENTS:
+            elif op.name not in ALL_STEPS:
                 self._pointwise(op)
         for at, source in moves:
             args = () if source is None else (source,)

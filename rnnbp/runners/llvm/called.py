@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnnbp.compiler.weights import Vector
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.rows import Row
 from rnnbp.runners.llvm.groups import Reduction
@@ -60,7 +61,8 @@ class Called:
 
 
 def _suffix(attr: object) -> str:
-    """What tells functions of one name apart: a number, to the last bit."""
-    if not isinstance(attr, float | int):
-        return ""
-    return f".{float(attr).hex()}".replace("-", "m").replace("+", "p")
+    """What tells functions of one name apart: numbers, to the last bit."""
+    attr = attr.count if isinstance(attr, Vector) else attr
+    numbers = attr if isinstance(attr, tuple) else (attr,)
+    texts = [f".{float(n).hex()}" for n in numbers if isinstance(n, float | int)]
+    return "".join(texts).replace("-", "m").replace("+", "p")

@@ -23,7 +23,7 @@ from rnnbp.runners.llvm.cell_items import (
     forward_items,
 )
 from rnnbp.runners.llvm.gradients import Gradient, gradients_of
-from rnnbp.runners.llvm.groups import Item, Lookup, Product
+from rnnbp.runners.llvm.groups import Item, Lookup, Product, flops_of
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.operand_text import OperandText
 from rnnbp.runners.llvm.operands import Operands
@@ -140,7 +140,6 @@ class KernelCell:
         """A kernel of a text whose arrays ``written`` has noted."""
         named, names = self.constants.named, tuple(written.names)
         constants = {name: named[name] for name in names if name in named}
-        made = [item for items in parts.values() for item in items if isinstance(item, Product)]
-        flops = sum(2 * item.rows * item.depth for item in made)
+        flops = sum(flops_of(item) for items in parts.values() for item in items)
         weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
         return Kernel(text, names, written.widths, constants, self.library, flops, weights, self.of)

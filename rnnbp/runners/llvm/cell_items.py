@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.forward import Forward
 from rnnbp.compiler.op import Op
+from rnnbp.compiler.static_sums import static_sum
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
-from rnnbp.compiler.weights import Matrix
+from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.runners.llvm.arrangement import Move, arranged
-from rnnbp.runners.llvm.groups import Item, Product, StepSum
+from rnnbp.runners.llvm.groups import Item, KeySum, OuterSum, Product, StepSum
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
 
@@ -86,6 +88,7 @@ def backward_items(
             summed.append(StepSum(storage.location(v), Location(dx), dx.rows))
         elif v is not None:
             moves["after"].append((Location(dx), storage.location(v)))
+        summed += [_summed(half, op, dx) for op in half.sums.get(k, ())]
     parts = _by_phase(half.code, storage, operands, half.steps, half.phases, sums, moves)
     parts["loop"] += arranged(half.code, storage, operands, [], sums, _ends(step, operands))
     parts["after"] += summed
@@ -118,6 +121,17 @@ def _ends(step: StepCode, operands: Operands) -> list[Move]:
     operands.arrays |= {at.buffer: Held(at.buffer.name, Span("step")) for at in waiting.values()}
     ends: list[Move] = [(waiting[k], half.storage.location(v)) for k, v in moves if v is not None]
     return [*ends, *((Location(half.carried[k]), waiting.get(k)) for k, _ in moves)]
+
+
+def _summed(half: Backward, op: Op, dx: Buffer) -> Item:
+    """A term of the delta of a static input, of all steps of a block at once."""
+    args, of = list(map(half.storage.location, op.args)), static_sum(op).of
+    rows, out = list(map(half.code.values.rows, op.args)), Location(dx)
+    if isinstance(of, Vector):
+        keys, query, deltas = args
+        return KeySum(keys, query, deltas, out, of, rows[2])
+    deltas, vector = args
+    return OuterSum(deltas, vector, out, *rows)
 
 
 def _dx_products(step: StepCode, operands: Operands, k: int, dx: Buffer) -> list[Item]:

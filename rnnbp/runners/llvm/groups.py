@@ -122,7 +122,43 @@ class StepSum:
     n: int
 
 
-Item: TypeAlias = Group | Product | Reduction | Lookup | StepSum
+@dataclass(frozen=True)
+class OuterSum:
+    """out, a matrix without an axis of steps, += Σ d vᵀ of a block's steps."""
+
+    deltas: Location
+    vector: Location
+    out: Location
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class KeySum:
+    """out, without an axis of steps, += the deltas of keys by additive scores of a block's steps."""
+
+    keys: Location
+    query: Location
+    deltas: Location
+    out: Location
+    vector: Vector
+    lines: int
+
+
+AfterLoop: TypeAlias = StepSum | OuterSum | KeySum
+"""An item that takes all steps of a block, once they are there."""
+Item: TypeAlias = Group | Product | Reduction | Lookup | AfterLoop
+
+
+def flops_of(item: Item) -> int:
+    """Floating-point operations of a product, for a step of one sequence; 0 of others."""
+    if isinstance(item, Product):
+        return 2 * item.rows * item.depth
+    if isinstance(item, OuterSum):
+        return 2 * item.rows * item.columns
+    if isinstance(item, Reduction) and item.name in ("matvec", "vecmat"):
+        return 2 * item.n
+    return 0
 
 
 def _overlaps(rows: Mapping[Buffer, set[int]], location: Location, n: int) -> bool:

@@ -9,9 +9,9 @@ from typing import TypeAlias
 from rnnbp.compiler.storage import Location
 from rnnbp.compiler.weights import Vector
 from rnnbp.machine.ir import Text
-from rnnbp.runners.llvm import pointwise
+from rnnbp.runners.llvm import attending, pointwise
 from rnnbp.runners.llvm.called import Called, written_out
-from rnnbp.runners.llvm.groups import Group, Lookup, Product, Reduction, StepSum
+from rnnbp.runners.llvm.groups import Group, KeySum, Lookup, OuterSum, Product, Reduction, StepSum
 from rnnbp.runners.llvm.operand_text import OperandText, Rows
 
 TABLE = "table"
@@ -19,6 +19,7 @@ TABLE = "table"
 GATHER = "declare void @gather(ptr, i64)"
 COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
+GRADIENT = "declare void @gradient(ptr, i64, ptr, i64, i64, i64, i64, ptr, i64)"
 SUMS = "declare void @sums(ptr, i64, ptr, i64, i64, i64, i64, ptr, i64)"
 RowItem: TypeAlias = Group | Reduction | Lookup
 """An item that is done row by row."""
@@ -88,6 +89,7 @@ class ItemText:
 
     def _reduction(self, item: Reduction, rows: Rows) -> None:
         args = [self.at.address(location, rows) for location in item.args]
+        args += [self.at.constant(item.attr)] if isinstance(item.attr, Vector) else []
         outs = [self.at.address(location, rows) for location in item.outs]
         (self.called.reduction if self.at.frame.part else written_out)(self.t, item, args, outs)
 
@@ -103,6 +105,39 @@ class ItemText:
                 f"call void @sums(ptr {arg}, i64 {step}, ptr null, i64 0, i64 {n}, i64 {item.n}, "
                 f"i64 0, ptr {out}, i64 0)"
             )
+
+    def outer_sum(self, item: OuterSum, start: str, n: str) -> None:
+        """Add the products of n steps from ``start`` on, for each row of this thread."""
+        t, given = self.t, (item.deltas, item.vector)
+        steps = [self._along(location) for location in given]
+        t.needs.add(GRADIENT)
+        with t.loop(0, "%own") as loop:
+            row = Rows(start, "0", t.plus("%b0", loop.index), "1")
+            d, v, out = (self.at.address(location, row) for location in (*given, item.out))
+            t.do(
+                f"call void @gradient(ptr {d}, i64 {steps[0]}, ptr {v}, i64 {steps[1]}, i64 {n}, "
+                f"i64 {item.rows}, i64 {item.columns}, ptr {out}, i64 {item.columns})"
+            )
+
+    def key_sum(self, item: KeySum, start: str, n: str) -> None:
+        """Add the deltas of keys of n steps from ``start`` on, for each row of this thread."""
+        with self.t.loop(0, "%own") as loop:
+            row = Rows(start, "0", self.t.plus("%b0", loop.index), "1")
+            places = attending.Places(
+                keys=self.at.address(item.keys, row),
+                query=self.at.address(item.query, row),
+                query_stride=self._along(item.query),
+                deltas=self.at.address(item.deltas, row),
+                deltas_stride=self._along(item.deltas),
+                vector=self.at.constant(item.vector),
+                out=self.at.address(item.out, row),
+            )
+            attending.additive_sum(self.t, places, n, item.lines, item.vector.count)
+
+    def _along(self, location: Location) -> str:
+        """Numbers from a step of a row to the next; 0 where all steps have one."""
+        operand = self.operands.operand(location)
+        return "0" if operand.span.scope == "step" else self.t.times("%B", operand.width)
 
     def product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
         """Columns from ``first`` on of a product."""

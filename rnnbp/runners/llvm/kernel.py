@@ -11,7 +11,7 @@ from rnnbp.machine import CompileError
 from rnnbp.machine.compile import Library
 from rnnbp.machine.team import handoff
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.llvm.item_text import GATHER, PRODUCT, SUMS
+from rnnbp.runners.llvm.item_text import GATHER, GRADIENT, PRODUCT, SUMS
 from rnnbp.support.lazy import cached_property
 
 
@@ -27,7 +27,7 @@ class Kernel:
     products: Library
     """Functions that the text calls."""
     flops: int
-    """Of its products, for a step of one sequence."""
+    """Of its products, of matrices of features too, for a step of one sequence."""
     weights: int
     """Numbers that products read anew at every step."""
     cell: ref[Cell]
@@ -46,6 +46,7 @@ class Kernel:
     def _library(self) -> Library:
         # Linked by address, not written into the text: products are compiled once for all kernels.
         given = {"product": self.products.address("product")} if PRODUCT in self.text else {}
+        given |= {"gradient": self.products.address("gradient")} if GRADIENT in self.text else {}
         given |= {"sums": self.products.address("sums")} if SUMS in self.text else {}
         given |= {"gather": handoff.library().address("gather")} if GATHER in self.text else {}
         try:

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnnbp.compiler.matrix_products import sizes_of
 from rnnbp.machine.ir import Text
-from rnnbp.machine.rows import Row
+from rnnbp.machine.rows import Row, across
+
+LINES = 4
+"""Lines of a matrix that are multiplied together by a vector."""
+# Additions take 4 cycles and two begin in each, so one line would leave most of the time unused;
+# and the vector is read from the cache once for all of them. Each line's sum keeps its order, so
+# the number changes no bit.
+
+SIDE_BY_SIDE = 8
+"""Vectors of columns that are summed together, down the lines of a matrix; for the same reasons."""
 
 
 def matvec(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
     """The matrix times a vector."""
     t, (matrix, vector), (out,) = r.t, args, outs
     n, m = _sizes(r, columns)
-    with t.loop(0, n) as loop:
-        line = t.at(matrix, t.times(loop.index, m))
-
-        def product(i: str, mask: str | None) -> str:
-            return t.op("fmul", t.load(t.at(line, i), mask), t.load(t.at(vector, i), mask))
-
-        found = Row(t, m).total(product)
-        place = t.at(out, loop.index)
-        t.do(f"store {t.lanes.scalar} {found}, ptr {place}, align {t.lanes.nbytes}")
+    full = n // LINES * LINES
+    for first, stop, count in ((0, full, LINES), (full, n, 1)):
+        if first < stop:
+            with t.loop(first, stop, count) as loop:
+                lines = [t.at(matrix, t.times(t.plus(loop.index, k), m)) for k in range(count)]
+                for k, total in enumerate(_dots(t, lines, vector, m)):
+                    _store(t, total, t.at(out, t.plus(loop.index, k)))
 
 
 def vecmat(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
     """The turned matrix times a vector."""
     t, (matrix, d), (out,) = r.t, args, outs
     n, m = _sizes(r, columns)
-
-    def give(i: str, mask: str | None) -> None:
-        first = t.at(matrix, i)
-        with t.loop(0, n, carried=[(t.lanes.type, "zeroinitializer")]) as loop:
-            part = t.load(t.at(first, t.times(loop.index, m)), mask)
-            number = t.broadcast(t.at(d, loop.index))
-            loop.after.append(t.fma(number, part, loop.carried[0]))
-        t.store(loop.carried[0], t.at(out, i), mask)
-
-    Row(t, m).each(give)
+    _columns(t, matrix, m, d, 1, out, n, m)
 
 
 def outer(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
@@ -48,11 +47,95 @@ def outer(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> 
         _scaled(t, columns, vector, number, line)
 
 
+def matmat(r: Row, args: Sequence[str], outs: Sequence[str], attr: object) -> None:
+    """The product of two matrices, of which one may lie turned."""
+    t, (a, b), (out,) = r.t, args, outs
+    n, k, m, left, right = sizes_of(attr)
+    assert not (left and right)  # no adjoint has both
+    with t.loop(0, n) as loop:
+        line = t.at(out, t.times(loop.index, m))
+        if right:
+            row = t.at(a, t.times(loop.index, k))
+            with t.loop(0, m) as inner:
+                (total,) = _dots(t, [t.at(b, t.times(inner.index, k))], row, k)
+                _store(t, total, t.at(line, inner.index))
+        else:
+            first = t.at(a, loop.index if left else t.times(loop.index, k))
+            _columns(t, b, m, first, n if left else 1, line, k, m)
+
+
+def transpose(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
+    """The matrix, turned."""
+    t, (x,), (out,) = r.t, args, outs
+    n, m = _sizes(r, columns)
+    with t.loop(0, n) as line, t.loop(0, m) as column:
+        place = t.at(x, t.plus(t.times(line.index, m), column.index))
+        number = t.put(f"load {t.lanes.scalar}, ptr {place}, align {t.lanes.nbytes}")
+        _store(t, number, t.at(out, t.plus(t.times(column.index, n), line.index)))
+
+
+def _dots(t: Text, lines: Sequence[str], vector: str, n: int) -> list[str]:
+    """The products of lines of n numbers with a vector; each is summed as ``Row.total`` does."""
+    v, full = t.lanes, n // t.lanes.n * t.lanes.n
+
+    def products(i: str, mask: str | None, sums: Sequence[str]) -> list[str]:
+        number = t.load(t.at(vector, i), mask)
+        terms = [t.op("fmul", t.load(t.at(line, i), mask), number) for line in lines]
+        return [t.op("fadd", so_far, term) for so_far, term in zip(sums, terms, strict=True)]
+
+    with t.loop(0, full, v.n, carried=[(v.type, v.constant(0.0))] * len(lines)) as loop:
+        loop.after += products(loop.index, None, loop.carried)
+    sums = loop.carried
+    if n > full:
+        sums = products(str(full), v.mask(n - full), sums)
+    return [across(t, v, "fadd", total) for total in sums]
+
+
+def _columns(
+    t: Text, matrix: str, width: int, d: str, stride: int, out: str, n: int, m: int
+) -> None:
+    """Σ_i d_i · (line i of a matrix), its first m columns; d's numbers are ``stride`` apart."""
+    v, whole = t.lanes, t.lanes.n * SIDE_BY_SIDE
+    full = m // whole * whole
+    if full:
+        with t.loop(0, full, whole) as loop:
+            places = t.at(matrix, loop.index), t.at(out, loop.index)
+            _down(t, places, (d, stride), (n, width), [None] * SIDE_BY_SIDE)
+    count, left = divmod(m - full, v.n)
+    masks = [None] * count + ([v.mask(left)] if left else [])
+    if masks:
+        places = t.at(matrix, full), t.at(out, full)
+        _down(t, places, (d, stride), (n, width), masks)
+
+
+def _down(
+    t: Text,
+    places: tuple[str, str],
+    numbers: tuple[str, int],
+    sizes: tuple[int, int],
+    masks: Sequence[str | None],
+) -> None:
+    """Some vectors of columns: from one place in a matrix of lines (n, width) to another."""
+    v, (matrix, out), (d, stride), (n, width) = t.lanes, places, numbers, sizes
+    zeros = [(v.type, "zeroinitializer")] * len(masks)
+    with t.loop(0, n, carried=zeros) as loop:
+        number = t.broadcast(t.at(d, t.times(loop.index, stride)))
+        line = t.at(matrix, t.times(loop.index, width))
+        for k, (mask, so_far) in enumerate(zip(masks, loop.carried, strict=True)):
+            loop.after.append(t.fma(number, t.load(t.at(line, k * v.n), mask), so_far))
+    for k, (mask, total) in enumerate(zip(masks, loop.carried, strict=True)):
+        t.store(total, t.at(out, k * v.n), mask)
+
+
 def _scaled(t: Text, n: int, vector: str, number: str, out: str) -> None:
     """A multiple of a vector."""
     Row(t, n).each(
         lambda i, m: t.store(t.op("fmul", number, t.load(t.at(vector, i), m)), t.at(out, i), m)
     )
+
+
+def _store(t: Text, number: str, place: str) -> None:
+    t.do(f"store {t.lanes.scalar} {number}, ptr {place}, align {t.lanes.nbytes}")
 
 
 def _sizes(r: Row, columns: object) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.runners.constants import Constants
 from rnnbp.runners.llvm.frame import Frame
-from rnnbp.runners.llvm.groups import Group
+from rnnbp.runners.llvm.groups import Group, Reduction
 from rnnbp.runners.llvm.operands import Operands
 
 
@@ -69,9 +69,10 @@ class OperandText:
             row = t.plus(t.times(t.plus(step, operand.span.later), "%B"), row)
         return t.at(self.array(operand.name), t.plus(t.times(row, operand.width), operand.row))
 
-    def reads_still(self, group: Group) -> bool:
+    def reads_still(self, item: Group | Reduction) -> bool:
         """True if some of its operands have no axis of steps."""
-        return any(self.operands.operand(at).span.scope == "step" for at in group.locations)
+        locations = item.locations if isinstance(item, Group) else item.args
+        return any(self.operands.operand(at).span.scope == "step" for at in locations)
 
     def ahead(self, groups: Sequence[Group]) -> dict[Location, bool]:
         """What the next step uses of arrays of a whole chunk, and whether it writes there."""

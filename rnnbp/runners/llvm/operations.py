@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from rnnbp.machine import mathematics, special
 from rnnbp.machine.ir import Text
-from rnnbp.runners.llvm import elements, matrices, reductions
+from rnnbp.runners.llvm import attending, elements, matrices, reductions
 
 Emit: TypeAlias = Callable[[Text, Sequence[str], object], str]
 """Writes instructions for vectors of features; returns the variable of the result."""
@@ -102,6 +102,7 @@ POINTWISE: dict[str, Pointwise] = {
     "choose": _of(elements.choose),
     "keep": _of(elements.keep),
     "drop": _of(elements.drop),
+    "masked": _with_numbers(attending.masked),
     "toward": Pointwise(lambda t, args, _: t.fma(args[2], t.op("fsub", args[1], args[0]), args[0])),
     "spread": Pointwise(lambda t, args, _: args[0]),
 }
@@ -118,8 +119,13 @@ ROWWISE: dict[str, reductions.Rowwise] = {
     "total": reductions.by_lines(reductions.total, single=True),
     "log_softmax": reductions.by_lines(reductions.log_softmax),
     "log_softmax_back": reductions.by_lines(reductions.log_softmax_back),
+    "additive": attending.additive,
+    "additive_back": attending.additive_back,
+    "additive_keys": attending.additive_keys,
     "matvec": matrices.matvec,
     "vecmat": matrices.vecmat,
     "outer": matrices.outer,
+    "matmat": matrices.matmat,
+    "transpose": matrices.transpose,
 }
 """Operations on whole rows, by name."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.op import Op
-from rnnbp.compiler.operations import GRADIENTS, VIEWS
+from rnnbp.compiler.operations import ALL_STEPS, VIEWS
 from rnnbp.compiler.rewrite.repeating import still_values
 from rnnbp.compiler.storage import Location, Storage
 
@@ -26,7 +26,7 @@ def sums_of(
     found, users = dict[int, Op](), code.users()
     taken, rows = {*code.outputs, *storage.kept}, code.values.rows
     still = still_values(code)
-    ops = [op for op in storage.order if op.name not in VIEWS | GRADIENTS]
+    ops = [op for op in storage.order if op.name not in VIEWS | ALL_STEPS]
     for op, after in pairwise(ops):
         together = op.name == "linear" and phases[id(op)] == phases[id(after)]
         if not together or users.get(op.out, []) != [after] or op.out in taken:

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from rnnbp.compiler.storage import Location
 from rnnbp.runners.llvm import blocks
 from rnnbp.runners.llvm.frame import ARGUMENTS
-from rnnbp.runners.llvm.groups import Group, Item, Product, StepSum
+from rnnbp.runners.llvm.groups import Group, Item, KeySum, Lookup, OuterSum, Product, StepSum
 from rnnbp.runners.llvm.item_text import ItemText, RowItem
 from rnnbp.runners.llvm.operand_text import OperandText, Rows
 
@@ -77,7 +77,7 @@ class Source:
         ahead = self.at.ahead([item for item in items if isinstance(item, Group)])
         work: list[_Work] = []
         for item, following in zip(items, [*items[1:], None], strict=True):
-            assert not isinstance(item, StepSum)  # it comes after the loop
+            assert not isinstance(item, StepSum | OuterSum | KeySum)  # they come after the loop
             if isinstance(item, Product):
                 work.append(partial(self._product_on_step, item, isinstance(following, Product)))
             else:
@@ -111,8 +111,12 @@ class Source:
             self._by_panels(item, start, n)
         elif isinstance(item, StepSum):
             self.items.step_sum(item, start, n)
+        elif isinstance(item, OuterSum):
+            self.items.outer_sum(item, start, n)
+        elif isinstance(item, KeySum):
+            self.items.key_sum(item, start, n)
         else:
-            still = isinstance(item, Group) and self.at.reads_still(item)
+            still = not isinstance(item, Lookup) and self.at.reads_still(item)
             with self._steps(start, n, "%b0", "%own", still=still) as rows:
                 self.items.item(item, rows)
 

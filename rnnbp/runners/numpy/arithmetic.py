@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from rnnbp.numerics import Array
+from rnnbp.runners.numpy.matrices import matrices
 
 
 def toward(a: Array, b: Array, s: Array, out: Array, way: Array) -> None:
@@ -182,30 +183,10 @@ def log_softmax_back(d: Array, y: Array, out: Array, total: Array, lines: int = 
 
 def repeat(x: Array, out: Array, n: int) -> None:
     """Each feature n times."""
-    np.copyto(_matrices(out, n), x[..., None, :])
+    np.copyto(matrices(out, n), x[..., None, :])
 
 
 def total(x: Array, out: Array, lines: int = 1) -> None:
     """The sum over the features of each line."""
     x, out = by_lines(lines, x, out)
     np.add.reduce(x, axis=-2, keepdims=True, out=out)
-
-
-def matvec(matrix: Array, vector: Array, out: Array, columns: int) -> None:
-    """Each row's matrix times its vector."""
-    np.einsum("...nmb,...mb->...nb", _matrices(matrix, columns), vector, out=out)
-
-
-def vecmat(matrix: Array, d: Array, out: Array, columns: int) -> None:
-    """Each row's matrix, turned, times its vector."""
-    np.einsum("...nmb,...nb->...mb", _matrices(matrix, columns), d, out=out)
-
-
-def outer(d: Array, vector: Array, out: Array, columns: int) -> None:
-    """d vᵀ of each row."""
-    np.multiply(d[..., :, None, :], vector[..., None, :, :], _matrices(out, columns))
-
-
-def _matrices(x: Array, columns: int) -> Array:
-    """(..., n m, B) as (..., n, m, B)."""
-    return x.reshape(*x.shape[:-2], -1, columns, x.shape[-1])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from rnnbp.compiler.forward import Forward
+from rnnbp.compiler.op import Op
+from rnnbp.compiler.static_sums import static_sum
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Scope, Span
+from rnnbp.compiler.weights import Vector
 from rnnbp.runners.numpy.emit import Emitter
 
 
@@ -46,11 +49,22 @@ def is_made(k: int, step: StepCode) -> bool:
 
 def input_delta(k: int, step: StepCode, emitter: Emitter) -> list[str]:
     """The lines that put the delta of an input where it goes, or add it up over the steps."""
-    v, x = step.backward.code.outputs[k], step.forward.xs[k]
-    if v is None:
-        return []
-    value = emitter.value(v, loop=False)
-    if k not in step.forward.code.static:
+    v, x, sums = step.backward.code.outputs[k], step.forward.xs[k], step.backward.sums.get(k, [])
+    value = None if v is None else emitter.value(v, loop=False)
+    if value is not None and k not in step.forward.code.static:
         return [f"copyto(d{x.name}[t0:t1], {value}.transpose(0, 2, 1))"]
+    if value is None and not sums:
+        return []
     total, part = (emitter.spare(f"d{x.name}{of}", x.rows, loop=True) for of in ("", "_part"))
-    return [f"add.reduce({value}, axis=0, out={part})", f"add({total}, {part}, {total})"]
+    lines = [] if value is None else [f"add.reduce({value}, axis=0, out={part})"]
+    lines += [f"add({total}, {part}, {total})"] * len(lines)
+    return lines + [_summed(op, emitter, total, part, x) for op in sums]
+
+
+def _summed(op: Op, emitter: Emitter, total: str, part: str, x: Buffer) -> str:
+    """The line that adds up, over the steps, a term of the delta of a static input."""
+    args, of = [emitter.value(v, loop=False) for v in op.args], static_sum(op).of
+    spare = emitter.spare(f"d{x.name}_step", x.rows, loop=True)
+    if isinstance(of, Vector):
+        return f"additive_sum({', '.join([*args, total, part, emitter.name(of), spare])})"
+    return f"outer_sum({', '.join([*args, total, part, str(of), spare])})"

@@ -16,7 +16,7 @@ from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import NEGATIVE
 from rnnbp.numerics import Array
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.numpy import arithmetic, choices
+from rnnbp.runners.numpy import arithmetic, attending, choices, matrices
 
 
 class Expressions(Protocol):
@@ -171,6 +171,17 @@ def _sigmoid(op: Op, at: Expressions) -> list[str]:
     ]
 
 
+def _additive(function: Callable[..., None], spares: int) -> Code:
+    """A function of the arguments, the result, the vector, and temporaries as long as that."""
+
+    def lines(op: Op, at: Expressions) -> list[str]:
+        spare = [at.spare(op.vector.count) for _ in range(spares)]
+        given = [*at.args, *at.outs, at.name(op.vector), *spare]
+        return [f"{function.__name__}({', '.join(given)})"]
+
+    return lines
+
+
 CODE: dict[str, Code] = {
     "add": _call("add"),
     "sub": _call("subtract"),
@@ -215,9 +226,15 @@ CODE: dict[str, Code] = {
     "total": Helper(arithmetic.total),
     "log_softmax": Helper(arithmetic.log_softmax, spare=(0, LINES)),
     "log_softmax_back": Helper(arithmetic.log_softmax_back, spare=(LINES,)),
-    "matvec": Helper(arithmetic.matvec),
-    "vecmat": Helper(arithmetic.vecmat),
-    "outer": Helper(arithmetic.outer),
+    "matvec": Helper(matrices.matvec),
+    "vecmat": Helper(matrices.vecmat),
+    "outer": Helper(matrices.outer),
+    "matmat": Helper(matrices.matmat),
+    "transpose": Helper(matrices.transpose),
+    "masked": Helper(attending.masked, spare=(0,)),
+    "additive": _additive(attending.additive, 1),
+    "additive_back": _additive(attending.additive_back, 2),
+    "additive_keys": _additive(attending.additive_keys, 0),
     "at_least": Helper(choices.at_least, spare=(0,)),
     "where": Helper(choices.where, spare=(0,)),
     "choose": Helper(choices.choose, spare=(0,)),
@@ -242,6 +259,16 @@ CALLS: dict[str, Callable[..., object]] = {
     "dot": np.dot,
     "copyto": np.copyto,
     "repeated": repeated,
+    "outer_sum": matrices.outer_sum,
+    **{
+        function.__name__: function
+        for function in (
+            attending.additive,
+            attending.additive_back,
+            attending.additive_keys,
+            attending.additive_sum,
+        )
+    },
     **{code.function.__name__: code.function for code in CODE.values() if isinstance(code, Helper)},
 }
 """The functions that the code calls, by name."""
