@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rnnbp.layers.attending import AdditiveScores, Masked
+from rnnbp.layers.additive_scores import AdditiveScores
+from rnnbp.layers.masked import Masked
 from rnnbp.layers.product import Product, Transpose
 from tests.layer_case import Case, Wrong
 

@@ -86,7 +86,7 @@ def looking_up(lines: int, n: int) -> Any:
 
 @pytest.mark.parametrize("backend", COMPILED)
 def test_the_delta_of_a_matrix_of_each_sequence_takes_no_array_of_all_steps(backend: str) -> None:
-    steps, batch, lines, n = 16, 4, 50, 40
+    steps, batch, lines, n = 48, 4, 50, 40
     x, memory = reals(steps, batch, n), reals(batch, lines, n)
     found = rb.bptt(looking_up(lines, n), (x, memory), x, MSE, chunk=steps, backend=backend)
     assert found.stats.peak_bytes < steps * memory.nbytes / 2

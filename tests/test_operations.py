@@ -69,7 +69,7 @@ def attribute(name: str, owner: dict[str, np.ndarray] = WEIGHTS) -> Any:
     """The attribute of a primitive that has one, with weights of ``owner``."""
     matrix, vector = Matrix((Rows(owner, "w", 0, 5),)), Vector(((N, (Rows(owner, "b", 0, N),)),))
     products = {"linear": matrix, "bias": vector, "gain": vector}
-    products |= {"times": vector, "plus": vector}
+    products |= {"times": vector, "plus": vector, "additive": vector}
     return {
         "clip": (-0.3, 0.4),
         "inside": (-0.3, 0.4),
@@ -84,6 +84,7 @@ def attribute(name: str, owner: dict[str, np.ndarray] = WEIGHTS) -> Any:
         "matvec": N,
         "vecmat": 1,
         "outer": N,
+        "masked": -1.5,
         "matmat": (2, 2, 2, False, True),
         "transpose": 2,
         "scale": (-0.5, 2.0),

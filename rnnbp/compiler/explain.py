@@ -100,6 +100,13 @@ def explained(
     )
 
 
+def _names(given: object) -> Sequence[str]:
+    """The names of the inputs of a cell, or of a network."""
+    if not isinstance(given, Graph):
+        return ()
+    return given.input_names[: given.n_inputs] if isinstance(given, Cell) else given.input_names
+
+
 def _by_input(names: Sequence[str], shapes: Mapping[str, Shape | None]) -> list[Shape | None]:
     """The shapes of inputs with these names, None where there is none."""
     found: list[Shape | None] = [None] * max(1, len(names))
@@ -141,9 +148,7 @@ def _input_names(cell: Cell, others: Sequence[str]) -> list[str]:
 def _cell_of(given: object, x_shapes: Mapping[str, Shape | None]) -> tuple[Cell, tuple[Shape, ...]]:
     """The cell, and the feature shapes of its inputs."""
     cell = given.cell if isinstance(given, Recurrent) else given
-    names = given.input_names if isinstance(given, Graph) else ()
-    names = cell.input_names[: cell.n_inputs] if isinstance(cell, Cell) else names
-    found = _by_input(names, x_shapes)
+    found = _by_input(_names(cell), x_shapes)
     if isinstance(given, Graph) and not isinstance(given, Cell):
         nodes = [node for node in given.nodes if isinstance(node.block, Recurrent)]
         if len(nodes) != 1:
@@ -165,7 +170,7 @@ def _cell_of(given: object, x_shapes: Mapping[str, Shape | None]) -> tuple[Cell,
         )
     shapes = [own if s is None else s for s, own in zip(found, cell.input_shapes, strict=False)]
     if None in shapes:
-        several = "give each Input its size, or x_shape={name: shape}"
+        several = "give each Input its size, or x_shape as {name: shape}"
         cure = "give x_shape, as (n_in,)" if cell.n_inputs == 1 else several
         raise ShapeError(f"explain: {cell} does not say the feature shape of its input; {cure}")
     cell.check_inputs([*shapes, *cell.state_shapes])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from rnnbp.compiler import arithmetic, attending, choices, matrix_products, moving
+from rnnbp.compiler import arithmetic, attending, choices, matrix_pairs, matrix_products, moving
 from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operation import Kind, Operation, binary, called
@@ -233,6 +233,7 @@ _RECORDS = (
     *arithmetic.RECORDS,
     *attending.RECORDS,
     *choices.RECORDS,
+    *matrix_pairs.RECORDS,
     *matrix_products.RECORDS,
     *moving.RECORDS,
 )

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from rnnbp.graph.parameter import Parameter
 from rnnbp.graph.values import Value
 from rnnbp.initializers import generator_of
-from rnnbp.layers.attending import AdditiveScores, Masked
+from rnnbp.layers.additive_scores import AdditiveScores
 from rnnbp.layers.dense import Dense
+from rnnbp.layers.masked import Masked
 from rnnbp.layers.product import Product
 from rnnbp.layers.softmax import Softmax
 from rnnbp.naming import checked_name
@@ -56,7 +57,7 @@ class Attention(Named):
       sequence; at least one is 1. Weights are exactly 0 where it is 0, and the memory is not looked
       at there: a layer may have made it NaN. None where all positions count.
 
-    Shapes: query (n_query,), memory (S, n), mask (S,) → context (n,), and weights (S,) if asked.
+    Shapes: query (n_query,), memory (S, n), mask (S,) → context (n,), and weights (S,) where ``weights``.
 
     Raises ValueError for an unknown kind, TypeError for sizes that are missing or an argument that
     is no symbolic value, ShapeError for sizes that do not fit.

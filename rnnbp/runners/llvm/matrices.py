@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnnbp.compiler.matrix_products import sizes_of
 from rnnbp.machine.ir import Text
 from rnnbp.machine.rows import Row, across
 
@@ -21,21 +20,21 @@ SIDE_BY_SIDE = 8
 def matvec(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
     """The matrix times a vector."""
     t, (matrix, vector), (out,) = r.t, args, outs
-    n, m = _sizes(r, columns)
+    n, m = sizes_of_row(r, columns)
     full = n // LINES * LINES
     for first, stop, count in ((0, full, LINES), (full, n, 1)):
         if first < stop:
             with t.loop(first, stop, count) as loop:
                 lines = [t.at(matrix, t.times(t.plus(loop.index, k), m)) for k in range(count)]
-                for k, total in enumerate(_dots(t, lines, vector, m)):
-                    _store(t, total, t.at(out, t.plus(loop.index, k)))
+                for k, total in enumerate(dots(t, lines, vector, m)):
+                    store(t, total, t.at(out, t.plus(loop.index, k)))
 
 
 def vecmat(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
     """The turned matrix times a vector."""
     t, (matrix, d), (out,) = r.t, args, outs
-    n, m = _sizes(r, columns)
-    _columns(t, matrix, m, d, 1, out, n, m)
+    n, m = sizes_of_row(r, columns)
+    columns_of(t, matrix, m, d, 1, out, n, m)
 
 
 def outer(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
@@ -47,34 +46,7 @@ def outer(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> 
         _scaled(t, columns, vector, number, line)
 
 
-def matmat(r: Row, args: Sequence[str], outs: Sequence[str], attr: object) -> None:
-    """The product of two matrices, of which one may lie turned."""
-    t, (a, b), (out,) = r.t, args, outs
-    n, k, m, left, right = sizes_of(attr)
-    assert not (left and right)  # no adjoint has both
-    with t.loop(0, n) as loop:
-        line = t.at(out, t.times(loop.index, m))
-        if right:
-            row = t.at(a, t.times(loop.index, k))
-            with t.loop(0, m) as inner:
-                (total,) = _dots(t, [t.at(b, t.times(inner.index, k))], row, k)
-                _store(t, total, t.at(line, inner.index))
-        else:
-            first = t.at(a, loop.index if left else t.times(loop.index, k))
-            _columns(t, b, m, first, n if left else 1, line, k, m)
-
-
-def transpose(r: Row, args: Sequence[str], outs: Sequence[str], columns: object) -> None:
-    """The matrix, turned."""
-    t, (x,), (out,) = r.t, args, outs
-    n, m = _sizes(r, columns)
-    with t.loop(0, n) as line, t.loop(0, m) as column:
-        place = t.at(x, t.plus(t.times(line.index, m), column.index))
-        number = t.put(f"load {t.lanes.scalar}, ptr {place}, align {t.lanes.nbytes}")
-        _store(t, number, t.at(out, t.plus(t.times(column.index, n), line.index)))
-
-
-def _dots(t: Text, lines: Sequence[str], vector: str, n: int) -> list[str]:
+def dots(t: Text, lines: Sequence[str], vector: str, n: int) -> list[str]:
     """The products of lines of n numbers with a vector; each is summed as ``Row.total`` does."""
     v, full = t.lanes, n // t.lanes.n * t.lanes.n
 
@@ -91,7 +63,7 @@ def _dots(t: Text, lines: Sequence[str], vector: str, n: int) -> list[str]:
     return [across(t, v, "fadd", total) for total in sums]
 
 
-def _columns(
+def columns_of(
     t: Text, matrix: str, width: int, d: str, stride: int, out: str, n: int, m: int
 ) -> None:
     """Σ_i d_i · (line i of a matrix), its first m columns; d's numbers are ``stride`` apart."""
@@ -134,11 +106,11 @@ def _scaled(t: Text, n: int, vector: str, number: str, out: str) -> None:
     )
 
 
-def _store(t: Text, number: str, place: str) -> None:
+def store(t: Text, number: str, place: str) -> None:
     t.do(f"store {t.lanes.scalar} {number}, ptr {place}, align {t.lanes.nbytes}")
 
 
-def _sizes(r: Row, columns: object) -> tuple[int, int]:
+def sizes_of_row(r: Row, columns: object) -> tuple[int, int]:
     """Rows and columns of the matrix that the row is."""
     assert isinstance(columns, int)
     assert isinstance(r.n, int)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from rnnbp.machine import mathematics, special
 from rnnbp.machine.ir import Text
-from rnnbp.runners.llvm import attending, elements, matrices, reductions
+from rnnbp.runners.llvm import attending, elements, matrices, matrix_pairs, reductions
 
 Emit: TypeAlias = Callable[[Text, Sequence[str], object], str]
 """Writes instructions for vectors of features; returns the variable of the result."""
@@ -125,7 +125,7 @@ ROWWISE: dict[str, reductions.Rowwise] = {
     "matvec": matrices.matvec,
     "vecmat": matrices.vecmat,
     "outer": matrices.outer,
-    "matmat": matrices.matmat,
-    "transpose": matrices.transpose,
+    "matmat": matrix_pairs.matmat,
+    "transpose": matrix_pairs.transpose,
 }
 """Operations on whole rows, by name."""
