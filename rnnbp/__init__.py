@@ -102,6 +102,7 @@ from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.storage import StorageError
 from rnnbp.support.helping import names_of
 from rnnbp.support.version import VERSION
+from rnnbp.sweeps import SweptNetworks as _SweptNetworks  # noqa: F401  # which bptt then runs
 from rnnbp.train import (
     Batches,
     Examples,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+T = TypeVar("T")
 
-def quickly(names: Iterable[str], *chosen: str) -> list[Any]:
+
+def quickly(names: Iterable[T], *chosen: T) -> list[Any]:
     """Parameters of a test: of all names those that are chosen, the others where long ones run."""
     every = list(names)
     unknown = [name for name in chosen if name not in every]

@@ -7,18 +7,28 @@ from contextlib import closing
 from dataclasses import replace
 
 from rnnbp.bptt.chunk import Chunks
+from rnnbp.bptt.networks import (
+    Data,
+    Keeping,
+    LengthsLike,
+    LossesLike,
+    Reading,
+    is_network,
+    networks,
+)
 from rnnbp.bptt.progress import progress_of
 from rnnbp.bptt.resolve import Asked, Resolved, resolve
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.bptt.shape_warnings import note_problem
+from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.horizon import check_horizon
-from rnnbp.inputs.models import as_model
-from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.models import as_network
+from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.passed import parts_of
 from rnnbp.inputs.pose import pose
@@ -44,7 +54,7 @@ def bptt(
     model: ModelLike,
     x: InputsLike,
     target: SeriesLike,
-    loss: LossLike,
+    loss: LossesLike,
     *,
     checkpoint: ScheduleLike | Plan = "all",
     chunk: int | None = None,
@@ -60,13 +70,17 @@ def bptt(
     progress: bool | None = None,
     return_y: bool = False,
     dstate: StateLike = None,
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
 ) -> Gradients:
     """Loss and gradients of a sequence, by backpropagation through time within a schedule.
 
     Source: Werbos 1990.
 
     Args:
-        model: a Sequential, Graph, Recurrent or layer of one output.
+        model: a Sequential, Graph, Recurrent or layer. Of one with several outputs target, loss and
+            mask are tuples with one for each, or dicts by their names; so are ``y`` and ``losses``
+            of the result.
         x: (T, B, features) floats, or (T, B) integers for an Embedding. Never written to; may be
             read-only, strided or memory-mapped; or a stream, an iterator of pieces (any number of
             steps, B, ...), which is read once and kept in a file, so that memory holds a chunk of
@@ -83,7 +97,9 @@ def bptt(
             assume that it needs two temporary arrays of y's size apart from dy; an attribute of the
             function, as ``loss.spare = 0``, declares a different number.
             Penalties on parameters are added: ``loss + rb.losses.L2(1e-4, "*.weight*")``; those on
-            values are layers, ``rb.Penalty``.
+            values are layers, ``rb.Penalty``. Of several outputs one each, None for what is not
+            trained, with weights if wanted: ``{"tag": 0.5 * CrossEntropy(), "class": ...}`` or
+            ``(0.5, loss)``; the loss is their sum.
         checkpoint: "all", "sqrt", a schedule, a function from the number of chunks to a schedule, a
             budget of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule
             that only replays, at the same chunk length; a budget chooses that too, by measured
@@ -94,7 +110,8 @@ def bptt(
             chooses the length; with a budget neither chunk nor horizon can be passed, with a
             Plan a horizon that is a multiple of ``plan.chunk``.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
-        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may be unusable, as NaN or a
+        mask: (T, B), bool or weights ≥ 0 of the steps in the loss, (T, B, n) of elements; (B,) of a
+            static output. x may be unusable, as NaN or a
             symbol of −1, after the last step of its row that has weight: it is read as 0 from there
             on, and the row is among ``lost``, whose state is not known. Without Recurrents it may
             be so at any step without weight. At a step before one that has weight it is an error,
@@ -117,6 +134,11 @@ def bptt(
         return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those
             that the loss was computed from, dropout included. They count among the bytes of
             gradients.
+        lengths: (B,) whole numbers, how many steps each row has; a dict of these by time axis if
+            there are several. What x, target and mask have past a row's end is not looked at and
+            does not count; y and dx are 0 there, and the final state is that of the last step.
+        reset: (T, B) bool, True where a row begins anew: it enters that step with the initial state
+            of the model, and no gradient passes; a dict by axis likewise.
         dstate: deltas of the final state, in the form of ``state``: the derivatives of what else is
             computed from the ``state`` of the result, as the ``dstate`` of a run over the steps that
             follow. Their part of the gradients is added; the loss stays.
@@ -142,15 +164,32 @@ def bptt(
     >>> all((rerun.grads[name] == g).all() for name, g in cached.grads.items())
     True
     """
-    horizon, chunk = check_horizon(horizon, chunk_of_run(checkpoint, chunk, horizon))
+    data, graph = Data(x, target, loss, mask), as_network(model)
+    reading = Reading(state, chunk, lengths, reset, seed, training, backend, horizon, steps)
+    keeping = Keeping(checkpoint, dx, return_y, folder, progress, dstate)
+    if is_network(graph, loss, reading):
+        return networks().gradients(graph, data, reading, keeping)
+    return _of_one_sweep(graph, data, reading, keeping)
+
+
+def _of_one_sweep(graph: Graph, data: Data, reading: Reading, keeping: Keeping) -> Gradients:
+    """``bptt`` of a model of one output, forward, whose rows have one length."""
+    (x, target, loss, mask), checkpoint, folder = data, keeping.checkpoint, keeping.folder
+    chunk = chunk_of_run(checkpoint, reading.chunk, reading.horizon)
+    horizon, chunk = check_horizon(reading.horizon, chunk)
     _check_own_iterator(x, target, mask)
-    check_possible(graph := as_model(model), x, checkpoint, dx)
-    given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)
-    problem = pose(graph, x, **given, backend=backend, training=flag("training", training))
-    note_problem(problem, state)
+    check_possible(graph, x, checkpoint, keeping.dx)
+    given = SeriesOptions(
+        chunk=chunk, state=reading.state, steps=reading.steps, folder=folder, mask=mask
+    )
+    training = flag("training", reading.training)
+    problem = pose(graph, x, **given, backend=reading.backend, training=training)
+    note_problem(problem, reading.state)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
-        resolved = resolve(checkpoint, problem, objective, chunk, Asked(dx, return_y, dstate))
-        return _run(resolved, objective, check_seed(seed), horizon, folder, progress)
+        asked = Asked(keeping.dx, keeping.return_y, keeping.dstate)
+        resolved = resolve(checkpoint, problem, objective, chunk, asked)
+        seed = check_seed(reading.seed)
+        return _run(resolved, objective, seed, horizon, folder, keeping.progress)
 
 
 def _check_own_iterator(x: object, target: object, mask: object) -> None:

@@ -7,15 +7,17 @@ from contextlib import closing
 from rnnbp.bptt.all_steps import new_outputs
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.forward import bar_of, prepared_chunks
+from rnnbp.bptt.networks import Data, LengthsLike, LossesLike, Reading, is_network, networks
 from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.compensated import Total
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
-from rnnbp.inputs.models import as_model
-from rnnbp.inputs.objective import LossLike, Objective, Seen
+from rnnbp.inputs.models import as_network
+from rnnbp.inputs.objective import Objective, Seen
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.pose import pose
+from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.numerics import optional_flag
 from rnnbp.runners.refused import by_numpy_where_refused
@@ -31,7 +33,7 @@ def evaluate(
     model: ModelLike,
     x: SeriesLike,
     target: SeriesLike,
-    loss: LossLike,
+    loss: LossesLike,
     *,
     state: StateLike = None,
     mask: SeriesLike = None,
@@ -39,6 +41,8 @@ def evaluate(
     steps: int | None = None,
     folder: PathLike | None = None,
     progress: bool | None = None,
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
 ) -> tuple[float, States]:
     """(loss, state): the loss in evaluation mode, without outputs for more than a chunk at a time.
 
@@ -46,7 +50,8 @@ def evaluate(
     """
     given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)
     shown = optional_flag("progress", progress)
-    value, present, _ = evaluated(model, x, target, loss, **given, progress=shown)
+    rows = {"lengths": lengths, "reset": reset}
+    value, present, _ = evaluated(model, x, target, loss, **given, **rows, progress=shown)
     return value, present
 
 
@@ -56,7 +61,7 @@ def evaluated(
     model: ModelLike,
     x: SeriesLike,
     target: SeriesLike,
-    loss: LossLike,
+    loss: LossesLike,
     *,
     state: StateLike = None,
     mask: SeriesLike = None,
@@ -65,16 +70,29 @@ def evaluated(
     folder: PathLike | None = None,
     seen: Seen | None = None,
     progress: bool | None = False,
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
 ) -> tuple[float, States, tuple[int, ...]]:
     """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them.
 
     ``seen`` is called with y, target and mask of each chunk.
     """
+    reading, graph = Reading(state, chunk, lengths, reset, training=False), as_network(model)
+    if is_network(graph, loss, reading):
+        value, present, _ = networks().losses(graph, Data(x, target, loss, mask), reading)
+        return value, present, ()
     given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)
-    problem = pose(as_model(model), x, **given, backend=None, training=False)
+    problem = pose(graph, x, **given, backend=None, training=False)
+    return _evaluated(problem, Objective(problem, loss, target, mask, folder), seen, progress)
+
+
+def _evaluated(
+    problem: Problem, objective: Objective, seen: Seen | None, progress: bool | None
+) -> tuple[float, States, tuple[int, ...]]:
+    """The same of one sweep."""
     total = problem.steps if problem.known else None
     with (
-        closing(Objective(problem, loss, target, mask, folder)) as objective,
+        closing(objective),
         bar_of("evaluate", progress, total) as bar,
     ):
         memory, chunks = prepared_chunks(problem)

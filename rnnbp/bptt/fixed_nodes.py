@@ -98,6 +98,9 @@ class FixedNodes:
 
     def _averaged(self, per: Per) -> int:
         """How many values a mean is of."""
+        rows = self.problem.rows
+        if rows is not None and per == "step":
+            return rows.total
         return math.prod((self.problem.steps, self.problem.batch)[PERS.index(per) :])
 
     def _forward(self, node: Node, values: Values) -> Saved:

@@ -7,10 +7,13 @@ from contextlib import closing
 import numpy as np
 
 from rnnbp.bptt.forward import bar_of, prepared_chunks
+from rnnbp.bptt.networks import LengthsLike, Reading, is_network, networks
+from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.checks.arrays import as_array
+from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
-from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
-from rnnbp.inputs.models import as_model
+from rnnbp.inputs.given import InputsLike, InputsOf, ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.pose import pose
 from rnnbp.inputs.problem import Problem
@@ -38,7 +41,9 @@ def predict(
     training: bool = False,
     seed: int = 0,
     progress: bool | None = None,
-) -> tuple[Array, States]:
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
+) -> tuple[InputsOf, States]:
     """(y, state): a model's outputs (T, B, ...) in evaluation mode, and the state at the end.
 
     Arguments as those of ``bptt``, errors too. A mask (T, B) says where x may hold what cannot be
@@ -49,7 +54,9 @@ def predict(
             above 0 where there is a mask. Memory holds the outputs of a chunk at a time.
         training: True for layers in training mode, as for Monte-Carlo dropout.
         seed: of dropout masks in training mode: another one draws others.
-        progress: as of ``bptt``.
+        progress, lengths, reset: as of ``bptt``.
+
+    Of a model of several outputs y is a tuple, or a dict by their names.
 
     >>> import numpy as np, rnnbp as rb
     >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dropout(0.5), rb.Dense(4, 2))
@@ -60,13 +67,30 @@ def predict(
     >>> np.std(samples, axis=0).shape
     (7, 5, 2)
     """
-    if not flag("last", last):
+    graph, reading = as_network(model), Reading(state, chunk, lengths, reset, seed, training)
+    if is_network(graph, None, reading):
+        _refuse_mask(mask)
+        return networks().outputs(graph, x, reading, last=flag("last", last))
+    return _predicted(graph, x, reading, mask, flag("last", last), progress)
+
+
+def _predicted(
+    graph: Graph,
+    x: InputsLike,
+    reading: Reading,
+    mask: SeriesLike,
+    last: bool,
+    progress: bool | None,
+) -> tuple[Array, States]:
+    """``predict`` of one sweep."""
+    if not last:
         check_outputs_possible(x)
     mask = None if mask is None else as_array("mask", mask, axes="(T, B)")
-    training, seed = flag("training", training), check_seed(seed)
-    problem = pose(
-        as_model(model), x, chunk=chunk, state=state, backend=None, mask=mask, training=training
+    training, seed = flag("training", reading.training), check_seed(reading.seed)
+    given = SeriesOptions(
+        chunk=reading.chunk, state=reading.state, steps=None, folder=None, mask=mask
     )
+    problem = pose(graph, x, **given, backend=None, training=training)
     if not problem.known and not last:
         raise TypeError(
             "predict returns the outputs of all steps, and x is a stream; give its pieces one by "
@@ -78,6 +102,15 @@ def predict(
         total = problem.steps if problem.known else None
         with bar_of("predict", optional_flag("progress", progress), total) as bar:
             return _outputs(problem, seed, mask, last=last, bar=bar)
+
+
+def _refuse_mask(mask: object) -> None:
+    """Raise TypeError for a mask of what a network over time reads."""
+    if mask is not None:
+        raise TypeError(
+            "predict: mask= says where x of a model of one direction may be unusable; of a network "
+            "over time, and with lengths=, give lengths="
+        )
 
 
 def _check_mask(problem: Problem, mask: Array) -> None:

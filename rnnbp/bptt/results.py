@@ -62,8 +62,11 @@ class Gradients(Instead):
         stats: what the run took.
         lost: the sequences whose x was unusable at its end, as NaN under a mask: their state is
             that of zeros instead.
-        y: the outputs (T, B, ...) that the loss was computed from, with ``return_y``, else None.
+        y: the outputs (T, B, ...) that the loss was computed from, with ``return_y``, else None; of a
+            network of several a tuple, or a dict by their names.
         penalties: the part of each ``Penalty`` in the loss, by its name; empty without any.
+        losses: the loss of each output of a network of several, by its name, or its number, without
+            its weight.
 
     >>> import numpy as np, rnnbp as rb
     >>> x, target = np.zeros((7, 2, 3), "float32"), np.zeros((7, 2, 4), "float32")
@@ -80,8 +83,9 @@ class Gradients(Instead):
     state: States
     stats: Stats
     lost: tuple[int, ...] = ()
-    y: Array | None = None
+    y: InputsOf = None
     penalties: dict[str, float] = field(default_factory=dict)
+    losses: dict[str | int, float] = field(default_factory=dict)
 
     @reprs.safe
     def __repr__(self) -> str:
@@ -103,7 +107,7 @@ class Gradients(Instead):
             penalties=reprs.listed(penalties, len(self.penalties)),
             grads=reprs.listed(grads, len(self.grads)) + of,
             dx=_dx_text(self.dx),
-            y=reprs.array_text(self.y),
+            y=_dx_text(self.y),
             state=reprs.listed(states, sum(map(len, self.state))),
             lost=lost if self.lost else "",
             stats=f"peak {peak}, {self.stats.seconds:.3g} s{rerun}",

@@ -22,6 +22,7 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.rewritten import recurrent_of
 from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Block, Per
+from rnnbp.layers.base import Layer
 from rnnbp.layers.choose import Choose
 from rnnbp.numerics import Shape
 from rnnbp.support.prepared import Remembered
@@ -75,7 +76,10 @@ class _Writing:
             ]
         numbers = dict(enumerate([*range(n), *entering]))
         for node in cell.nodes:
-            self._copy(node, numbers)
+            if live and isinstance(node.block, Layer) and node.block.charges:
+                self._charge(node, numbers, n)
+            else:
+                self._copy(node, numbers)
         y, *after = [numbers[k] for k in cell.outputs]
         if live:
             pairs = zip(after, states, strict=True)
@@ -96,6 +100,13 @@ class _Writing:
         self.nodes.append(Node(node.number, node.block, args, outs))
         self.values += len(outs)
         numbers.update(zip(node.outs, outs, strict=True))
+
+    def _charge(self, node: Node, numbers: dict[int, int], live: int) -> None:
+        """Append a penalty, which sees 0 at steps that are not live, and charges nothing there."""
+        value = numbers[node.args[0]]
+        seen = self._add(Choose(zero=True), [live, value])
+        self._copy(node, {**numbers, node.args[0]: seen})
+        numbers[node.outs[0]] = self._add(Choose(), [live, self.values - 1, value])
 
     def _cell(
         self,

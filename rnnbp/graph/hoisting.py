@@ -18,7 +18,8 @@ from rnnbp.graph.network import Network
 from rnnbp.graph.penalised import penalty_nodes, with_factors
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.rewritten import recurrent_of, some_nodes
-from rnnbp.graph.unrolled import layer_of
+from rnnbp.graph.timed import Timed
+from rnnbp.graph.unrolled import layer_of, with_recurrent
 from rnnbp.graph.values import Block, Per, finest
 from rnnbp.layers.penalty import Penalty
 from rnnbp.numerics import Dtype
@@ -72,11 +73,11 @@ class _Writing:
         self.origins = list[int]()
         for node in model.nodes:
             args = [self.numbers[k] for k in node.args]
-            block = node.block
-            if isinstance(block, Recurrent) and (
-                _fixed.of(block.cell) or self._coarser(block.cell, args)
+            block, applied = node.block, layer_of(node.block)
+            if isinstance(applied, Recurrent) and (
+                _fixed.of(applied.cell) or self._coarser(applied.cell, args)
             ):
-                outs = self._recurrent(block, args)
+                outs = self._recurrent(block, applied, args)
             else:
                 outs = self.add(block, args)
             self.numbers.update(zip(node.outs, outs, strict=True))
@@ -103,16 +104,21 @@ class _Writing:
 
     def add(self, block: Block, args: Sequence[int]) -> tuple[int, ...]:
         """Append a node; the numbers of its outputs."""
-        pers = [self.pers[k] for k in args]
         outs = tuple(range(len(self.pers), len(self.pers) + block.n_outputs))
-        self.pers += [finest(pers)] * block.n_outputs
+        per = finest(self.pers[k] for k in args)
+        self.pers += block.out_pers if isinstance(block, Timed) else [per] * block.n_outputs
         self.nodes.append(Node(len(self.nodes), block, tuple(args), outs))
         return outs
 
-    def _recurrent(self, block: Recurrent, args: Sequence[int]) -> tuple[int, ...]:
-        """Append the nodes of a cell that are taken out of it, and what remains as a Recurrent."""
-        cell, fixed = block.cell, _fixed.of(block.cell)
-        known = dict(enumerate(args))
+    def _recurrent(self, block: Block, applied: Recurrent, args: Sequence[int]) -> tuple[int, ...]:
+        """Append the nodes of a cell that are taken out of it, and what remains as a Recurrent.
+
+        Args:
+            block: of the node, which applies the Recurrent.
+            args: of the node; after the inputs of the cell, initial values of states.
+        """
+        cell, fixed = applied.cell, _fixed.of(applied.cell)
+        known, states = dict(enumerate(args[: cell.n_inputs])), args[cell.n_inputs :]
         for node in _divided.of(cell):
             if node.number in fixed:
                 outs = self.add(node.block, [known[k] for k in node.args])
@@ -127,7 +133,8 @@ class _Writing:
         shapes = [cell.input_shapes[k] if k < cell.n_inputs else None for k in kept]
         inner = some_nodes(cell, nodes, dict(zip(kept, pers, strict=True)), shapes)
         inner.leaf_dtype = self.dtype
-        return self.add(recurrent_of(block, inner), [known[k] for k in kept])
+        new = with_recurrent(block, recurrent_of(applied, inner))
+        return self.add(new, [*[known[k] for k in kept], *states])
 
 
 _hoisted = Remembered[Network, dict[Dtype | None, Graph | None]](lambda network: {})

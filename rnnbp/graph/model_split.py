@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.value_pers import Widened, value_pers, widened
 from rnnbp.graph.values import Per
 from rnnbp.layers.embedding import Embedding
@@ -176,19 +177,21 @@ def recurrents(model: Graph) -> tuple[Node, ...]:
 
 
 def recurrent_blocks(model: Graph) -> tuple[Recurrent, ...]:
-    """The Recurrents of a model, in order."""
-    return tuple([node.block for node in model.nodes if isinstance(node.block, Recurrent)])
+    """The Recurrents of a model, in order, those with states as values among them."""
+    applied = [layer_of(node.block) for node in model.nodes]
+    return tuple([block for block in applied if isinstance(block, Recurrent)])
 
 
 def symbol_layers(model: Graph | Recurrent, value: int) -> Iterator[Symbols]:
     """The layers that take an input of a model as integers; none where it is floats."""
     graph = model.cell if isinstance(model, Recurrent) else model
     for node in graph.nodes:
+        block = layer_of(node.block)
         for position, k in enumerate(node.args):
-            if k == value and isinstance(node.block, Recurrent):
-                yield from symbol_layers(node.block, position)
-            elif k == value and isinstance(node.block, Symbols):
-                yield node.block
+            if k == value and isinstance(block, Recurrent) and position < block.cell.n_inputs:
+                yield from symbol_layers(block, position)
+            elif k == value and isinstance(block, Symbols):
+                yield block
 
 
 def _inputs(model: Graph | Recurrent) -> int:

@@ -10,6 +10,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.rewritten import recurrent_of, some_nodes
+from rnnbp.graph.unrolled import layer_of, with_recurrent
 from rnnbp.graph.values import Per
 from rnnbp.layers.penalty import UNNAMED, Penalty, PenaltyFactor, PenaltyTerm
 from rnnbp.numerics import Shape, ShapeError
@@ -29,18 +30,20 @@ def with_factors(model: Graph) -> Graph:
     found, nodes, shapes = copy(model), list[Node](), _Shapes(model)
     found.n_values, found.text = model.n_values, repr(model)
     for node in model.nodes:
-        block, wanted = node.block, list[PenaltyFactor]()
+        block, wanted, args = node.block, list[PenaltyFactor](), list(node.args)
+        applied, first = layer_of(block), len(args)
         if isinstance(block, Penalty):
             wanted = [_factor(block, shapes.of_args(node)[0])]
             block = PenaltyTerm(block)
-        elif isinstance(block, Recurrent) and penalty_nodes.of(block.cell):
-            cell, wanted = _cell_with_factors(block.cell, shapes.of_args(node))
-            block = recurrent_of(block, cell)
+        elif isinstance(applied, Recurrent) and penalty_nodes.of(applied.cell):
+            first = applied.cell.n_inputs  # initial values of states come after factors
+            cell, wanted = _cell_with_factors(applied.cell, shapes.of_args(node)[:first])
+            block = with_recurrent(block, recurrent_of(applied, cell))
         numbers = range(found.n_values, found.n_values + len(wanted))
         nodes += [
             Node(node.number, each, (), (k,)) for k, each in zip(numbers, wanted, strict=True)
         ]
-        nodes.append(replace(node, block=block, args=(*node.args, *numbers)))
+        nodes.append(replace(node, block=block, args=(*args[:first], *numbers, *args[first:])))
         found.n_values += len(wanted)
     found.nodes = tuple(nodes)
     return found

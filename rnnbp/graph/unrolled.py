@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 from rnnbp.graph.timed import Timed
@@ -110,6 +110,11 @@ class Unrolled(Timed):
 def _dense(found: Shape, wanted: Shape) -> str:
     """The layer that would project one shape to another, where there is one."""
     return f", as Dense({found[0]}, {wanted[0]})" if len(found) == len(wanted) == 1 else ""
+
+
+def with_recurrent(block: Block, recurrent: Recurrent) -> Block:
+    """A block that applies a Recurrent, with another in its place."""
+    return replace(block, recurrent=recurrent) if isinstance(block, Unrolled) else recurrent
 
 
 def layer_of(block: Block) -> Layer | Recurrent | OverTime:

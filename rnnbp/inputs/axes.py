@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.series import Series
 from rnnbp.layers.dense import Dense
@@ -35,10 +36,11 @@ def _stated(graph: Graph, k: int) -> Iterator[tuple[object, Shape]]:
     for node in graph.nodes:
         if k not in node.args:
             continue
-        at = node.args.index(k)
-        if isinstance(node.block, Recurrent):
-            if (shape := stated_shape(node.block.cell, at)) is not None:
-                yield node.block, shape
+        at, block = node.args.index(k), layer_of(node.block)
+        if isinstance(block, Recurrent):
+            inside = at < block.cell.n_inputs  # what follows are initial values of states
+            if inside and (shape := stated_shape(block.cell, at)) is not None:
+                yield block, shape
         elif isinstance(node.block, Symbols):
             yield node.block, ()
         elif isinstance(node.block, Dense):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import final
 
 import numpy as np
 
@@ -23,7 +22,6 @@ from rnnbp.numerics import Array, lies
 from rnnbp.support.lazy import cached_property
 
 
-@final
 class ChunkLosses:
     """``losses(y, n)`` is (value, dy) of chunk n; the values of all chunks add up to the loss.
 

@@ -31,13 +31,18 @@ def as_model(model: ModelLike) -> Graph:
     return hoisted(graph)
 
 
+def as_network(model: ModelLike) -> Graph:
+    """``as_model`` that also takes networks over time, of any number of outputs."""
+    graph = as_written(model)
+    check_parameters(graph)
+    return hoisted(graph)
+
+
 def as_written(model: ModelLike) -> Graph:
     """``as_model`` without checks, and with all of a cell's nodes in the cell."""
     if isinstance(model, Recurrent):
         return Graph.of_one(model)
     if isinstance(model, Graph) and not isinstance(model, Cell):
-        if model.n_outputs != 1:
-            raise ValueError(not_one_output(model))
         if (len(model.pers) > 1 or model.pers[0] != "step") and not is_over_time(model):
             check_steps(model)
         return model
@@ -56,11 +61,13 @@ def as_written(model: ModelLike) -> Graph:
 
 
 def refuse_over_time(model: Network) -> NoReturn:
-    """Raise ValueError for a network over time, which is not run yet."""
+    """Raise ValueError for a network over time, where one sweep of the engine is needed."""
+    if isinstance(model, Graph) and model.n_outputs > 1:
+        raise ValueError(not_one_output(model))
     raise ValueError(
-        f"{model}: networks with reverse=True, state= or return_state= of calls on values, Last(), "
-        "MeanOverTime(), MaxOverTime(), WholeSeries() or several time axes can be described, but "
-        "not run yet; help('rnnbp.missing') has lines that run today"
+        f"{model}: this takes models of one direction and one time axis, whose outputs are series, "
+        "and not yet networks with reverse=True, states as values, Last(), MeanOverTime(), "
+        "MaxOverTime() or WholeSeries(); bptt, predict and evaluate take them"
     )
 
 

@@ -104,6 +104,8 @@ class Objective:
 
     def _series(self, name: str, given: object, folder: PathLike | None) -> Series:
         """``given``; a stream of it is as long as x is, where that is known."""
+        if isinstance(given, Held):
+            return given
         found = series(name, given, None, folder)
         if isinstance(found, Stream) and self.problem.known:
             found.declared = self.problem.steps

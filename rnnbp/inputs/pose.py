@@ -62,7 +62,7 @@ def pose(
     if form.several:
         agree(graph, found, form)
         static = static_inputs(graph, values, form, found[parts.x].shape[0])
-    dtype = graph.dtype or _dtype_of([*found.values(), *static.values()], parts)
+    dtype = graph.dtype or dtype_without_parameters([*found.values(), *static.values()], parts)
     for k, part in found.items():
         found[k] = _checked(part, parts, form.label(k), parts.symbols_by_input[k], dtype, mask)
     given, others = found[parts.x], _others(found, static, parts, form, dtype)
@@ -144,10 +144,18 @@ def _output_shape(graph: Graph, found: dict[int, Series], others: OtherInputs) -
     return output
 
 
-def _dtype_of(found: Sequence[Series | Array], parts: Parts) -> Dtype:
-    """The dtype of a model without parameters: of the first floats, or of what reads symbols."""
+def dtype_without_parameters(
+    found: Sequence[Series | Array], readers: Parts | Sequence[tuple[Symbols, ...]]
+) -> Dtype:
+    """The dtype of a model without parameters: of the first floats, or of what reads symbols.
+
+    Args:
+        found: its inputs.
+        readers: for each input, the layers that take it as integers, or parts with these.
+    """
+    symbols = readers.symbols_by_input if isinstance(readers, Parts) else readers
     floats = [np.dtype(part.dtype) for part in found if part.dtype.kind in "fc"]
-    return floats[0] if floats else _dtype_of_symbols(sum(parts.symbols_by_input, ()))
+    return floats[0] if floats else _dtype_of_symbols(sum(symbols, ()))
 
 
 def _dtype_of_symbols(symbols: tuple[Symbols, ...]) -> Dtype:

@@ -29,7 +29,13 @@ def initial_states(
     model: Graph, state: StateLike, batch: int, dtype: Dtype
 ) -> tuple[States, tuple[bool, ...], int]:
     """(initial states of a model's Recurrents, which were given, bytes of those not copied)."""
-    blocks = recurrent_blocks(model)
+    return states_of_blocks(recurrent_blocks(model), state, batch, dtype)
+
+
+def states_of_blocks(
+    blocks: Sequence[Recurrent], state: StateLike, batch: int, dtype: Dtype
+) -> tuple[States, tuple[bool, ...], int]:
+    """The same of Recurrents in order."""
     given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
     found, lent = [], 0
     for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
@@ -47,9 +53,16 @@ def final_deltas(model: Graph, dstate: StateLike, batch: int, dtype: Dtype) -> F
 
     Raises as ``initial_states`` does.
     """
+    return () if dstate is None else final_deltas_of(recurrent_blocks(model), dstate, batch, dtype)
+
+
+def final_deltas_of(
+    blocks: Sequence[Recurrent], dstate: StateLike, batch: int, dtype: Dtype
+) -> FinalDeltas:
+    """The same of Recurrents in order."""
+    found = list[tuple[Array, ...] | None]()
     if dstate is None:
         return ()
-    blocks, found = recurrent_blocks(model), list[tuple[Array, ...] | None]()
     given = _per_recurrent(dstate, len(blocks), "dstate")
     for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
         checked = (

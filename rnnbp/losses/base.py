@@ -15,7 +15,7 @@ from rnnbp.checks.functions import note_call
 from rnnbp.checks.mapped import check_there
 from rnnbp.losses.calls import called_with, other_axes
 from rnnbp.losses.outputs import Scalar, check_outputs, check_weightless, first_true
-from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, shown
+from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, real_number, shown
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
 
@@ -159,6 +159,11 @@ class Loss(Named, ABC):
             dy /= total
         return value / total, dy
 
+    def __mul__(self, factor: float) -> Weighted:
+        return Weighted(self, factor)
+
+    __rmul__ = __mul__
+
     @classmethod
     def _is_own(cls) -> bool:
         """True if ``summed`` is a user's, not the library's."""
@@ -253,3 +258,42 @@ class Loss(Named, ABC):
                 f"give a mask with a True, or leave out what is padding alone"
             )
         return total
+
+
+@final
+class Weighted(Loss):
+    """A loss times a number: what ``0.5 * CrossEntropy()`` is.
+
+    Args:
+        loss: of the data.
+        factor: ≥ 0.
+    """
+
+    def __init__(self, loss: Loss, factor: float) -> None:
+        self.loss, self.factor = loss, real_number("a loss times a number", factor, least=0)
+        # those of the class are constants, as of every other loss
+        vars(self).update(
+            spare=loss.spare,
+            needs_target=loss.needs_target,
+            reads_target=loss.reads_target,
+            whole=loss.whole,
+        )
+
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        return self.loss.needs(item, masked=masked, recast=recast)
+
+    def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+        return self.loss.weight(target, weights, outputs=outputs)
+
+    def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        value, dy = self.loss.summed(y, target, weights)
+        return self.factor * value, dy * dy.real.dtype.type(self.factor)
+
+    def check_target(self, target: Shape, outputs: Shape) -> None:
+        self.loss.check_target(target, outputs)
+
+    def some(self, total: float) -> float:
+        return self.loss.some(total)
+
+    def __repr__(self) -> str:
+        return f"{self.factor} * {self.loss!r}"

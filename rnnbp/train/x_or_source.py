@@ -11,7 +11,7 @@ from rnnbp.bptt.shape_warnings import warn_if_batch_first, warn_if_one_step
 from rnnbp.checks.along_batch import look
 from rnnbp.checks.batch_first import is_known
 from rnnbp.inputs.given import ModelLike, SeriesLike
-from rnnbp.inputs.models import as_model
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.passed import parts_of
 from rnnbp.inputs.states import States
 from rnnbp.train.batches import Batches
@@ -58,7 +58,7 @@ def holds_inputs(model: ModelLike, x: object) -> bool:
     """True for arrays: one, a dict of them, or those of a tuple for a model of several inputs."""
     if not isinstance(x, tuple | list):
         return isinstance(x, np.ndarray | dict)
-    if any(isinstance(part, tuple | Batch) for part in x) or len(as_model(model).pers) == 1:
+    if any(isinstance(part, tuple | Batch) for part in x) or len(as_network(model).pers) == 1:
         return False
     return isinstance(x, tuple) or holds_arrays(x)
 

@@ -1,0 +1,95 @@
+"""The seam to what runs networks over time, which is above the engine of one sweep."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple, TypeAlias
+
+from rnnbp.bptt.results import Gradients
+from rnnbp.graph.axes import is_over_time
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import InputsLike, InputsOf, SeriesLike, StateLike
+from rnnbp.inputs.states import States
+from rnnbp.planning.plan import Plan
+from rnnbp.runners.backend import BackendLike
+from rnnbp.schedules import ScheduleLike
+from rnnbp.storage import PathLike
+
+LossesLike: TypeAlias = SeriesLike
+"""A loss, or one for each output as a tuple or a dict, each with a weight or without."""
+LengthsLike: TypeAlias = SeriesLike
+"""Lengths (B,), or flags (T, B) of where rows begin anew: an array, or a dict of them by axis."""
+
+
+class Data(NamedTuple):
+    """What a run computes the loss of; arguments as of ``bptt``."""
+
+    x: InputsLike
+    target: SeriesLike
+    loss: LossesLike
+    mask: SeriesLike
+
+
+class Reading(NamedTuple):
+    """How the sequences of a run are read; arguments as of ``bptt``."""
+
+    state: StateLike = None
+    chunk: int | None = None
+    lengths: LengthsLike = None
+    reset: LengthsLike = None
+    seed: int = 0
+    training: bool = True
+    backend: BackendLike = None
+    horizon: int | None = None
+    steps: int | None = None
+
+
+class Keeping(NamedTuple):
+    """What a run keeps, and what it shows; arguments as of ``bptt``."""
+
+    checkpoint: ScheduleLike | Plan = "all"
+    dx: bool | None = None
+    return_y: bool = False
+    folder: PathLike | None = None
+    progress: bool | None = None
+    dstate: StateLike = None
+
+
+class Networks(ABC):
+    """Runs networks over time: those that are cut into sweeps."""
+
+    @abstractmethod
+    def gradients(self, graph: Graph, data: Data, reading: Reading, keeping: Keeping) -> Gradients:
+        """``bptt``."""
+
+    @abstractmethod
+    def outputs(
+        self, graph: Graph, x: InputsLike, reading: Reading, *, last: bool
+    ) -> tuple[InputsOf, States]:
+        """``predict``: (y, state)."""
+
+    @abstractmethod
+    def losses(
+        self, graph: Graph, data: Data, reading: Reading
+    ) -> tuple[float, States, dict[str | int, float]]:
+        """``evaluate``: (loss, state, the loss of each output, by its name or number)."""
+
+
+_installed: list[Networks] = []
+"""The one that there is; a list, because it is put there by the package above."""
+
+
+def install(found: Networks) -> None:
+    """Let ``found`` run networks over time."""
+    _installed[:] = [found]
+
+
+def networks() -> Networks:
+    """What runs networks over time."""
+    return _installed[0]
+
+
+def is_network(graph: Graph, loss: LossesLike, reading: Reading) -> bool:
+    """True if a run is one of a network over time, and not of one sweep."""
+    rows = reading.lengths is not None or reading.reset is not None
+    return rows or isinstance(loss, dict | tuple) or is_over_time(graph)

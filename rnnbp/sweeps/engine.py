@@ -1,0 +1,98 @@
+"""What runs networks over time: ``bptt``, ``predict`` and ``evaluate`` of them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import final
+
+from rnnbp.bptt.networks import Data, Keeping, Networks, Reading
+from rnnbp.bptt.results import Gradients
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import InputsLike, InputsOf
+from rnnbp.inputs.states import States
+from rnnbp.numerics import flag
+from rnnbp.planning.budget import is_budget
+from rnnbp.planning.plan import Plan
+from rnnbp.rng import check_seed
+from rnnbp.schedules import ScheduleLike
+from rnnbp.sweeps.by_output import OutputForm
+from rnnbp.sweeps.forward import kept_outputs, run_forward, taken_losses
+from rnnbp.sweeps.given_losses import with_objectives
+from rnnbp.sweeps.network_run import NetworkRun
+from rnnbp.sweeps.outputs import outputs_of, stages_of_network
+from rnnbp.sweeps.posing import pose_network
+
+
+@final
+class SweptNetworks(Networks):
+    """Runs networks over time as sweeps and static stages."""
+
+    def gradients(self, graph: Graph, data: Data, reading: Reading, keeping: Keeping) -> Gradients:
+        _refuse(horizon=reading.horizon, steps=reading.steps)
+        network = pose_network(graph, data.x, reading)
+        outputs = with_objectives(graph, outputs_of(network), data, network.dtype)
+        mapped = any(part.mapped for part in network.series.values())
+        run = NetworkRun(
+            network,
+            stages_of_network(network),
+            outputs,
+            checkpoint=_schedule(keeping.checkpoint),
+            seed=check_seed(reading.seed),
+            dx=not mapped if keeping.dx is None else flag("dx", keeping.dx),
+            return_y=flag("return_y", keeping.return_y),
+        )
+        final = network.final_deltas(keeping.dstate)
+        with closing(run):
+            run.forward()
+            run.backward(final)
+            return run.result()
+
+    def outputs(
+        self, graph: Graph, x: InputsLike, reading: Reading, *, last: bool
+    ) -> tuple[InputsOf, States]:
+        network = pose_network(graph, x, reading)
+        outputs = outputs_of(network)
+        kept = kept_outputs(network, outputs, last=last)
+        shared = run_forward(network, outputs, kept, check_seed(reading.seed))
+        found = [
+            kept[each.number].values() if each.number in kept else shared.values[each.value]
+            for each in outputs
+        ]
+        return OutputForm.of_graph(graph).form(found), shared.final_states()
+
+    def losses(
+        self, graph: Graph, data: Data, reading: Reading
+    ) -> tuple[float, States, dict[str | int, float]]:
+        network = pose_network(graph, data.x, reading)
+        given = with_objectives(graph, outputs_of(network), data, network.dtype)
+        outputs = [each for each in given if each.objective is not None]
+        taken = taken_losses(network, outputs)
+        shared = run_forward(network, outputs, taken, check_seed(reading.seed))
+        form, total, found = OutputForm.of_graph(graph), 0.0, dict[str | int, float]()
+        for each in outputs:
+            sink = taken.get(each.number)
+            y = shared.values[each.value]
+            value = each.static_loss(y) if sink is None else sink.value()
+            found[form.key(each.number)] = value
+            total += each.factor * value
+        return total, shared.final_states(), found
+
+
+def _refuse(**given: object) -> None:
+    """Raise TypeError for an argument that networks over time do not take."""
+    for name, value in given.items():
+        if value is not None:
+            raise TypeError(
+                f"{name}= is for models of one direction whose rows have one length, found "
+                f"{name}={value}; leave it out"
+            )
+
+
+def _schedule(checkpoint: ScheduleLike | Plan) -> ScheduleLike:
+    """The schedule of every sweep. Raises TypeError for a budget or a plan."""
+    if isinstance(checkpoint, Plan) or is_budget(checkpoint):
+        raise TypeError(
+            "checkpoint: of a network over time it is a name, a schedule or a function of the "
+            "number of chunks, not yet a budget or a plan; give 'sqrt'"
+        )
+    return checkpoint

@@ -1,0 +1,104 @@
+"""The stages of a network run forward only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rnnbp.bptt.sweep_chunks import SweepChunks
+from rnnbp.graph.over_time.last import Last
+from rnnbp.inputs.states import States
+from rnnbp.rng import Context
+from rnnbp.sweeps.loss_sinks import ValueSink
+from rnnbp.sweeps.network import PosedNetwork
+from rnnbp.sweeps.output_losses import Output
+from rnnbp.sweeps.outputs import stages_of_network
+from rnnbp.sweeps.running import RunningSweep
+from rnnbp.sweeps.shared import Shared
+from rnnbp.sweeps.sinks import ReductionSink, ResultSink, Sink
+from rnnbp.sweeps.stage import Stage, Sweep
+from rnnbp.sweeps.static_nodes import StaticNodes
+
+
+def run_forward(
+    network: PosedNetwork, outputs: Sequence[Output], sinks: Mapping[int, Sink], seed: int
+) -> Shared:
+    """Run all stages; an edge is released once all have read it.
+
+    Args:
+        sinks: by number of an output that is a series, where its values go.
+    """
+    graph, stages = network.graph, stages_of_network(network)
+    shared = Shared.of(network)
+    context = Context(seed, training=network.training, dtype=network.dtype)
+    shapes, readers, results = list(network.shapes), _last_readers(stages), by_value(outputs, sinks)
+    for at, stage in enumerate(stages):
+        if isinstance(stage, Sweep):
+            _run_sweep(RunningSweep(stage, shared, results), seed)
+        else:
+            args = graph, stage.nodes, shapes, context, network.batch
+            StaticNodes(*args).forward(shared.values, keep=False)
+        for value in [k for k in shared.edges if readers.get(k) == at]:
+            del shared.edges[value]
+    return shared
+
+
+def by_value(outputs: Sequence[Output], sinks: Mapping[int, Sink]) -> dict[int, list[Sink]]:
+    """Sinks by number of a value, from those by number of an output."""
+    found: dict[int, list[Sink]] = {}
+    for output in outputs:
+        if output.number in sinks:
+            found.setdefault(output.value, []).append(sinks[output.number])
+    return found
+
+
+def _last_readers(stages: Sequence[Stage]) -> dict[int, int]:
+    """By number of a series, the last stage that reads it."""
+    return {
+        source.value: at
+        for at, stage in enumerate(stages)
+        if isinstance(stage, Sweep)
+        for source in stage.inputs
+    }
+
+
+def _run_sweep(sweep: RunningSweep, seed: int) -> None:
+    """Run the chunks of a sweep."""
+    problem, outlets = sweep.problem, sweep.outlets
+    chunks = SweepChunks(problem, outlets.wanted, seed=seed, training=problem.training)
+    chunks.compute_fixed(keep=False)
+    state: States = problem.state
+    for n in problem.numbers():
+        state, ys = chunks.advance_taken(n, state)
+        outlets.take(n, ys)
+    sweep.hand_on(state)
+
+
+def kept_outputs(
+    network: PosedNetwork, outputs: Sequence[Output], *, last: bool
+) -> dict[int, ResultSink | ReductionSink]:
+    """By number of an output that is a series, what keeps it.
+
+    Args:
+        last: True to keep the last step of each row.
+    """
+    found: dict[int, ResultSink | ReductionSink] = {}
+    for output in outputs:
+        if output.static:
+            continue
+        rows = network.rows_of(output.value)
+        if last:
+            size = rows.batch, rows.steps, output.shape, network.dtype
+            found[output.number] = ReductionSink(Last().begin(*size), rows)
+        else:
+            found[output.number] = ResultSink(rows, output.shape, network.dtype)
+    return found
+
+
+def taken_losses(network: PosedNetwork, outputs: Sequence[Output]) -> dict[int, ValueSink]:
+    """By number of an output that is a series and has a loss, what takes it."""
+    found: dict[int, ValueSink] = {}
+    for output in outputs:
+        if not output.static:
+            rows = network.rows_of(output.value)
+            found[output.number] = ValueSink(output, rows, network.dtype)
+    return found

@@ -1,0 +1,140 @@
+"""The loss, target and mask of each output, as they are passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
+
+from rnnbp.bptt.networks import Data
+from rnnbp.checks.arrays import as_array
+from rnnbp.checks.kinds import is_stream
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import SeriesLike
+from rnnbp.inputs.held import Held
+from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.series import series
+from rnnbp.losses import Loss
+from rnnbp.losses.base import Weighted
+from rnnbp.losses.function import FunctionLoss
+from rnnbp.losses.penalised import Penalised
+from rnnbp.numerics import Array, Dtype, ShapeError, real_number
+from rnnbp.sweeps.by_output import OutputForm
+from rnnbp.sweeps.lengths import Lengths
+from rnnbp.sweeps.output_losses import Output, frame
+from rnnbp.sweeps.row_losses import ValidMask
+
+
+def unweighted(name: str, given: LossLike) -> tuple[float, LossLike]:
+    """(factor, loss) of a loss, ``0.5 * loss`` or ``(0.5, loss)``."""
+    factor = 1.0
+    if isinstance(given, tuple):
+        if len(given) != 2:
+            raise TypeError(
+                f"{name} is a tuple of {len(given)}; give the loss, or (weight, loss) as (0.5, "
+                "CrossEntropy())"
+            )
+        factor, given = real_number(f"{name}: weight", given[0], least=0), given[1]
+    if isinstance(given, Penalised) and isinstance(given.loss, Weighted):
+        return factor * given.loss.factor, Penalised(given.loss.loss, given.penalties)
+    if isinstance(given, Weighted):
+        return factor * given.factor, given.loss
+    return factor, given
+
+
+@contextmanager
+def naming(form: OutputForm, k: int) -> Iterator[None]:
+    """Errors of what belongs to one of several outputs say to which."""
+    try:
+        yield
+    except (TypeError, ValueError, IndexError) as error:
+        if len(form) > 1 or form.names[k]:
+            error.args = (f"output {form.key(k)!r}: {error}", *error.args[1:])
+        raise
+
+
+def with_objectives(
+    graph: Graph,
+    outputs: list[Output],
+    data: Data,
+    dtype: Dtype,
+) -> list[Output]:
+    """The outputs with their losses, targets and masks, as they are passed to ``bptt``.
+
+    Raises as ``Objective`` does, and for a loss, target or mask that fits no output.
+    """
+    form, loss = OutputForm.of_graph(graph), data.loss
+    pair = len(form) > 1 and isinstance(loss, tuple) and isinstance(loss[0], int | float)
+    if pair:
+        raise TypeError(
+            f"loss is one for all outputs, and the model has {len(form)}, {form.listed}; give a "
+            "tuple with one for each, in that order, or a dict by name, None for an output that is "
+            "not trained"
+        )
+    alone = len(form) == 1 and not isinstance(loss, dict)
+    losses = [loss] if alone else form.parts("loss", loss, each=True)
+    targets = form.parts("target", data.target, each=False)
+    masks = form.parts("mask", data.mask, each=False)
+    if all(each is None for each in losses):
+        raise TypeError("loss is None for all outputs; give one for those that are trained")
+    found = []
+    for output, own, *given in zip(outputs, losses, targets, masks, strict=True):
+        if own is None:
+            found.append(output)
+            continue
+        with naming(form, output.number):
+            found.append(_with_objective(graph, output, own, given, dtype))
+    return found
+
+
+def _with_objective(
+    graph: Graph, output: Output, loss: LossLike, data: Sequence[SeriesLike], dtype: Dtype
+) -> Output:
+    """One output with its loss; ``data``: target and mask."""
+    factor, own = unweighted("loss", loss)
+    given = []
+    for name, each in zip(("target", "mask"), data, strict=True):
+        if is_stream(each):
+            raise TypeError(
+                f"{name} is a stream, and a network over time reads it from both ends; give an "
+                "array, or a memory map"
+            )
+        given.append(_one_step(name, each, output.lengths.batch) if output.static else each)
+    target, mask = given
+    lengths = output.lengths
+    if lengths.short:
+        known = None if mask is None else series("mask", mask)
+        if known is not None and (known.steps, *known.shape[:1]) != (lengths.steps, lengths.batch):
+            lengths = Lengths("", known.steps, lengths.of_rows)  # the objective refuses it
+        assert known is None or isinstance(known, Held)
+        mask = ValidMask(lengths, known)
+    alone = copy(graph)
+    alone.outputs = (output.value,)
+    x = frame(output.lengths.steps, output.lengths.batch)
+    size = max(1, output.lengths.steps)
+    problem = Problem(alone, x, dtype, size, (), (), output.shape)
+    loss = _without_time(own) if output.static else own
+    return replace(output, objective=Objective(problem, loss, target, mask), factor=factor)
+
+
+def _one_step(name: str, given: SeriesLike, batch: int) -> Array | None:
+    """A target or mask (B, ...) of a static output with an axis of one step."""
+    if given is None:
+        return None
+    array = as_array(name, given, axes="(B, ...)")
+    if array.shape[:1] != (batch,):
+        raise ShapeError(
+            f"{name} axis 0, the batch, must have size {batch} as in x, found shape {array.shape}; "
+            "the output is static: give one for each sequence"
+        )
+    return array[None]
+
+
+def _without_time(loss: LossLike) -> LossLike:
+    """A user's function sees arrays without the axis of steps; a Loss does not mind it."""
+    if isinstance(loss, Penalised):
+        return Penalised(_without_time(loss.loss), loss.penalties)
+    plain = isinstance(loss, Loss | type) or not callable(loss)
+    return loss if plain else FunctionLoss(loss, time=False)

@@ -1,0 +1,60 @@
+"""Where the deltas of a sweep's inputs go: gradients by inputs of the network, and edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import final
+
+import numpy as np
+
+from rnnbp.bptt.outlets import InputDeltas
+from rnnbp.numerics import Array
+from rnnbp.sweeps.chunk_rows import ChunkRows
+from rnnbp.sweeps.edges import Edge
+
+
+@final
+class EdgeDeltas(InputDeltas):
+    """Adds to the gradient of an edge."""
+
+    def __init__(self, edge: Edge, *, reverse: bool) -> None:
+        self.edge, self.reverse = edge, reverse
+
+    def take(self, n: int, dx: Array | None) -> None:
+        self.edge.add(n, dx, reverse=self.reverse)
+
+
+@final
+class SeriesDeltas(InputDeltas):
+    """Adds to the gradient by an input of the network.
+
+    Args:
+        rows: the chunks of the sweep.
+        into: returns the array, (T, B, ...).
+        reverse: True if the sweep reads the input in the reverse direction.
+    """
+
+    def __init__(self, rows: ChunkRows, into: Callable[[], Array], *, reverse: bool) -> None:
+        self.rows, self.into, self.reverse = rows, into, reverse
+
+    def take(self, n: int, dx: Array | None) -> None:
+        if dx is None:
+            return
+        rows, lengths = self.rows, self.rows.lengths
+        sequences = rows.sequences(n)
+        if not rows.whole(n) or (self.reverse and lengths.ragged):
+            steps = rows.steps_of(n, reverse=self.reverse)
+            sequences = np.broadcast_to(sequences, steps.shape)
+            if not rows.whole(n):
+                alive = rows.alive(n)
+                steps, sequences, dx = steps[alive], sequences[alive], dx[alive]
+            self.into()[steps, sequences] += dx  # no step of a row is there twice
+            return
+        start, stop = n * rows.chunk, n * rows.chunk + rows.length(n)
+        if self.reverse:
+            start, stop, dx = rows.steps - stop, rows.steps - start, dx[::-1]
+        block = self.into()[start:stop]
+        if len(sequences) == rows.batch and lengths.order is None:
+            block += dx
+        else:
+            block[:, sequences] += dx

@@ -1,0 +1,245 @@
+"""One run of a network over time: its stages forward in order, and backward in reverse order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import final
+
+import numpy as np
+
+from rnnbp.bptt.results import Gradients, Stats
+from rnnbp.bptt.sweep_run import SweepRun
+from rnnbp.bptt.sweep_sums import SweepGradients
+from rnnbp.graph.deltas import Deltas, send
+from rnnbp.inputs.given import InputsOf
+from rnnbp.losses.outputs import Scalar
+from rnnbp.numerics import Array
+from rnnbp.planning.predicted_ledger import FIXED as STATIC
+from rnnbp.rng import Context
+from rnnbp.schedules import ScheduleLike
+from rnnbp.sweeps.by_output import OutputForm
+from rnnbp.sweeps.forward import by_value
+from rnnbp.sweeps.gradient_sums import GradientSums
+from rnnbp.sweeps.joined_stats import joined
+from rnnbp.sweeps.loss_sinks import LossSink, times
+from rnnbp.sweeps.network import PosedNetwork
+from rnnbp.sweeps.output_losses import Output
+from rnnbp.sweeps.outputs import first_readers, static_owners
+from rnnbp.sweeps.recurrent_nodes import given_states, recurrent_of_node
+from rnnbp.sweeps.running import RunningSweep
+from rnnbp.sweeps.shared import Shared
+from rnnbp.sweeps.sinks import ResultSink, Sink
+from rnnbp.sweeps.stage import Stage, StaticStage, Sweep
+from rnnbp.sweeps.static_nodes import StaticNodes
+
+
+@final
+class NetworkRun:
+    """What has been computed so far; ``forward`` and ``backward`` are called once, in this order.
+
+    Args:
+        network: the checked arguments.
+        stages: of the network.
+        outputs: of the network, with their losses.
+        checkpoint: the schedule of every sweep.
+        seed: of layers that draw numbers.
+        dx: whether the gradients by inputs are kept.
+        return_y: whether outputs are kept.
+    """
+
+    def __init__(
+        self,
+        network: PosedNetwork,
+        stages: tuple[Stage, ...],
+        outputs: Sequence[Output],
+        *,
+        checkpoint: ScheduleLike,
+        seed: int,
+        dx: bool,
+        return_y: bool,
+    ) -> None:
+        self.network, self.stages, self.outputs = network, stages, outputs
+        self.checkpoint, self.seed = checkpoint, seed
+        self.shared = Shared.of(network, keeps_dx=dx)
+        self.ledger = self.shared.ledger
+        self.kept = self._kept(return_y)
+        self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
+        self.losses = self._losses()
+        self.values: dict[int, Scalar] = {}
+        """By number of an output, its loss, without its factor."""
+        self.deltas: Deltas = [None] * network.graph.n_values
+        """Of the static values."""
+        self._counted: list[Array] = []
+        """Those of them that the ledger counts."""
+        self.returns_y = return_y
+        self.running: list[StaticNodes | tuple[RunningSweep, SweepRun]] = []
+        self.stats = list[Stats]()
+        self.penalties: dict[str, Scalar] = {}
+
+    def _kept(self, return_y: bool) -> dict[int, ResultSink]:
+        """By number of an output that is a series, where its values go."""
+        dtype = self.network.dtype
+        return {
+            each.number: ResultSink(self.network.rows_of(each.value), each.shape, dtype)
+            for each in self.outputs
+            if return_y and not each.static
+        }
+
+    def _losses(self) -> dict[int, LossSink]:
+        """By number of an output that is a series, its loss."""
+        dtype = self.network.dtype
+        return {
+            each.number: LossSink(each, self.network.rows_of(each.value), dtype)
+            for each in self.outputs
+            if each.objective is not None and not each.static
+        }
+
+    def _sinks(self) -> dict[int, list[Sink]]:
+        """By number of a value, where it goes as an output of the network."""
+        found = by_value(self.outputs, self.kept)
+        for value, sinks in by_value(self.outputs, self.losses).items():
+            found[value] = found.get(value, []) + sinks
+        return found
+
+    def forward(self) -> None:
+        """Run all stages forward."""
+        network, sinks = self.network, self._sinks()
+        context = Context(self.seed, training=network.training, dtype=network.dtype)
+        shapes = list(network.shapes)
+        for stage in self.stages:
+            if isinstance(stage, StaticStage):
+                args = network.graph, stage.nodes, shapes, context, network.batch
+                nodes = StaticNodes(*args)
+                nodes.forward(self.shared.values, keep=True)
+                self.ledger.hold(STATIC, [nodes.values(self.shared.values), nodes.arrays()])
+                self.running.append(nodes)
+            else:
+                sweep = RunningSweep(stage, self.shared, sinks)
+                run = sweep.started(sweep.resolved(self.checkpoint), self.seed)
+                self.running.append((sweep, run))
+                sweep.hand_on(run.forward())
+        for loss in self.losses.values():
+            loss.see_all()
+
+    def backward(self, dstate: Mapping[int, Sequence[Array | None]]) -> None:
+        """Take the losses of static outputs, and run all stages backward.
+
+        Args:
+            dstate: by number of a Recurrent's node, deltas of its final state.
+        """
+        deltas, first = self.deltas, first_readers(self.stages)
+        owners = [owner for stage in self.stages for owner in static_owners(stage)]
+        initial = [b.initial for n in self.network.recurrent if (b := recurrent_of_node(n))]
+        self.grads = GradientSums(self.network.graph, [*owners, *initial], self.ledger)
+        for output in self.outputs:
+            if output.static and output.objective is not None:
+                self._static_loss(output, deltas)
+        for at, stage in reversed([*enumerate(self.running)]):
+            self._count_deltas()
+            if isinstance(stage, StaticNodes):
+                kept = stage.arrays()
+                stage.backward(deltas, self.grads.static)
+                self.ledger.release(kept)
+                self._penalise(stage.penalties)
+            else:
+                sweep, run = stage
+                self._add(sweep.sweep, sweep.backward(run, deltas, dstate))
+                sweep.release([k for k, stage_of in first.items() if stage_of == at])
+        for number, loss in self.losses.items():
+            self.values[number] = loss.total.value
+        self._end()
+
+    def _count_deltas(self) -> None:
+        """Count the deltas of static values that there are now."""
+        self.ledger.release(self._counted)
+        self._counted = [delta for delta in self.deltas if delta is not None]
+        self.ledger.hold("static deltas", self._counted)
+
+    def _static_loss(self, output: Output, deltas: Deltas) -> None:
+        y, losses = self.shared.values[output.value][None], output.static_losses()
+        if losses.loss.whole:
+            losses.see_all(y)
+        self.values[output.number], dy = losses(y, 0)
+        send([output.value], [times(dy[0], output.factor)], deltas)
+
+    def _add(self, sweep: Sweep, found: SweepGradients) -> None:
+        """Add the gradients of a sweep."""
+        self.grads.add(sweep.graph.slots, found.grads)
+        self._penalise(found.penalties)
+        self.stats.append(found.stats)
+
+    def _penalise(self, penalties: Mapping[str, Scalar]) -> None:
+        for name, value in penalties.items():
+            self.penalties[name] = self.penalties.get(name, 0.0) + value
+
+    def _end(self) -> None:
+        """Add the gradients of learned initial states, and penalties on parameters."""
+        for node in self.network.recurrent:
+            block = recurrent_of_node(node)
+            assert block is not None
+            if block.initial and node.number not in self.network.given:
+                parts, given = self.shared.dstates[node.number], given_states(node)
+                found = zip(block.initial, parts, given, strict=True)
+                sums = {key: part.sum(axis=0) for key, part, value in found if value is None}
+                self.grads.static.add(block.initial, sums)
+            for k, key in enumerate(block.initial):
+                if (delta := self.shared.dinitials.get((node.number, k))) is not None:
+                    self.grads.static.add(block.initial, {key: delta})
+        self.grads.close()
+        for output in self.outputs:
+            if output.objective is not None:
+                self._penalise(output.objective.penalties.values())
+                output.objective.penalties.add(self.grads.at)
+
+    def close(self) -> None:
+        """Remove what is on disk, whatever state the run is in."""
+        for stage in self.running:
+            if not isinstance(stage, StaticNodes):
+                stage[1].close()
+
+    def result(self) -> Gradients:
+        """All of it, after ``backward``."""
+        network, shared, outputs = self.network, self.shared, self.outputs
+        form = OutputForm.of_graph(network.graph)
+        penalties = {name: value.real for name, value in self.penalties.items()}
+        parts = [each.factor * self.values[each.number].real for each in self._trained()]
+        named = len(form) > 1 or form.names[0]
+        losses = {form.key(each.number): self.values[each.number].real for each in self._trained()}
+        y = form.form([self._y(each) for each in outputs]) if self.returns_y else None
+        return Gradients(
+            sum(penalties.values(), sum(parts)),
+            self.grads.grads,
+            self._dx(),
+            tuple([shared.dstates[node.number] for node in network.recurrent]),
+            shared.final_states(),
+            joined(self.stats, self.ledger),
+            y=y,
+            penalties=penalties,
+            losses=losses if named else {},
+        )
+
+    def _trained(self) -> list[Output]:
+        """The outputs that have a loss."""
+        return [each for each in self.outputs if each.objective is not None]
+
+    def _y(self, output: Output) -> Array:
+        kept = self.kept.get(output.number)
+        found: Array = self.shared.values[output.value] if kept is None else kept.values()
+        return found
+
+    def _dx(self) -> InputsOf:
+        """The gradients by inputs, in the form in which they were passed; None for symbols."""
+        if not self.shared.keeps_dx:
+            return None
+        network, deltas = self.network, self.deltas
+        found = list[Array | None]()
+        for k in range(len(network.graph.pers)):
+            if k in network.series:
+                floats = network.series[k].dtype.kind in "fc"
+                found.append(self.shared.dx(k) if floats else None)
+                continue
+            array, dx = network.static[k], deltas[k]
+            symbols = array.dtype.kind in "iu"
+            zeros = None if symbols else np.zeros(array.shape, network.dtype)
+            found.append(zeros if dx is None else dx)
+        return network.form.of(found)

@@ -1,0 +1,77 @@
+"""Losses of the rows of a sweep: sorted, of different lengths."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+
+from rnnbp.inputs.chunk_losses import ChunkLosses
+from rnnbp.inputs.given import TargetLike
+from rnnbp.inputs.held import Held
+from rnnbp.inputs.objective import Objective
+from rnnbp.inputs.problem import Problem
+from rnnbp.losses.outputs import Scalar
+from rnnbp.numerics import Array
+from rnnbp.sweeps.chunk_rows import ChunkRows
+from rnnbp.sweeps.lengths import Lengths
+
+
+@final
+class ValidMask(Held):
+    """The weights (T, B, ...) of steps: 0 past the end of each row, whatever a mask says.
+
+    Args:
+        lengths: of the rows.
+        mask: of the caller, None for 1 everywhere.
+    """
+
+    def __init__(self, lengths: Lengths, mask: Held | None) -> None:
+        # not Held's own, which holds an array of the caller's
+        self.lengths, self.mask = lengths, mask
+        self.steps = lengths.steps
+        self.shape = (lengths.batch,) if mask is None else mask.shape
+        self.dtype = np.dtype(np.bool_) if mask is None else mask.dtype
+        self.array, self.fresh, self.mapped = None, True, False
+        self._file, self._fixed = None, []
+
+    def read(self, span: slice) -> Array:
+        alive: Array = np.arange(span.start, span.stop)[:, None] < self.lengths.of_rows
+        if self.mask is None:
+            return alive
+        alive = alive.reshape(*alive.shape, *[1] * (len(self.shape) - 1))
+        return np.where(alive, self.mask.read(span), self.dtype.type(0))
+
+    again = read
+
+
+class RowLosses(ChunkLosses):
+    """Losses of the chunks of a sweep, whose rows are sorted and may have ended.
+
+    Args:
+        objective: of the whole sequences, as they were passed.
+        problem: of these, in the chunks of the sweep.
+        rows: of the sweep.
+    """
+
+    def __init__(self, objective: Objective, problem: Problem, rows: ChunkRows) -> None:
+        super().__init__(objective, problem)
+        self.rows = rows
+        given = objective.mask
+        self._padding = isinstance(given, ValidMask) and given.mask is None
+
+    def data(self, n: int) -> tuple[TargetLike, TargetLike]:
+        target, mask = super().data(n)
+        if self._padding and self.rows.whole(n):
+            mask = None  # every step counts
+        rows = self.rows.sequences(n)
+        if len(rows) == self.rows.batch and self.rows.lengths.order is None:
+            return target, mask
+        taken = [None if a is None else a[:, rows] for a in (target, mask)]
+        return taken[0], taken[1]
+
+    def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:
+        value, dy = super().__call__(y, n)
+        if self.loss.whole:  # it is that of the sequences as they were passed
+            dy = dy[:, self.rows.sequences(n)]
+        return value, dy

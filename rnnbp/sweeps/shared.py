@@ -1,0 +1,84 @@
+"""What the stages of a run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rnnbp.graph.node_checks import Values
+from rnnbp.inputs.states import States
+from rnnbp.ledger import Ledger
+from rnnbp.numerics import Array
+from rnnbp.planning.predicted_ledger import FIXED as STATIC
+from rnnbp.sweeps.edges import Edge
+from rnnbp.sweeps.network import PosedNetwork
+from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
+from rnnbp.sweeps.stage import Source
+
+
+@dataclass
+class Shared:
+    """What the stages of a run share.
+
+    Attributes:
+        network: the checked arguments.
+        values: by number, the static values of the network; None for others.
+        edges: by number, the series that sweeps hand on.
+        ledger: counts what they hold.
+        keeps_dx: whether the gradients by inputs are kept.
+        dxs: by number of an input, the gradient by it, (T, B, ...), once a sweep has added to it.
+        final, dstates: by number of a Recurrent's node, its final state, and the gradient by its
+            initial state, (B, ...).
+        dinitials: by number of a Recurrent's node and of its state, the gradient by the learned
+            initial value of what resets return to it, summed over rows.
+    """
+
+    network: PosedNetwork
+    values: Values
+    ledger: Ledger
+    keeps_dx: bool = False
+    edges: dict[int, Edge] = field(default_factory=dict)
+    dxs: dict[int, Array] = field(default_factory=dict)
+    final: dict[int, tuple[Array, ...]] = field(default_factory=dict)
+    dstates: dict[int, tuple[Array, ...]] = field(default_factory=dict)
+    dinitials: dict[tuple[int, int], Array] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, network: PosedNetwork, *, keeps_dx: bool = False) -> Shared:
+        """What is there before any stage has run."""
+        graph, static = network.graph, network.static
+        held = [part.array for part in network.series.values() if part.array is not None]
+        lent = [array for k, array in static.items() if k not in network.copied]
+        ledger = Ledger([*held, *lent, *graph.params.values()])
+        ledger.hold(STATIC, [*static.values(), *network.states.values()])
+        return cls(network, [static.get(k) for k in range(graph.n_values)], ledger, keeps_dx)
+
+    def dx(self, k: int) -> Array:
+        """The gradient by an input, to add to."""
+        if k not in self.dxs:
+            part = self.network.series[k]
+            self.dxs[k] = np.zeros((part.steps, *part.shape), self.network.dtype)
+            self.ledger.hold("gradients", self.dxs[k])
+        return self.dxs[k]
+
+    def put(self, k: int, value: Array) -> None:
+        """Put a static value of the network there."""
+        self.values[k] = value
+        self.ledger.hold(STATIC, value)
+
+    def static_value(self, source: Source) -> Array:
+        """(B, ...) the value of a static input of a sweep."""
+        if source.state is None:
+            value: Array = self.values[source.value]
+            return value
+        number, k = source.state
+        (block,) = [
+            recurrent_of_node(node) for node in self.network.recurrent if node.number == number
+        ]
+        assert block is not None
+        return block.first_state(self.network.batch, self.network.dtype)[k]
+
+    def final_states(self) -> States:
+        """The final state of each Recurrent, in order."""
+        return tuple([self.final[node.number] for node in self.network.recurrent])
