@@ -77,7 +77,6 @@ MISSING: dict[str, tuple[Callable[[], Any], str]] = {
         r"y, state = predict\(model, x, state=state\)",
     ),
     "proj_size": (lambda: rb.GRU(3, 4, proj_size=2), r"Dense\(n, proj_size, bias=False\)"),
-    "lengths": (lambda: bptt(lengths=[5, 3]), r"bptt: .*mask=np.arange\(T\)\[:, None\] < lengths"),
     "lengths of predict": (
         lambda: rb.predict(model(), X, lengths=[5, 3]),
         r"predict: .*mask=mask, last=True",

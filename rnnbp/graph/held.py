@@ -76,10 +76,7 @@ class _Writing:
             ]
         numbers = dict(enumerate([*range(n), *entering]))
         for node in cell.nodes:
-            if live and isinstance(node.block, Layer) and node.block.charges:
-                self._charge(node, numbers, n)
-            else:
-                self._copy(node, numbers)
+            self._copy(node, numbers, n if live else None)
         y, *after = [numbers[k] for k in cell.outputs]
         if live:
             pairs = zip(after, states, strict=True)
@@ -93,8 +90,15 @@ class _Writing:
         self.values += 1
         return self.values - 1
 
-    def _copy(self, node: Node, numbers: dict[int, int]) -> None:
-        """Append a node of the cell; ``numbers`` gains those of its outputs."""
+    def _copy(self, node: Node, numbers: dict[int, int], live: int | None = None) -> None:
+        """Append a node of the cell; ``numbers`` gains those of its outputs.
+
+        Args:
+            live: the number of the flag that a penalty also looks at.
+        """
+        if live is not None and isinstance(node.block, Layer) and node.block.charges:
+            self._charge(node, numbers, live)
+            return
         outs = tuple(range(self.values, self.values + len(node.outs)))
         args = tuple([numbers[k] for k in node.args])
         self.nodes.append(Node(node.number, node.block, args, outs))
