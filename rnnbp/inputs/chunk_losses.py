@@ -63,6 +63,11 @@ class ChunkLosses:
             span
         )
 
+    def show(self, y: Array, n: int) -> None:
+        """Show chunk n to what observes the loss, if anything does."""
+        if self.objective.see is not None:
+            self.objective.see(y, *self.data(n))
+
     def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:
         if self.objective.see is not None:
             self.objective.see(y, *self.data(n))

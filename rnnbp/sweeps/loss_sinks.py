@@ -53,6 +53,7 @@ class ValueSink(Sink):
         self.kept = ResultSink(rows, output.shape, dtype) if whole else None
 
     def take(self, n: int, y: Array) -> None:
+        self.losses.show(y, n)
         if self.kept is None:
             self.total.add(float(self.losses.value(y, n)))
         else:

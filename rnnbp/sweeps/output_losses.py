@@ -52,6 +52,7 @@ class Output:
     def static_loss(self, y: Array) -> float:
         """The value of the loss of a static output (B, ...)."""
         losses = self.static_losses()
+        losses.show(y[None], 0)
         whole = losses.loss.whole
         value = losses.value_of_all(y[None]) if whole else losses.value(y[None], 0)
         return float(value.real)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ class Part(NamedTuple):
     """The result of one batch, within an update.
 
     Its loss; its gradients, None for a batch without weight; the state after it; the sequences
-    whose state it lost; the penalties in its loss.
+    whose state it lost; the penalties in its loss; the losses of several outputs.
     """
 
     loss: float
@@ -22,6 +23,7 @@ class Part(NamedTuple):
     state: States
     lost: tuple[int, ...]
     penalty: float = 0.0
+    losses: Mapping[str | int, float] = {}
 
 
 @dataclass

@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from rnnbp.checks.kinds import is_stream
+from rnnbp.graph.axes import value_axes
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.given import ModelLike, TargetLike
-from rnnbp.inputs.models import as_model
+from rnnbp.inputs.given import ModelLike, SeriesLike
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import Shape
+from rnnbp.sweeps.by_output import OutputForm
+from rnnbp.train.output_losses import OutputLoss
 from rnnbp.train.source import Batch
 
 
@@ -30,28 +33,37 @@ def weight_in_update(model: Graph, batch: Batch, loss: LossLike) -> float:
             "Trainer: accumulate needs batches in memory, because they count by their weights; "
             "this one has a stream: give arrays, or accumulate=1"
         )
-    return _of_elements(model, batch, loss)
+    return weight_in_source(model, batch, OutputLoss(0, "", loss, 1.0))
 
 
-def weight_in_source(model: ModelLike, batch: Batch, loss: LossLike) -> float:
-    """The weight of a batch within a source: the denominator of its mean, steps for a function."""
-    loss = data_loss(loss)
+def weight_in_source(model: ModelLike, batch: Batch, of: OutputLoss) -> float:
+    """The weight of a batch within a source under the loss of an output: the denominator of its
+    mean, steps for a function.
+    """
+    graph, form = as_network(model), OutputForm.of_graph(as_network(model))
+    target, mask = (
+        form.parts(name, given, each=False)[of.number]
+        for name, given in (("target", batch.target), ("mask", batch.mask))
+    )
+    return _weight(data_loss(of.loss), target, mask, *_shapes(graph, batch, of.number))
+
+
+def _weight(
+    loss: LossLike, target: SeriesLike, mask: SeriesLike, lead: Shape, features: Shape
+) -> float:
     if isinstance(loss, Loss):
-        return _of_elements(as_model(model), batch, loss)
-    lead, _ = _shapes(as_model(model), batch)
-    return FunctionLoss(loss).weight(batch.target, batch.mask, outputs=lead)
+        return loss.weighed(target, mask, (*lead, *features))
+    return FunctionLoss(loss).weight(target, mask, outputs=lead)
 
 
-def _of_elements(model: Graph, batch: Batch, loss: Loss) -> float:
-    lead, shapes = _shapes(model, batch)
-    (features,) = model.output_shapes(*shapes)
-    target: TargetLike = batch.target  # None for a loss that needs none
-    return loss.weighed(target, batch.mask, (*lead, *(features or ())))
-
-
-def _shapes(model: Graph, batch: Batch) -> tuple[Shape, list[Shape]]:
-    """(T and B of a batch, the feature shapes of its inputs)."""
-    shapes = [np.shape(part) for part in passed(model, batch.x)[0]]
-    each = zip(shapes, model.pers, strict=True)
-    lead = shapes[model.pers.index("step")][:2]
-    return lead, [shape[2 if per == "step" else 1 :] for shape, per in each]
+def _shapes(graph: Graph, batch: Batch, number: int) -> tuple[Shape, Shape]:
+    """(T and B of an output, B alone of a static one; its features)."""
+    shapes = [np.shape(part) for part in passed(graph, batch.x)[0]]
+    each = zip(shapes, graph.pers, strict=True)
+    own = [shape[2 if per == "step" else 1 :] for shape, per in each]
+    axes, features = value_axes(graph), graph.output_shapes(*own)[number] or ()
+    axis, first = axes[graph.outputs[number]], graph.pers.index("step")
+    if not axis:
+        return shapes[first][1:2], features
+    source = next((k for k in range(len(graph.pers)) if axes[k] == axis), first)
+    return shapes[source][:2], features

@@ -8,8 +8,8 @@ from typing import overload
 import numpy as np
 
 from rnnbp.bptt.evaluation import evaluate as evaluate_arrays
+from rnnbp.bptt.networks import LengthsLike, LossesLike
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
-from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.states import States
 from rnnbp.numerics import optional_flag
 from rnnbp.storage import PathLike
@@ -37,7 +37,7 @@ def evaluate(
     model: ModelLike,
     x: SeriesLike,
     target: SeriesLike,
-    loss: LossLike,
+    loss: LossesLike,
     *,
     state: StateLike = ...,
     mask: SeriesLike = ...,
@@ -45,12 +45,14 @@ def evaluate(
     steps: int | None = ...,
     folder: PathLike | None = ...,
     progress: bool | None = ...,
+    lengths: LengthsLike = ...,
+    reset: LengthsLike = ...,
 ) -> tuple[float, States]: ...
 @overload
 def evaluate(
     model: ModelLike,
     x: SourceLike,
-    target: LossLike,
+    target: LossesLike,
     *,
     metrics: MetricsLike = ...,
     chunk: int | None = ...,
@@ -61,7 +63,7 @@ def evaluate(
     model: ModelLike,
     x: SourceLike,
     *,
-    loss: LossLike,
+    loss: LossesLike,
     metrics: MetricsLike = ...,
     chunk: int | None = ...,
     progress: bool | None = ...,
@@ -71,7 +73,7 @@ def evaluate(
     model: ModelLike,
     x: SeriesLike,
     target: SeriesLike | _Missing = _MISSING,
-    loss: LossLike | _Missing = _MISSING,
+    loss: LossesLike | _Missing = _MISSING,
     *,
     metrics: MetricsLike = (),
     state: StateLike = None,
@@ -80,6 +82,8 @@ def evaluate(
     steps: int | None = None,
     folder: PathLike | None = None,
     progress: bool | None = None,
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
 ) -> tuple[float, States] | dict[str, float]:
     """The loss in evaluation mode, without outputs for more than a chunk at a time.
 
@@ -91,7 +95,8 @@ def evaluate(
     sums, as ``ErrorToSignal`` in ``help(rb.losses)``, which is right over batches.
 
     Args:
-        model, x, target, loss, state, mask, chunk, steps, folder: as ``bptt`` takes them.
+        model, x, target, loss, state, mask, chunk, steps, folder, lengths, reset: as ``bptt`` takes
+            them.
         metrics: for a source, names or functions, as ``Trainer`` takes them.
         progress: True for a progress bar; by default as ``bptt``: it appears if a run takes long.
 
@@ -108,6 +113,7 @@ def evaluate(
     ['accuracy', 'loss']
     """
     options = {"state": state, "mask": mask, "steps": steps, "folder": folder}
+    options |= {"lengths": lengths, "reset": reset}
     if isinstance(target, _Missing) or isinstance(loss, _Missing):
         wanted = loss if isinstance(target, _Missing) else target
         return _of_source(model, x, wanted, metrics, options, chunk, progress)
@@ -121,7 +127,7 @@ def evaluate(
 def _of_source(
     model: ModelLike,
     x: SeriesLike,
-    loss: LossLike | _Missing,
+    loss: LossesLike | _Missing,
     metrics: MetricsLike,
     options: Mapping[str, object],
     chunk: int | None,

@@ -19,8 +19,10 @@ KNOWN: dict[str, Mode] = {"accuracy": "max", "mse": "min", "mae": "min"}
 """Which way is better, of the library's metrics."""
 
 
-def as_monitor(given: object, mode: object, metrics: Sequence[Metric]) -> Monitor:
-    """The figure that ``given`` names: the loss or one of the ``metrics``.
+def as_monitor(
+    given: object, mode: object, metrics: Sequence[Metric], losses: Sequence[str] = ()
+) -> Monitor:
+    """The figure that ``given`` names: the loss, that of an output, or one of the ``metrics``.
 
     Raises TypeError unless it is text, ValueError for an unknown name or mode.
     """
@@ -35,7 +37,7 @@ def as_monitor(given: object, mode: object, metrics: Sequence[Metric]) -> Monito
             else "as 'val_loss' or 'val_accuracy'"
         )
         raise TypeError(f"Trainer: monitor is the name of a figure, found {shown(given)}; {cure}")
-    figures = _figures(metrics)
+    figures = _figures(metrics, losses)
     name = _canonical(given, figures)
     if name not in figures:
         raise _unknown(given, figures)
@@ -44,10 +46,13 @@ def as_monitor(given: object, mode: object, metrics: Sequence[Metric]) -> Monito
     return Monitor(name, base, validation, metric, known or asked, asked)
 
 
-def _figures(metrics: Sequence[Metric]) -> dict[str, tuple[str, bool, Metric | None]]:
+def _figures(
+    metrics: Sequence[Metric], losses: Sequence[str]
+) -> dict[str, tuple[str, bool, Metric | None]]:
     """By name (the name without "val_", True for those of validation, the metric or None)."""
     figures: dict[str, tuple[str, bool, Metric | None]] = {}
-    for base, metric in ((LOSS, None), *((each.name, each) for each in metrics)):
+    known = [(LOSS, None), *((name, None) for name in losses)]
+    for base, metric in (*known, *((each.name, each) for each in metrics)):
         figures[base] = base, False, metric
     for base, _, metric in [*figures.values()]:
         figures[VALIDATION + base] = base, True, metric

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import starmap
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream
 from rnnbp.inputs.objective import LossLike
@@ -35,12 +37,24 @@ class DivergedError(FloatingPointError):
 
 def bad_target(batch: Batch) -> str:
     """Where the target of a batch is not finite; "" if nowhere, or it is a stream."""
-    return _bad(batch.target, batch.mask)
+    return next(filter(None, starmap(_bad, _pairs(batch.target, batch.mask))), "")
 
 
 def silent_target(batch: Batch) -> str:
     """What to do if the target of a batch is 0 wherever it counts; "" if not, or for a stream."""
-    return silent(*_arrays(batch.target, batch.mask))
+    found = (silent(*_arrays(*pair)) for pair in _pairs(batch.target, batch.mask))
+    return next(filter(None, found), "")
+
+
+def _pairs(target: object, mask: object) -> list[tuple[object, object]]:
+    """(target, mask) of each output."""
+    if isinstance(target, dict):
+        masks = mask if isinstance(mask, dict) else {}
+        return [(each, masks.get(key)) for key, each in target.items()]
+    if isinstance(target, tuple | list):
+        weights = mask if isinstance(mask, tuple | list) else [None] * len(target)
+        return [*zip(target, weights, strict=False)]
+    return [(target, mask)]
 
 
 def _bad(target: object, mask: object) -> str:
@@ -56,27 +70,30 @@ def _arrays(target: object, mask: object) -> tuple[Array | None, Array | None]:
     return target, mask
 
 
-def warn_of_target(what: str, value: float, loss: LossLike, target: object, mask: object) -> None:
+def warn_of_target(what: str, value: float, loss: LossesLike, target: object, mask: object) -> None:
     """Warn of a loss that is not finite, if it is so because a target that counts is not."""
-    if not math.isfinite(value) and (why := _bad(target, mask)):
+    if math.isfinite(value):
+        return
+    if why := next(filter(None, starmap(_bad, _pairs(target, mask))), ""):
         own = loss.unknown if isinstance(loss, Own) else ""
         text = f"{what}: the loss is {value}: {why}{own}"
         warnings.warn(text, UserWarning, stacklevel=outside())
 
 
 def loss_not_finite(
-    place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]
+    place: str, value: float, losses: Sequence[LossLike], batch: Batch, gradients: list[Array]
 ) -> FloatingPointError:
     """The error of a loss that is not finite, with what is wrong with the target or function."""
-    what, loss = f"{place} the loss is {value}", data_loss(loss)
+    what = f"{place} the loss is {value}"
     if why := bad_target(batch):
         return FloatingPointError(f"{what}: {why}")
-    own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours
-    if own and all(first_bad(g) is None for g in gradients):
-        return FloatingPointError(
-            f"{what}, and all gradients are finite: look at how {as_loss(loss)} computes its "
-            f"value, as a logarithm or a quotient of 0"
-        )
+    for loss in map(data_loss, losses):
+        own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours
+        if own and all(first_bad(g) is None for g in gradients):
+            return FloatingPointError(
+                f"{what}, and all gradients are finite: look at how {as_loss(loss)} computes its "
+                f"value, as a logarithm or a quotient of 0"
+            )
     return FloatingPointError(f"{what}; {LOWER}")
 
 

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import flag, shown
 from rnnbp.optim import Optimizer
 from rnnbp.optim.named import OPTIMIZERS
@@ -30,7 +30,7 @@ from rnnbp.wording.signatures import parameters_of
 def fit(
     model: ModelLike,
     data: SourceLike,
-    loss: LossLike,
+    loss: LossesLike,
     optimizer: Optimizer | str = "adam",
     *,
     learning_rate: Rate = None,
@@ -89,7 +89,9 @@ def fit(
 
 def _refuse_arrays(loss: object) -> None:
     """Raise TypeError for an array in the place of the loss: ``fit(model, x, target, loss)``."""
-    if hasattr(loss, "shape") or isinstance(loss, list | tuple):
+    first = loss[0] if isinstance(loss, list | tuple) and loss else loss
+    numbers = isinstance(loss, list) and isinstance(first, list | int | float)
+    if hasattr(loss, "shape") or hasattr(first, "shape") or numbers:
         raise TypeError(
             f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one "
             f"source: fit(model, Sequences(x, target, batch_size=32), loss)"

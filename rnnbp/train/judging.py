@@ -12,6 +12,7 @@ from rnnbp.storage import JSON
 from rnnbp.train.averages import Averages, in_json
 from rnnbp.train.finiteness import bad_target, silent_target
 from rnnbp.train.monitor import HISTORYS, LOSS
+from rnnbp.train.output_losses import each_loss
 from rnnbp.train.parts import Parts
 from rnnbp.train.run_data import RunData
 from rnnbp.train.source import Batch, Source, comes_once
@@ -44,12 +45,11 @@ def _validated(update: Update, source: Source, at: Standing, known: RunData) -> 
     """The validation loss and the metrics."""
     seen, options = partial(known.see_validation, source), update.options
     found = Averages(options.measured)
-    measured = found.see if found.metrics else None
     value = validation_loss(
-        update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured
+        update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=found
     )
     if not math.isfinite(value):
-        own = isinstance(as_loss(options.loss), Own)
+        own = any(isinstance(as_loss(each), Own) for each in each_loss(options.loss))
         why = _first(source, bad_target) or (own and _first(source, silent_target))
         why = why or "lower the learning rate"
         raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")

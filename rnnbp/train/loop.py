@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Self
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.checks.functions import note_call
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model
-from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.models import as_network
 from rnnbp.numerics import Array, flag
 from rnnbp.optim import Optimizer
 from rnnbp.planning.plan import Plan
@@ -131,7 +131,7 @@ class Trainer(Attributes, Named, Instead):
     # arguments by subject: one a line would be three times as long
     @restoring
     def __init__(
-        self, model: ModelLike, optimizer: Optimizer | str, loss: LossLike, *,
+        self, model: ModelLike, optimizer: Optimizer | str, loss: LossesLike, *,
         checkpoint: ScheduleLike | Plan = "all", chunk: int | None = None,
         clip_norm: float | None = None, clip_value: float | None = None,
         learning_rate: Rate = None, validation: SourceLike | None = None,
@@ -143,7 +143,7 @@ class Trainer(Attributes, Named, Instead):
         on_nonfinite: OnNonFinite = "raise", on_interrupt: OnInterrupt = "raise",
         metrics: MetricsLike = (), accumulate: int = 1,
     ) -> None:  # fmt: skip
-        graph, (rule, rate) = as_model(model), split_rate(learning_rate)
+        graph, (rule, rate) = as_network(model), split_rate(learning_rate)
         optimizer, name = optimizer_of("Trainer", model, optimizer), "Trainer: validation"
         source = None if validation is None else as_source(name, validation)
         given = Options(

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.losses import BinaryCrossEntropy
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import shown
-from rnnbp.support.nearest import nearest
+from rnnbp.support.nearest import hint, nearest
+from rnnbp.sweeps.given_losses import unweighted
 from rnnbp.train.averages import Metric
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 from rnnbp.train.named_figures import PENALTY
+from rnnbp.train.output_losses import by_output
 
-MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
+MetricsLike: TypeAlias = (
+    str
+    | Sequence[str | MetricFunction]
+    | Mapping[str, str | MetricFunction]
+    | Mapping[str | int, "MetricsLike"]
+)
 TAKEN = (
     "step",
     "epoch",
@@ -62,15 +71,18 @@ ELSEWHERE = (
 """Metrics that other libraries have, and the way to them."""
 
 
-def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...]:
+def as_metrics(what: str, given: MetricsLike, loss: LossesLike) -> tuple[Metric, ...]:
     """Metrics by name, or functions of the user's.
 
     Args:
         what: the argument, for errors.
-        loss: decides whether y is logits, as for BinaryCrossEntropy.
+        loss: decides whether y is logits, as for BinaryCrossEntropy; of losses by output metrics
+            are too.
 
     Raises TypeError or ValueError for anything else.
     """
+    if by_output(loss):
+        return _of_outputs(what, given, loss)
     pairs: list[tuple[str, object]]
     if isinstance(given, Mapping):
         pairs = [*given.items()]
@@ -83,6 +95,30 @@ def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...
     if repeated := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"{what}: two are called {repeated!r}; give a dict of names and functions")
     return found
+
+
+def _of_outputs(what: str, given: object, losses: LossesLike) -> tuple[Metric, ...]:
+    """Metrics of several outputs, from a dict by output: names begin with that of the output."""
+    items = losses.items() if isinstance(losses, Mapping) else enumerate(losses)
+    known = {key: unweighted("loss", loss)[1] for key, loss in items if loss is not None}
+    if not isinstance(given, Mapping):
+        if not given:
+            return ()
+        raise TypeError(
+            f"{what}: of a model of several outputs they are a dict by output, as "
+            f"{{{next(iter(known))!r}: ['mse']}}, found {shown(given)}"
+        )
+    found: list[Metric] = []
+    for key, each in given.items():
+        if key not in known:
+            keys = ", ".join(map(repr, known))
+            raise ValueError(
+                f"{what} has {key!r}, which is no output with a loss"
+                f"{hint(key, [k for k in known if isinstance(k, str)])}; they are {keys}"
+            )
+        for metric in as_metrics(f"{what}[{key!r}]", each, known[key]):
+            found.append(replace(metric, name=_free(what, f"{key}_{metric.name}"), output=key))
+    return tuple(found)
 
 
 def _metric(what: str, name: object, given: object, loss: object) -> Metric:

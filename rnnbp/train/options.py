@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rnnbp.inputs.objective import LossLike
-from rnnbp.losses.as_loss import check_loss
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
@@ -24,6 +23,7 @@ from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.figures import as_monitor
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.monitor import LOSS, Mode, Monitor
+from rnnbp.train.output_losses import each_loss, names_of_losses
 from rnnbp.train.source import Source
 from rnnbp.train.sources import as_source
 
@@ -39,7 +39,7 @@ OnInterrupt: TypeAlias = Literal["raise", "return"]
 class Options:
     """Those arguments, as ``Trainer`` describes them. Raises TypeError or ValueError."""
 
-    loss: LossLike
+    loss: LossesLike
     checkpoint: ScheduleLike | Plan = "all"
     chunk: int | None = None
     clip_norm: float | None = None
@@ -62,7 +62,7 @@ class Options:
     accumulate: int = 1
 
     def __post_init__(self) -> None:
-        check_loss(self.loss)
+        each_loss(self.loss)
         self._check_numbers()
         self._put("callbacks", check_callbacks(self.callbacks))
         for name in ("progress", "keep_best"):
@@ -84,7 +84,12 @@ class Options:
     @cached_property
     def monitored(self) -> Monitor:
         """The figure that decides which parameters are the best; ``check`` checks its direction."""
-        return as_monitor(self.monitor, self.mode, self.measured)
+        return as_monitor(self.monitor, self.mode, self.measured, self.output_losses)
+
+    @property
+    def output_losses(self) -> tuple[str, ...]:
+        """The names of the losses of several outputs in a line of metrics."""
+        return names_of_losses(self.loss)
 
     @property
     def judges(self) -> bool:

@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 
+from rnnbp.graph.axes import value_axes
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import InputsOf
 from rnnbp.numerics import Array, ShapeError
+from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
+Collected: TypeAlias = (
+    Array | list[Array] | tuple[Array | list[Array], ...] | dict[str, Array | list[Array]]
+)
+"""The outputs over a source: those of one, or in the form of several."""
 
+
+@final
+class EachOutput:
+    """The outputs of a model, of which it may have several, over the batches of a source.
+
+    Args:
+        last: True for the last step of outputs that are series.
+    """
+
+    def __init__(self, what: str, source: Source, graph: Graph, *, last: bool) -> None:
+        self.form, axes = OutputForm.of_graph(graph), value_axes(graph)
+        each = [last or not axes[k] for k in graph.outputs]
+        self.found = [Outputs(what, source, last=one_each) for one_each in each]
+
+    def add(self, y: InputsOf, *, fresh: bool) -> None:
+        """Add the outputs of a batch, in the form in which ``predict`` returns them."""
+        parts = y.values() if isinstance(y, dict) else y if isinstance(y, tuple) else (y,)
+        for outputs, part in zip(self.found, parts, strict=True):
+            outputs.add(part, fresh=fresh)
+
+    def joined(self) -> Collected:
+        """All outputs."""
+        return self.form.form([outputs.joined() for outputs in self.found])
+
+
+@final
 class Outputs:
     """The outputs of the batches of a source, as they come.
 

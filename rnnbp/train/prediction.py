@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rnnbp.bptt.inference import predict as predict_array
+from rnnbp.bptt.networks import LengthsLike
 from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.numerics import optional_flag
 from rnnbp.train.results import Passes, predict_source
@@ -25,6 +26,8 @@ def predict(
     training: bool = False,
     seed: int = 0,
     progress: bool | None = None,
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
 ) -> Any:
     """The model's outputs in evaluation mode.
 
@@ -39,9 +42,11 @@ def predict(
         training: True for layers in training mode, as for Monte-Carlo dropout.
         seed: seed of dropout masks in training mode.
         progress: True for a progress bar; by default as ``bptt``: it appears if a run takes long.
+        lengths, reset: as ``bptt`` takes them; y is 0 past the end of a row.
 
     Returns:
-        For an array (y, state): y (T, B, ...), and the state after the last step. For a source, as
+        For an array (y, state): y (T, B, ...), of a static output (B, ...), of several outputs a
+        tuple, or a dict by name; and the state after the last step. For a source, as
         ``Sequences``, or an iterable of batches, y alone, batch-first and in the order of the data,
         shuffled or not: (N, T, ...) for sequences, (N, ...) for ``Examples`` and with ``last``,
         (S, ...) for the stream of ``Windows``, less the steps that they leave out, and a list of
@@ -63,7 +68,7 @@ def predict(
     """
     shown = optional_flag("predict: progress", progress)
     if not holds_inputs(model, x) and is_source(x := looked_at(model, x)):
-        refuse("predict", {"state": state, "mask": mask})
+        refuse("predict", {"state": state, "mask": mask, "lengths": lengths, "reset": reset})
         how = Passes(chunk=chunk, training=training, seed=seed, progress=shown)
         return predict_source("predict", model, x, last, how)
     y, after = predict_array(
@@ -76,6 +81,8 @@ def predict(
         training=training,
         seed=seed,
         progress=shown,
+        lengths=lengths,
+        reset=reset,
     )
     warn_of_axes(model, x, state, after)
     return y, after

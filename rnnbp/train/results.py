@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 
 from rnnbp.bptt.inference import predict as predict_batch
-from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.objective import LossLike
-from rnnbp.numerics import Array, flag
+from rnnbp.bptt.networks import LossesLike
+from rnnbp.graph.axes import is_over_time
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import ModelLike, SeriesLike
+from rnnbp.inputs.models import as_network
+from rnnbp.numerics import flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.averages import Averages, Metric
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
 from rnnbp.train.origins import note_origin
-from rnnbp.train.outputs import Outputs
+from rnnbp.train.outputs import Collected, EachOutput
 from rnnbp.train.progress import bar_of_batches
+from rnnbp.train.row_options import RowOptions, row_options
 from rnnbp.train.source import Batch, Source, check_batch
 from rnnbp.train.sources import SourceLike, as_source, epoch_of
 from rnnbp.train.validation import validation_loss
@@ -27,17 +31,16 @@ def evaluate_source(
     what: str,
     model: ModelLike,
     data: SourceLike,
-    loss: LossLike,
+    loss: LossesLike,
     metrics: tuple[Metric, ...],
     chunk: int | None = None,
     progress: bool | None = None,
 ) -> dict[str, float]:
     """The "loss" and the metrics by name, over an epoch of a source, as if it were one batch."""
     found = Averages(metrics)
-    seen = found.see if metrics else None
     source = as_source(f"{what}: data", data)
     value = validation_loss(
-        model, source, loss, chunk=chunk, measured=seen, progress=progress, warn=True
+        model, source, loss, chunk=chunk, measured=found, progress=progress, warn=True
     )
     return {"loss": value, **found.values()}
 
@@ -54,7 +57,7 @@ class Passes:
 
 def predict_source(
     what: str, model: ModelLike, data: SourceLike, last: bool | None, how: Passes
-) -> Array | list[Array]:
+) -> Collected:
     """y of all of a source, in the order of its data, as ``predict`` describes it."""
     source = _in_order(as_source(f"{what}: data", data))
     last = _last_of(source) if last is None else flag(f"{what}: last", last)
@@ -62,7 +65,8 @@ def predict_source(
         raise ValueError(
             f"{what}: last=True is for sequences; the windows of a stream go on, leave it out"
         )
-    seed, outputs, state = check_seed(how.seed), Outputs(what, source, last=last), None
+    graph = as_network(model)
+    seed, outputs, state = check_seed(how.seed), EachOutput(what, source, graph, last=last), None
     run = partial(
         predict_batch, model, chunk=how.chunk, last=last, training=how.training, progress=False
     )
@@ -71,7 +75,8 @@ def predict_source(
             _check(what, batch, index, last=last)
             given = None if batch.fresh else state
             try:
-                y, state = run(batch.x, state=given, mask=batch.mask, seed=fold(seed, index))
+                seed_of = fold(seed, index)
+                y, state = run(batch.x, state=given, seed=seed_of, **_reading(graph, batch))
             except Exception as error:  # whatever a model raises
                 note_origin(error, source, 0, index)
                 error.add_note(f"in batch {index} of {what}")
@@ -80,6 +85,18 @@ def predict_source(
             if bar is not None:
                 bar.update(1)
     return outputs.joined()
+
+
+class _Reading(RowOptions):
+    mask: SeriesLike
+
+
+def _reading(graph: Graph, batch: Batch) -> _Reading:
+    """Where rows end: by lengths, or for a model of one direction by the mask."""
+    options = row_options(graph, batch)
+    if options or is_over_time(graph):
+        return {"mask": None, **options}
+    return {"mask": batch.mask}
 
 
 def _check(what: str, batch: Batch, index: int, *, last: bool) -> None:

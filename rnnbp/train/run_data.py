@@ -172,7 +172,8 @@ def _digest(source: Source, batch: Batch) -> str:
     if comes_once(source) or any(map(is_stream, parts)):
         return ONCE
     found = hashlib.sha256(str(bool(batch.fresh)).encode())
-    parts += [batch.lengths] * (isinstance(batch, Batch) and batch.lengths is not None)
+    if isinstance(batch, Batch):
+        parts += [part for part in (batch.lengths, batch.reset) if part is not None]
     for part in parts:
         add_to(found, None if part is None else rows("a part of a batch", part))
     return found.hexdigest()

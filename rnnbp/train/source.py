@@ -31,6 +31,8 @@ class Batch:
             before.
         lengths: (B,) integers, the steps of each sequence, or None where all have T. A target of
             each step then has a mask too, which is 0 past the ends.
+        reset: (T, B) bool, True at the steps that rows enter with the model's initial state, or
+            None for none.
 
     It unpacks as ``x, target = batch``, or ``x, target, mask = batch`` if there is a mask.
 
@@ -46,6 +48,7 @@ class Batch:
     mask: Array | None = None
     fresh: bool = True
     lengths: Array | None = None
+    reset: Array | None = None
 
     def __iter__(self) -> Iterator[InputsLike]:
         """x, target, and the mask if there is one."""
@@ -55,6 +58,7 @@ class Batch:
     def __repr__(self) -> str:
         texts = reprs.input_texts(self.x)
         arrays = {"target": self.target, "mask": self.mask, "lengths": self.lengths}
+        arrays |= {"reset": self.reset}
         texts |= {name: reprs.array_text(array) for name, array in arrays.items()}
         found = [f"{name} {text}" for name, text in texts.items() if text]
         return reprs.cut(f"{type(self).__name__}: {', '.join(found)}, fresh={self.fresh}")

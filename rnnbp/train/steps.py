@@ -49,6 +49,8 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
     at.state, at.lost = made.state, group.lost
     at.history.losses.append(made.loss)
     at.history.weightless += made.grads is None
+    if made.losses and update.losses:
+        group.measured.note_losses(made.losses)
     measured = group.measured.values()
     if update.options.judges:
         at.count({LOSS: made.loss} | measured)
@@ -70,13 +72,12 @@ class Group:
         self.update, self.data, self.at, self.known = update, data, at, known
         self.taken, self.lost = 0, at.lost
         self.measured = Averages(update.options.measured)
-        self.seen = self.measured.see if self.measured.metrics else None
 
     def whole(self) -> Updated:
         """The update from one batch."""
         batch = self._next()
         try:
-            made = self.update(batch, self.at.state, self.at.step, self.seen)
+            made = self.update(batch, self.at.state, self.at.step, self.measured)
         except Exception as error:  # whatever a source, layer or loss raises
             note_origin(error, self.data, self.at.epoch, self.at.index)
             raise
@@ -100,7 +101,7 @@ class Group:
     def _add_next(self, total: WeightedSum, state: States) -> States:
         """Add a batch to the sum, which takes over its gradients; returns the state after it."""
         number, batch = self.taken, self._next()
-        part = self.update.part(batch, state, self.at.step, number, self.seen)
+        part = self.update.part(batch, state, self.at.step, number, self.measured)
         loss = self.update.options.loss
         given = part.grads is not None
         total.add(part, weight_in_update(self.update.model, batch, loss) if given else 0.0)
@@ -120,4 +121,5 @@ class Group:
 
 
 def _names(update: Update) -> list[str]:
-    return [metric.name for metric in update.options.measured] + [PENALTY] * update.penalised
+    names = [*update.options.output_losses, *(metric.name for metric in update.options.measured)]
+    return names + [PENALTY] * update.penalised

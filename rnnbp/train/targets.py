@@ -7,7 +7,7 @@ from rnnbp.graph.model_split import recurrents
 from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.axes import missing_features, stated_shape
 from rnnbp.inputs.given import InputsOf, ModelLike
-from rnnbp.inputs.models import as_model
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.passed import passed
 from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
 from rnnbp.losses.outputs import LEAD, added_axis
@@ -29,8 +29,8 @@ def check_data(model: ModelLike, data: Source, validation: Source | None, loss: 
     """
     for source in (data, validation):
         check_targets(model, source, loss)
-    if isinstance(data, Sequences) and data.batch_first and recurrents(as_model(model)):
-        note_sequences(as_model(model), data.steps)
+    if isinstance(data, Sequences) and data.batch_first and recurrents(as_network(model)):
+        note_sequences(as_network(model), data.steps)
 
 
 def check_targets(model: ModelLike, source: object, loss: object) -> None:
@@ -67,7 +67,7 @@ def check_targets(model: ModelLike, source: object, loss: object) -> None:
 
 def _check_axes(model: ModelLike, source: Sequences) -> None:
     """Raise ShapeError for a target of each sequence where the model has an output at each step."""
-    graph = as_model(model)
+    graph = as_network(model)
     if source.target is None or not source.of_each or len(graph.outputs) > 1:
         return
     if value_pers(graph)[graph.outputs[0]] == "step":
@@ -79,7 +79,7 @@ def _check_axes(model: ModelLike, source: Sequences) -> None:
 
 def _check_features(model: ModelLike, source: Sequences | Examples) -> None:
     """Raise ShapeError for sequences without an axis of features, in the user's shape."""
-    stated = None if isinstance(source.x, SeveralRows) else stated_shape(as_model(model))
+    stated = None if isinstance(source.x, SeveralRows) else stated_shape(as_network(model))
     if not isinstance(source, Sequences) or not source.batch_first or stated is None:
         return
     if len(stated) == 1 and len(source.x.shape) == LEAD:
@@ -99,7 +99,7 @@ def _features(model: ModelLike, shapes: InputsOf) -> Shape | None:
 
     The first batch has a better error then.
     """
-    graph = as_model(model)
+    graph = as_network(model)
     try:
         (features,) = graph.output_shapes(*passed(graph, shapes)[0])
     except (ShapeError, TypeError, ValueError):

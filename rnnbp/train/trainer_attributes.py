@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.objective import LossLike
 from rnnbp.optim import Optimizer
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
@@ -28,7 +28,7 @@ class Attributes:
     """The attributes of a Trainer, and its methods that change nothing."""
 
     _training: Training
-    loss = Setting[LossLike]()
+    loss = Setting[LossesLike]()
     checkpoint = Setting[ScheduleLike | Plan]()
     chunk = Setting[int | None]()
     clip_norm = Setting[float | None]()

@@ -262,7 +262,7 @@ class Training:
         """Hold a budget against all batches, once for the same data and settings."""
         checked, update = self.ahead or (None, None)
         if self.update.bounded and not (checked is data and update is self.update):
-            check_ahead(data, self.at.epoch, self.update.check_fits)
+            check_ahead(data, self.at.epoch, self.update.runs.check_fits)
             self.ahead = data, self.update
 
     def _count_from_here(self) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 
-from rnnbp.bptt.evaluation import evaluated
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.objective import LossLike, Seen
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.states import States
 from rnnbp.losses.base import NoWeightError
-from rnnbp.losses.no_loss import NoLoss
-from rnnbp.train.batch_weights import weight_in_source
+from rnnbp.train.averages import Averages
+from rnnbp.train.batch_losses import batch_losses
 from rnnbp.train.carried import carrying, check_known, lost_after
 from rnnbp.train.finiteness import warn_of_target
 from rnnbp.train.origins import note_origin
+from rnnbp.train.output_losses import Key, losses_of
 from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.sources import epoch_of
@@ -26,11 +25,11 @@ from rnnbp.train.targets import check_targets
 def validation_loss(
     model: ModelLike,
     source: Source,
-    loss: LossLike,
+    loss: LossesLike,
     *,
     chunk: int | None = None,
     seen: Callable[[int, Batch], object] | None = None,
-    measured: Seen | None = None,
+    measured: Averages | None = None,
     progress: bool | None = False,
     warn: bool = False,
 ) -> float:
@@ -39,9 +38,10 @@ def validation_loss(
     A batch counts by the denominator of its own mean: its number of elements, or their weights; one
     whose weights are all 0 is run for its state alone. For a function instead of a Loss it counts
     by its number of steps times sequences, and so with a ``WholeSequence``: the mean of the
-    batches' values. State is carried into batches that are not fresh. ``measured`` is called with
-    y, target and mask of each chunk that has weight. ``progress`` shows a bar of the batches;
-    ``warn`` is True for a warning where the loss of a batch is not finite because of its target.
+    batches' values. Of several outputs it is the weighted sum of their means. State is carried into
+    batches that are not fresh. ``measured`` sees y, target and mask of each chunk that has weight,
+    and notes the loss of each of several outputs. ``progress`` shows a bar of the batches; ``warn``
+    is True for a warning where the loss of a batch is not finite because of its target.
 
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
@@ -59,11 +59,11 @@ def validation_loss(
                 seen(index, batch)
             if bar is not None:
                 bar.update(1)
-    if not found.weights > 0:
+    if not found.weights:
         raise NoWeightError(
             f"validation: the weights of all {index + 1} batches are 0; give another mask"
         )
-    return found.total / found.weights
+    return found.mean()
 
 
 @dataclass
@@ -71,12 +71,12 @@ class _Sums:
     """Σ w L and Σ w over the batches of a source; the state is carried from one to the next."""
 
     model: ModelLike
-    loss: LossLike
+    loss: LossesLike
     chunk: int | None
-    measured: Seen | None
+    measured: Averages | None
     warn: bool
-    total: float = 0.0
-    weights: float = 0.0
+    totals: dict[Key, float] = field(default_factory=dict)
+    weights: dict[Key, float] = field(default_factory=dict)
     state: States | None = None
     lost: tuple[int, ...] = ()
 
@@ -84,27 +84,23 @@ class _Sums:
         """Run a batch, of this number."""
         check_known(batch, self.lost)
         with carrying(batch, self.state):
-            value, weight, self.state, rows = self._evaluated(batch)
-            self.lost = lost_after(batch, self.lost, rows)
-        self.total += value * weight
-        self.weights += weight
-        if self.warn:
-            place = f"evaluate, batch {index}"
-            warn_of_target(place, value, self.loss, batch.target, batch.mask)
+            found = batch_losses(
+                self.model, batch, self.loss, self.state, self.chunk, self.measured
+            )
+            self.state, self.lost = found.state, lost_after(batch, self.lost, found.lost)
+        for key, (value, weight) in found.values.items():
+            self.totals[key] = self.totals.get(key, 0.0) + value * weight
+            self.weights[key] = self.weights.get(key, 0.0) + weight
+            if self.warn:
+                place = f"evaluate, batch {index}"
+                warn_of_target(place, value, self.loss, batch.target, batch.mask)
 
-    def _evaluated(self, batch: Batch) -> tuple[float, float, States, tuple[int, ...]]:
-        """(loss, weight, state after it, rows whose state is lost) of a batch."""
-        run = partial(
-            evaluated,
-            self.model,
-            batch.x,
-            batch.target,
-            state=None if batch.fresh else self.state,
-            mask=batch.mask,
-            chunk=self.chunk,
-        )
-        with contextlib.suppress(NoWeightError):
-            value, after, lost = run(self.loss, seen=self.measured)
-            return value, weight_in_source(self.model, batch, self.loss), after, lost
-        _, after, lost = run(NoLoss())
-        return 0.0, 0.0, after, lost
+    def mean(self) -> float:
+        """The mean over all batches; of several outputs noted for each, and summed."""
+        means = {key: self.totals[key] / weight for key, weight in self.weights.items()}
+        if "" in means:
+            return means[""]
+        if self.measured is not None:
+            self.measured.note_losses(means)
+        factors = {part.key: part.factor for part in losses_of(as_network(self.model), self.loss)}
+        return sum(factors[key] * mean for key, mean in means.items())

@@ -1,0 +1,141 @@
+"""Runs of ``bptt`` over the batches of a run of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+
+from rnnbp.bptt import bptt
+from rnnbp.bptt.beforehand import check_fits
+from rnnbp.bptt.known_plans import for_batch
+from rnnbp.bptt.results import Gradients
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.kinds import is_stream, sliceable
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import InputsLike
+from rnnbp.inputs.objective import Observed
+from rnnbp.inputs.passed import parts_of, passed
+from rnnbp.inputs.states import States
+from rnnbp.losses.no_loss import NoLoss
+from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
+from rnnbp.planning.plan import Plan
+from rnnbp.planning.training_bytes import TrainingBytes
+from rnnbp.rng import fold
+from rnnbp.support.lazy import cached_property
+from rnnbp.train.averages import Averages
+from rnnbp.train.batch_losses import with_weight
+from rnnbp.train.options import Options
+from rnnbp.train.output_losses import (
+    OutputLoss,
+    by_output,
+    losses_of,
+    passed_losses,
+    without_loss,
+)
+from rnnbp.train.row_options import row_options
+from rnnbp.train.source import Batch
+
+
+@final
+@dataclass(frozen=True)
+class BatchRuns:
+    """Gradients of batches; the fields are arguments of ``Trainer``, ``held`` the bytes that it
+    holds all the time within a budget.
+    """
+
+    model: Graph
+    options: Options
+    seed: int
+    held: TrainingBytes
+
+    @cached_property
+    def losses(self) -> tuple[OutputLoss, ...]:
+        """The losses of several outputs; () for one loss."""
+        loss = self.options.loss
+        return losses_of(self.model, loss) if by_output(loss) else ()
+
+    # Any: as ``passed_losses`` has them
+    def losses_of(self, batch: Batch, measured: Averages | None) -> Iterator[Any]:
+        """The losses of a batch; then, of several outputs, those that have weight in it."""
+        if not self.losses:
+            loss = self.options.loss
+            wanted = measured is not None and measured.metrics
+            yield Observed(loss, measured.see) if measured is not None and wanted else loss
+            return
+        yield passed_losses(self.model, self.losses, measured)
+        counted, weights = with_weight(self.model, batch, self.losses)
+        if weights:
+            yield passed_losses(self.model, counted, measured)
+
+    # Any: as ``passed_losses`` has them
+    def no_loss(self) -> Any:
+        """The losses of a batch that is run for its state."""
+        if not self.losses:
+            return NoLoss()
+        return passed_losses(self.model, without_loss(self.losses))
+
+    # Any: as ``passed_losses`` has them
+    def __call__(
+        self, batch: Batch, losses: Any, state: States, step: int, number: int
+    ) -> Gradients:
+        """The gradients of batch ``number``, from 0, of update number ``step``."""
+        x = self._inputs(batch)
+        steps = self._steps(x)
+        run = partial(
+            bptt,
+            self.model,
+            x,
+            batch.target,
+            losses,
+            chunk=self.options.chunk,
+            state=state if state and not batch.fresh else None,
+            mask=batch.mask,
+            **row_options(self.model, batch),
+            seed=fold(self.seed, step, *[number] * (number > 0)),
+            dx=False,
+            progress=False,
+        )
+        checkpoint = self.options.checkpoint
+        if not isinstance(checkpoint, Plan) and is_budget(checkpoint):
+            budget = parse_budget(checkpoint)
+            left: Any = remaining(budget, self.held.total)  # bytes, as no schedule is
+            with training_budget(budget, self.held):
+                return run(checkpoint=left)
+        return run(
+            checkpoint=for_batch(checkpoint, steps, self.options.chunk) if steps else checkpoint
+        )
+
+    def _inputs(self, batch: Batch) -> InputsLike:
+        """x of a batch as ``bptt`` takes it."""
+        x = batch.x
+        if isinstance(x, dict) or len(self.model.pers) > 1 or sliceable(x) or is_stream(x):
+            return x
+        return plain("x", x)
+
+    def _steps(self, x: InputsLike) -> int:
+        """T of a batch; 0 for a stream."""
+        first = passed(self.model, x)[0][self.model.pers.index("step")]
+        return first.shape[0] if sliceable(first) else 0
+
+    def check_fits(self, batch: Batch, *, weightless: bool = False) -> None:
+        """Raise BudgetError if a batch does not fit in the budget, or in the plan; nothing runs.
+
+        A batch without weight needs at most what it needs with the loss, which is checked for all
+        but those that are known to be ``weightless``.
+        """
+        given, arrays = self.options.checkpoint, (batch.x, batch.target, batch.mask)
+        parts = (*parts_of(batch.x), batch.target, batch.mask)
+        if not all(part is None or isinstance(part, np.ndarray) for part in parts):
+            return
+        loss = NoLoss() if weightless else self.options.loss
+        if isinstance(given, Plan):
+            plan: Any = for_batch(given, self._steps(batch.x), self.options.chunk)  # no schedule
+            check_fits(self.model, *arrays, loss, plan)
+        elif is_budget(given):
+            budget = parse_budget(given)
+            with training_budget(budget, self.held):
+                check_fits(self.model, *arrays, loss, remaining(budget, self.held.total))

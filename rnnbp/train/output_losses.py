@@ -1,0 +1,105 @@
+"""The losses of a run by output: one, or a dict or tuple with one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+from rnnbp.bptt.networks import LossesLike
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.objective import LossLike, Observed
+from rnnbp.losses.as_loss import check_loss
+from rnnbp.losses.no_loss import NoLoss
+from rnnbp.sweeps.by_output import OutputForm
+from rnnbp.sweeps.given_losses import unweighted
+from rnnbp.train.averages import Averages, loss_name
+
+Key: TypeAlias = str | int
+"""The name of an output, or its number; "" for the only one."""
+
+
+@final
+@dataclass(frozen=True)
+class OutputLoss:
+    """The loss of an output.
+
+    Attributes:
+        number: among the outputs of the model.
+        key: the name or number that results have for it; "" for the only loss of a model.
+        loss: None if it is not trained.
+        factor: its weight in the sum.
+    """
+
+    number: int
+    key: Key
+    loss: LossLike | None
+    factor: float
+
+
+def by_output(loss: LossesLike) -> bool:
+    """True for losses by output: a dict, or a list or tuple that is no (weight, loss)."""
+    pair = isinstance(loss, tuple) and bool(loss) and isinstance(loss[0], int | float)
+    return isinstance(loss, dict) or (isinstance(loss, list | tuple) and not pair)
+
+
+def each_loss(loss: LossesLike) -> list[LossLike]:
+    """All losses, without their weights, in order; None of outputs that are not trained left out.
+
+    Raises TypeError for what is no loss, ValueError for a weight below 0.
+    """
+    parts: Iterable[Any] = [loss]
+    if by_output(loss):
+        parts = loss.values() if isinstance(loss, dict) else loss
+    found = [unweighted("loss", part)[1] for part in parts if part is not None]
+    for part in found:
+        check_loss(part)
+    if not found:
+        raise TypeError("loss is None for all outputs; give one for those that are trained")
+    return found
+
+
+def names_of_losses(loss: LossesLike) -> tuple[str, ...]:
+    """What the losses of several outputs are called in a line of metrics; () of one."""
+    if not by_output(loss):
+        return ()
+    items = loss.items() if isinstance(loss, dict) else enumerate(loss)
+    return tuple([loss_name(key) for key, part in items if part is not None])
+
+
+def losses_of(graph: Graph, loss: LossesLike) -> tuple[OutputLoss, ...]:
+    """The loss of each output of a model. Raises as ``OutputForm.parts`` does."""
+    form = OutputForm.of_graph(graph)
+    if len(form) == 1 and not isinstance(loss, dict):
+        factor, own = unweighted("loss", loss)
+        return (OutputLoss(0, "", own, factor),)
+    found = []
+    for k, part in enumerate(form.parts("loss", loss, each=True)):
+        if part is None:
+            found.append(OutputLoss(k, form.key(k), None, 1.0))
+        else:
+            factor, own = unweighted("loss", part)
+            found.append(OutputLoss(k, form.key(k), own, factor))
+    return tuple(found)
+
+
+# Any: losses with observers too, which bptt hands on but promises nobody
+def passed_losses(
+    graph: Graph, losses: tuple[OutputLoss, ...], measured: Averages | None = None
+) -> Any:
+    """The losses as ``bptt`` takes them, with what sees y, target and mask of each chunk."""
+    each = [None if part.loss is None else (part.factor, _seen(part, measured)) for part in losses]
+    return OutputForm.of_graph(graph).form(each)
+
+
+def _seen(part: OutputLoss, measured: Averages | None) -> LossLike | Observed | None:
+    if part.loss is None or measured is None or not measured.metrics:
+        return part.loss
+    return Observed(part.loss, measured.of_output(part.key))
+
+
+def without_loss(losses: tuple[OutputLoss, ...]) -> tuple[OutputLoss, ...]:
+    """No loss at all, as a loss of the first output: of a batch that is run for its state."""
+    first, *others = losses
+    none = [OutputLoss(part.number, part.key, None, 1.0) for part in others]
+    return (OutputLoss(first.number, first.key, NoLoss(), 1.0), *none)
