@@ -15,11 +15,11 @@ from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
 from rnnbp.train.ended_rows import ListRows, PaddedRows
-from rnnbp.train.last import at_last, known_steps, within
 from rnnbp.train.length_order import LengthOrder
-from rnnbp.train.rows import Data, Rows, check_numbers
-from rnnbp.train.sequence_axes import is_of_each, mask_with_axes, of_targets, with_axes
-from rnnbp.train.sequence_checks import Lead, check_last, ended
+from rnnbp.train.rows import Data, Rows
+from rnnbp.train.sequence_axes import of_targets, with_axes
+from rnnbp.train.sequence_checks import Lead, ended
+from rnnbp.train.sequence_targets import How, Targets, in_form, targets_of
 from rnnbp.train.several_given import Several, Static, are_several, several_rows
 from rnnbp.train.several_rows import SeveralRows, arrays_of, inputs_of, series_of
 from rnnbp.train.shuffled import Shuffled
@@ -79,10 +79,10 @@ class Sequences(Shuffled):
     def __init__(
         self,
         x: Data | Several,
-        target: Data | None,
+        target: Targets,
         *,
         batch_size: int,
-        mask: Data | None = None,
+        mask: Targets = None,
         lengths: ArrayLike | None = None,
         last: bool = False,
         shuffle: bool = True,
@@ -92,66 +92,41 @@ class Sequences(Shuffled):
         by_length: bool | None = None,
     ) -> None:
         self.batch_first = flag("Sequences: batch_first", batch_first)
-        self.last, axis = flag("Sequences: last", last), 0 if batch_first else 1
-        of_target, static = of_targets(static, x)
-        self.x = _inputs(x, axis, static)
+        self.last = flag("Sequences: last", last)
+        named, static = of_targets(static, x, target)
+        self.x = _inputs(x, 0 if batch_first else 1, static)
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
         self.lead = Lead(self.rows, self.steps, self.batch_first)
         self.lengths = self.lead.lengths(self.x, lengths)
         sort = self.listed if by_length is None else flag("Sequences: by_length", by_length)
         self.by_length = sort and self.lengths is not None
-        self.target, self.mask, self.of_each = self._taken(target, mask, axis, of_each=of_target)
+        how = How(self.lead, self.lengths, self.ends, self.listed, self.last, named)
+        self.targets = targets_of(target, mask, how)
         super().__init__(batch_size, shuffle, seed)
         if self.lengths is not None:
-            self._end(self.lengths)
-        self._check_last()
+            self._end_inputs(self.lengths)
         self._remember()
 
-    def _check_last(self) -> None:
-        """Raise ValueError if there are no last steps to place targets at."""
-        if self.last:
-            check_last(self.target, self.mask)
-
-    def _taken(
-        self, target: Data | None, mask: Data | None, axis: int, *, of_each: bool
-    ) -> tuple[Rows | None, Rows | None, bool]:
-        """(target, mask, True for a target of each sequence).
-
-        Raises ShapeError for those that do not fit x.
-        """
-        lead, lists = (self.rows, self.steps), self.lengths is not None
-        each = not self.last and target is not None
-        each = each and (of_each or is_of_each(target, lead, listed=self.listed))
-        placed, found, weights = self.last or each, None, None
-        if target is not None:
-            given = with_axes(
-                "target", target, 0 if placed else axis, least=2 - placed, lists=lists
-            )
-            found = check_numbers("Sequences: target", given)
-        if mask is not None and each:
-            weights = with_axes("mask", mask, 0, numbers=True, least=1)
-        elif mask is not None:
-            weights = mask_with_axes(mask, axis, lead, lists=lists)
-        self.lead.check("target", found, each=placed)
-        self.lead.check_mask(weights, each=each)
-        return found, weights, each
-
-    def _end(self, lengths: Array) -> None:
-        """Let what has steps end at the lengths; arrays whose batches have all steps by a mask."""
+    def _end_inputs(self, lengths: Array) -> None:
+        """Let the inputs end at the lengths."""
         if self.by_length:
             self._sorted = LengthOrder(lengths, self.batch_size, self.seed)
-        if self.ends:
-            if isinstance(self.x, SeveralRows):
-                self.x = self.x.with_series(lambda label, part: ended(label, part, lengths))
-            else:
-                self.x = ended("x", self.x, lengths)
-            if self.target is not None and not (self.last or self.of_each):
-                self.target = ended("target", self.target, lengths)
-        if self.ends and self.mask is not None and not self.of_each:
-            self.mask = ended("mask", self.mask, lengths)
-        elif not (self.ends or self.of_each):
-            mask = None if self.mask is None else self.mask[0 : self.rows]
-            self.mask = _known(mask, lengths, self.steps)
+        if not self.ends:
+            return
+        if isinstance(self.x, SeveralRows):
+            self.x = self.x.with_series(lambda label, part: ended(label, part, lengths))
+        else:
+            self.x = ended("x", self.x, lengths)
+
+    @property
+    def target(self) -> Rows | None:
+        """The target, of several outputs the first."""
+        return self.targets[0].target
+
+    @property
+    def mask(self) -> Rows | None:
+        """The mask, of several outputs that of the first."""
+        return self.targets[0].mask
 
     @property
     def ends(self) -> bool:
@@ -165,8 +140,11 @@ class Sequences(Shuffled):
 
     def _remember(self) -> None:
         """Remember arrays that are batch-first, to warn where they are taken for time-first."""
-        target = self.target if self.batch_first and not (self.last or self.of_each) else None
-        for part in (*series_of(self.x), target, None if self.of_each else self.mask):
+        arrays: list[Rows | None] = [*series_of(self.x)]
+        for one in () if self.listed else self.targets:
+            arrays += [one.target] * (self.batch_first and not (one.last or one.of_each))
+            arrays += [one.mask] * (not one.of_each)
+        for part in arrays:
             array = part.array if isinstance(part, PaddedRows) else part
             if isinstance(array, np.ndarray):
                 remember(array)
@@ -177,16 +155,24 @@ class Sequences(Shuffled):
         what = f"{reprs.counted(self.rows, 'sequence')} of {least}"
         what += reprs.counted(self.steps, "step")
         what += ", a target for the last step of each" * self.last
-        what += ", a target for each" * self.of_each
-        return self._repr(what, inputs_of(self.x), target=self.target, mask=self.mask)
+        what += ", a target for each" * all(one.of_each for one in self.targets)
+        arrays = dict[str, Rows | None]()
+        for one in self.targets:
+            at = "" if one.key == "" else f"[{one.key!r}]"
+            arrays |= {f"target{at}": one.target, f"mask{at}": one.mask}
+        return self._repr(what, inputs_of(self.x), **arrays)
 
     @cached_property
     def fingerprint(self) -> str:
         how: tuple[object, ...] = (self.batch_size, self.last, self.shuffle, self.seed)
         how += self.x.how if isinstance(self.x, SeveralRows) else ()
         how += ("by length",) * self.by_length
-        lengths = [self.lengths] * (self.lengths is not None and self.of_each)
-        return digest(how, *arrays_of(self.x), self.target, self.mask, *lengths)
+        if self.targets[0].key != "":
+            how += (tuple([(one.key, one.of_each, one.last) for one in self.targets]),)
+        arrays = [array for one in self.targets for array in (one.target, one.mask)]
+        if self.lengths is not None and any(one.of_each for one in self.targets):
+            arrays.append(self.lengths)
+        return digest(how, *arrays_of(self.x), *arrays)
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
@@ -202,19 +188,15 @@ class Sequences(Shuffled):
 
     def _of(self, chosen: Array | slice) -> Batch:
         """A batch of some sequences."""
-        check_there(*arrays_of(self.x), self.target, self.mask)
-        target, mask = (None if a is None else a[chosen] for a in (self.target, self.mask))
+        check_there(*arrays_of(self.x), *[one.target for one in self.targets])
         x, lengths, steps = self._x(chosen), None, self.steps
         if self.lengths is not None:
             lengths = self.lengths[chosen].copy()
             steps = int(lengths.max()) if self.ends else steps
-        if self.of_each:
-            return Batch(x, target, mask, True, lengths)
-        if lengths is not None and self.ends:
-            mask = _known(mask, lengths, steps)
-        if self.last and target is not None:
-            target, mask = at_last(target, mask, steps)
-        return Batch(x, time_first(target), time_first(mask), True, lengths)
+        known = lengths if self.ends else None
+        pairs = [one.batch(chosen, known, steps) for one in self.targets]
+        target, mask = (in_form(self.targets, [*parts]) for parts in zip(*pairs, strict=True))
+        return Batch(x, target, mask, True, lengths)
 
     def _x(self, chosen: Array | slice) -> InputsOf:
         """The inputs of some sequences, time-first."""
@@ -226,17 +208,11 @@ class Sequences(Shuffled):
         """Where a row of batch ``index`` comes from, in words; of one of the arrays the element."""
         n = self._row(epoch, index, row)
         text = f"row {row} of the batch is sequence {n:,}"
-        if array == "target" and (self.last or self.of_each):
+        if array == "target" and (self.targets[0].last or self.targets[0].of_each):
             return f"{text}: see target[{n}]"
         place = f"{n}, {step}" if self.batch_first else f"{step}, {n}"
         place = f"{n}][{step}" if self.listed else place
         return f"{text}: see {array}[{place}]" if array else text
-
-
-def _known(mask: Array | None, lengths: Array, steps: int) -> Array:
-    """A mask (B, T), 0 past the end of each sequence."""
-    known = known_steps(lengths, steps)
-    return known if mask is None else within(mask, known)
 
 
 def _inputs(x: Data | Several, axis: int, static: Static) -> Rows | SeveralRows:

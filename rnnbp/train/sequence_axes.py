@@ -75,13 +75,16 @@ def is_of_each(target: object, lead: tuple[int, int], *, listed: bool) -> bool:
     return listed or len(shape) == 1 or shape == (lead[0], 1)
 
 
-def of_targets(static: Static, x: object) -> tuple[bool, Static]:
-    """(True if ``static`` names the target, the names of inputs in it)."""
+def of_targets(static: Static, x: object, target: object) -> tuple[frozenset[str | int], Static]:
+    """(the targets that ``static`` names, by output or as "target"; the inputs that it names)."""
     given = (static,) if isinstance(static, str) else static or ()
-    if TARGET not in given or (isinstance(x, dict) and TARGET in x):
-        return False, static
-    inputs = tuple(name for name in given if name != TARGET)
-    return True, inputs if inputs or isinstance(x, tuple) else None
+    known = {TARGET} if not isinstance(target, dict) else {*target}
+    inputs = {*x} if isinstance(x, dict) else {*range(len(x))} if isinstance(x, tuple) else set()
+    named = frozenset(key for key in given if key in known and key not in inputs)
+    if not named:
+        return named, static
+    others = tuple(key for key in given if key not in named)
+    return named, others if others or isinstance(x, tuple) else None
 
 
 def _shape(given: object) -> tuple[int, ...]:

@@ -47,19 +47,19 @@ class Lead:
                 f"{array.shape}; {self._cure(name, array.shape, expected)}"
             )
 
-    def check_mask(self, mask: Rows | None, *, each: bool) -> None:
+    def check_mask(self, mask: Rows | None, *, each: bool, at: str = "") -> None:
         """Raise ShapeError for a mask that is not of steps, or of sequences where targets are."""
         if mask is not None and mask.ndim > 2 - each:
             if each:
                 raise ShapeError(
-                    "Sequences: mask must have shape (N,), a weight for each sequence, as target "
-                    f"has one value for each, found shape {mask.shape}; for padding give lengths="
+                    f"Sequences: mask{at} must have shape (N,), a weight for each sequence, as "
+                    f"target{at} has one value for each, found shape {mask.shape}; for padding give lengths="
                 )
             raise ShapeError(
-                "Sequences: mask must have shape (N, T), a weight for each step, found shape "
+                f"Sequences: mask{at} must have shape (N, T), a weight for each step, found shape "
                 f"{mask.shape}; {of_elements(mask.shape[2:])}"
             )
-        self.check("mask", mask, each=each)
+        self.check(f"mask{at}", mask, each=each)
 
     def lengths(self, x: Rows | SeveralRows, given: ArrayLike | None) -> Array | None:
         """(N,) the lengths of sequences; None if all have T steps.

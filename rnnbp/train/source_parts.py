@@ -24,7 +24,9 @@ def parts_of(source: Source) -> dict[str, str]:
     arrays: dict[str, list[Rows | None]]
     if isinstance(source, Sequences):
         names = ("batch_size", "last", "shuffle", "seed")
-        arrays = {"x": [*arrays_of(source.x)], "target": [source.target], "mask": [source.mask]}
+        arrays = {"x": [*arrays_of(source.x)]}
+        arrays["target"] = [one.target for one in source.targets]
+        arrays["mask"] = [one.mask for one in source.targets]
         if source.lengths is not None:
             names, arrays = (*names, "by_length"), arrays | {"lengths": [source.lengths]}
     elif isinstance(source, Examples):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.bptt.shape_warnings import note_sequences
+from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrents
 from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.axes import missing_features, stated_shape
@@ -10,18 +12,22 @@ from rnnbp.inputs.given import InputsOf, ModelLike
 from rnnbp.inputs.models import as_network
 from rnnbp.inputs.passed import passed
 from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
+from rnnbp.losses.base import Weighted
 from rnnbp.losses.outputs import LEAD, added_axis
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import Shape, ShapeError
+from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
+from rnnbp.train.output_losses import losses_of
 from rnnbp.train.rows import Rows
+from rnnbp.train.sequence_targets import SequenceTarget
 from rnnbp.train.several_rows import SeveralRows
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
 
-def check_data(model: ModelLike, data: Source, validation: Source | None, loss: object) -> None:
+def check_data(model: ModelLike, data: Source, validation: Source | None, loss: LossesLike) -> None:
     """Check the targets of both, and warn of ``data`` that look as if their first axes were
     exchanged.
 
@@ -33,54 +39,90 @@ def check_data(model: ModelLike, data: Source, validation: Source | None, loss: 
         note_sequences(as_network(model), data.steps)
 
 
-def check_targets(model: ModelLike, source: object, loss: object) -> None:
+def check_targets(model: ModelLike, source: object, loss: LossesLike) -> None:
     """Raise ShapeError for a target of ours with an axis too many or too few under a loss of ours.
 
     A loss sees batches (T, B, ...) alone, in which a target of each sequence is at its last step.
     """
     if isinstance(source, Sequences):
-        _check_axes(model, source)
-    loss = data_loss(loss)
-    loss = loss.loss if isinstance(loss, Known) else loss
-    if not isinstance(loss, CrossEntropy | Elementwise):
+        for one in source.targets:
+            _check_sequences(model, source, one, loss)
+        return
+    kind = _ours(loss)
+    if kind is None:
         return
     if isinstance(source, Windows):
-        one = source.recordings[0]
-        features, found = _features(model, _shapes(one.x, 1)), one.target
+        first = source.recordings[0]
+        features, found = _features(model, _shapes(first.x, 1)), first.target
         if features is not None and found is not None:
-            _check("Windows: target", found.shape, found.shape[1:], features, loss, "(S,)")
+            _check("Windows: target", found.shape, found.shape[1:], features, kind, "(S,)")
+    if isinstance(source, Examples) and source.target is not None:
+        features, shape = _features(model, _shapes(source.x, 1)), source.target.shape
+        if features is not None:
+            _check("Examples: target", shape, shape[1:], features, kind, "(N,)")
+
+
+def _ours(loss: LossesLike) -> CrossEntropy | Elementwise | None:
+    """The loss, if its targets are known to have the axes of outputs, or one less."""
+    found = data_loss(loss)
+    found = found.loss if isinstance(found, Known | Weighted) else found
+    return found if isinstance(found, CrossEntropy | Elementwise) else None
+
+
+def _check_sequences(
+    model: ModelLike, source: Sequences, one: SequenceTarget, loss: LossesLike
+) -> None:
+    """``check_targets`` of one of the targets of sequences."""
+    graph, found = as_network(model), one.target
+    names = OutputForm.of_graph(graph).names
+    number = (
+        one.key if isinstance(one.key, int) else names.index(one.key) if one.key in names else 0
+    )
+    if found is None or (one.key != "" and one.key not in (*names, *range(len(names)))):
+        return  # ``bptt`` has an error for a name that no output has
+    name = "Sequences: target" + (f"[{one.key!r}]" if one.key != "" else "")
+    if number < len(names):
+        _check_axes(graph, number, one, name)
+    losses = {part.number: part.loss for part in losses_of(graph, loss)}
+    kind = _ours(losses.get(number))
+    if kind is None:
         return
-    if not isinstance(source, Sequences | Examples) or source.target is None:
-        return
-    features = _features(model, _shapes(source.x, 1 if isinstance(source, Examples) else 2))
+    features = _features(model, _shapes(source.x, 2), number)
     if features is None:
         _check_features(model, source)
         return
-    name, shape = f"{type(source).__name__}: target", source.target.shape
-    if isinstance(source, Examples) or source.last or source.of_each:
-        _check(name, shape, shape[1:], features, loss, "(N,)")
+    shape = found.shape
+    if one.last or one.of_each:
+        _check(name, shape, shape[1:], features, kind, "(N,)")
     elif source.batch_first:
-        _check(name, shape, shape[2:], features, loss, "(N, T)")
+        _check(name, shape, shape[2:], features, kind, "(N, T)")
     else:
-        _check(name, (shape[1], shape[0], *shape[2:]), shape[2:], features, loss, "(T, N)")
+        _check(name, (shape[1], shape[0], *shape[2:]), shape[2:], features, kind, "(T, N)")
 
 
-def _check_axes(model: ModelLike, source: Sequences) -> None:
-    """Raise ShapeError for a target of each sequence where the model has an output at each step."""
-    graph = as_network(model)
-    if source.target is None or not source.of_each or len(graph.outputs) > 1:
-        return
-    if value_pers(graph)[graph.outputs[0]] == "step":
+def _check_axes(graph: Graph, number: int, one: SequenceTarget, name: str) -> None:
+    """Raise ShapeError for a target of each sequence where the output is one of each step, and for
+    one of each step where the output has no time.
+    """
+    per = value_pers(graph)[graph.outputs[number]]
+    shape = None if one.target is None else one.target.shape
+    if one.of_each and per == "step":
         raise ShapeError(
-            f"Sequences: target has shape {source.target.shape}, one for each sequence, and the "
-            "model has an output at each step; say last=True for the output of the last one"
+            f"{name} has shape {shape}, one for each sequence, and the model has an output at each "
+            "step; say last=True for the output of the last one, or end the model in rnnbp.Last()"
+        )
+    if not one.of_each and per == "sequence":
+        what = "is placed at the last step, by last=True," if one.last else "has one at each step"
+        raise ShapeError(
+            f"{name}, of shape {shape}, {what} and the output of the model is one for each "
+            f"sequence; {'leave last out' if one.last else 'give (N, ...)'}"
         )
 
 
-def _check_features(model: ModelLike, source: Sequences | Examples) -> None:
+def _check_features(model: ModelLike, source: Sequences) -> None:
     """Raise ShapeError for sequences without an axis of features, in the user's shape."""
     stated = None if isinstance(source.x, SeveralRows) else stated_shape(as_network(model))
-    if not isinstance(source, Sequences) or not source.batch_first or stated is None:
+    if not source.batch_first or stated is None:
         return
     if len(stated) == 1 and len(source.x.shape) == LEAD:
         raise ShapeError(
@@ -94,17 +136,16 @@ def _shapes(x: Rows | SeveralRows, axes: int) -> InputsOf:
     return x.features(axes) if isinstance(x, SeveralRows) else x.shape[axes:]
 
 
-def _features(model: ModelLike, shapes: InputsOf) -> Shape | None:
-    """The features of outputs for inputs of these shapes; None if they do not fit.
+def _features(model: ModelLike, shapes: InputsOf, number: int = 0) -> Shape | None:
+    """The features of an output for inputs of these shapes; None if they do not fit.
 
     The first batch has a better error then.
     """
     graph = as_network(model)
     try:
-        (features,) = graph.output_shapes(*passed(graph, shapes)[0])
-    except (ShapeError, TypeError, ValueError):
+        return graph.output_shapes(*passed(graph, shapes)[0])[number]
+    except (ShapeError, TypeError, ValueError, IndexError):
         return None
-    return features
 
 
 def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axes: str) -> None:

@@ -1,0 +1,161 @@
+"""The targets of Sequences with their masks: of an output, at each step, at the last, or of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias, final
+
+from rnnbp.inputs.given import SeriesLike
+from rnnbp.numerics import Array, ShapeError
+from rnnbp.support.nearest import hint
+from rnnbp.train.last import at_last, known_steps, within
+from rnnbp.train.rows import Data, Rows, check_numbers
+from rnnbp.train.sequence_axes import is_of_each, mask_with_axes, with_axes
+from rnnbp.train.sequence_checks import Lead, check_last, ended
+from rnnbp.train.source import time_first
+
+Targets: TypeAlias = Data | dict[str, Data] | dict[int, Data] | None
+"""A target or mask, or one for each output by its name or number."""
+
+
+class How(NamedTuple):
+    """What targets depend on.
+
+    Attributes:
+        lead: the first axes of x.
+        lengths: (N,) of the sequences, None where all have T steps.
+        ends: True if a batch ends with its longest sequence.
+        listed: True if x is a list.
+        last: True if targets of each sequence are placed at its last step.
+        static: the names of targets that are one for each, whatever their shape.
+    """
+
+    lead: Lead
+    lengths: Array | None
+    ends: bool
+    listed: bool
+    last: bool
+    static: frozenset[str | int]
+
+    @property
+    def axis(self) -> int:
+        """Where the sequences are in the user's arrays."""
+        return 0 if self.lead.batch_first else 1
+
+
+@final
+@dataclass(frozen=True)
+class SequenceTarget:
+    """A target with its mask.
+
+    Attributes:
+        key: of the output; "" for the only one.
+        target, mask: along their sequences.
+        of_each: True for one value for each sequence, which stays so.
+        last: True for one that is placed at the last step.
+    """
+
+    key: str | int
+    target: Rows | None
+    mask: Rows | None
+    of_each: bool
+    last: bool
+
+    @classmethod
+    def of(cls, key: str | int, target: Data | None, mask: Data | None, how: How) -> SequenceTarget:
+        """Read a target and a mask. Raises ShapeError for those that do not fit x."""
+        at = "" if key == "" else f"[{key!r}]"
+        lead, lists = (how.lead.rows, how.lead.steps), how.lengths is not None
+        one = is_of_each(target, lead, listed=how.listed) or (key or "target") in how.static
+        alone = how.last and key == ""
+        of_each, found, weights = not how.last and one and target is not None, None, None
+        last = alone or (how.last and one)
+        if target is not None:
+            axis, least = (0, 1) if of_each or last else (how.axis, 2)
+            found = with_axes(f"target{at}", target, axis, least=least, lists=lists)
+            check_numbers(f"Sequences: target{at}", found)
+        if mask is not None and of_each:
+            weights = with_axes(f"mask{at}", mask, 0, numbers=True, least=1)
+        elif mask is not None:
+            weights = mask_with_axes(mask, how.axis, lead, lists=lists)
+        how.lead.check(f"target{at}", found, each=of_each or last)
+        how.lead.check_mask(weights, each=of_each, at=at)
+        return cls(key, found, weights, of_each, last)._ended(how, at)
+
+    def _ended(self, how: How, at: str) -> SequenceTarget:
+        """The same, of sequences that end at their lengths."""
+        target, mask, lengths = self.target, self.mask, how.lengths
+        if lengths is not None and how.ends:
+            if target is not None and not (self.of_each or self.last):
+                target = ended(f"target{at}", target, lengths)
+            if mask is not None and not self.of_each:
+                mask = ended(f"mask{at}", mask, lengths)
+        elif lengths is not None and not self.of_each:
+            mask = _known(None if mask is None else mask[0 : len(mask)], lengths, how.lead.steps)
+        if self.last:
+            check_last(target, mask)
+        return SequenceTarget(self.key, target, mask, self.of_each, self.last)
+
+    def batch(
+        self, chosen: Array | slice, lengths: Array | None, steps: int
+    ) -> tuple[Array | None, Array | None]:
+        """(target, mask) of some sequences, time-first.
+
+        Args:
+            lengths: (B,), where the mask is to be 0 past the ends.
+            steps: T of the batch.
+        """
+        target, mask = (None if a is None else a[chosen] for a in (self.target, self.mask))
+        if self.of_each:
+            return target, mask
+        if lengths is not None:
+            mask = _known(mask, lengths, steps)
+        if self.last and target is not None:
+            target, mask = at_last(target, mask, steps)
+        return time_first(target), time_first(mask)
+
+
+def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget, ...]:
+    """The targets by output. Raises as ``SequenceTarget.of``, ValueError for a mask of no target."""
+    if not isinstance(target, dict):
+        if isinstance(mask, dict):
+            raise TypeError(
+                "Sequences: mask is a dict by output, and target is not; give a target for each too"
+            )
+        return (SequenceTarget.of("", target, mask, how),)
+    masks: dict[Any, Any] = mask if isinstance(mask, dict) else dict.fromkeys(target, mask)
+    for key in masks:
+        if key not in target:
+            keys = ", ".join(map(repr, target))
+            near = hint(key, [name for name in target if isinstance(name, str)])
+            raise ValueError(
+                f"Sequences: mask has {key!r}, of which there is no target{near}; there are {keys}"
+            )
+    if not target:
+        raise ValueError("Sequences: target is an empty dict; give one for each output, or None")
+    each = [SequenceTarget.of(key, part, masks.get(key), how) for key, part in target.items()]
+    if not isinstance(mask, dict) and mask is not None and any(one.of_each for one in each):
+        raise ShapeError(
+            "Sequences: mask is one for all outputs, and some have a target of each sequence; give "
+            "a dict by output"
+        )
+    return tuple(each)
+
+
+def in_form(targets: tuple[SequenceTarget, ...], parts: list[Array | None]) -> SeriesLike:
+    """Arrays of the targets as ``bptt`` takes them: one, a dict by name, or a tuple in order."""
+    if targets[0].key == "":
+        return parts[0]
+    if all(part is None for part in parts):
+        return None
+    keys = [one.key for one in targets]
+    if all(isinstance(key, int) for key in keys):
+        found = dict(zip(keys, parts, strict=True))
+        return tuple([found.get(k) for k in range(max(map(int, keys)) + 1)])
+    return {key: part for key, part in zip(keys, parts, strict=True) if part is not None}
+
+
+def _known(mask: Array | None, lengths: Array, steps: int) -> Array:
+    """A mask (B, T), 0 past the end of each sequence."""
+    known = known_steps(lengths, steps)
+    return known if mask is None else within(mask, known)
