@@ -89,7 +89,7 @@ def _of_windows(data: Windows) -> Iterator[Ahead]:
     """One window of each length, within the warm-up, with a mask, and without."""
     seen: set[object] = set()
     begin = 0
-    for one in data.recordings:
+    for one in data.streams:
         lane = len(one.x) // data.batch_size
         count, warm = math.ceil(lane / data.horizon), math.ceil(data.warm_up / data.horizon)
         for n in sorted({0, min(max(warm - 1, 0), count - 1), min(warm, count - 1), count - 1}):

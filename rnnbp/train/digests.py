@@ -9,8 +9,9 @@ import numpy as np
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array
-from rnnbp.train.ended_rows import EndedRows, Part
+from rnnbp.train.ended_rows import EndedRows
 from rnnbp.train.file_rows import FileRows
+from rnnbp.train.joined_rows import JoinedRows
 from rnnbp.train.rows import AT_ONCE, Rows, blocks
 
 WHOLE = 1 << 28
@@ -47,6 +48,10 @@ def sampled(array: Rows) -> Iterator[Array]:
     if isinstance(array, EndedRows):
         yield from _of_sequences(array)
         return
+    if isinstance(array, JoinedRows):
+        for part in array.parts:
+            yield from sampled(part)
+        return
     if array.nbytes <= WHOLE:
         yield from blocks(array)
         return
@@ -72,7 +77,7 @@ def _of_sequences(array: EndedRows) -> Iterator[Array]:
             yield array.sequence(n, start, min(start + count, length))
 
 
-def _of_row(array: Part, start: int, row: int) -> Iterator[Array]:
+def _of_row(array: Array | FileRows, start: int, row: int) -> Iterator[Array]:
     """A sample of one row that is itself large."""
     size = array.shape[1]
     count = min(size, max(1, BLOCK // max(1, row // size)))

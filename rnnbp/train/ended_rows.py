@@ -11,9 +11,10 @@ import numpy as np
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.train.file_rows import FileRows
+from rnnbp.train.joined_rows import JoinedRows
 
-Part: TypeAlias = Array | FileRows
-"""An array, or slices of a file."""
+Part: TypeAlias = Array | FileRows | JoinedRows
+"""An array, slices of a file, or several of these one after the other."""
 
 
 class EndedRows(ABC):

@@ -147,6 +147,8 @@ def _joined(
     whole = [np.concatenate(group, axis=1) if len(group) > 1 else group[0] for group in groups]
     if isinstance(source, Windows):  # lanes, one after the other
         streams = [y.reshape(-1, *y.shape[2:]) for y in whole]
+        if source.join:
+            return np.split(streams[0], source.begins(len(streams[0])))
         return streams if source.listed else streams[0]
     lengths = sorted({y.shape[1] for y in whole})
     if len(lengths) > 1:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from rnnbp.checks.arrays import as_array
 from rnnbp.inputs.cures import of_elements
 from rnnbp.inputs.passed import Form
 from rnnbp.numerics import DtypeError, ShapeError, flag
+from rnnbp.train.file_rows import FileRows
+from rnnbp.train.joined_rows import JoinedRows
 from rnnbp.train.recording_lists import are_recordings, listed
 from rnnbp.train.rows import Data, Rows, rows, same_length
 from rnnbp.train.several_given import Several, Static, are_several, split_up
@@ -80,6 +85,35 @@ def several_recordings_of(
     inputs = [SeveralRows(tuple(parts), numbers, form) for parts in zip(*each, strict=True)]
     pairs = zip(found, inputs, strict=True)
     return listed, tuple([Recording(several, one.target, one.mask) for one, several in pairs])
+
+
+def joined(place: str, found: tuple[Recording, ...]) -> Recording:
+    """Recordings one after the other, as one.
+
+    Raises TypeError for static inputs, which would change within a lane.
+    """
+    first = found[0]
+    if isinstance(first.x, SeveralRows):
+        if first.x.static:
+            k = min(first.x.static)
+            raise TypeError(
+                f"{place}: {first.x.form.label(k)} is static, and join=True puts several "
+                "recordings into a lane; repeat its values at each step, or leave join out"
+            )
+        each = zip(*[arrays_of(one.x) for one in found], strict=True)
+        parts = tuple([_in_a_row([*part]) for part in each])
+        x: Rows | SeveralRows = SeveralRows(parts, first.x.static, first.x.form)
+    else:
+        x = _in_a_row([part for one in found for part in arrays_of(one.x)])
+    targets = [one.target for one in found if one.target is not None]
+    masks = [one.mask for one in found if one.mask is not None]
+    return Recording(
+        x, _in_a_row(targets) if targets else None, _in_a_row(masks) if masks else None
+    )
+
+
+def _in_a_row(parts: Sequence[Rows]) -> JoinedRows:
+    return JoinedRows([part for part in parts if isinstance(part, np.ndarray | FileRows)])
 
 
 def _static(label: str, given: object, count: int, *, listed: bool) -> list[Rows]:

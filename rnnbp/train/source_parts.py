@@ -33,7 +33,7 @@ def parts_of(source: Source) -> dict[str, str]:
         names = ("batch_size", "shuffle", "seed")
         arrays = {"x": [*arrays_of(source.x)], "target": [source.target]}
     elif isinstance(source, Windows):
-        names = ("horizon", "batch_size", "warm_up")
+        names = ("horizon", "batch_size", "warm_up", *["join"] * source.join)
         found = source.recordings
         arrays = {
             "x": [part for one in found for part in arrays_of(one.x)],

@@ -13,14 +13,15 @@ import numpy as np
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.inputs.given import InputsOf
-from rnnbp.numerics import Array, ShapeError, positive_int, whole_number
+from rnnbp.numerics import Array, ShapeError, flag, positive_int, whole_number
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
 from rnnbp.train.ended_rows import Part
 from rnnbp.train.file_rows import FileRows
+from rnnbp.train.joined_lanes import JoinedLanes
 from rnnbp.train.recording_lists import are_texts
-from rnnbp.train.recordings import Recording, several_recordings_of
+from rnnbp.train.recordings import Recording, joined, several_recordings_of
 from rnnbp.train.rows import Data, Rows, part, rows
 from rnnbp.train.several_given import Several, Static
 from rnnbp.train.several_rows import SeveralRows, inputs_of
@@ -54,6 +55,9 @@ class Windows(Named):
         mask: (S,), bool or weights ≥ 0 of the steps in the loss; for recordings a list of equal
             length. A window without weight carries the state, and changes no parameter.
         recordings: True if a list is one of recordings; None for the rule above.
+        join: True to put recordings one after the other, and cut all of them into lanes together:
+            where one begins within a window, the ``reset`` of the batch returns its row to the
+            model's initial state. For many recordings shorter than a window, or than the lanes.
         warm_up: the first steps of each lane of each recording, which have weight 0 in the loss,
             whatever the mask. With a batch_size above 1 a mask of the first steps of x reaches the
             first lane alone.
@@ -84,24 +88,38 @@ class Windows(Named):
         recordings: bool | None = None,
         warm_up: int = 0,
         static: Static = None,
+        join: bool = False,
     ) -> None:
         self.horizon = positive_int("Windows: horizon", horizon)
         self.batch_size = positive_int("Windows: batch_size", batch_size)
         self.warm_up = whole_number("Windows: warm_up", warm_up, least=0)
         given = x, static, target, mask, recordings, self.horizon
         self.listed, self.recordings = several_recordings_of("Windows", *given)
-        for k, found in enumerate(self.recordings):
+        self.join, self.streams = flag("Windows: join", join), self.recordings
+        self._lanes: JoinedLanes | None = None
+        if self.join:
+            self.streams = (joined("Windows", self.recordings),)
+            starts = [*accumulate((len(one.x) for one in self.recordings), initial=0)]
+            lane = self._lane(self.streams[0])
+            self._lanes = JoinedLanes(starts, lane, self.batch_size)
+        self._check_lanes()
+        self.x = self._of_all([one.x for one in self.recordings])
+        self.target = self._of_all([one.target for one in self.recordings])
+        self.mask = self._of_all([one.mask for one in self.recordings])
+        counts = [math.ceil(self._lane(found) / self.horizon) for found in self.streams]
+        self._ends = [*accumulate(counts)]
+
+    def _check_lanes(self) -> None:
+        """Raise ValueError for lanes that are empty, or all warm-up."""
+        for k, found in enumerate(self.streams):
             self._check_long_enough(k, found)
-        if self.warm_up >= (longest := max(map(self._lane, self.recordings))):
+        longest = max(map(self._lane, self.streams))
+        longest = longest if self._lanes is None else self._lanes.longest()
+        if self.warm_up >= longest:
             raise ValueError(
                 f"Windows: warm_up of {self.warm_up} steps leaves nothing of lanes of {longest}; "
                 f"give a smaller one, or a smaller batch_size"
             )
-        self.x = self._of_all([one.x for one in self.recordings])
-        self.target = self._of_all([one.target for one in self.recordings])
-        self.mask = self._of_all([one.mask for one in self.recordings])
-        counts = [math.ceil(self._lane(found) / self.horizon) for found in self.recordings]
-        self._ends = [*accumulate(counts)]
 
     def _of_all(self, series: list[T]) -> T | tuple[T, ...]:
         """The series of the recordings as a tuple, or that of the one stream."""
@@ -111,8 +129,11 @@ class Windows(Named):
         steps, lanes = len(found.x), self.batch_size
         if steps >= lanes:
             return
-        if self.listed:
-            text = f"recording {k} has {steps} steps, too short for {lanes} lanes; leave it out"
+        if self.join:
+            text = f"recordings of {steps} steps in all are too short for {lanes} lanes; give more"
+        elif self.listed:
+            text = f"recording {k} has {steps} steps, too short for {lanes} lanes; leave it out, or"
+            text += " say join=True to put recordings one after the other"
         else:
             text = f"a stream of {steps} steps is too short for {lanes} lanes; give more data"
             text += ", recordings=True if it is a list of these" * (len(found.x.shape) > 1)
@@ -148,6 +169,7 @@ class Windows(Named):
         of = f"a stream of {steps:,} steps"
         if self.listed:
             of = f"{reprs.counted(len(self.recordings), 'recording')} of {steps:,} steps in all"
+        of += ", joined" * self.join
         lanes = reprs.counted(self.batch_size, "lane")
         windows = reprs.counted(self.batches_per_epoch, "window")
         what = f"{of}, {windows} of {self.horizon:,} steps in {lanes}"
@@ -170,7 +192,7 @@ class Windows(Named):
             self.batch_size,
             *([len(self.recordings)] if self.listed else []),
         ]
-        how += [("warm_up", self.warm_up)] * bool(self.warm_up)
+        how += [("warm_up", self.warm_up)] * bool(self.warm_up) + ["joined"] * self.join
         x = self.recordings[0].x
         how += x.how if isinstance(x, SeveralRows) else ()
         return digest(tuple(how), *arrays)
@@ -179,16 +201,23 @@ class Windows(Named):
         """Window ``index``, the same in every epoch."""
         check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
         which, steps = self._span(index)
-        found = self.recordings[which]
+        found = self.streams[which]
         check_there(*found.arrays())
         target, mask = (
             None if a is None else self._window(a, steps) for a in (found.target, found.mask)
         )
-        if (warm := self.warm_up - steps.start) > 0:
-            lead = steps.stop - steps.start, self.batch_size
-            mask = np.ones(lead, np.bool_) if mask is None else mask
-            mask[:warm] = 0
-        return Batch(self._x(found.x, steps), target, mask, fresh=steps.start == 0)
+        if self.warm_up and (cold := self._since(steps) < self.warm_up).any():
+            mask = np.ones(cold.shape, np.bool_) if mask is None else mask
+            mask[cold] = 0
+        reset = None if self._lanes is None else self._lanes.flags(steps)
+        return Batch(self._x(found.x, steps), target, mask, steps.start == 0, reset=reset)
+
+    def _since(self, steps: slice) -> Array:
+        """(L, B) the steps since the recording, or the lane, began."""
+        if self._lanes is not None:
+            return self._lanes.since(steps)
+        at = np.arange(steps.start, steps.stop)[:, None]
+        return np.broadcast_to(at, (len(at), self.batch_size))
 
     def _x(self, x: Rows | SeveralRows, steps: slice) -> InputsOf:
         """The inputs of a window: a static one is the same in all lanes."""
@@ -200,16 +229,23 @@ class Windows(Named):
     def origin(self, epoch: int, index: int, step: int, row: int, array: str = "") -> str:
         """Where a step of a row of batch ``index`` comes from, in words."""
         which, steps = self._span(index)
-        found = self.recordings[which]
-        at = self._lane(found) * row + steps.start + step
+        at = self._lane(self.streams[which]) * row + steps.start + step
         of = f"recording {which}" if self.listed else "the stream"
+        if self._lanes is not None:
+            which = bisect_right(self._lanes.starts, at) - 1
+            at, of = at - self._lanes.starts[which], f"recording {which}"
         return f"step {step} of row {row} of the batch is step {at:,} of {of}"
 
     def _span(self, index: int) -> tuple[int, slice]:
         """(the number of a recording, the steps of its lanes) of window ``index``."""
         which = bisect_right(self._ends, index)
         start = (index - [0, *self._ends][which]) * self.horizon
-        return which, slice(start, min(start + self.horizon, self._lane(self.recordings[which])))
+        return which, slice(start, min(start + self.horizon, self._lane(self.streams[which])))
+
+    def begins(self, steps: int) -> list[int]:
+        """Where the recordings after the first begin among the ``steps`` of joined ones."""
+        starts = [] if self._lanes is None else self._lanes.starts[1:-1]
+        return [start for start in starts if start < steps]
 
     def __iter__(self) -> Iterator[Batch]:
         """The windows of one epoch."""
