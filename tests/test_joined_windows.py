@@ -108,7 +108,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits(tmp_path: Any) -> None:
 
 def test_what_does_not_fit() -> None:
     with pytest.raises(
-        ValueError, match="recording 1 has 2 steps, too short for 3 lanes; .*join=True"
+        ValueError, match=r"recording 1 has 2 steps, too short for 3 lanes; .*join=True"
     ):
         windows(join=False, batch_size=3)
     with pytest.raises(

@@ -12,6 +12,7 @@ import numpy as np
 from rnnbp.bptt import bptt
 from rnnbp.bptt.beforehand import check_fits
 from rnnbp.bptt.known_plans import for_batch
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream, sliceable
@@ -58,8 +59,7 @@ class BatchRuns:
         loss = self.options.loss
         return losses_of(self.model, loss) if by_output(loss) else ()
 
-    # Any: as ``passed_losses`` has them
-    def losses_of(self, batch: Batch, measured: Averages | None) -> Iterator[Any]:
+    def losses_of(self, batch: Batch, measured: Averages | None) -> Iterator[LossesLike]:
         """The losses of a batch; then, of several outputs, those that have weight in it."""
         if not self.losses:
             loss = self.options.loss
@@ -71,16 +71,14 @@ class BatchRuns:
         if weights:
             yield passed_losses(self.model, counted, measured)
 
-    # Any: as ``passed_losses`` has them
-    def no_loss(self) -> Any:
+    def no_loss(self) -> LossesLike:
         """The losses of a batch that is run for its state."""
         if not self.losses:
             return NoLoss()
         return passed_losses(self.model, without_loss(self.losses))
 
-    # Any: as ``passed_losses`` has them
     def __call__(
-        self, batch: Batch, losses: Any, state: States, step: int, number: int
+        self, batch: Batch, losses: LossesLike, state: States, step: int, number: int
     ) -> Gradients:
         """The gradients of batch ``number``, from 0, of update number ``step``."""
         x = self._inputs(batch)

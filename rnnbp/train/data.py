@@ -44,10 +44,11 @@ class Sequences(Shuffled):
             row's last step of weight above 0 are read as 0 by ``bptt``.
         target: (N, T, ...), or of a list x a list of (T_k, ...): one for each step. Or (N,), (N, 1)
             and of a list x any array (N, ...): one for each sequence, for a model whose output has
-            no time, as after ``Last()``; with ``last`` for one whose output has. Or None.
+            no time, as after ``Last()``; with ``last`` for one whose output has. Of several outputs
+            a dict of these by name. Or None.
         batch_size: sequences in a batch; the last batch of an epoch may be smaller.
         mask: (N, T), or a list of (T_k,), bool or weights ≥ 0 of the steps in the loss; or (N,) or
-            (N, 1), weights of whole sequences.
+            (N, 1), weights of whole sequences. Of several outputs a dict likewise.
         lengths: (N,), the steps of each sequence of a padded array: later ones are padding,
             whatever they hold and whatever the mask.
         last: True for a target for each sequence that is placed at its last step: the last one of
@@ -57,7 +58,8 @@ class Sequences(Shuffled):
         batch_first: False for x, target and mask with the axes (T, N, ...); what is (N, ...) stays
             so, and so do lists.
         static: of several inputs the names, or the numbers, of those that are (N, ...), one value
-            for each sequence: they go with its row.
+            for each sequence: they go with its row. "target", or the name of an output, for targets
+            of each sequence that look like those of steps.
         by_length: True for batches of sequences of like length where they are shuffled, so that
             there is little padding; by default so for a list. False for those of any length; of a
             padded x they have all T steps.

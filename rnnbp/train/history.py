@@ -33,6 +33,7 @@ class History(Instead):
         signal: the number of the signal that interrupted it, as SIGINT of Ctrl-C, else None.
         metrics: by name, as "accuracy", a value for each step, NaN for a step without one, and as
             "validation_accuracy", or as ``monitor`` calls it "val_accuracy", for each validation.
+            Of several outputs "tag_loss" is the loss of the output "tag", without its weight.
             Where the loss has penalties, "penalty" is their sum in the loss of each step;
             validation takes the loss of the data alone.
         weightless: the number of batches without weight, as a window of padding or warm-up alone.

@@ -56,7 +56,8 @@ class Trainer(Attributes, Named, Instead):
             step. It chooses the chunks, so ``chunk`` cannot go with it; how far gradients flow is
             the horizon of ``Windows``.
             A loss function of your own is called once per chunk, and its values are summed; for a
-            mean use ``losses.PerStep(f)``.
+            mean use ``losses.PerStep(f)``. Of several outputs a dict of losses by name, each with a
+            weight or without; "tag_loss" among the metrics is then that of the output "tag".
         optimizer: of all or some of the model's parameters (others stay as they are); or a name, as
             ``fit`` takes it.
         clip_value: limit of each element of the gradients; applied before ``clip_norm``.
@@ -103,8 +104,9 @@ class Trainer(Attributes, Named, Instead):
             says so if a call has learned nothing for that reason.
         metrics: averages over each batch and over the validation, by the mask's weights: "accuracy"
             of classes or of one output, "mse", "mae", or functions ``(y, target) -> values`` of
-            each step (T, B) or each element, or a dict of these by name. A batch's are of the
-            outputs that its loss was computed from, dropout included, before the update.
+            each step (T, B) or each element, or a dict of these by name. Of several outputs a dict
+            of these by output: {"tag": ["accuracy"]} has the name "tag_accuracy". A batch's are of
+            the outputs that its loss was computed from, dropout included, before the update.
         accumulate: batches per update: its loss and gradients are those of one batch of all their
             rows, or for a function of your own the mean. Steps, in all counts, schedules and
             metrics, are updates; the rest of an epoch makes a smaller one. It takes a second copy

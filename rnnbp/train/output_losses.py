@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import TypeAlias, final
 
 from rnnbp.bptt.networks import LossesLike
 from rnnbp.graph.graph import Graph
@@ -48,7 +48,7 @@ def each_loss(loss: LossesLike) -> list[LossLike]:
 
     Raises TypeError for what is no loss, ValueError for a weight below 0.
     """
-    parts: Iterable[Any] = [loss]
+    parts: Iterable[LossesLike] = [loss]
     if by_output(loss):
         parts = loss.values() if isinstance(loss, dict) else loss
     found = [unweighted("loss", part)[1] for part in parts if part is not None]
@@ -83,11 +83,13 @@ def losses_of(graph: Graph, loss: LossesLike) -> tuple[OutputLoss, ...]:
     return tuple(found)
 
 
-# Any: losses with observers too, which bptt hands on but promises nobody
 def passed_losses(
     graph: Graph, losses: tuple[OutputLoss, ...], measured: Averages | None = None
-) -> Any:
-    """The losses as ``bptt`` takes them, with what sees y, target and mask of each chunk."""
+) -> LossesLike:
+    """The losses as ``bptt`` takes them, with what sees y, target and mask of each chunk.
+
+    It hands observers on, but promises that nobody.
+    """
     each = [None if part.loss is None else (part.factor, _seen(part, measured)) for part in losses]
     return OutputForm.of_graph(graph).form(each)
 

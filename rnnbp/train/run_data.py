@@ -168,7 +168,7 @@ def _asked(source: Source, epoch: int, index: int) -> str:
 
 def _digest(source: Source, batch: Batch) -> str:
     """A digest of a batch; ``ONCE`` if it cannot be requested again."""
-    parts = [*inputs_of(batch.x), batch.target, batch.mask]
+    parts = [part for given in (batch.x, batch.target, batch.mask) for part in inputs_of(given)]
     if comes_once(source) or any(map(is_stream, parts)):
         return ONCE
     found = hashlib.sha256(str(bool(batch.fresh)).encode())

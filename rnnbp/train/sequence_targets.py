@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import NamedTuple, TypeAlias, final
 
 from rnnbp.inputs.given import SeriesLike
 from rnnbp.numerics import Array, ShapeError
@@ -123,7 +123,9 @@ def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget
                 "Sequences: mask is a dict by output, and target is not; give a target for each too"
             )
         return (SequenceTarget.of("", target, mask, how),)
-    masks: dict[Any, Any] = mask if isinstance(mask, dict) else dict.fromkeys(target, mask)
+    masks: dict[str | int, SeriesLike] = (
+        mask if isinstance(mask, dict) else dict.fromkeys(target, mask)
+    )
     for key in masks:
         if key not in target:
             keys = ", ".join(map(repr, target))

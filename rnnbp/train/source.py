@@ -9,7 +9,7 @@ from typing import Protocol, TypeGuard, overload, runtime_checkable
 
 import numpy as np
 
-from rnnbp.inputs.given import InputsLike
+from rnnbp.inputs.given import InputsLike, TargetLike
 from rnnbp.numerics import Array, flag, positive_int, shown
 from rnnbp.support import reprs
 
@@ -25,8 +25,8 @@ class Batch:
 
     Args:
         x: (T, B, ...); of a model of several inputs a tuple or a dict, as ``bptt`` takes it.
-        target: (T, B, ...), or None.
-        mask: (T, B), bool or weights ≥ 0, or None.
+        target: (T, B, ...), of a static output (B, ...), or None; of several outputs a dict or tuple.
+        mask: (T, B), bool or weights ≥ 0, of a static output (B,), or None; likewise.
         fresh: True to start from the model's initial state, False to continue from the batch
             before.
         lengths: (B,) integers, the steps of each sequence, or None where all have T. A target of
@@ -44,8 +44,8 @@ class Batch:
     """
 
     x: InputsLike
-    target: Array | None = None
-    mask: Array | None = None
+    target: TargetLike = None
+    mask: TargetLike = None
     fresh: bool = True
     lengths: Array | None = None
     reset: Array | None = None
