@@ -13,7 +13,7 @@ from rnnbp.checks.kinds import is_stream
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import SeriesLike
 from rnnbp.inputs.held import Held
-from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.objective import LossLike, Objective, Observed
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import series
 from rnnbp.losses import Loss
@@ -115,8 +115,10 @@ def _with_objective(
     x = frame(output.lengths.steps, output.lengths.batch)
     size = max(1, output.lengths.steps)
     problem = Problem(alone, x, dtype, size, (), (), output.shape)
-    loss = _without_time(own) if output.static else own
-    return replace(output, objective=Objective(problem, loss, target, mask), factor=factor)
+    loss = own.loss if isinstance(own, Observed) else own
+    loss = _without_time(loss) if output.static else loss
+    given_loss = Observed(loss, own.see) if isinstance(own, Observed) else loss
+    return replace(output, objective=Objective(problem, given_loss, target, mask), factor=factor)
 
 
 def _one_step(name: str, given: SeriesLike, batch: int) -> Array | None:

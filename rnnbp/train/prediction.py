@@ -72,17 +72,8 @@ def predict(
         how = Passes(chunk=chunk, training=training, seed=seed, progress=shown)
         return predict_source("predict", model, x, last, how)
     y, after = predict_array(
-        model,
-        x,
-        state=state,
-        chunk=chunk,
-        mask=mask,
-        last=False if last is None else last,
-        training=training,
-        seed=seed,
-        progress=shown,
-        lengths=lengths,
-        reset=reset,
-    )
+        model, x, state=state, chunk=chunk, mask=mask, last=False if last is None else last,
+        training=training, seed=seed, progress=shown, lengths=lengths, reset=reset,
+    )  # fmt: skip
     warn_of_axes(model, x, state, after)
     return y, after

@@ -123,9 +123,11 @@ def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget
                 "Sequences: mask is a dict by output, and target is not; give a target for each too"
             )
         return (SequenceTarget.of("", target, mask, how),)
-    masks: dict[str | int, SeriesLike] = (
-        mask if isinstance(mask, dict) else dict.fromkeys(target, mask)
-    )
+    masks = dict[str | int, SeriesLike]()
+    for key, part in (
+        mask.items() if isinstance(mask, dict) else dict.fromkeys(target, mask).items()
+    ):
+        masks[key] = part
     for key in masks:
         if key not in target:
             keys = ", ".join(map(repr, target))

@@ -96,18 +96,22 @@ class Windows(Named):
         given = x, static, target, mask, recordings, self.horizon
         self.listed, self.recordings = several_recordings_of("Windows", *given)
         self.join, self.streams = flag("Windows: join", join), self.recordings
-        self._lanes: JoinedLanes | None = None
         if self.join:
-            self.streams = (joined("Windows", self.recordings),)
-            starts = [*accumulate((len(one.x) for one in self.recordings), initial=0)]
-            lane = self._lane(self.streams[0])
-            self._lanes = JoinedLanes(starts, lane, self.batch_size)
+            self._put_in_a_row()
         self._check_lanes()
         self.x = self._of_all([one.x for one in self.recordings])
         self.target = self._of_all([one.target for one in self.recordings])
         self.mask = self._of_all([one.mask for one in self.recordings])
         counts = [math.ceil(self._lane(found) / self.horizon) for found in self.streams]
         self._ends = [*accumulate(counts)]
+
+    _lanes: JoinedLanes | None = None
+
+    def _put_in_a_row(self) -> None:
+        """Make one stream of all recordings."""
+        self.streams = (joined("Windows", self.recordings),)
+        starts = [*accumulate((len(one.x) for one in self.recordings), initial=0)]
+        self._lanes = JoinedLanes(starts, self._lane(self.streams[0]), self.batch_size)
 
     def _check_lanes(self) -> None:
         """Raise ValueError for lanes that are empty, or all warm-up."""
