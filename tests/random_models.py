@@ -39,6 +39,7 @@ def run_one(seed: int, number: int, *, bytes_of: str = "large") -> None:
         warnings.filterwarnings(
             "ignore", "mask of shape"
         )  # a square one may look like lengths by chance
+        warnings.filterwarnings("ignore", ".* backend 'llvm' was named, and NumPy runs")
         check(case, draw)
         if not wild and (bytes_of == "all" or (bytes_of == "large" and number % MEASURED == 0)):
             check_bytes(case)

@@ -32,12 +32,14 @@ from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.passed import parts_of
 from rnnbp.inputs.pose import pose
+from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import reuse
 from rnnbp.numerics import flag
 from rnnbp.planning.chosen_chunks import chunk_of_run
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.possible import check_possible
 from rnnbp.rng import check_seed
+from rnnbp.runners.as_python import warn_of_python
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.schedules import ScheduleLike
@@ -184,12 +186,20 @@ def _of_one_sweep(graph: Graph, data: Data, reading: Reading, keeping: Keeping) 
     )
     training = flag("training", reading.training)
     problem = pose(graph, x, **given, backend=reading.backend, training=training)
-    note_problem(problem, reading.state)
+    _warn(problem, reading.state, reading.backend)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         asked = Asked(keeping.dx, keeping.return_y, keeping.dstate)
         resolved = resolve(checkpoint, problem, objective, chunk, asked)
         seed = check_seed(reading.seed)
         return _run(resolved, objective, seed, horizon, folder, keeping.progress)
+
+
+def _warn(problem: Problem, state: StateLike, backend: BackendLike) -> None:
+    """Warn of what is likely to be a mistake, before anything runs."""
+    note_problem(problem, state)
+    if backend is not None:
+        given = problem.model, problem.shapes, problem.backend
+        warn_of_python(*given, training=problem.training)
 
 
 def _check_own_iterator(x: object, target: object, mask: object) -> None:

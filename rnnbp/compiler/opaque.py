@@ -1,13 +1,29 @@
-"""What a layer that runs by its own methods saves of a step."""
+"""Layers of a cell that run by their own methods: which these are, and what they save of a step."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from rnnbp.compiler.lowering import lower
+from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
+from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
+from rnnbp.numerics import Shape
+
+
+def python_layers(cell: Cell, shapes: Sequence[Shape], *, training: bool) -> tuple[str, ...]:
+    """The layers of a cell that are not lowered, each repr once; () if it is machine code.
+
+    Args:
+        shapes: of its values. training: False for evaluation mode.
+    """
+    code = lower(cell, shapes, Values(), training=training)
+    found = [repr(op.opaque.layer) for op in code.ops if op.name == "opaque"]
+    return tuple(dict.fromkeys(found))
 
 
 def takes_symbols(op: Op) -> bool:

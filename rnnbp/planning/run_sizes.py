@@ -17,7 +17,8 @@ from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Shape
 from rnnbp.planning.input_sizes import copied, others_ahead, others_of, symbol_bytes
 from rnnbp.planning.sizes import Sizes
-from rnnbp.runners.backend import BackendLike
+from rnnbp.runners.as_python import warn_of_python
+from rnnbp.runners.backend import Backend, BackendLike
 from rnnbp.runners.refused import backend_for
 
 
@@ -122,9 +123,17 @@ def sizes_of(
         loss_brief=of_data is not None and of_data.brief,
         loss_whole=of_data is not None and of_data.whole,
         dx=dx,
-        backend=backend_for(model, backend),
+        backend=_chosen(model, shapes, backend, training=training),
         training=training,
         return_y=return_y,
         others=others_ahead(model, shapes.of),
         penalised=WeightPenalties(model, penalties_of(loss)).nbytes,
     )
+
+
+def _chosen(model: Graph, shapes: Shapes, backend: BackendLike, *, training: bool) -> Backend:
+    """What runs the model; with a warning of cells that run as Python where it was passed."""
+    chosen = backend_for(model, backend)
+    if backend is not None:
+        warn_of_python(model, shapes.of, chosen, training=training)
+    return chosen

@@ -25,11 +25,12 @@ class Backend(Named):
 
     Args:
         name: "llvm", kernels in machine code ("numba" is an alias; a cell with a layer that runs as
-            Python runs by "numpy"); "numpy", compiled step programs; or "interpreter", which walks
-            the graph. None for the value of the environment variable RNNBP_BACKEND, else "llvm" if
-            llvmlite works, else "numpy", with one RuntimeWarning in a process. If LLVM refuses a
-            cell, NumPy runs it, with a RuntimeWarning; if "llvm" is named, here or in the
-            environment, that is a CompileError, a RuntimeError.
+            Python runs by "numpy", with a warning where a call names "llvm"); "numpy", compiled
+            step programs; or "interpreter", which walks the graph. None for the value of the
+            environment variable RNNBP_BACKEND, else "llvm" if llvmlite works, else "numpy", with
+            one RuntimeWarning in a process. If LLVM refuses a cell, NumPy runs it, with a
+            RuntimeWarning; if "llvm" is named, here or in the environment, that is a CompileError,
+            a RuntimeError.
         without: rules that the compiler leaves out, as ``("joined",)``;
             ``print(rnnbp.explain(cell))`` lists them and what each does.
 
