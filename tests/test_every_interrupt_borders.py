@@ -211,6 +211,15 @@ def test_twice_at_many_places(work: Callable[[Path], None], stride: int, tmp_pat
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("later", range(1, 41))
+@pytest.mark.parametrize("work", [measured, risen])
+def test_twice_at_every_place(work: Callable[[Path], None], later: int, tmp_path: Path) -> None:
+    work(tmp_path)
+    assert faults(lambda: work(tmp_path), itertools.count(1), itertools.repeat(later)) == []
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("work", [*SMALL, *FEW])
 def test_every_place(work: Callable[[Path], None], tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(1))

@@ -8,6 +8,7 @@ import tracemalloc
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 
@@ -19,10 +20,22 @@ except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]  # looked at before each use
 
 
+class Tracing:
+    """tracemalloc's tracing, which ends when the last block that holds this lets go of it.
+
+    C counts the references and calls ``stop``: no interrupt comes in between. So tracing ends even
+    where interrupts have kept a block from being left, and the last reference goes with its frames.
+    """
+
+    __del__ = staticmethod(tracemalloc.stop)
+
+
 class Block:
     """The peak when a block was entered, and the highest since."""
 
     def __init__(self) -> None:
+        self.tracing: Tracing | None = None
+        """None where others began it."""
         self.begin(0, False)
 
     def begin(self, before: int | None, from_here: bool) -> None:
@@ -42,10 +55,18 @@ class Block:
 
 
 class Gauge(ABC):
-    """A peak of which a process has only one, shared by several blocks, nested or concurrent."""
+    """A peak of which a process has only one, shared by several blocks, nested or concurrent.
+
+    It refers to blocks weakly: one that interrupts have kept from being left is closed with it.
+    """
 
     def __init__(self) -> None:
-        self.open: list[Block] = []
+        self._open: list[ref[Block]] = []
+
+    @property
+    def open(self) -> list[Block]:
+        """The blocks that have been entered, and not left."""
+        return [block for known in self._open if (block := known()) is not None]
 
     @abstractmethod
     def peak(self) -> int | None:
@@ -60,13 +81,12 @@ class Gauge(ABC):
         self._note()  # the blocks around this one must not lose what they have seen
         from_here = self.reset()
         block.begin(self.peak(), from_here)
-        self.open.append(block)
+        self._open.append(ref(block))
 
     def leave(self, block: Block) -> int:
         """How far the peak rose since it was entered. May be called again after an interrupt."""
         self._note()
-        if block in self.open:
-            self.open.remove(block)
+        self._open = [known for known in self._open if known() not in (None, block)]
         return block.highest - block.before
 
     def _note(self) -> None:
@@ -78,34 +98,37 @@ class Gauge(ABC):
 class Traced(Gauge):
     """tracemalloc's peak, traced from the first block to the last unless others began it."""
 
-    ours = False
     foreign_peak = 0
 
     def peak(self) -> int:
         return tracemalloc.get_traced_memory()[1]
 
     def reset(self) -> bool:
-        if not self.open:
-            self.ours, self.foreign_peak = not tracemalloc.is_tracing(), 0
-            if self.ours:
-                tracemalloc.start()
         self.foreign_peak = max(self.foreign_peak, self.peak())
         tracemalloc.reset_peak()
         return True
 
+    def enter(self, block: Block) -> None:
+        if around := self.open:
+            block.tracing = around[0].tracing
+        else:
+            self.foreign_peak = 0
+            if not tracemalloc.is_tracing():
+                block.tracing = Tracing()  # before it begins: an interrupt may follow at once
+                tracemalloc.start()
+        super().enter(block)
+
     def leave(self, block: Block) -> int:
-        rise = super().leave(block)
-        if not self.open and self.ours:
-            tracemalloc.stop()
-            self.ours = False
-        elif not self.open:
+        rise, ours = super().leave(block), block.tracing is not None
+        block.tracing = None
+        if not ours and not self.open:
             self._give_back()
         return rise
 
     def _give_back(self) -> None:
         """Raise the peak to where others had it: bytes that are not touched take no memory."""
         present, peak = tracemalloc.get_traced_memory()
-        if peak < self.foreign_peak:
+        if peak < self.foreign_peak and tracemalloc.is_tracing():
             with suppress(MemoryError):
                 np.empty(self.foreign_peak - present, np.uint8)
 
