@@ -49,7 +49,7 @@ class FixedNodes:
         training: bool,
     ) -> None:
         self.problem, self.parts, self.shapes = problem, parts, shapes
-        self.context = Context(seed, training=training, dtype=problem.dtype)
+        self._seed, self._training = seed, training
         self.values: dict[int, Array] = {}
         """Those that nodes of chunks take, by number."""
         self.known: Values = [None] * problem.model.n_values
@@ -74,8 +74,9 @@ class FixedNodes:
             values[k] = array
         self._saved, self.values, self.penalties = [], {}, {}
         averaged = {node.number: per for node, per in self.parts.factors}
+        context = Context(self._seed, training=self._training, dtype=self.problem.dtype)
         for node in self.parts.fixed:
-            saved = self._forward(node, values)
+            saved = self._forward(node, values, context)
             if isinstance(node.block, PenaltyFactor):
                 factor, per = values[node.outs[0]], averaged[node.number]
                 self._factors[node.number] = factor, per
@@ -103,9 +104,9 @@ class FixedNodes:
             return rows.total
         return math.prod((self.problem.steps, self.problem.batch)[PERS.index(per) :])
 
-    def _forward(self, node: Node, values: Values) -> Saved:
+    def _forward(self, node: Node, values: Values, context: Context) -> Saved:
         seen = self.spread(node, values)
-        saved = forward_node(node, seen, self.context)
+        saved = forward_node(node, seen, context)
         check_outputs(node, seen, self.problem.dtype, self.shapes)
         learn(node, seen, self.shapes, AXES[self.parts.pers[node.outs[0]]])
         for k in node.outs:

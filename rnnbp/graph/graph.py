@@ -146,13 +146,20 @@ class Graph(Network):
         """
         graph = cls.__new__(cls)
         cell, n = block.cell, block.cell.n_inputs
-        graph.input_shapes = (None,) if n == 1 else cell.input_shapes[:n]
-        graph.pers, graph.input_names = cell.pers[:n], cell.input_names[:n]
-        graph.axes, graph.output_names = cell.axes[:n], ("",)
-        graph.outputs, graph.n_values, graph.n_outputs = (n,), n + 1, 1
-        graph.nodes, graph.layers = (Node(0, block, tuple(range(n)), (n,)),), (block,)
-        graph.slots = block.slots
-        graph._alone = block
+        vars(graph).update(  # its ``__setattr__`` looks at names, a dozen times
+            input_shapes=(None,) if n == 1 else cell.input_shapes[:n],
+            pers=cell.pers[:n],
+            input_names=cell.input_names[:n],
+            axes=cell.axes[:n],
+            output_names=("",),
+            outputs=(n,),
+            n_values=n + 1,
+            n_outputs=1,
+            nodes=(Node(0, block, tuple(range(n)), (n,)),),
+            layers=(block,),
+            slots=block.slots,
+            _alone=block,
+        )
         return graph
 
     def __call__(self, *values: Value) -> Outputs:

@@ -28,19 +28,22 @@ from rnnbp.support.prepared import Remembered
 
 def hoisted(model: Graph) -> Graph:
     """The graph that is run in a model's place: itself without such nodes, or parameter values."""
-    known, dtype = _hoisted.of(model.origin), model.dtype
-    if dtype not in known:
-        known[dtype] = _hoisted_of(model)
-    found = known[dtype]
-    return model if found is None else found
+    known = _hoisted.of(model.origin)
+    if known is None:
+        return model
+    if (dtype := model.dtype) not in known:
+        given = with_factors(model)
+        known[dtype] = _Writing(given).graph(given)
+    return known[dtype]
 
 
-def _hoisted_of(model: Graph) -> Graph | None:
-    own = any(not node.args or isinstance(node.block, Penalty) for node in model.nodes)
-    if not own and not any(_rewritten(block.cell) for block in recurrent_blocks(model)):
-        return None
-    given = with_factors(model)
-    return _Writing(given).graph(given)
+def _graphs(network: Network) -> dict[Dtype | None, Graph] | None:
+    """Where what is run in a network's place is kept; None if it is run as it is."""
+    if isinstance(network, Recurrent):
+        return {} if _rewritten(network.cell) else None
+    assert isinstance(network, Graph)
+    own = any(not node.args or isinstance(node.block, Penalty) for node in network.nodes)
+    return {} if own or any(_rewritten(b.cell) for b in recurrent_blocks(network)) else None
 
 
 def _fixed_nodes(cell: Cell) -> frozenset[int]:
@@ -137,7 +140,5 @@ class _Writing:
         return self.add(new, [*[known[k] for k in kept], *states])
 
 
-_hoisted = Remembered[Network, dict[Dtype | None, Graph | None]](lambda network: {})
-"""The graphs that are run in the place of models, by the dtype of their parameters; None for a
-model that is run as it is.
-"""
+_hoisted = Remembered[Network, dict[Dtype | None, Graph] | None](_graphs)
+"""The graphs that are run in the place of models, by the dtype of their parameters."""

@@ -41,7 +41,7 @@ class OtherInputs:
 
     def shapes(self, x_shape: Shape) -> tuple[Shape, ...]:
         """The feature shapes of all inputs, x among them."""
-        if not len(self):
+        if not self.form.several:
             return (x_shape,)
         found = {self.x: x_shape}
         found |= {k: part.shape[1:] for k, part in self.series.items()}
@@ -51,7 +51,7 @@ class OtherInputs:
     @property
     def kind(self) -> tuple[object, ...]:
         """What runs that take memory alike have in common."""
-        if not len(self):
+        if not self.form.several:
             return ()
         series = [(k, part.shape, part.dtype, part.fresh) for k, part in self.series.items()]
         static = [(k, array.shape, k in self.copied) for k, array in self.static.items()]

@@ -65,7 +65,8 @@ class Remembered(Generic[K, V]):
 
     def of(self, owner: K) -> V:
         """What is remembered of an owner, computed if it is not known yet."""
-        values = prepared(owner).values
+        known = _known.get(owner)
+        values = prepared(owner).values if known is None else known.values
         try:
             found: V = values[self]
         except KeyError:

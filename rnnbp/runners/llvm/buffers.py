@@ -125,10 +125,12 @@ class Buffers:
             taped: the kernel whose tape it reads. given: returns, by name, bytes from step to step of dy,
                 of the inputs and of their deltas.
         """
+        known = self._cut.get(length)
+        if known is not None and self.workspace.memory is self._memory:
+            return known
         names = self.sizes.tasks.names
         own, read = self.addresses(kernel, length), self.addresses(kernel, length, names)
-        if length not in self._cut:
-            self._cut[length] = self.new_pieces(kernel, taped, given, length, (own, read))
+        self._cut[length] = self.new_pieces(kernel, taped, given, length, (own, read))
         return self._cut[length]
 
     def new_pieces(

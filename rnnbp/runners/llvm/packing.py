@@ -52,6 +52,7 @@ class Panels:
         rows = [part for matrix in matrices for part in matrix.lanes]
         # The index of a parameter among the job's arrays, however many parts of it are packed.
         self._sources = {(id(part.owner), part.key): part for part in rows}
+        self._of_leaves = any(isinstance(part.owner, LeafOwner) for part in rows)
         self._indices = {key: k for k, key in enumerate(self._sources)}
         self._factors = np.array([part.factor for part in rows], self.arrays[0].dtype)
         self._fixed = [address(array) for array in (*self.arrays, self._factors)]
@@ -104,7 +105,9 @@ class Panels:
         Raises ShapeError if one was resized since.
         """
         dtype, parts = self._factors.dtype, self._sources.values()
-        return [readable(self._source(part), dtype) for part in parts]
+        if self._of_leaves:
+            return [readable(self._source(part), dtype) for part in parts]
+        return [readable(parameter(part.owner, part.key), dtype) for part in parts]
 
     def _source(self, part: Rows) -> Array:
         """The weights that rows are from."""
