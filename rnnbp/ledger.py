@@ -76,9 +76,11 @@ class Ledger:
         self._note_peak()
 
     def _add(self, kind: str, nbytes: int, brief: int = 0) -> None:
-        self.bytes[kind] += nbytes
-        self.total += nbytes
-        self.brief += brief
+        if nbytes:
+            self.bytes[kind] += nbytes
+            self.total += nbytes
+        if brief:
+            self.brief += brief
 
     def _note_peak(self) -> None:
         if self.total > self.peak_bytes:
@@ -129,6 +131,6 @@ def alone(array: Array) -> bool:
 
 
 def _owner(array: Array) -> Array:
-    while isinstance(base := array.base, np.ndarray):
+    while (base := array.base) is not None and isinstance(base, np.ndarray):
         array = base
     return array

@@ -28,10 +28,12 @@ QUICK = "quick and not long"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Without a compiler all tests run by NumPy; the warning that says so is no failure."""
-    config.addinivalue_line(
-        "filterwarnings", "ignore:NumPy runs the cells, which is slower:RuntimeWarning"
-    )
+    """Without a compiler all tests run by NumPy; the warning that says so is no failure.
+
+    Nor is the one of a cell that runs as Python, of tests that name every backend in turn.
+    """
+    for said in ("NumPy runs the cells, which is slower", ".* backend 'llvm' was named"):
+        config.addinivalue_line("filterwarnings", f"ignore:{said}:RuntimeWarning")
     config.addinivalue_line(
         "markers",
         "one_in(n, *names): of its combinations of parameters all but a n-th are long; "

@@ -51,7 +51,7 @@ def fix_sizes(arrays: Sequence[Array]) -> list[weakref.ref[Array]]:
     """
     found = []
     for array in arrays:
-        while isinstance(base := array.base, np.ndarray):
+        while (base := array.base) is not None and isinstance(base, np.ndarray):
             array = base
         found.append(weakref.ref(array))
     return found

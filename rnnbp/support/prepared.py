@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
+from weakref import ref
 
 from rnnbp.support.weak import WeakKeys
 
@@ -42,11 +43,12 @@ class Prepared:
 
 
 _known: WeakKeys[object, Prepared] = WeakKeys()
+_find = _known.find
 
 
 def prepared(owner: object) -> Prepared:
     """All that is remembered of an owner. Raises TypeError without a hash or weak references."""
-    found = _known.get(owner)
+    found = _find(ref(owner))
     return _known.setdefault(owner, Prepared()) if found is None else found
 
 
@@ -65,7 +67,7 @@ class Remembered(Generic[K, V]):
 
     def of(self, owner: K) -> V:
         """What is remembered of an owner, computed if it is not known yet."""
-        known = _known.get(owner)
+        known = _find(ref(owner))
         values = prepared(owner).values if known is None else known.values
         try:
             found: V = values[self]

@@ -18,6 +18,7 @@ from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table
 from rnnbp.runners.llvm.tasks import Addresses, Pieces, first_places
+from rnnbp.runners.vectors import Adding
 from rnnbp.runners.weights import vector_of
 from rnnbp.runners.workspace import Workspace
 
@@ -38,7 +39,7 @@ class Buffers:
         self.leaves: dict[str, Array] = {}
         """Those of this run: panels read them too."""
         self._panels: list[Panels] = []
-        self._vectors: dict[object, Vector] = {}
+        self._vectors: dict[object, Adding] = {}
         self._spots: dict[tuple[Kernel, int, bool], Addresses] = {}
         self._packed_arrays: dict[tuple[Kernel, int, bool], PackedArrays] = {}
         self._cut: dict[int, Pieces] = {}
@@ -57,7 +58,7 @@ class Buffers:
     def renew(self) -> list[Panels]:
         """Take the biases as they are now; returns the weights that are to be packed."""
         for key, vector in self._vectors.items():
-            self._packed[key][...] = vector_of(vector, self.layout.dtype, self.leaves)
+            vector.renew(self._packed[key], self.leaves)
         return self._panels + ([] if self.table is None else self.table.prepare())
 
     def new(self, shape: Shape) -> Array:
@@ -169,7 +170,7 @@ class Buffers:
         """Take memory for weights, which are to be packed, and biases, by their keys."""
         matrices = {key: value for key, value in values.items() if isinstance(value, Matrix)}
         vectors = {key: value for key, value in values.items() if isinstance(value, Vector)}
-        self._vectors |= vectors
+        self._vectors |= {key: Adding(v, self.layout.dtype) for key, v in vectors.items()}
         self._packed |= {
             key: vector_of(vector, self.layout.dtype, self.leaves)
             for key, vector in vectors.items()

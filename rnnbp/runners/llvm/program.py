@@ -205,6 +205,8 @@ class KernelProgram(Runner, FusedRunner):
         if self.table is not None:
             return (None,)
         leaves, cleared = self.given.leaves, self._cleared
+        if into and len(xs) == 1 and not cleared[0] and into[0] is not None:
+            return (into[0],)  # as of most models, in every chunk
         found: list[Array | None] = []
         for k, x in enumerate(xs):
             dx = into[k] if into else None
