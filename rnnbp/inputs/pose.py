@@ -57,8 +57,7 @@ def pose(
     chosen = backend_for(graph, backend)
     values, form = passed(graph, x)
     parts = parts_of(graph)
-    declared = None if steps is None else positive_int("steps", steps)
-    found = {k: _series(k, values[k], parts, form, declared, folder) for k in parts.series}
+    found = {k: _series(k, values[k], parts, form, steps, folder) for k in parts.series}
     static: dict[int, Array] = {}
     if form.several:
         agree(graph, found, form)
@@ -66,8 +65,7 @@ def pose(
     dtype = graph.dtype or dtype_without_parameters([*found.values(), *static.values()], parts)
     for k, part in found.items():
         found[k] = _checked(part, parts, form.label(k), parts.symbols_by_input[k], dtype, mask)
-    given = found[parts.x]
-    others = _others(found, static, parts, form, dtype) if form.several else NO_OTHERS
+    given, others = found[parts.x], _others(found, static, parts, form, dtype)
     output = _output_shape(graph, found, others)
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled, lent = initial_states(graph, state, given.shape[0], dtype)
@@ -85,8 +83,8 @@ def _series(
     folder: PathLike | None,
 ) -> Series:
     """An input that has a value at each step; its values are not looked at."""
-    label = form.label(k)
-    found = series(label, given, steps, folder)
+    label, declared = form.label(k), None if steps is None else positive_int("steps", steps)
+    found = series(label, given, declared, folder)
     check_axes(found, parts.symbols_by_input[k], label)
     if parts.recurrent:  # without, one axis is as good as the other
         warn_if_known(label, given)
@@ -114,6 +112,8 @@ def _others(
     found: dict[int, Series], static: dict[int, Array], parts: Parts, form: Form, dtype: Dtype
 ) -> OtherInputs:
     """The inputs apart from x, static ones as layers read them."""
+    if not form.several:
+        return NO_OTHERS
     read = {
         k: checked_static(form.label(k), array, parts.symbols_by_input[k], dtype)
         for k, array in static.items()
