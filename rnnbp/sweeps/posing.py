@@ -11,6 +11,7 @@ from rnnbp.checks.kinds import is_stream
 from rnnbp.graph.axes import value_axes
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import symbol_layers
+from rnnbp.graph.over_time import WholeSeries
 from rnnbp.inputs.axes import likely_error, stated_shape
 from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.held import Held
@@ -56,7 +57,7 @@ def pose_network(graph: Graph, x: InputsLike, reading: Reading) -> PosedNetwork:
         resets_by_axis(reading.reset, found.steps, found.batch),
         dict(zip(numbers, states, strict=True)),
         frozenset(k for k, yes in zip(numbers, filled, strict=True) if yes),
-        found.shapes(),
+        _with_whole(graph, found.shapes(), found.axes, lengths),
         found.axes,
         chosen,
         flag("training", reading.training),
@@ -112,6 +113,18 @@ class _Inputs:
                 if (likely := likely_error(part, graph, k, label(k))) is not None:
                     raise likely from None
             raise
+
+
+def _with_whole(
+    graph: Graph, shapes: list[Shape | None], axes: Sequence[str], lengths: Mapping[str, Lengths]
+) -> list[Shape | None]:
+    """Shapes with those of whole series, which have as many lines as the axis has steps."""
+    for node in graph.nodes:
+        features = shapes[node.args[0]] if isinstance(node.block, WholeSeries) else None
+        if features is not None:
+            steps = lengths[axes[node.args[0]]].longest
+            shapes[node.outs[0]], shapes[node.outs[1]] = (steps, *features), (steps,)
+    return shapes
 
 
 def _series(label: str, given: InputsLike, symbols: tuple[Symbols, ...]) -> Held:
