@@ -155,6 +155,14 @@ def test_predict_returns_a_list_in_the_order_of_the_data() -> None:
     assert_same_arrays([whole], [padded(found, 0.0)])
 
 
+def test_predict_takes_the_list_itself() -> None:
+    model = net()
+    for y, expected in zip(rb.predict(model, X), rb.predict(model, lists()), strict=True):
+        np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-14)
+    ends = rb.predict(model, X, last=True)
+    np.testing.assert_allclose(ends, rb.predict(model, lists(), last=True), rtol=1e-12)
+
+
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["steps", "rows", "list"])
 def test_masks_count_within_the_lengths(kind: str) -> None:

@@ -78,12 +78,12 @@ MISSING: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "proj_size": (lambda: rb.GRU(3, 4, proj_size=2), r"Dense\(n, proj_size, bias=False\)"),
     "lengths of predict": (
-        lambda: rb.predict(model(), X, lengths=[5, 3]),
-        r"predict: .*mask=mask, last=True",
+        lambda: rb.predict(model(), X, seq_len=[5, 3]),
+        r"predict: .*take lengths=, the steps \(B,\) of each row",
     ),
     "lengths of evaluate": (
         lambda: rb.evaluate(model(), X, None, MSE, seq_lens=[5]),
-        r"evaluate: .*mask=np.arange",
+        r"evaluate: .*take lengths=, .*Sequences takes a list of arrays",
     ),
     "grad_output": (lambda: bptt(grad_output=X), r"with target=dy"),
     "activation": (

@@ -97,17 +97,23 @@ class Sequences(Shuffled):
         self.last = flag("Sequences: last", last)
         named, static = of_targets(static, x, target)
         self.x = _inputs(x, 0 if batch_first else 1, static)
+        self.listed = any(isinstance(part, ListRows) for part in series_of(self.x))
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
         self.lead = Lead(self.rows, self.steps, self.batch_first)
         self.lengths = self.lead.lengths(self.x, lengths)
-        sort = self.listed if by_length is None else flag("Sequences: by_length", by_length)
-        self.by_length = sort and self.lengths is not None
+        self._sort(by_length)
         how = How(self.lead, self.lengths, self.ends, self.listed, self.last, named)
         self.targets = targets_of(target, mask, how)
         super().__init__(batch_size, shuffle, seed)
         if self.lengths is not None:
             self._end_inputs(self.lengths)
         self._remember()
+
+    def _sort(self, by_length: bool | None) -> None:
+        """Decide whether batches are of like length, and end with their longest sequence."""
+        sort = self.listed if by_length is None else flag("Sequences: by_length", by_length)
+        self.by_length = sort and self.lengths is not None
+        self.ends = self.by_length or self.listed
 
     def _end_inputs(self, lengths: Array) -> None:
         """Let the inputs end at the lengths."""
@@ -129,16 +135,6 @@ class Sequences(Shuffled):
     def mask(self) -> Rows | None:
         """The mask, of several outputs that of the first."""
         return self.targets[0].mask
-
-    @property
-    def ends(self) -> bool:
-        """True if a batch ends with its longest sequence."""
-        return self.by_length or self.listed
-
-    @property
-    def listed(self) -> bool:
-        """True if x is a list of sequences of several lengths."""
-        return any(isinstance(part, ListRows) for part in series_of(self.x))
 
     def _remember(self) -> None:
         """Remember arrays that are batch-first, to warn where they are taken for time-first."""
@@ -196,6 +192,8 @@ class Sequences(Shuffled):
             lengths = self.lengths[chosen].copy()
             steps = int(lengths.max()) if self.ends else steps
         known = lengths if self.ends else None
+        if self.targets[0].key == "":
+            return Batch(x, *self.targets[0].batch(chosen, known, steps), True, lengths)
         pairs = [one.batch(chosen, known, steps) for one in self.targets]
         target, mask = (in_form(self.targets, [*parts]) for parts in zip(*pairs, strict=True))
         return Batch(x, target, mask, True, lengths)

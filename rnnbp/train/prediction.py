@@ -8,6 +8,7 @@ from rnnbp.bptt.inference import predict as predict_array
 from rnnbp.bptt.networks import LengthsLike
 from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
 from rnnbp.numerics import optional_flag
+from rnnbp.train.listed_sequences import sequences_of
 from rnnbp.train.results import Passes, predict_source
 from rnnbp.train.x_or_source import holds_inputs, is_source, looked_at, refuse, warn_of_axes
 from rnnbp.wording.arguments import takes
@@ -34,7 +35,7 @@ def predict(
     Args:
         model, state, chunk: as ``bptt`` takes them; with a source no state can be passed.
         x: an array (T, B, ...), a stream or several inputs as ``bptt`` takes them, time-first; or a
-            source.
+            source; or a list of sequences of several lengths, (T_k, ...) each.
         mask: (T, B); 0 where x may hold unusable values, as NaN; y there is the output for zeros.
         last: True for y (B, ...), the output at the last step of each sequence: with a mask the
             last step of weight above 0. By default as the targets of the source are placed, else
@@ -50,7 +51,7 @@ def predict(
         ``Sequences``, or an iterable of batches, y alone, batch-first and in the order of the data,
         shuffled or not: (N, T, ...) for sequences, (N, ...) for ``Examples`` and with ``last``,
         (S, ...) for the stream of ``Windows``, less the steps that they leave out, and a list of
-        these for recordings.
+        these for recordings. For sequences of several lengths a list of (T_k, ...).
 
     Packed weights and a workspace are kept for the next call with an array of this shape, until a
     run of a different kind or ``rnnbp.release_memory()``.
@@ -67,6 +68,7 @@ def predict(
     ((7, 5, 2), (7, 2))
     """
     shown = optional_flag("predict: progress", progress)
+    x = sequences_of(model, x)
     if not holds_inputs(model, x) and is_source(x := looked_at(model, x)):
         refuse("predict", {"state": state, "mask": mask, "lengths": lengths, "reset": reset})
         how = Passes(chunk=chunk, training=training, seed=seed, progress=shown)

@@ -147,9 +147,7 @@ def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget
 
 
 def in_form(targets: tuple[SequenceTarget, ...], parts: list[Array | None]) -> SeriesLike:
-    """Arrays of the targets as ``bptt`` takes them: one, a dict by name, or a tuple in order."""
-    if targets[0].key == "":
-        return parts[0]
+    """Arrays of several targets as ``bptt`` takes them: a dict by name, or a tuple in order."""
     if all(part is None for part in parts):
         return None
     keys = [one.key for one in targets]

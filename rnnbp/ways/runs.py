@@ -6,7 +6,6 @@ from rnnbp.ways.way import (
     BATCH_FIRST,
     CELLS,
     EVERYWHERE,
-    HERE,
     LOSSES,
     OPTIMIZERS,
     RUNS,
@@ -87,10 +86,8 @@ RUNS_AND_TRAINING = (
         f"{RUNS} {CELLS} {TRAINING}",
         "lengths length seq_len seq_lens seq_lengths sequence_length sequence_lengths "
         "input_lengths x_lengths",
-        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...): pad, and "
-        "give mask=np.arange(T)[:, None] < lengths, so that padding does not count; predict(..., "
-        "mask=mask, last=True) "
-        "returns each sequence's last output; for its last state " + HERE,
+        "bptt, predict and evaluate take lengths=, the steps (B,) of each row of a padded array; "
+        "Sequences takes a list of arrays of several lengths, for fit, evaluate and predict",
     ),
     Way(
         "check_grads",
@@ -101,8 +98,8 @@ RUNS_AND_TRAINING = (
     Way(
         "Windows Batches Examples",
         "lengths seq_lens sequence_lengths",
-        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...); here pad, "
-        "and give a mask",
+        "Sequences takes a list of arrays of several lengths; the third of an item of Batches may be "
+        "lengths, as (x, target, lengths); Windows(join=True) puts recordings in a row",
     ),
     Way(
         RUNS,
