@@ -51,6 +51,18 @@ def test_backends_agree(name: str, kind: str) -> None:
             np.testing.assert_allclose(found.dx[key], delta, rtol=0, atol=1e-13, err_msg=key)
 
 
+@pytest.mark.parametrize("backend", COMPILED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_deltas_are_added_up_over_the_pieces_of_a_chunk(kind: str, backend: str) -> None:
+    """A chunk of so many rows goes backward in several pieces."""
+    x, target = data("decoder", kind, 24, 100)
+    expected, found = (
+        rb.bptt(decoder(kind), x, target, MSE, chunk=chunk, backend=backend).dx for chunk in (1, 24)
+    )
+    for key, delta in expected.items():
+        np.testing.assert_allclose(found[key], delta, rtol=0, atol=1e-14, err_msg=key)
+
+
 @pytest.mark.parametrize(("name", "kind"), ALL)
 def test_no_layer_runs_as_python(name: str, kind: str) -> None:
     x, _ = data(name, kind)
