@@ -33,7 +33,10 @@ def run(name: str, kind: str, **options: Any) -> rb.Gradients:
     return rb.bptt(MODELS[name](kind), x, target, MSE, **{"chunk": 4, **options})
 
 
-@pytest.mark.parametrize(("name", "kind"), SOME)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [pytest.param(*b, marks=[pytest.mark.long] * (b != ("decoder", "additive"))) for b in ALL],
+)
 def test_gradients_are_those_of_complex_steps(name: str, kind: str) -> None:
     x, target = data(name, kind, steps=3)
     found = rb.check_grads(MODELS[name](kind), x, target, MSE)
@@ -51,6 +54,7 @@ def test_backends_agree(name: str, kind: str) -> None:
             np.testing.assert_allclose(found.dx[key], delta, rtol=0, atol=1e-13, err_msg=key)
 
 
+@pytest.mark.one_in(4, "kind", "backend")
 @pytest.mark.parametrize("backend", COMPILED)
 @pytest.mark.parametrize("kind", KINDS)
 def test_deltas_are_added_up_over_the_pieces_of_a_chunk(kind: str, backend: str) -> None:
@@ -90,7 +94,7 @@ def assert_same(found: rb.Gradients, expected: rb.Gradients) -> None:
     assert_same_named(found.dx, expected.dx)
 
 
-@pytest.mark.one_in(30)
+@pytest.mark.one_in(90, "backend")
 @pytest.mark.parametrize(("name", "kind"), ALL)
 @pytest.mark.parametrize("backend", ["interpreter", *COMPILED])
 @pytest.mark.parametrize("schedule", ["all", "sqrt", lambda n: schedules.ThinTapes(n, 2)])
@@ -109,6 +113,7 @@ def test_forecast_ledger_and_tracemalloc_agree(
     assert expected.peak_bytes_by_kind == stats.peak_bytes_by_kind
 
 
+@pytest.mark.one_in(4, "kind", "backend")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("backend", COMPILED)
 def test_the_delta_of_the_memory_takes_no_array_of_all_steps(kind: str, backend: str) -> None:
@@ -126,7 +131,7 @@ def of_size(kind: Any, n: int) -> Any:
     return rb.Recurrent(rb.Cell((x, memory), {h: h_new}, output=h_new))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["dot", pytest.param("additive", marks=pytest.mark.long)])
 def test_a_sequence_with_a_mask_is_as_one_without_what_is_masked(kind: str) -> None:
     x, target = data("decoder", kind)
     whole = rb.bptt(decoder(kind), x, target, dy_of_sum, chunk=4)
@@ -153,6 +158,7 @@ def dy_of_sum(y: Any, target: Any) -> tuple[float, Any]:
     return float((y * target).sum()), target
 
 
+@pytest.mark.one_in(12, "kind", "backend")
 @pytest.mark.parametrize("backend", ["interpreter", *COMPILED])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -205,7 +211,7 @@ def test_the_memory_is_not_looked_at_where_masked(kind: str, backend: str, gap: 
 
 
 @pytest.mark.skipif("llvm" not in COMPILED, reason="needs llvmlite")
-@pytest.mark.one_in(20)
+@pytest.mark.one_in(30, "dtype")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("positions", [1, 4, 5])
 @pytest.mark.parametrize("n", [1, 7, 8, 16, 33])

@@ -16,7 +16,7 @@ from tests.traced_runs import BACKENDS as COMPILED
 from tests.traced_runs import traced
 
 MSE = rb.losses.MeanSquaredError()
-QUICK = ("by state", "of parameters")
+QUICK = ("of parameters",)
 SOME = [pytest.param(name, marks=[pytest.mark.long] * (name not in QUICK)) for name in MODELS]
 
 
@@ -68,7 +68,7 @@ def assert_same(found: rb.Gradients, expected: rb.Gradients) -> None:
     assert_same_arrays(found.dx, expected.dx)
 
 
-@pytest.mark.one_in(24)
+@pytest.mark.one_in(81, "backend")
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("backend", ["interpreter", *COMPILED])
 @pytest.mark.parametrize("schedule", ["all", "sqrt", lambda n: schedules.ThinTapes(n, 2)])
@@ -103,7 +103,7 @@ def test_the_delta_of_a_matrix_of_each_sequence_takes_no_array_of_all_steps(back
 
 
 @pytest.mark.skipif("llvm" not in COMPILED, reason="needs llvmlite")
-@pytest.mark.one_in(24)
+@pytest.mark.one_in(70, "dtype")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("lines", [1, 3, 4, 5, 8])
 @pytest.mark.parametrize("n", [1, 7, 8, 16, 33, 129, 270])
