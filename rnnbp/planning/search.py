@@ -88,6 +88,12 @@ class Search:
             yield from self._within(alike, length, budget)
         yield from self.cached(budget)
 
+    def of_length(self, length: int, budget: float) -> Iterator[Candidate]:
+        """Those in chunks of a length whose bound is within a budget, none worked out from tables."""
+        if budget < math.inf:
+            yield from self._of_length(length, math.floor(budget), tables=False)
+        yield from self._within([All(math.ceil(self.steps / length))], length, budget)
+
     def least(self) -> Iterator[Candidate]:
         """Those within the least bytes that any needs, in chunks of the length that needs it."""
         budget, length = least_of(self.sizes, self.steps)

@@ -11,16 +11,16 @@ from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import InputsLike, InputsOf
 from rnnbp.inputs.states import States
 from rnnbp.numerics import flag
-from rnnbp.planning.budget import is_budget
-from rnnbp.planning.plan import Plan
 from rnnbp.rng import check_seed
-from rnnbp.schedules import ScheduleLike
+from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.forward import kept_outputs, run_forward, taken_losses
 from rnnbp.sweeps.given_losses import with_objectives
 from rnnbp.sweeps.network_run import NetworkRun
 from rnnbp.sweeps.outputs import outputs_of, stages_of_network
 from rnnbp.sweeps.posing import pose_network
+from rnnbp.sweeps.scheduling import scheduled
+from rnnbp.sweeps.wanted import Wanted
 
 
 @final
@@ -32,16 +32,13 @@ class SweptNetworks(Networks):
         network = pose_network(graph, data.x, reading)
         outputs = with_objectives(graph, outputs_of(network), data, network.dtype)
         mapped = any(part.mapped for part in network.series.values())
-        run = NetworkRun(
-            network,
-            stages_of_network(network),
-            outputs,
-            checkpoint=_schedule(keeping.checkpoint),
-            seed=check_seed(reading.seed),
-            dx=not mapped if keeping.dx is None else flag("dx", keeping.dx),
-            return_y=flag("return_y", keeping.return_y),
-        )
+        dx = not mapped if keeping.dx is None else flag("dx", keeping.dx)
         final = network.final_deltas(keeping.dstate)
+        place, kept = Place(folder=keeping.folder), flag("return_y", keeping.return_y)
+        wanted = Wanted(graph, outputs, kept, dx, place, frozenset(final))
+        network, wanted, schedules = scheduled(network, wanted, keeping.checkpoint)
+        stages, seed = stages_of_network(network), check_seed(reading.seed)
+        run = NetworkRun(network, stages, wanted, schedules=schedules, seed=seed)
         with closing(run):
             run.forward()
             run.backward(final)
@@ -86,13 +83,3 @@ def _refuse(**given: object) -> None:
                 f"{name}= is for models of one direction whose rows have one length, found "
                 f"{name}={value}; leave it out"
             )
-
-
-def _schedule(checkpoint: ScheduleLike | Plan) -> ScheduleLike:
-    """The schedule of every sweep. Raises TypeError for a budget or a plan."""
-    if isinstance(checkpoint, Plan) or is_budget(checkpoint):
-        raise TypeError(
-            "checkpoint: of a network over time it is a name, a schedule or a function of the "
-            "number of chunks, not yet a budget or a plan; give 'sqrt'"
-        )
-    return checkpoint

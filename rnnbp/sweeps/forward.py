@@ -17,6 +17,7 @@ from rnnbp.sweeps.shared import Shared
 from rnnbp.sweeps.sinks import ReductionSink, ResultSink, Sink
 from rnnbp.sweeps.stage import Stage, Sweep
 from rnnbp.sweeps.static_nodes import StaticNodes
+from rnnbp.sweeps.wanted import Wanted
 
 
 def run_forward(
@@ -33,7 +34,7 @@ def run_forward(
     shapes, readers, results = list(network.shapes), _last_readers(stages), by_value(outputs, sinks)
     for at, stage in enumerate(stages):
         if isinstance(stage, Sweep):
-            _run_sweep(RunningSweep(stage, shared, results), seed)
+            _run_sweep(RunningSweep(stage, shared, results, Wanted(graph, outputs)), seed)
         else:
             args = graph, stage.nodes, shapes, context, network.batch
             StaticNodes(*args).forward(shared.values, keep=False)

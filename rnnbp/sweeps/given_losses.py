@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -118,7 +119,21 @@ def _with_objective(
     loss = own.loss if isinstance(own, Observed) else own
     loss = _without_time(loss) if output.static else loss
     given_loss = Observed(loss, own.see) if isinstance(own, Observed) else loss
-    return replace(output, objective=Objective(problem, given_loss, target, mask), factor=factor)
+    objective = Objective(problem, given_loss, target, mask)
+    return replace(_sized(output, objective, factor, dtype), objective=objective)
+
+
+def _sized(output: Output, objective: Objective, factor: float, dtype: Dtype) -> Output:
+    """The output with what its loss takes."""
+    target, mask = objective.target, objective.mask
+    masked, given = mask is not None, target if mask is None else mask
+    spread = masked and len(output.shape) > 1
+    recast = spread or (given is not None and given.dtype != dtype)
+    gathered = output.lengths.order is not None or output.lengths.ragged
+    copied = [part for part in (target, mask) if part is not None and (gathered or part.fresh)]
+    read = sum(part.dtype.itemsize * math.prod(part.shape[1:]) for part in copied)
+    loss, item = objective.loss, dtype.itemsize
+    return output.with_loss(loss, factor, item, masked=masked, recast=recast, read=read)
 
 
 def _one_step(name: str, given: SeriesLike, batch: int) -> Array | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import numpy as np
@@ -31,6 +31,7 @@ from rnnbp.sweeps.shared import Shared
 from rnnbp.sweeps.sinks import ResultSink, Sink
 from rnnbp.sweeps.stage import Stage, StaticStage, Sweep
 from rnnbp.sweeps.static_nodes import StaticNodes
+from rnnbp.sweeps.wanted import Wanted
 
 
 @final
@@ -40,29 +41,26 @@ class NetworkRun:
     Args:
         network: the checked arguments.
         stages: of the network.
-        outputs: of the network, with their losses.
-        checkpoint: the schedule of every sweep.
+        wanted: what is kept and trained.
+        schedules: from the number of a sweep to its schedule, in order.
         seed: of layers that draw numbers.
-        dx: whether the gradients by inputs are kept.
-        return_y: whether outputs are kept.
     """
 
     def __init__(
         self,
         network: PosedNetwork,
         stages: tuple[Stage, ...],
-        outputs: Sequence[Output],
+        wanted: Wanted,
         *,
-        checkpoint: ScheduleLike,
+        schedules: Callable[[int], ScheduleLike],
         seed: int,
-        dx: bool,
-        return_y: bool,
     ) -> None:
-        self.network, self.stages, self.outputs = network, stages, outputs
-        self.checkpoint, self.seed = checkpoint, seed
-        self.shared = Shared.of(network, keeps_dx=dx)
+        self.network, self.stages, self.outputs = network, stages, wanted.outputs
+        self.wanted = wanted
+        self.schedules, self.seed = schedules, seed
+        self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=wanted.place)
         self.ledger = self.shared.ledger
-        self.kept = self._kept(return_y)
+        self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
         self.losses = self._losses()
         self.values: dict[int, Scalar] = {}
@@ -71,7 +69,6 @@ class NetworkRun:
         """Of the static values."""
         self._counted: list[Array] = []
         """Those of them that the ledger counts."""
-        self.returns_y = return_y
         self.running: list[StaticNodes | tuple[RunningSweep, SweepRun]] = []
         self.stats = list[Stats]()
         self.penalties: dict[str, Scalar] = {}
@@ -114,8 +111,9 @@ class NetworkRun:
                 self.ledger.hold(STATIC, [nodes.values(self.shared.values), nodes.arrays()])
                 self.running.append(nodes)
             else:
-                sweep = RunningSweep(stage, self.shared, sinks)
-                run = sweep.started(sweep.resolved(self.checkpoint), self.seed)
+                sweep = RunningSweep(stage, self.shared, sinks, self.wanted)
+                schedule = self.schedules(sum(isinstance(each, tuple) for each in self.running))
+                run = sweep.started(sweep.resolved(schedule), self.seed, self.wanted.place.folder)
                 self.running.append((sweep, run))
                 sweep.hand_on(run.forward())
         for loss in self.losses.values():
@@ -205,7 +203,7 @@ class NetworkRun:
         parts = [each.factor * self.values[each.number].real for each in self._trained()]
         named = len(form) > 1 or form.names[0]
         losses = {form.key(each.number): self.values[each.number].real for each in self._trained()}
-        y = form.form([self._y(each) for each in outputs]) if self.returns_y else None
+        y = form.form([self._y(each) for each in outputs]) if self.wanted.returns_y else None
         return Gradients(
             sum(penalties.values(), sum(parts)),
             self.grads.grads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import Objective
+from rnnbp.losses import Loss
 from rnnbp.numerics import Array, Shape
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths
@@ -26,8 +28,11 @@ class Output:
         shape: its feature shape.
         lengths: of its axis; a static output has one step.
         static: True for a static output, (B, ...).
-        objective: its loss; None if it is not trained.
+        objective: its loss, with data; None if there is none.
         factor: the weight of the loss.
+        trained: whether it has a loss.
+        whole: whether that takes the outputs of all steps at once.
+        needs: temporary bytes of the loss for each step of a row, apart from its derivative.
     """
 
     number: int
@@ -37,6 +42,33 @@ class Output:
     static: bool
     objective: Objective | None = None
     factor: float = 1.0
+    trained: bool = False
+    whole: bool = False
+    needs: float = 0.0
+
+    def with_loss(
+        self,
+        loss: Loss,
+        factor: float,
+        item: int,
+        *,
+        masked: bool = False,
+        recast: bool = False,
+        read: int = 0,
+    ) -> Output:
+        """The output with a loss, whose data may be none yet.
+
+        Args:
+            item: bytes of a number of the output.
+            masked, recast: as of ``Loss.needs``.
+            read: bytes of target and mask that are copied for a step of a row.
+        """
+        arrays, rows = loss.needs(item, masked=masked, recast=recast)
+        size = math.prod(self.shape) * item
+        needs = (arrays + (factor != 1)) * size + rows * math.prod(self.shape[:-1]) + read
+        return replace(
+            self, factor=factor, trained=True, whole=loss.whole, needs=0.0 if loss.whole else needs
+        )
 
     def losses(self, rows: ChunkRows) -> RowLosses:
         """The losses of the chunks of a sweep; the output has one."""

@@ -13,16 +13,16 @@ from rnnbp.graph.deltas import Deltas, send
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
-from rnnbp.planning.outlet_sizes import OutletSizes
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
-from rnnbp.planning.sweep_sizes import sizes_of_sweep
 from rnnbp.schedules import ScheduleLike
-from rnnbp.sweeps.edges import Edge
+from rnnbp.storage import PathLike
 from rnnbp.sweeps.shared import Shared
 from rnnbp.sweeps.sinks import EdgeSink, ReductionSink, Sink
 from rnnbp.sweeps.stage import Ending, Sweep, Unrolling
+from rnnbp.sweeps.sweep_bytes import SweepBytes
 from rnnbp.sweeps.sweep_outlets import SweepOutlets
 from rnnbp.sweeps.sweep_problem import input_deltas, sweep_problem
+from rnnbp.sweeps.wanted import Wanted
 
 
 @final
@@ -33,28 +33,32 @@ class RunningSweep:
         sweep: the stage.
         shared: what the stages of the run share.
         results: by number of a value, the sinks of the network's outputs that it is.
+        wanted: of the run.
     """
 
-    def __init__(self, sweep: Sweep, shared: Shared, results: Mapping[int, Sequence[Sink]]) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        shared: Shared,
+        results: Mapping[int, Sequence[Sink]],
+        wanted: Wanted,
+    ) -> None:
         self.sweep, self.shared = sweep, shared
         self.rows = shared.network.rows[sweep.axis]
         self.problem = sweep_problem(sweep, shared)
-        self.shapes = sweep.graph.value_shapes(*self.problem.shapes)
+        self.bytes = SweepBytes(sweep, self.problem, self.rows, wanted)
+        self.reached = wanted.reached
         self.reductions: dict[int, ReductionSink] = {}
         """By number of a node of the network that reduces a series."""
         self.outlets = SweepOutlets([self._sinks(end, results) for end in sweep.outputs])
 
     def _sinks(self, end: Ending, results: Mapping[int, Sequence[Sink]]) -> list[Sink]:
         """Where the values of an output go."""
-        at = [(each.value, each.reverse) for each in self.sweep.outputs]
-        number = self.sweep.graph.outputs[at.index((end.value, end.reverse))]
-        shape, dtype = self.shapes[number], self.problem.dtype
-        assert shape is not None
+        shape, dtype = self.bytes.shapes[self.sweep.outputs.index(end)], self.problem.dtype
         found: list[Sink] = []
         if end.edge:
-            how = {"reverse": end.reverse, "once": end.once}
-            edge = Edge(self.rows, shape, dtype, self.shared.ledger, **how)
-            self.shared.edges[end.value] = edge
+            edge = self.shared.new_edge(end, self.rows, shape, reached=end.value in self.reached)
+            edge.open()
             found.append(EdgeSink(edge))
         for node in end.reductions:
             assert isinstance(node.block, OverTime)
@@ -82,19 +86,15 @@ class RunningSweep:
 
     def resolved(self, checkpoint: ScheduleLike) -> Resolved:
         """The actions of a schedule for its chunks."""
-        sizes = sizes_of_sweep(
-            self.problem,
-            [OutletSizes(wanted) for wanted in self.outlets.wanted],
-            dstate=[each.number for each in self.sweep.unrollings],
-        )
-        return of_schedule(checkpoint, self.problem, sizes)
+        return of_schedule(checkpoint, self.problem, self.bytes.sizes)
 
-    def started(self, resolved: Resolved, seed: int) -> SweepRun:
+    def started(self, resolved: Resolved, seed: int, folder: PathLike | None) -> SweepRun:
         """The engine's run of it."""
         training = self.problem.training
         chunks = SweepChunks(self.problem, self.outlets.wanted, seed=seed, training=training)
         dxs = input_deltas(self.sweep, self.shared)
-        return SweepRun(resolved, chunks, self.outlets, ledger=self.shared.ledger, dxs=dxs)
+        ledger = self.shared.ledger
+        return SweepRun(resolved, chunks, self.outlets, ledger=ledger, dxs=dxs, folder=folder)
 
     def release(self, edges: Iterable[int]) -> None:
         """Release what only the way back of this sweep needed.
@@ -122,6 +122,7 @@ class RunningSweep:
             dstate: by number of a Recurrent's node, deltas of its final state, as they were passed.
         """
         lengths = self.rows.lengths
+        self._turn()
         for end in self.sweep.outputs:
             for node in end.reductions:
                 found = [deltas[k] for k in node.outs]
@@ -142,6 +143,14 @@ class RunningSweep:
                 if value is not None:
                     send([value], [part], deltas)
         return sent
+
+    def _turn(self) -> None:
+        """Allocate what the deltas of the inputs are added to."""
+        for source in self.sweep.inputs:
+            if source.value in self.shared.edges and source.per == "step":
+                self.shared.edges[source.value].turn()
+            elif source.per == "step" and self.shared.has_dx(source.value):
+                self.shared.dx(source.value)
 
     def _final(
         self, unrolling: Unrolling, deltas: Deltas, dstate: Mapping[int, Sequence[Array | None]]

@@ -9,12 +9,14 @@ import numpy as np
 from rnnbp.graph.node_checks import Values
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Shape
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
+from rnnbp.sweeps.blocks import IN_MEMORY, Place
+from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.edges import Edge
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
-from rnnbp.sweeps.stage import Source
+from rnnbp.sweeps.stage import Ending, Source
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Shared:
         edges: by number, the series that sweeps hand on.
         ledger: counts what they hold.
         keeps_dx: whether the gradients by inputs are kept.
+        place: of edges.
         dxs: by number of an input, the gradient by it, (T, B, ...), once a sweep has added to it.
         final, dstates: by number of a Recurrent's node, its final state, and the gradient by its
             initial state, (B, ...).
@@ -38,6 +41,7 @@ class Shared:
     values: Values
     ledger: Ledger
     keeps_dx: bool = False
+    place: Place = IN_MEMORY
     edges: dict[int, Edge] = field(default_factory=dict)
     dxs: dict[int, Array] = field(default_factory=dict)
     final: dict[int, tuple[Array, ...]] = field(default_factory=dict)
@@ -45,14 +49,28 @@ class Shared:
     dinitials: dict[tuple[int, int], Array] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, network: PosedNetwork, *, keeps_dx: bool = False) -> Shared:
+    def of(
+        cls, network: PosedNetwork, *, keeps_dx: bool = False, place: Place = IN_MEMORY
+    ) -> Shared:
         """What is there before any stage has run."""
         graph, static = network.graph, network.static
         held = [part.array for part in network.series.values() if part.array is not None]
         lent = [array for k, array in static.items() if k not in network.copied]
         ledger = Ledger([*held, *lent, *graph.params.values()])
         ledger.hold(STATIC, [*static.values(), *network.states.values()])
-        return cls(network, [static.get(k) for k in range(graph.n_values)], ledger, keeps_dx)
+        return cls(network, [static.get(k) for k in range(graph.n_values)], ledger, keeps_dx, place)
+
+    def new_edge(self, end: Ending, rows: ChunkRows, shape: Shape, *, reached: bool) -> Edge:
+        """The edge that a sweep writes, whose values are not allocated yet."""
+        how = {"reverse": end.reverse, "once": end.once, "reached": reached}
+        found = Edge(rows, shape, self.network.dtype, self.ledger, self.place, **how)
+        self.edges[end.value] = found
+        return found
+
+    def has_dx(self, k: int) -> bool:
+        """True if the gradient by a series of the network is kept."""
+        series = self.network.series
+        return self.keeps_dx and k in series and series[k].dtype.kind in "fc"
 
     def dx(self, k: int) -> Array:
         """The gradient by an input, to add to."""

@@ -79,6 +79,10 @@ class EdgeInput(SweepInput):
         super().__init__(edge.rows, edge.shape, edge.dtype)
         self.edge, self.reverse = edge, reverse
 
+    @property
+    def views(self) -> bool:
+        return self.reverse == self.edge.reverse and not self.edge.place.disk
+
     def chunk(self, n: int) -> Array:
         return self.edge.read(n, reverse=self.reverse)
 

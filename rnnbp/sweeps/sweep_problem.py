@@ -87,7 +87,7 @@ def input_deltas(sweep: Sweep, shared: Shared) -> dict[int, InputDeltas]:
             continue
         if source.value in shared.edges:
             found[k] = EdgeDeltas(shared.edges[source.value], reverse=source.reverse)
-        elif shared.keeps_dx and shared.network.series[source.value].dtype.kind in "fc":
+        elif shared.has_dx(source.value):
             rows, into = shared.network.rows[sweep.axis], partial(shared.dx, source.value)
             found[k] = SeriesDeltas(rows, into, reverse=source.reverse)
     return found

@@ -1,0 +1,192 @@
+"""The bytes of the stages of a network, before they run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from rnnbp.graph.graph import Node
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Shape
+from rnnbp.sweeps.dry_network import dry
+from rnnbp.sweeps.network import PosedNetwork
+from rnnbp.sweeps.outputs import static_owners
+from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
+from rnnbp.sweeps.shared import Shared
+from rnnbp.sweeps.stage import Stage, StaticStage, Sweep
+from rnnbp.sweeps.sweep_bytes import SweepBytes
+from rnnbp.sweeps.sweep_problem import sweep_problem
+from rnnbp.sweeps.wanted import Wanted
+
+
+@final
+@dataclass
+class StageBytes:
+    """What a stage takes.
+
+    Attributes:
+        sweep: the bytes of its actions; None for a stage of static nodes.
+        opened: what is allocated before it runs forward, and stays: edges and reductions.
+        handed: static values that it hands on, and what its way back needs of them.
+        released: of these, what its way back releases.
+        turned: what is allocated before its way back: deltas of edges, gradients by inputs.
+        closed: what is released after its way back, of edges.
+    """
+
+    sweep: SweepBytes | None = None
+    opened: int = 0
+    handed: int = 0
+    released: int = 0
+    turned: int = 0
+    closed: int = 0
+
+
+@final
+@dataclass
+class NetworkBytes:
+    """What a network takes, whatever the schedules.
+
+    Attributes:
+        base: what is held from the beginning.
+        back: what is allocated before the way back: sums of gradients of what is static, and
+            deltas of static values.
+        stages: in order.
+    """
+
+    base: int
+    back: int = 0
+    stages: list[StageBytes] = field(default_factory=list)
+
+
+def bytes_of(network: PosedNetwork, stages: Sequence[Stage], wanted: Wanted) -> NetworkBytes:
+    """The bytes of a network that is posed, maybe before there is any data."""
+    return _Walk(network, stages, wanted).found
+
+
+@final
+class _Walk:
+    """The stages in order, with static values that take no memory."""
+
+    def __init__(self, network: PosedNetwork, stages: Sequence[Stage], wanted: Wanted) -> None:
+        self.network, self.wanted = network, wanted
+        self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=wanted.place)
+        self.item = network.dtype.itemsize
+        self.found = NetworkBytes(self._base())
+        self._edges: dict[int, tuple[int, bool]] = {}
+        """By number of an edge, its bytes, and whether its deltas take the place of its values."""
+        for stage in stages:
+            made = self._sweep(stage) if isinstance(stage, Sweep) else self._static(stage)
+            self.found.stages.append(made)
+        self._edges_back(stages)
+        self.found.back = self._back(stages)
+
+    def _base(self) -> int:
+        """States, copies of static inputs, and outputs that are kept."""
+        network = self.network
+        states = sum(a.nbytes for arrays in network.states.values() for a in arrays)
+        copies = sum(network.static[k].nbytes for k in network.copied)
+        return states + copies + sum(self._kept(each) for each in range(len(self.wanted.outputs)))
+
+    def _back(self, stages: Sequence[Stage]) -> int:
+        """Sums of gradients of what is static, and deltas of static values."""
+        params: dict[int, int] = {}
+        blocks = [block for n in self.network.recurrent if (block := recurrent_of_node(n))]
+        owners = [owner for stage in stages for owner in static_owners(stage)]
+        for owner in [*owners, *[block.initial for block in blocks]]:
+            params |= {id(array): array.nbytes for array in owner.values()}
+        values = [v for k, v in enumerate(self.shared.values) if k in self.wanted.reached]
+        deltas: int = sum(v.nbytes for v in values if v is not None)
+        return sum(params.values()) + deltas
+
+    def _kept(self, k: int) -> int:
+        """The bytes of an output that is kept."""
+        output = self.wanted.outputs[k]
+        if output.static or not (self.wanted.returns_y or (output.trained and output.whole)):
+            return 0
+        steps = output.lengths.steps * output.lengths.batch
+        twice = self.wanted.returns_y and output.whole
+        return (1 + twice) * steps * math.prod(output.shape) * self.item
+
+    def _shape(self, value: int, steps: int, series: Shape) -> Shape:
+        """The feature shape of a static value that a series is reduced to."""
+        known = self.network.shapes[value]
+        if known is not None:
+            return known
+        first = any(value == node.outs[0] for node in self.network.graph.nodes)
+        return (steps, *series) if first else (steps,)
+
+    def _put(self, value: int, shape: Shape) -> int:
+        """Put a static value there; its bytes."""
+        self.shared.values[value] = dry((self.network.batch, *shape), self.network.dtype)
+        return self.network.batch * math.prod(shape) * self.item
+
+    def _sweep(self, sweep: Sweep) -> StageBytes:
+        network, rows = self.network, self.network.rows[sweep.axis]
+        problem = sweep_problem(sweep, self.shared)
+        own = SweepBytes(sweep, problem, rows, self.wanted)
+        made = StageBytes(own, opened=own.reductions, released=own.reductions)
+        for end, shape in zip(sweep.outputs, own.shapes, strict=True):
+            if end.edge:
+                reached = end.value in self.wanted.reached
+                self.shared.new_edge(end, rows, shape, reached=reached)
+                nbytes = 0 if self.wanted.place.disk else own.edge(end.value)
+                self._edges[end.value] = nbytes, end.once
+                made.opened += nbytes
+            for node in end.reductions:
+                for k in node.outs:
+                    nbytes = self._put(k, self._shape(k, rows.steps, shape))
+                    made.handed += nbytes * (rows.lengths.order is not None)
+        for each in sweep.unrollings:
+            states = network.states[each.node]
+            made.handed += sum(a.nbytes for a in states)
+            for k, array in zip(each.final, states, strict=False):
+                self._put(k, array.shape[1:])
+        return made
+
+    def _static(self, stage: StaticStage) -> StageBytes:
+        made = StageBytes()
+        for node in stage.nodes:
+            for k in node.outs:
+                made.handed += self._put(k, self.network.shapes[k] or ())
+            made.released += self._extras(node)
+        made.handed += made.released
+        return made
+
+    def _extras(self, node: Node) -> int:
+        """The bytes that a static node saves apart from its inputs and outputs."""
+        layer, shapes = node.block, [self.network.shapes[k] or () for k in node.args]
+        keeps = layer.keeps(*shapes) if isinstance(layer, Layer) else None
+        sizes = [math.prod(shape or ()) for shape, _ in keeps.extras] if keeps else []
+        return self.network.batch * sum(sizes) * self.item
+
+    def _edges_back(self, stages: Sequence[Stage]) -> None:
+        """Note what edges and gradients by inputs take on the way back."""
+        found, turned, readers = self.found.stages, set[int](), dict[int, int]()
+        for at in reversed(range(len(stages))):
+            stage = stages[at]
+            for source in stage.inputs if isinstance(stage, Sweep) else ():
+                readers[source.value] = at
+                if source.value in turned or source.per != "step":
+                    continue
+                turned.add(source.value)
+                found[at].turned += self._turned(source.value)
+        for value, (nbytes, once) in self._edges.items():
+            kept = once and value in self.wanted.reached
+            if value in readers and not kept:
+                found[readers[value]].closed += nbytes
+        for at, stage in enumerate(stages):
+            for end in stage.outputs if isinstance(stage, Sweep) else ():
+                if end.edge and end.value in self.wanted.reached:
+                    found[at].closed += self._edges[end.value][0]
+
+    def _turned(self, value: int) -> int:
+        """What is allocated for the deltas of a series."""
+        if value in self._edges:
+            nbytes, once = self._edges[value]
+            return 0 if once or value not in self.wanted.reached else nbytes
+        if not self.shared.has_dx(value):
+            return 0
+        part = self.network.series[value]
+        return part.steps * math.prod(part.shape) * self.item

@@ -1,0 +1,62 @@
+"""The bytes of a sweep of a network, before it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import final
+
+from rnnbp.graph.over_time.base import OverTime
+from rnnbp.inputs.problem import Problem
+from rnnbp.numerics import Shape
+from rnnbp.planning.sweep_sizes import SweepSizes, sizes_of_sweep
+from rnnbp.sweeps.chunk_rows import ChunkRows
+from rnnbp.sweeps.stage import Sweep
+from rnnbp.sweeps.wanted import Wanted
+
+
+@final
+class SweepBytes:
+    """What a sweep takes.
+
+    Args:
+        sweep: the stage.
+        problem: what it is to the engine.
+        rows: its chunks.
+        wanted: of the run.
+
+    Attributes:
+        shapes: the feature shapes of its outputs.
+        sizes: bytes of its actions.
+    """
+
+    def __init__(self, sweep: Sweep, problem: Problem, rows: ChunkRows, wanted: Wanted) -> None:
+        self.sweep, self.rows, self.dtype = sweep, rows, problem.dtype
+        values = sweep.graph.value_shapes(*problem.shapes)
+        self.shapes: Sequence[Shape] = [values[k] or () for k in sweep.graph.outputs]
+        ends = zip(sweep.outputs, self.shapes, strict=True)
+        reached = wanted.reached
+        self.sizes: SweepSizes = sizes_of_sweep(
+            problem,
+            [wanted.outlet(end, rows, shape, problem.dtype) for end, shape in ends],
+            dstate=[
+                each.number
+                for each in sweep.unrollings
+                if each.node in wanted.final or reached.intersection(each.final)
+            ],
+        )
+
+    def edge(self, value: int) -> int:
+        """The bytes of an edge that it writes."""
+        at = [end.value for end in self.sweep.outputs].index(value)
+        return self.rows.total * math.prod(self.shapes[at]) * self.dtype.itemsize
+
+    @property
+    def reductions(self) -> int:
+        """The bytes of what its outputs are reduced to."""
+        total = 0
+        for end, shape in zip(self.sweep.outputs, self.shapes, strict=True):
+            for node in end.reductions:
+                assert isinstance(node.block, OverTime)
+                total += node.block.nbytes(self.rows.batch, self.rows.steps, shape, self.dtype)
+        return total
