@@ -1,0 +1,58 @@
+"""Bytes of a sweep: what is predicted is what tracemalloc finds, before its pause, in it, after it."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import pytest
+
+import rnnbp as rb
+from rnnbp.ledger import Ledger
+from tests.sweep_runs import GRAPHS, Sweep, inputs, state_deltas, traced, weights
+from tests.traced_runs import BACKENDS, SCHEDULES
+
+T, B, N, CHUNK = 95, 40, 24, 10
+KINDS = [pytest.param(kind, marks=[pytest.mark.long] * (kind != "stacked")) for kind in GRAPHS]
+
+
+def sweep_of(graph: rb.Graph, **how: Any) -> Sweep:
+    """A large sweep, all of whose outputs are taken."""
+    xs, given = (of(graph, T, B, "float32") for of in (inputs, weights))
+    wanted = [True] * graph.n_outputs
+    how = {"chunk": CHUNK, "dstate": state_deltas(graph, B, "float32")} | how
+    return Sweep(graph, xs, given, wanted, **how)
+
+
+def begun(sweep: Sweep) -> None:
+    """A run of it, to the end."""
+    sweep.forward()
+    sweep.backward()
+
+
+def off(found: int, told: int) -> int:
+    """How far bytes are from what was told, beyond 1 % or 64 KiB."""
+    return max(0, abs(found - told) - max(told // 100, 2**16))
+
+
+@pytest.mark.one_in(40, "backend")
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("checkpoint", SCHEDULES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_part_takes_what_was_predicted(kind: str, checkpoint: str, backend: str) -> None:
+    how = {"checkpoint": SCHEDULES[checkpoint], "backend": backend}
+    graph = GRAPHS[kind](N, "float32")
+    begun(sweep_of(graph, **how))
+    sweep = sweep_of(graph, **how)
+    sweep.ledger = Ledger(sweep.lent)
+    forecast = sweep.forecast
+    tracemalloc.start()
+    try:
+        paused, before = traced(sweep.forward)
+        _, after = traced(lambda: sweep.backward())
+    finally:
+        tracemalloc.stop()
+    objects = sweep.run.counter.stats(sweep.problem, sweep.ledger, sweep.sizes, 0).object_bytes
+    told = forecast.forward + objects, forecast.paused + objects, forecast.backward + objects
+    found = before, paused, paused + after
+    assert [off(*pair) for pair in zip(found, told, strict=True)] == [0, 0, 0], (found, told)
