@@ -10,9 +10,14 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import pytest
+
+if TYPE_CHECKING:  # the plugin is not loaded by all runs
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Set before NumPy is imported. Threads of BLAS and of kernels spin while they wait, in the way
@@ -76,6 +81,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seen |= values
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Each worker begins with a part of the files, and takes from the others when it is done.
+
+    Tests of a file then share what a process remembers: cells that are compiled, kernels that are
+    loaded. Dealt out in turns, half of that is done by every worker.
+    """
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Keep thousands of tests out of garbage collections, which would go through all each time."""
@@ -115,6 +132,17 @@ def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) 
         for name, folder in (("RNNBP_KERNEL_CACHE", "kernels"), ("XDG_CACHE_HOME", "caches")):
             (shared / folder).mkdir(mode=0o700, exist_ok=True)
             patch.setenv(name, str(shared / folder))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_are_not_awaited_by_the_disk() -> Iterator[None]:
+    """No test cuts the power, and a disk takes a tenth of a second for some files.
+
+    Tests of when files are flushed put their own function in its place; child processes flush.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
         yield
 
 

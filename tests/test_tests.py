@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,10 +19,16 @@ def trees() -> dict[str, ast.Module]:
     return {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in files}
 
 
+@cache
+def nodes() -> dict[str, list[ast.AST]]:
+    """All nodes of each file, by name."""
+    return {name: list(ast.walk(tree)) for name, tree in trees().items()}
+
+
 def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
     """(place, function) of each test."""
-    for name, tree in trees().items():
-        for node in ast.walk(tree):
+    for name, found in nodes().items():
+        for node in found:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 yield f"{name}: {node.name}", node
 
@@ -40,12 +46,12 @@ def owner(node: ast.Attribute) -> ast.expr:
     return found
 
 
-def chains(tree: ast.Module) -> Iterator[str]:
+def chains(found: Iterable[ast.AST]) -> Iterator[str]:
     """Private attributes of private attributes, as ``a._b._c``."""
-    for node in ast.walk(tree):
+    for node in found:
         if isinstance(node, ast.Attribute) and is_private(node.attr):
-            found = owner(node)
-            if isinstance(found, ast.Attribute) and is_private(found.attr):
+            of = owner(node)
+            if isinstance(of, ast.Attribute) and is_private(of.attr):
                 yield ast.unparse(node)
 
 
@@ -79,19 +85,19 @@ def test_no_test_is_skipped_in_a_loop() -> None:
 
 
 def test_no_test_pins_private_chains() -> None:
-    assert [f"{name}: {chain}" for name, tree in trees().items() for chain in chains(tree)] == []
+    assert [f"{name}: {chain}" for name, found in nodes().items() for chain in chains(found)] == []
 
 
 def test_no_file_takes_what_another_test_file_defines() -> None:
     """What several share is in a helper module, so that it is found where it is looked for."""
     assert [
         f"{name}, line {node.lineno}"
-        for name, tree in trees().items()
-        for node in ast.walk(tree)
+        for name, found in nodes().items()
+        for node in found
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.test_")
     ] == []
 
 
 def test_these_checks_see_what_they_look_for() -> None:
     tree = ast.parse("a._b._c; a._b[0]._c; a._b()._c; a._b.c; a.__b__._c; _a._b")
-    assert list(chains(tree)) == ["a._b._c", "a._b[0]._c", "a._b()._c"]
+    assert list(chains(ast.walk(tree))) == ["a._b._c", "a._b[0]._c", "a._b()._c"]

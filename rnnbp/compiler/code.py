@@ -79,7 +79,7 @@ class Code:
         maker = Maker(self.values)
         known = maker.known
         for op in self.ops:
-            present = replace(op, args=tuple([known.get(v, v) for v in op.args]))
+            present = op.on(tuple([known.get(v, v) for v in op.args]))
             outs = change(present, maker)
             if outs is None:
                 outs = maker.put(present)
@@ -90,7 +90,7 @@ class Code:
 
     def taking(self, renamed: Mapping[int, int]) -> Code:
         """The same operations on values of other numbers."""
-        ops = (replace(op, args=tuple([renamed.get(v, v) for v in op.args])) for op in self.ops)
+        ops = [op.on(tuple([renamed.get(v, v) for v in op.args])) for op in self.ops]
         return replace(self, ops=tuple(ops))
 
     def ordered(self) -> Code | None:

@@ -33,6 +33,10 @@ class Op:
     outs: tuple[int, ...]
     attr: object = None
 
+    def on(self, args: tuple[int, ...]) -> Op:
+        """The same operation on other arguments; itself where they are its own."""
+        return self if args == self.args else Op(self.name, args, self.outs, self.attr)
+
     @property
     def out(self) -> int:
         """The first result."""

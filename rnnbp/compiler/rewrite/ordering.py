@@ -26,7 +26,7 @@ def ordered(code: Code) -> Code:
     needs the least memory in between (Sethi & Ullman 1970).
     """
     found = ranks(code)
-    ops = [replace(op, args=_sorted(op, found)) for op in code.ops]
+    ops = [op.on(_sorted(op, found)) for op in code.ops]
     chosen = _entering_first(_depth_first(replace(code, ops=tuple(ops)), found), code.inputs)
     values = Values(code.values.shapes[v] for v in code.inputs)
     number = dict(zip(code.inputs, range(len(code.inputs)), strict=True))
@@ -34,7 +34,7 @@ def ordered(code: Code) -> Code:
     for op in chosen:
         number |= {v: values.new(code.values.shapes[v]) for v in op.outs}
         args, outs = (tuple(number[v] for v in taken) for taken in (op.args, op.outs))
-        made.append(replace(op, args=args, outs=outs))
+        made.append(Op(op.name, args, outs, op.attr))
     outputs = tuple(None if v is None else number[v] for v in code.outputs)
     inputs = tuple(range(len(code.inputs)))
     return Code(values, inputs, tuple(made), outputs, code.n_states, code.static)

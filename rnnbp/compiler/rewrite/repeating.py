@@ -51,6 +51,6 @@ def repeated(code: Code, still: Iterable[int]) -> Code:
         moving = op.name in READING_STILL and not waiting.issuperset(op.args)
         fits = op.name in IN_PLACE or op.name in VIEWS or symbols or moving
         args = op.args if fits else tuple([each(v) or v for v in op.args])
-        ops.append(op if args == op.args else replace(op, args=args))
+        ops.append(op.on(args))
     outputs = tuple([each(v) for v in code.outputs])
     return replace(code, ops=tuple(ops), outputs=outputs) if waiting else code

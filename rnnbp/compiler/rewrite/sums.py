@@ -32,7 +32,7 @@ def sums(code: Code, *, still_last: bool) -> Code:
             early = sum(v not in late for v in terms)
             known[op.out] = _summed([known.get(v, v) for v in terms], early, vectors, maker)
         else:
-            outs = maker.put(replace(op, args=tuple(known.get(v, v) for v in op.args)))
+            outs = maker.put(op.on(tuple([known.get(v, v) for v in op.args])))
             known.update(zip(op.outs, outs, strict=True))
     outputs = tuple(None if v is None else known.get(v, v) for v in code.outputs)
     return replace(code, ops=tuple(maker.ops), outputs=outputs).live()
