@@ -117,6 +117,11 @@ class _Walk:
         first = any(value == node.outs[0] for node in self.network.graph.nodes)
         return (steps, *series) if first else (steps,)
 
+    def _known(self, value: int) -> Shape:
+        """The feature shape of a static value that is there: of a memory the run alone knows it."""
+        shape, array = self.network.shapes[value], self.shared.values[value]
+        return array.shape[1:] if shape is None and array is not None else shape or ()
+
     def _put(self, value: int, shape: Shape) -> int:
         """Put a static value there; its bytes."""
         self.shared.values[value] = dry((self.network.batch, *shape), self.network.dtype)
@@ -148,15 +153,16 @@ class _Walk:
     def _static(self, stage: StaticStage) -> StageBytes:
         made = StageBytes()
         for node in stage.nodes:
-            for k in node.outs:
-                made.handed += self._put(k, self.network.shapes[k] or ())
+            shapes = node.block.output_shapes(*[self._known(k) for k in node.args])
+            for k, shape in zip(node.outs, shapes, strict=True):
+                made.handed += self._put(k, self.network.shapes[k] or shape or ())
             made.released += self._extras(node)
         made.handed += made.released
         return made
 
     def _extras(self, node: Node) -> int:
         """The bytes that a static node saves apart from its inputs and outputs."""
-        layer, shapes = node.block, [self.network.shapes[k] or () for k in node.args]
+        layer, shapes = node.block, [self._known(k) for k in node.args]
         keeps = layer.keeps(*shapes) if isinstance(layer, Layer) else None
         sizes = [math.prod(shape or ()) for shape, _ in keeps.extras] if keeps else []
         return self.network.batch * sum(sizes) * self.item
