@@ -8,7 +8,8 @@ value that is there, and does not count in the loss.
 An encoder, an LSTM, reads the week before: loads, flags, weather, calendar. A decoder, an LSTM of
 each direction, reads what is known of the hours to come, the calendar and a forecast of the
 temperature; its first states are functions of the encoder's last one. It writes three quantiles of
-each load, trained by the pinball loss. Past and future are two axes of time.
+each load, trained by the pinball loss. Past and future are two axes of time, under one budget of
+bytes: a third of what keeping all would take.
 
 The share of the hours whose load lies between the quantiles 0.1 and 0.9 is to be 0.8: in the 119
 days of the test it is 0.80 (seed 0) and 0.78 (seed 1). The mean pinball loss is 0.029 of the mean
@@ -158,7 +159,8 @@ def train(
     rate = rb.optim.Cosine(options.lr, options.epochs * per_epoch)
     how = {"learning_rate": rate, "epochs": options.epochs, "seed": options.seed}
     loss = rb.losses.Known(rb.losses.Quantile(QUANTILES))
-    return rb.fit(model, rb.Batches(epoch), loss, "adam", clip_norm=1.0, **how)
+    how |= {"clip_norm": 1.0, "checkpoint": options.budget}
+    return rb.fit(model, rb.Batches(epoch), loss, "adam", **how)
 
 
 def pinball(y: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -247,6 +249,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--stride", type=int, default=23, help="hours between days to learn from")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--lr", type=float, default=1e-2, help="at first")
+    parser.add_argument("--budget", default="6 MB", help="bytes that training may hold")
     parser.add_argument("--seed", type=int, default=0, help="of districts and network")
     parser.add_argument("--folder", type=Path, default=Path("runs/forecast"))
     return parser.parse_args()

@@ -136,7 +136,7 @@ def test_each_epoch_has_days_of_an_order_of_its_own(monkeypatch: pytest.MonkeyPa
         return windows(data, starts, row)
 
     monkeypatch.setitem(FOR["train"].__globals__, "windows", watched)
-    options = SimpleNamespace(stride=5, batch=4, epochs=2, seed=0, lr=1e-2)
+    options = SimpleNamespace(stride=5, batch=4, epochs=2, seed=0, lr=1e-2, budget="2 MB")
     history = FOR["train"](FOR["build"](2, 0), data, 9 * DAY, options)
     half = len(seen) // 2
     assert history.steps == len(seen) == 2 * half
