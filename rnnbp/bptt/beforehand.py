@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from rnnbp.bptt.run_checks import check_plan
+from rnnbp.graph.axes import is_over_time
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
@@ -41,8 +42,11 @@ def check_fits(
 ) -> None:
     """Raise BudgetError if a run of arrays, without dx, needs more than a budget or a plan has.
 
-    Values are not looked at. Arguments that ``bptt`` refuses raise what they may.
+    Values are not looked at. Arguments that ``bptt`` refuses raise what they may. A network over
+    time is not checked: its sweeps share the budget, and are planned when the first batch runs.
     """
+    if is_over_time(model):
+        return
     given, others = _read(model, x)
     parts: list[Series | None] = [
         None if part is None else series(name, part)
