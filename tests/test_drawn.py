@@ -11,52 +11,15 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.numerics import Array
-from rnnbp.rng import Context, Per
 from tests.every_schedule import every_schedule
 from tests.helpers import UseThreads, assert_same_bits, reals
 from tests.plain_layers import weighted
 from tests.programs import half_square
+from tests.random_layers import LAYERS
 
 STEPS, BATCH, N = 11, 5, 20
 LLVM = ["llvm"] if find_spec("llvmlite") else []
 BACKENDS = ["interpreter", "numpy", *LLVM]
-PERS: tuple[Per, ...] = ("step", "sequence")
-
-
-class Own(rb.Layer):
-    """y = x ⊙ (1 + ½ n) + u, a user's layer of two draws, one of them for a whole sequence."""
-
-    random = True
-
-    def forward(self, x: Array, *, context: Context | None = None) -> Any:
-        if context is None or not context.training:
-            return x, ()
-        gain = 1 + 0.5 * context.normal(x.shape, draw=3).astype(x.dtype)
-        return x * gain + context.uniform(x.shape, per="sequence", draw=4), (gain,)
-
-    def backward_inputs(self, saved: Any, dy: Array) -> Any:
-        return (dy * saved[0] if saved else dy,)
-
-    def output_shapes(self, *shapes: Any) -> Any:
-        return shapes
-
-    def keeps(self, *shapes: Any) -> rb.Keeps:
-        return rb.Keeps(extras=((shapes[0], None),))
-
-    def lower(self, ops: Any, x: int) -> tuple[int, ...]:
-        if not ops.training:
-            return (x,)
-        gain = ops.scale(ops.random("normal", x, draw=3), 0.5, 1.0)
-        noise = ops.random("uniform", ops.shape(x), per="sequence", draw=4)
-        return (ops.add(ops.mul(x, gain), noise),)
-
-
-LAYERS: dict[str, Callable[[Any, Any], Any]] = {
-    **{f"dropout per {per}": lambda a, b, per=per: rb.Dropout(0.3, per=per)(a) for per in PERS},
-    **{f"noise per {per}": lambda a, b, per=per: rb.GaussianNoise(0.3, per=per)(a) for per in PERS},
-    **{f"zoneout per {per}": lambda a, b, per=per: rb.Zoneout(0.3, per=per)(a, b) for per in PERS},
-    "a user's": lambda a, b: Own()(a),
-}
 
 
 def some(*names: str) -> Any:

@@ -29,7 +29,7 @@ from tests.fewer_rows import (
 )
 from tests.helpers import UseThreads, assert_same_arrays, assert_same_named, reals
 from tests.programs import layout_of
-from tests.test_drawn import LAYERS
+from tests.random_layers import LAYERS
 
 LENGTH, BATCH = 6, 7
 

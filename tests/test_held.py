@@ -30,7 +30,7 @@ SAME = {
 
 
 def kernels(layout: Any, without: frozenset[str]) -> Any:
-    from tests.test_kernels import kernels as made
+    from tests.kernel_programs import kernels as made
 
     return made(layout, without)
 

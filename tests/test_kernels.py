@@ -21,22 +21,16 @@ from rnnbp.compiler.passes import RULES
 from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.graph.layout import Layout
 from rnnbp.machine.target import vector_bytes
-from rnnbp.machine.team import threads
 from rnnbp.runners.llvm.cell import shared
-from rnnbp.runners.llvm.factory import KernelFactory
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.sizes import kernel_sizes
-from rnnbp.runners.workspace import Workspace
 from tests import models
 from tests.helpers import assert_same_bits, reals
+from tests.kernel_programs import kernels
 from tests.kernel_runs import COMPILED, address
 from tests.programs import agree, cells, half_square
 
 SLOW: Any = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
-
-
-def kernels(layout: Layout, without: frozenset[str]) -> Any:
-    return KernelFactory(Workspace(threads=threads.count()), without).runner(layout, None)
 
 
 def is_python(model: rb.Recurrent) -> bool:

@@ -30,7 +30,7 @@ from rnnbp.train.described_values import short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
-VERSION = 5
+VERSION = 6
 """Raised whenever the library's numbers change, or what an identity holds."""
 
 
