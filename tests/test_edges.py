@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rnnbp.ledger import Ledger
+from rnnbp.memory_pool import Reuse
 from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.edges import Edge
@@ -34,7 +35,7 @@ def in_time_of(rows: ChunkRows, x: np.ndarray, *, reverse: bool) -> list[np.ndar
 
 
 def edge_of(rows: ChunkRows, *, reverse: bool, once: bool = False, disk: bool = False) -> Edge:
-    found = Edge(rows, (2,), F64, Ledger(), Place(disk), reverse=reverse, once=once)
+    found = Edge(rows, (2,), F64, Ledger(), Reuse(), Place(disk), reverse=reverse, once=once)
     found.open()
     return found
 

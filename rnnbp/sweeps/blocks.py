@@ -6,6 +6,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.storage import PathLike
 from rnnbp.storage.mapped import MappedArray
@@ -30,12 +31,20 @@ class Blocks:
         rows: the chunks of the axis.
         shape: the feature shape.
         dtype: of the elements.
+        memory: where it is allocated.
         place: in memory or in a file.
         zeros: True to begin with zeros, for what is added to.
     """
 
     def __init__(
-        self, rows: ChunkRows, shape: Shape, dtype: Dtype, place: Place, *, zeros: bool = False
+        self,
+        rows: ChunkRows,
+        shape: Shape,
+        dtype: Dtype,
+        memory: Reuse,
+        place: Place = IN_MEMORY,
+        *,
+        zeros: bool = False,
     ) -> None:
         self.rows, self.shape, self.mapped = rows, shape, None
         whole = (rows.total, *shape)
@@ -43,7 +52,9 @@ class Blocks:
             self.mapped = MappedArray(whole, dtype, place.folder)
             self.flat = self.mapped.array
         else:
-            self.flat = (np.zeros if zeros else np.empty)(whole, dtype)
+            self.flat = memory.new(whole, dtype)
+            if zeros:
+                self.flat[...] = 0
 
     def used(self, n: int | None = None) -> None:
         """Release the memory of a chunk, or of all of it, if it is in a file."""

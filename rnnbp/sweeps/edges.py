@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.ledger import Ledger
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.sweeps.blocks import Blocks, Place
 from rnnbp.sweeps.chunk_rows import ChunkRows
@@ -23,6 +24,7 @@ class Edge:
             because those of a chunk are read no more once that has gone backward.
         reached: True if deltas come to it.
         ledger: counts what it holds in memory, from ``open`` on.
+        memory: where it is allocated.
         place: in memory or in a file.
     """
 
@@ -32,6 +34,7 @@ class Edge:
         shape: Shape,
         dtype: Dtype,
         ledger: Ledger,
+        memory: Reuse,
         place: Place,
         *,
         reverse: bool,
@@ -40,7 +43,7 @@ class Edge:
     ) -> None:
         self.rows, self.shape, self.dtype = rows, shape, dtype
         self.reverse, self.once, self.reached = reverse, once, reached
-        self.ledger, self.place = ledger, place
+        self.ledger, self.memory, self.place = ledger, memory, place
         self.values: Blocks | None = None
         self.deltas: Blocks | None = None
 
@@ -54,7 +57,7 @@ class Edge:
             self.deltas = self.values if self.once else self._blocks(zeros=True)
 
     def _blocks(self, *, zeros: bool) -> Blocks:
-        found = Blocks(self.rows, self.shape, self.dtype, self.place, zeros=zeros)
+        found = Blocks(self.rows, self.shape, self.dtype, self.memory, self.place, zeros=zeros)
         if not self.place.disk:
             self.ledger.hold("edge", found.flat)
         return found

@@ -42,7 +42,9 @@ class SweptNetworks(Networks):
         with closing(run):
             run.forward()
             run.backward(final)
-            return run.result()
+            found = run.result()
+        run.leave()
+        return found
 
     def outputs(
         self, graph: Graph, x: InputsLike, reading: Reading, *, last: bool

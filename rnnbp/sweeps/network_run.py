@@ -21,6 +21,7 @@ from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.forward import by_value
 from rnnbp.sweeps.gradient_sums import GradientSums
 from rnnbp.sweeps.joined_stats import joined
+from rnnbp.sweeps.kits import Kits
 from rnnbp.sweeps.loss_sinks import LossSink, times
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.output_losses import Output
@@ -58,7 +59,9 @@ class NetworkRun:
         self.network, self.stages, self.outputs = network, stages, wanted.outputs
         self.wanted = wanted
         self.schedules, self.seed = schedules, seed
-        self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=wanted.place)
+        self.kits = Kits(network, "bptt", wanted.place.disk)
+        how = {"keeps_dx": wanted.keeps_dx, "place": wanted.place}
+        self.shared = Shared.of(network, self.kits.memory, **how)
         self.ledger = self.shared.ledger
         self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
@@ -112,12 +115,18 @@ class NetworkRun:
                 self.running.append(nodes)
             else:
                 sweep = RunningSweep(stage, self.shared, sinks, self.wanted)
-                schedule = self.schedules(sum(isinstance(each, tuple) for each in self.running))
-                run = sweep.started(sweep.resolved(schedule), self.seed, self.wanted.place.folder)
+                run = self._started(sweep)
                 self.running.append((sweep, run))
                 sweep.hand_on(run.forward())
         for loss in self.losses.values():
             loss.see_all()
+
+    def _started(self, sweep: RunningSweep) -> SweepRun:
+        """The engine's run of a sweep."""
+        number = len(self.kits.used)
+        resolved = sweep.resolved(self.schedules(number))
+        chunks = self.kits.chunks(number, sweep.problem, sweep.outlets.wanted, self.seed)
+        return sweep.started(resolved, chunks, self.kits.memory, self.wanted.place.folder)
 
     def backward(self, dstate: Mapping[int, Sequence[Array | None]]) -> None:
         """Take the losses of static outputs, and run all stages backward.
@@ -194,6 +203,14 @@ class NetworkRun:
         for stage in self.running:
             if not isinstance(stage, StaticNodes):
                 stage[1].close()
+
+    def leave(self) -> None:
+        """Leave memory to the next run, after ``result``."""
+        runs = [stage[1] for stage in self.running if not isinstance(stage, StaticNodes)]
+        programs = [run.sizes.program(run.problem.chunk) for run in runs]
+        tables = [sum(run.tables.values()) for run in runs]
+        self.running, self.shared.edges = [], {}
+        self.kits.end(zip(programs, tables, strict=True))
 
     def result(self) -> Gradients:
         """All of it, after ``backward``."""

@@ -12,6 +12,7 @@ from rnnbp.bptt.sweep_sums import SweepGradients
 from rnnbp.graph.deltas import Deltas, send
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.inputs.states import States
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.schedules import ScheduleLike
@@ -88,13 +89,13 @@ class RunningSweep:
         """The actions of a schedule for its chunks."""
         return of_schedule(checkpoint, self.problem, self.bytes.sizes)
 
-    def started(self, resolved: Resolved, seed: int, folder: PathLike | None) -> SweepRun:
+    def started(
+        self, resolved: Resolved, chunks: SweepChunks, memory: Reuse, folder: PathLike | None
+    ) -> SweepRun:
         """The engine's run of it."""
-        training = self.problem.training
-        chunks = SweepChunks(self.problem, self.outlets.wanted, seed=seed, training=training)
-        dxs = input_deltas(self.sweep, self.shared)
+        dxs, given = input_deltas(self.sweep, self.shared), (resolved, chunks, self.outlets)
         ledger = self.shared.ledger
-        return SweepRun(resolved, chunks, self.outlets, ledger=ledger, dxs=dxs, folder=folder)
+        return SweepRun(*given, ledger=ledger, dxs=dxs, memory=memory, folder=folder)
 
     def release(self, edges: Iterable[int]) -> None:
         """Release what only the way back of this sweep needed.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from rnnbp.graph.node_checks import Values
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Shape
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.sweeps.blocks import IN_MEMORY, Place
@@ -28,6 +27,7 @@ class Shared:
         values: by number, the static values of the network; None for others.
         edges: by number, the series that sweeps hand on.
         ledger: counts what they hold.
+        memory: of edges and gradients by inputs.
         keeps_dx: whether the gradients by inputs are kept.
         place: of edges.
         dxs: by number of an input, the gradient by it, (T, B, ...), once a sweep has added to it.
@@ -40,6 +40,7 @@ class Shared:
     network: PosedNetwork
     values: Values
     ledger: Ledger
+    memory: Reuse
     keeps_dx: bool = False
     place: Place = IN_MEMORY
     edges: dict[int, Edge] = field(default_factory=dict)
@@ -50,7 +51,12 @@ class Shared:
 
     @classmethod
     def of(
-        cls, network: PosedNetwork, *, keeps_dx: bool = False, place: Place = IN_MEMORY
+        cls,
+        network: PosedNetwork,
+        memory: Reuse | None = None,
+        *,
+        keeps_dx: bool = False,
+        place: Place = IN_MEMORY,
     ) -> Shared:
         """What is there before any stage has run."""
         graph, static = network.graph, network.static
@@ -58,12 +64,14 @@ class Shared:
         lent = [array for k, array in static.items() if k not in network.copied]
         ledger = Ledger([*held, *lent, *graph.params.values()])
         ledger.hold(STATIC, [*static.values(), *network.states.values()])
-        return cls(network, [static.get(k) for k in range(graph.n_values)], ledger, keeps_dx, place)
+        values = [static.get(k) for k in range(graph.n_values)]
+        pool = Reuse() if memory is None else memory
+        return cls(network, values, ledger, pool, keeps_dx, place)
 
     def new_edge(self, end: Ending, rows: ChunkRows, shape: Shape, *, reached: bool) -> Edge:
         """The edge that a sweep writes, whose values are not allocated yet."""
         how = {"reverse": end.reverse, "once": end.once, "reached": reached}
-        found = Edge(rows, shape, self.network.dtype, self.ledger, self.place, **how)
+        found = Edge(rows, shape, self.network.dtype, self.ledger, self.memory, self.place, **how)
         self.edges[end.value] = found
         return found
 
@@ -76,7 +84,8 @@ class Shared:
         """The gradient by an input, to add to."""
         if k not in self.dxs:
             part = self.network.series[k]
-            self.dxs[k] = np.zeros((part.steps, *part.shape), self.network.dtype)
+            self.dxs[k] = self.memory.new((part.steps, *part.shape), self.network.dtype)
+            self.dxs[k][...] = 0
             self.ledger.hold("gradients", self.dxs[k])
         return self.dxs[k]
 
