@@ -181,9 +181,18 @@ def test_a_mask_of_elements_names_the_loss_of_known_elements():
     known = np.ones((T, B, 12), bool)
     cure = r"put NaN in the target in .* others, and give the loss as rnnbp\.losses\.Known\(loss\)$"
     with pytest.raises(rb.ShapeError, match=cure):
-        rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known)
+        rb.bptt(model(), x, target, rb.losses.CrossEntropy(), mask=known)
     with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):
         rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known[..., :1])
+
+
+def test_a_mask_of_elements_counts_those_of_weight():
+    x, target, _ = data()
+    known = np.random.default_rng(0).random(target.shape) < 0.5
+    loss = rb.losses.MeanSquaredError()
+    masked = rb.bptt(model(), x, np.where(known, target, np.inf), loss, mask=known)
+    left_out = rb.bptt(model(), x, np.where(known, target, np.nan), rb.losses.Known(loss))
+    assert masked.loss == pytest.approx(left_out.loss, rel=1e-6)
 
 
 def test_a_mask_without_sequences_of_last_is_not_said_to_come_from_there():

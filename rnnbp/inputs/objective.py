@@ -19,7 +19,7 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, counted_from, series
 from rnnbp.inputs.streams import Stream
 from rnnbp.inputs.weight_penalties import WeightPenalties
-from rnnbp.losses import Loss
+from rnnbp.losses import Elementwise, Known, Loss
 from rnnbp.losses.as_loss import as_loss, check_loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.own import LossFunction, Own
@@ -138,11 +138,16 @@ class Objective:
         if self.mask is not None:
             length = "T" if steps is None else self.mask.steps
             lead, found = (steps or length, self.problem.batch), (length, *self.mask.shape)
-            if found != lead:
+            if found != lead and not self._of_elements(found, lead):
                 raise ShapeError(
                     f"mask must have shape (T, B) = {lead}, found {found}; "
                     f"{cures.of_mask(found, lead)}"
                 )
+
+    def _of_elements(self, found: tuple[int | str, ...], lead: tuple[int | str, ...]) -> bool:
+        """True if a mask has a weight for each element of the outputs, under a loss of elements."""
+        elements = isinstance(self.loss, Elementwise | Known)
+        return elements and found == (*lead, *self.problem.output_shape)
 
     def blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks: a sum over them has the same bits."""
