@@ -51,8 +51,8 @@ class Kits:
         if found is not None and found.wanted == wanted:
             found.begin(problem, seed=seed, training=problem.training)
         else:
-            how = {"seed": seed, "training": problem.training}
-            found = SweepChunks(problem, wanted, **how, memory=self.memory)
+            training, memory = problem.training, self.memory
+            found = SweepChunks(problem, wanted, seed=seed, training=training, memory=memory)
         self.used[sweep] = found
         return found
 

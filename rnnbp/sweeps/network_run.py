@@ -60,8 +60,8 @@ class NetworkRun:
         self.wanted = wanted
         self.schedules, self.seed = schedules, seed
         self.kits = Kits(network, "bptt", wanted.place.disk)
-        how = {"keeps_dx": wanted.keeps_dx, "place": wanted.place}
-        self.shared = Shared.of(network, self.kits.memory, **how)
+        keeps_dx, place = wanted.keeps_dx, wanted.place
+        self.shared = Shared.of(network, self.kits.memory, keeps_dx=keeps_dx, place=place)
         self.ledger = self.shared.ledger
         self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
