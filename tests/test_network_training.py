@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ LOSS = {"tag": (0.5, MSE), "class": CE}
 def both(dtype: str = "float64") -> rb.Graph:
     """Both directions."""
     return rb.Bidirectional(rb.GRU(3, 2, dtype=dtype, rng=0), rb.GRU(3, 2, dtype=dtype, rng=1))
+
+
+@cache
+def fixed(make: Any) -> Any:
+    """A model that no test changes."""
+    return make()
 
 
 def classifier() -> rb.Sequential:
@@ -42,14 +49,15 @@ def heads(**options: Any) -> rb.Sequences:
     return classes(target={"tag": TARGETS, "class": labels()}, **options)
 
 
+@cache
 def alone(model: Any) -> list[Any]:
-    """The outputs of each sequence run alone."""
+    """The outputs of each sequence run alone, of a model that no test changes."""
     return [rb.predict(model, x[:, None])[0] for x in X]
 
 
 @pytest.mark.quick
 def test_a_classifier_sees_each_sequence_to_its_end() -> None:
-    model = classifier()
+    model = fixed(classifier)
     y = np.concatenate(alone(model))
     np.testing.assert_allclose(rb.predict(model, classes()), y, rtol=1e-12)
     found = rb.evaluate(model, classes(), CE, metrics=["accuracy"])
@@ -62,7 +70,7 @@ def test_a_classifier_sees_each_sequence_to_its_end() -> None:
 
 @pytest.mark.quick
 def test_losses_and_metrics_by_output_are_those_of_the_sequences_alone() -> None:
-    model = two_heads()
+    model = fixed(two_heads)
     y = alone(model)
     tags, ends = np.concatenate([one["tag"][:, 0] for one in y]), np.concatenate([one["class"] for one in y])  # fmt: skip
     expected = MSE(tags, np.concatenate(TARGETS))[0], CE(ends, labels())[0]
@@ -124,7 +132,7 @@ def test_an_output_without_weight_in_a_batch_is_left_out_of_it() -> None:
     known = [True, False, False, False]
     assert [np.isfinite(v) for v in history.metrics["class_loss"]] == known
     assert [np.isfinite(v) for v in history.metrics["class_accuracy"]] == known
-    model = two_heads()
+    model = fixed(two_heads)
     found = rb.evaluate(model, data, LOSS)
     ends = np.concatenate([one["class"] for one in alone(model)])
     np.testing.assert_allclose(found["class_loss"], CE(ends[:3], labels()[:3])[0], rtol=1e-12)
@@ -147,8 +155,8 @@ OWN: dict[str, Any] = {
 @pytest.mark.parametrize("name", OWN)
 def test_losses_of_ones_own_see_static_outputs_and_lengths(name: str) -> None:
     loss, numbers = OWN[name], np.linspace(-1, 1, 3 * N).reshape(N, 3)
+    y = np.concatenate(alone(fixed(classifier)))
     model = classifier()
-    y = np.concatenate(alone(model))
     found = rb.evaluate(model, classes(target=numbers, batch_size=N), loss, metrics=["mse"])
     total = ((y - numbers) ** 2).sum()
     expected = total / numbers.size if name == "per step" else total
@@ -203,3 +211,48 @@ def test_what_does_not_fit_is_named(case: str) -> None:
     call, error, message = BAD[case]
     with pytest.raises(error, match=message):
         call()
+
+
+# Two time axes: an encoder that starts a decoder
+
+SOURCE = [np.random.default_rng(n).normal(size=(n + 2, 2)) for n in LENGTHS[::-1]]
+
+
+def translator() -> rb.Graph:
+    source, before = rb.Input(2, "source", axis="source"), rb.Input(3, "before")
+    _, state = rb.GRU(2, 3, dtype="float64", rng=0)(source, return_state=True)
+    h = rb.GRU(3, 3, dtype="float64", rng=1)(before, state=state)
+    return rb.Graph((source, before), rb.Dense(3, 2, dtype="float64", rng=2)(h))
+
+
+def pairs(**options: Any) -> rb.Sequences:
+    return classes(x={"source": SOURCE, "before": X}, target=TARGETS, **options)
+
+
+@pytest.mark.quick
+def test_inputs_of_two_time_axes_end_each_at_their_own() -> None:
+    batch = pairs(shuffle=False).batch(0, 1)
+    assert_same_arrays(batch.lengths.values(), [LENGTHS[::-1][4:8] + 2, LENGTHS[4:8]])
+    assert [batch.x[key].shape[:2] for key in batch.x] == [(11, 4), (9, 4)]
+    assert batch.target.shape == (9, 4, 2)
+    model = translator()
+    each = zip(SOURCE, X, strict=True)
+    y = [rb.predict(model, (s[:, None], x[:, None]))[0][:, 0] for s, x in each]
+    for found, expected in zip(rb.predict(model, pairs()), y, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    expected_loss = MSE(np.concatenate(y), np.concatenate(TARGETS))[0]
+    np.testing.assert_allclose(rb.evaluate(model, pairs(), MSE)["loss"], expected_loss, rtol=1e-12)
+
+
+def test_batches_of_two_time_axes_add_up() -> None:
+    models = translator(), translator()
+    for model, size in zip(models, (N, 1), strict=True):
+        how = {"epochs": 1, "accumulate": N // size}
+        rb.fit(model, pairs(batch_size=size), MSE, rb.optim.SGD(model, 0.1), **how)
+    for name, p in models[0].params.items():
+        np.testing.assert_allclose(p, models[1].params[name], rtol=1e-11, err_msg=name)
+
+
+def test_last_steps_of_two_time_axes_are_refused() -> None:
+    with pytest.raises(ValueError, match="places targets at the last step, and the inputs end at"):
+        classes(x={"source": SOURCE, "before": X}, last=True)

@@ -16,6 +16,11 @@ def lists(**options: Any) -> rb.Sequences:
     return rb.Sequences(**({"x": X, "target": TARGETS, "batch_size": 4} | options))
 
 
+def two_inputs() -> rb.Graph:
+    a, b = rb.Input(3, "a"), rb.Input(3, "b")
+    return rb.Graph((a, b), rb.GRU(3, 2, rng=0)(a + b))
+
+
 def changed(items: list[Any], k: int, item: Any) -> list[Any]:
     return [*items[:k], item, *items[k + 1 :]]
 
@@ -72,9 +77,14 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"^Sequences: lengths\[2\] is 10, which must lie in \[1, 9\], the steps of x",
     ),
     "inputs of other lengths": (
-        lambda: lists(x={"a": X, "b": changed(X, 4, X[0])}),
+        lambda: rb.fit(
+            two_inputs(),
+            lists(x={"a": X, "b": changed(X, 4, X[0])}, shuffle=False, batch_size=10),
+            MSE,
+            epochs=1,
+        ),
         rb.ShapeError,
-        r"^Sequences: x\['b'\]\[4\] has 5 steps, x\['a'\]\[4\] 9; end x\['b'\]\[4\] and",
+        r"^x\['b'\] and x\['a'\] are series of one time axis, 'time', and end differently: row 4 after 5 and 9 steps",
     ),
     "texts": (
         lambda: lists(x=changed(X, 2, np.array(["a", "b"]))),

@@ -18,12 +18,12 @@ from rnnbp.train.ended_rows import ListRows, PaddedRows
 from rnnbp.train.length_order import LengthOrder
 from rnnbp.train.rows import Data, Rows
 from rnnbp.train.sequence_axes import of_targets, with_axes
-from rnnbp.train.sequence_checks import Lead, ended
-from rnnbp.train.sequence_targets import How, Targets, in_form, targets_of
+from rnnbp.train.sequence_targets import How, SequenceTarget, Targets, in_form, targets_of
 from rnnbp.train.several_given import Several, Static, are_several, several_rows
 from rnnbp.train.several_rows import SeveralRows, arrays_of, inputs_of, series_of
 from rnnbp.train.shuffled import Shuffled
-from rnnbp.train.source import Batch, time_first
+from rnnbp.train.source import Batch, LengthsOf, time_first
+from rnnbp.train.time_axes import inputs_that_end, time_axes, total
 
 LEAD = 2
 """Axes of a series of sequences before its features."""
@@ -40,8 +40,9 @@ class Sequences(Shuffled):
     Args:
         x: (N, T, ...), in memory, mapped, or in a file as for ``Windows``: only the rows of a batch
             are read. Or a list of N arrays or tables (T_k, ...). Or a dict of several inputs by
-            name, or with ``static`` a tuple of them in order. Unusable values, as NaN, after a
-            row's last step of weight above 0 are read as 0 by ``bptt``.
+            name, or with ``static`` a tuple of them in order; lists of one time axis end alike.
+            Unusable values, as NaN, after a row's last step of weight above 0 are read as 0 by
+            ``bptt``.
         target: (N, T, ...), or of a list x a list of (T_k, ...): one for each step. Or (N,), (N, 1)
             and of a list x any array (N, ...): one for each sequence, for a model whose output has
             no time, as after ``Last()``; with ``last`` for one whose output has. Of several outputs
@@ -99,14 +100,16 @@ class Sequences(Shuffled):
         self.x = _inputs(x, 0 if batch_first else 1, static)
         self.listed = any(isinstance(part, ListRows) for part in series_of(self.x))
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
-        self.lead = Lead(self.rows, self.steps, self.batch_first)
-        self.lengths = self.lead.lengths(self.x, lengths)
+        self.axes = time_axes(self.x, lengths, batch_first=self.batch_first)
+        self.lengths = total(self.axes)
         self._sort(by_length)
-        how = How(self.lead, self.lengths, self.ends, self.listed, self.last, named)
+        how = How(self.axes, self.ends, self.listed, self.last, named)
         self.targets = targets_of(target, mask, how)
         super().__init__(batch_size, shuffle, seed)
-        if self.lengths is not None:
-            self._end_inputs(self.lengths)
+        if self.lengths is not None and self.by_length:
+            self._sorted = LengthOrder(self.lengths, self.batch_size, self.seed)
+        if self.ends:
+            self.x = inputs_that_end(self.x, self.axes)
         self._remember()
 
     def _sort(self, by_length: bool | None) -> None:
@@ -114,17 +117,6 @@ class Sequences(Shuffled):
         sort = self.listed if by_length is None else flag("Sequences: by_length", by_length)
         self.by_length = sort and self.lengths is not None
         self.ends = self.by_length or self.listed
-
-    def _end_inputs(self, lengths: Array) -> None:
-        """Let the inputs end at the lengths."""
-        if self.by_length:
-            self._sorted = LengthOrder(lengths, self.batch_size, self.seed)
-        if not self.ends:
-            return
-        if isinstance(self.x, SeveralRows):
-            self.x = self.x.with_series(lambda label, part: ended(label, part, lengths))
-        else:
-            self.x = ended("x", self.x, lengths)
 
     @property
     def target(self) -> Rows | None:
@@ -187,16 +179,24 @@ class Sequences(Shuffled):
     def _of(self, chosen: Array | slice) -> Batch:
         """A batch of some sequences."""
         check_there(*arrays_of(self.x), *[one.target for one in self.targets])
-        x, lengths, steps = self._x(chosen), None, self.steps
-        if self.lengths is not None:
-            lengths = self.lengths[chosen].copy()
-            steps = int(lengths.max()) if self.ends else steps
-        known = lengths if self.ends else None
-        if self.targets[0].key == "":
-            return Batch(x, *self.targets[0].batch(chosen, known, steps), True, lengths)
-        pairs = [one.batch(chosen, known, steps) for one in self.targets]
-        target, mask = (in_form(self.targets, [*parts]) for parts in zip(*pairs, strict=True))
-        return Batch(x, target, mask, True, lengths)
+        lengths = [None if a.lengths is None else a.lengths[chosen].copy() for a in self.axes]
+        pairs = [self._target(one, chosen, lengths[one.axis]) for one in self.targets]
+        target, mask = pairs[0]
+        if self.targets[0].key != "":
+            target, mask = (in_form(self.targets, [*parts]) for parts in zip(*pairs, strict=True))
+        of_inputs: LengthsOf = lengths[0]
+        if len(self.axes) > 1:
+            named = zip(self.axes, lengths, strict=True)
+            of_inputs = {key: own for axis, own in named for key in axis.keys if own is not None}
+        return Batch(self._x(chosen), target, mask, True, of_inputs)
+
+    def _target(
+        self, one: SequenceTarget, chosen: Array | slice, lengths: Array | None
+    ) -> tuple[Array | None, Array | None]:
+        """(target, mask) of some sequences."""
+        if lengths is None or not self.ends:
+            return one.batch(chosen, None, self.axes[one.axis].lead.steps)
+        return one.batch(chosen, lengths, int(lengths.max()))
 
     def _x(self, chosen: Array | slice) -> InputsOf:
         """The inputs of some sequences, time-first."""

@@ -14,6 +14,7 @@ from rnnbp.numerics import Array, ShapeError
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
+from rnnbp.train.row_options import axis_of_input
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
@@ -33,8 +34,10 @@ class EachOutput:
 
     def __init__(self, what: str, source: Source, graph: Graph, *, last: bool) -> None:
         self.form, axes = OutputForm.of_graph(graph), value_axes(graph)
-        each = [last or not axes[k] for k in graph.outputs]
-        self.found = [Outputs(what, source, last=one_each) for one_each in each]
+        self.found = [
+            Outputs(what, source, last=last or not axes[k], axis=_axis_of(source, graph, axes[k]))
+            for k in graph.outputs
+        ]
 
     def add(self, y: InputsOf, *, fresh: bool) -> None:
         """Add the outputs of a batch, in the form in which ``predict`` returns them."""
@@ -47,6 +50,14 @@ class EachOutput:
         return self.form.form([outputs.joined() for outputs in self.found])
 
 
+def _axis_of(source: Source, graph: Graph, axis: str) -> int:
+    """The number of the time axis of a source that an axis of the model is."""
+    if not isinstance(source, Sequences) or len(source.axes) == 1:
+        return 0
+    named = [any(axis_of_input(graph, key) == axis for key in each.keys) for each in source.axes]
+    return named.index(True) if any(named) else 0
+
+
 @final
 class Outputs:
     """The outputs of the batches of a source, as they come.
@@ -55,13 +66,15 @@ class Outputs:
         what: the caller, for errors.
         source: whose batches come in the order of its data.
         last: True if outputs are those of the last steps, (B, ...), else (T, B, ...).
+        axis: the number of the time axis of ``Sequences`` that they have.
     """
 
-    def __init__(self, what: str, source: Source, *, last: bool) -> None:
+    def __init__(self, what: str, source: Source, *, last: bool, axis: int = 0) -> None:
         self.what, self.source, self.last = what, source, last
         self._whole: _Rows | None = None
-        if isinstance(source, Sequences) and not last and source.lengths is not None:
-            self._whole = _Ended(source.lengths, None if source.listed else source.steps)
+        lengths = source.axes[axis].lengths if isinstance(source, Sequences) else None
+        if isinstance(source, Sequences) and not last and lengths is not None:
+            self._whole = _Ended(lengths, None if source.listed else source.steps)
         elif isinstance(source, (Sequences, Examples)):
             self._whole = _Whole(source.rows)
         self._groups: list[list[Array]] = []

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+import numpy as np
+
 from rnnbp.bptt.networks import LengthsLike
-from rnnbp.graph.axes import is_over_time
+from rnnbp.graph.axes import is_over_time, value_axes
 from rnnbp.graph.graph import Graph
+from rnnbp.numerics import Array, ShapeError
 from rnnbp.train.source import Batch
 
 
@@ -21,11 +24,38 @@ def row_options(graph: Graph, batch: Batch) -> RowOptions:
     """The options of a batch; none for a model of one direction without resets.
 
     There its mask leaves out what is past the ends, with the bits of arrays that are padded by
-    hand, and within any budget.
+    hand, and within any budget. Raises ShapeError for inputs of one time axis that end differently.
     """
     if not isinstance(batch, Batch) or (batch.lengths is None and batch.reset is None):
         return {}
+    lengths: LengthsLike = batch.lengths
+    if isinstance(batch.lengths, dict):
+        lengths = _by_axis(graph, batch.lengths)
     if batch.reset is None and not is_over_time(graph):
         return {}
-    found: RowOptions = {"lengths": batch.lengths, "reset": batch.reset}
+    found: RowOptions = {"lengths": lengths, "reset": batch.reset}
+    return found
+
+
+def axis_of_input(graph: Graph, key: str | int) -> str:
+    """The time axis of an input, by its name or number; "" for one that there is not."""
+    names = graph.input_names
+    number = key if isinstance(key, int) else names.index(key) if key in names else len(names)
+    return value_axes(graph)[number] if number < len(names) else ""
+
+
+def _by_axis(graph: Graph, lengths: dict[str | int, Array]) -> dict[str, Array]:
+    """Lengths of inputs as those of their axes."""
+    found, first = dict[str, Array](), dict[str, str | int]()
+    for key, own in lengths.items():
+        axis = axis_of_input(graph, key)
+        known = found.setdefault(axis, own)
+        before = first.setdefault(axis, key)
+        if not np.array_equal(known, own):
+            row = int(np.argmax(known != own))
+            raise ShapeError(
+                f"x[{key!r}] and x[{before!r}] are series of one time axis, {axis!r}, and end "
+                f"differently: row {row} after {own[row]} and {known[row]} steps; end them alike, "
+                f"or give one of them an axis of its own, as Input(n, {key!r}, axis={key!r})"
+            )
     return found

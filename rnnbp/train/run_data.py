@@ -173,7 +173,8 @@ def _digest(source: Source, batch: Batch) -> str:
         return ONCE
     found = hashlib.sha256(str(bool(batch.fresh)).encode())
     if isinstance(batch, Batch):
-        parts += [part for part in (batch.lengths, batch.reset) if part is not None]
+        more = [*inputs_of(batch.lengths), batch.reset]
+        parts += [part for part in more if part is not None]
     for part in parts:
         add_to(found, None if part is None else rows("a part of a batch", part))
     return found.hexdigest()

@@ -64,9 +64,9 @@ class Lead:
     def lengths(self, x: Rows | SeveralRows, given: ArrayLike | None) -> Array | None:
         """(N,) the lengths of sequences; None if all have T steps.
 
-        Raises TypeError for lengths of a list, ShapeError for lists that differ, as ``lengths_of``.
+        Raises TypeError for lengths of a list, and as ``lengths_of``.
         """
-        lists = [(k, part) for k, part in enumerate(series_of(x)) if isinstance(part, ListRows)]
+        lists = [part for part in series_of(x) if isinstance(part, ListRows)]
         if not lists:
             turn = TURN if self.batch_first else TURNED
             lead = self.rows, self.steps
@@ -76,10 +76,7 @@ class Lead:
                 "Sequences: lengths are for a padded array, and x is a list, whose items have "
                 "theirs; leave lengths out"
             )
-        _, first = lists[0]
-        for k, part in lists:
-            check_steps(_label(x, k), part.lengths, first.lengths, _label(x, 0).split()[-1])
-        return first.lengths
+        return lists[0].lengths
 
     def _cure(self, name: str, found: Shape, expected: Shape) -> str:
         """What to do about a target or mask whose first axes are not those of x."""
@@ -109,11 +106,3 @@ def check_last(target: Rows | None, mask: Rows | None) -> None:
             raise ValueError(
                 f"Sequences: sequence {row} has no last step, its mask is all 0; leave it out"
             )
-
-
-def _label(x: Rows | SeveralRows, k: int) -> str:
-    """The words for series k of x."""
-    if not isinstance(x, SeveralRows):
-        return "Sequences: x"
-    numbers = [n for n in range(len(x.parts)) if n not in x.static]
-    return f"Sequences: {x.form.label(numbers[k])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias, final
 
 from rnnbp.inputs.given import SeriesLike
@@ -11,8 +11,9 @@ from rnnbp.support.nearest import hint
 from rnnbp.train.last import at_last, known_steps, within
 from rnnbp.train.rows import Data, Rows, check_numbers
 from rnnbp.train.sequence_axes import is_of_each, mask_with_axes, with_axes
-from rnnbp.train.sequence_checks import Lead, check_last, ended
+from rnnbp.train.sequence_checks import check_last, ended
 from rnnbp.train.source import time_first
+from rnnbp.train.time_axes import TimeAxis, axis_for
 
 Targets: TypeAlias = Data | dict[str, Data] | dict[int, Data] | None
 """A target or mask, or one for each output by its name or number."""
@@ -22,16 +23,14 @@ class How(NamedTuple):
     """What targets depend on.
 
     Attributes:
-        lead: the first axes of x.
-        lengths: (N,) of the sequences, None where all have T steps.
+        axes: the time axes of x.
         ends: True if a batch ends with its longest sequence.
         listed: True if x is a list.
         last: True if targets of each sequence are placed at its last step.
         static: the names of targets that are one for each, whatever their shape.
     """
 
-    lead: Lead
-    lengths: Array | None
+    axes: tuple[TimeAxis, ...]
     ends: bool
     listed: bool
     last: bool
@@ -40,7 +39,7 @@ class How(NamedTuple):
     @property
     def axis(self) -> int:
         """Where the sequences are in the user's arrays."""
-        return 0 if self.lead.batch_first else 1
+        return 0 if self.axes[0].lead.batch_first else 1
 
 
 @final
@@ -53,6 +52,7 @@ class SequenceTarget:
         target, mask: along their sequences.
         of_each: True for one value for each sequence, which stays so.
         last: True for one that is placed at the last step.
+        axis: the number of the time axis that it has.
     """
 
     key: str | int
@@ -60,41 +60,46 @@ class SequenceTarget:
     mask: Rows | None
     of_each: bool
     last: bool
+    axis: int = 0
 
     @classmethod
     def of(cls, key: str | int, target: Data | None, mask: Data | None, how: How) -> SequenceTarget:
         """Read a target and a mask. Raises ShapeError for those that do not fit x."""
         at = "" if key == "" else f"[{key!r}]"
-        lead, lists = (how.lead.rows, how.lead.steps), how.lengths is not None
-        one = is_of_each(target, lead, listed=how.listed) or (key or "target") in how.static
+        leads = [(axis.lead.rows, axis.lead.steps) for axis in how.axes]
+        lists = how.axes[0].lengths is not None
+        one = all(is_of_each(target, lead, listed=how.listed) for lead in leads)
+        one = one or (key if key != "" else "target") in how.static
         alone = how.last and key == ""
         of_each, found, weights = not how.last and one and target is not None, None, None
         last = alone or (how.last and one)
         if target is not None:
-            axis, least = (0, 1) if of_each or last else (how.axis, 2)
-            found = with_axes(f"target{at}", target, axis, least=least, lists=lists)
+            place, least = (0, 1) if of_each or last else (how.axis, 2)
+            found = with_axes(f"target{at}", target, place, least=least, lists=lists)
             check_numbers(f"Sequences: target{at}", found)
+        number = 0 if of_each or last else axis_for(found, how.axes)
+        axis = how.axes[number]
         if mask is not None and of_each:
             weights = with_axes(f"mask{at}", mask, 0, numbers=True, least=1)
         elif mask is not None:
-            weights = mask_with_axes(mask, how.axis, lead, lists=lists)
-        how.lead.check(f"target{at}", found, each=of_each or last)
-        how.lead.check_mask(weights, each=of_each, at=at)
-        return cls(key, found, weights, of_each, last)._ended(how, at)
+            weights = mask_with_axes(mask, how.axis, leads[number], lists=lists)
+        axis.lead.check(f"target{at}", found, each=of_each or last)
+        axis.lead.check_mask(weights, each=of_each, at=at)
+        return cls(key, found, weights, of_each, last, number)._ended(axis, at, ends=how.ends)
 
-    def _ended(self, how: How, at: str) -> SequenceTarget:
+    def _ended(self, axis: TimeAxis, at: str, *, ends: bool) -> SequenceTarget:
         """The same, of sequences that end at their lengths."""
-        target, mask, lengths = self.target, self.mask, how.lengths
-        if lengths is not None and how.ends:
+        target, mask, lengths = self.target, self.mask, axis.lengths
+        if lengths is not None and ends:
             if target is not None and not (self.of_each or self.last):
                 target = ended(f"target{at}", target, lengths)
             if mask is not None and not self.of_each:
                 mask = ended(f"mask{at}", mask, lengths)
         elif lengths is not None and not self.of_each:
-            mask = _known(None if mask is None else mask[0 : len(mask)], lengths, how.lead.steps)
+            mask = _known(None if mask is None else mask[0 : len(mask)], lengths, axis.lead.steps)
         if self.last:
             check_last(target, mask)
-        return SequenceTarget(self.key, target, mask, self.of_each, self.last)
+        return replace(self, target=target, mask=mask)
 
     def batch(
         self, chosen: Array | slice, lengths: Array | None, steps: int
@@ -117,6 +122,11 @@ class SequenceTarget:
 
 def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget, ...]:
     """The targets by output. Raises as ``SequenceTarget.of``, ValueError for a mask of no target."""
+    if how.last and len(how.axes) > 1:
+        raise ValueError(
+            "Sequences: last=True places targets at the last step, and the inputs end at several; "
+            "leave it out, and let the model end in rnnbp.Last()"
+        )
     if not isinstance(target, dict):
         if isinstance(mask, dict):
             raise TypeError(

@@ -9,6 +9,7 @@ from typing import final
 from rnnbp.inputs.given import InputsOf
 from rnnbp.inputs.passed import Form
 from rnnbp.numerics import Array, Dtype, Shape, ShapeError
+from rnnbp.train.ended_rows import EndedRows
 from rnnbp.train.rows import Rows
 
 
@@ -35,8 +36,11 @@ class SeveralRows:
     def check(self, place: str, axes: int) -> None:
         """Raise ShapeError unless the inputs have the same rows, and series the same steps."""
         lead = self.shape[:axes]
+        ended = [part for part in self.parts if isinstance(part, EndedRows)]
+        others = {part.shape[:axes] for part in ended}
         for k, part in enumerate(self.parts):
-            expected = lead[:1] if k in self.static else lead
+            alone = k in self.static or isinstance(part, EndedRows) or part.shape[:axes] in others
+            expected = lead[:1] if alone else lead
             if part.shape[: len(expected)] != expected:
                 cure = "give one for each"
                 if k not in self.static and part.shape[:1] == lead[:1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeGuard, overload, runtime_checkable
+from typing import Protocol, TypeAlias, TypeGuard, overload, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,10 @@ FIELDS = ("x", "target", "mask", "fresh")
 """What an object of another class must have to be taken as a Batch."""
 
 
+LengthsOf: TypeAlias = Array | dict[str | int, Array] | None
+"""Lengths (B,) of sequences, or of each input by its name or number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Arguments of ``bptt``, time-first.
@@ -29,8 +33,9 @@ class Batch:
         mask: (T, B), bool or weights ≥ 0, of a static output (B,), or None; likewise.
         fresh: True to start from the model's initial state, False to continue from the batch
             before.
-        lengths: (B,) integers, the steps of each sequence, or None where all have T. A target of
-            each step then has a mask too, which is 0 past the ends.
+        lengths: (B,) integers, the steps of each sequence, or None where all have T; of inputs that
+            end differently, on several time axes, a dict of these by input. A target of each step
+            then has a mask too, which is 0 past the ends.
         reset: (T, B) bool, True at the steps that rows enter with the model's initial state, or
             None for none.
 
@@ -47,7 +52,7 @@ class Batch:
     target: TargetLike = None
     mask: TargetLike = None
     fresh: bool = True
-    lengths: Array | None = None
+    lengths: LengthsOf = None
     reset: Array | None = None
 
     def __iter__(self) -> Iterator[InputsLike]:

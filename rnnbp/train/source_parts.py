@@ -28,7 +28,8 @@ def parts_of(source: Source) -> dict[str, str]:
         arrays["target"] = [one.target for one in source.targets]
         arrays["mask"] = [one.mask for one in source.targets]
         if source.lengths is not None:
-            names, arrays = (*names, "by_length"), arrays | {"lengths": [source.lengths]}
+            names = (*names, "by_length")
+            arrays |= {"lengths": [axis.lengths for axis in source.axes]}
     elif isinstance(source, Examples):
         names = ("batch_size", "shuffle", "seed")
         arrays = {"x": [*arrays_of(source.x)], "target": [source.target]}
