@@ -106,10 +106,7 @@ class Sequences(Shuffled):
         how = How(self.axes, self.ends, self.listed, self.last, named)
         self.targets = targets_of(target, mask, how)
         super().__init__(batch_size, shuffle, seed)
-        if self.lengths is not None and self.by_length:
-            self._sorted = LengthOrder(self.lengths, self.batch_size, self.seed)
-        if self.ends:
-            self.x = inputs_that_end(self.x, self.axes)
+        self._end_inputs()
         self._remember()
 
     def _sort(self, by_length: bool | None) -> None:
@@ -117,6 +114,13 @@ class Sequences(Shuffled):
         sort = self.listed if by_length is None else flag("Sequences: by_length", by_length)
         self.by_length = sort and self.lengths is not None
         self.ends = self.by_length or self.listed
+
+    def _end_inputs(self) -> None:
+        """Let the inputs end at their lengths, and sort by these if that is wanted."""
+        if self.lengths is not None and self.by_length:
+            self._sorted = LengthOrder(self.lengths, self.batch_size, self.seed)
+        if self.ends:
+            self.x = inputs_that_end(self.x, self.axes)
 
     @property
     def target(self) -> Rows | None:

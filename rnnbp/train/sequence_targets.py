@@ -133,6 +133,20 @@ def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget
                 "Sequences: mask is a dict by output, and target is not; give a target for each too"
             )
         return (SequenceTarget.of("", target, mask, how),)
+    masks = _masks(target, mask)
+    if not target:
+        raise ValueError("Sequences: target is an empty dict; give one for each output, or None")
+    each = [SequenceTarget.of(key, part, masks.get(key), how) for key, part in target.items()]
+    if not isinstance(mask, dict) and mask is not None and any(one.of_each for one in each):
+        raise ShapeError(
+            "Sequences: mask is one for all outputs, and some have a target of each sequence; give "
+            "a dict by output"
+        )
+    return tuple(each)
+
+
+def _masks(target: dict[str, Data] | dict[int, Data], mask: Targets) -> dict[str | int, SeriesLike]:
+    """The mask of each of several targets. Raises ValueError for one of no target."""
     masks = dict[str | int, SeriesLike]()
     for key, part in (
         mask.items() if isinstance(mask, dict) else dict.fromkeys(target, mask).items()
@@ -145,15 +159,7 @@ def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget
             raise ValueError(
                 f"Sequences: mask has {key!r}, of which there is no target{near}; there are {keys}"
             )
-    if not target:
-        raise ValueError("Sequences: target is an empty dict; give one for each output, or None")
-    each = [SequenceTarget.of(key, part, masks.get(key), how) for key, part in target.items()]
-    if not isinstance(mask, dict) and mask is not None and any(one.of_each for one in each):
-        raise ShapeError(
-            "Sequences: mask is one for all outputs, and some have a target of each sequence; give "
-            "a dict by output"
-        )
-    return tuple(each)
+    return masks
 
 
 def in_form(targets: tuple[SequenceTarget, ...], parts: list[Array | None]) -> SeriesLike:
