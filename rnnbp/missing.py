@@ -1,34 +1,25 @@
 """What is not there yet, and the lines that do it today.
 
-Both directions in time, with an output at every step::
+Gradients of networks over time (both directions, states as values, ``Last()`` and the like), by
+differences, as ``check_grads`` takes models of one direction and one series of outputs::
 
 >>> import numpy as np, rnnbp as rb
 >>> rng = np.random.default_rng(0)
->>> x, target = rng.normal(size=(9, 2, 3)).astype("float32"), rng.integers(0, 5, (9, 2))
->>> forth, back, head = rb.LSTM(3, 4), rb.LSTM(3, 4), rb.Dense(8, 5)
->>> y = rb.predict(forth, x)[0], rb.predict(back, x[::-1])[0][::-1]
->>> joined = rb.bptt(head, np.concatenate(y, axis=2), target, rb.losses.CrossEntropy())
->>> given = lambda y, dy: (float((y * dy).sum()), dy)  # a loss whose gradient by y is its target
->>> of_forth = rb.bptt(forth, x, joined.dx[..., :4], given).grads
->>> of_back = rb.bptt(back, x[::-1], joined.dx[::-1, :, 4:], given).grads
-
-and ``rb.optim.Adam(forth).step(of_forth)``, likewise of the others. Where the lengths differ, turn
-each sequence round within its length.
-
-Sequences of several lengths outside of ``Sequences``, which takes the list: as one array with 0
-after the end of each::
-
->>> several = [rng.normal(size=(n, 3)).astype("float32") for n in (9, 6, 7)]
->>> lengths = [len(a) for a in several]
->>> padded = np.stack([np.pad(a, [(0, max(lengths) - len(a)), (0, 0)]) for a in several])
->>> mask = np.arange(max(lengths))[:, None] < lengths  # of bptt, where time comes first
->>> rb.predict(forth, padded.swapaxes(0, 1), mask=mask, last=True)[0].shape
-(3, 4)
+>>> x, target = rng.normal(size=(9, 2, 3)), rng.integers(0, 5, 2)
+>>> read = rb.Bidirectional(rb.LSTM(3, 4, rng=1), rb.LSTM(3, 4, rng=2))
+>>> model = rb.Sequential(read, rb.Last(), rb.Dense(8, 5, rng=3)).astype("float64")
+>>> value = lambda: rb.evaluate(model, x, target, rb.losses.CrossEntropy())[0]
+>>> bias, found = model.params["2.bias"], rb.bptt(model, x, target, rb.losses.CrossEntropy()).grads
+>>> bias[0] += 1e-6
+>>> more = value()
+>>> bias[0] -= 2e-6
+>>> bool(abs((more - value()) / 2e-6 - found["2.bias"][0]) < 1e-8)
+True
 
 Gaps in x: 0 in their place, and a column for each feature that says whether it is known. Gaps in
 the target are NaN, which ``Known`` leaves out of the loss::
 
->>> holed, numbers = x.copy(), rng.normal(size=(9, 2, 3)).astype("float32")
+>>> holed, numbers = x.astype("float32"), rng.normal(size=(9, 2, 3)).astype("float32")
 >>> holed[2:4, 0, 1] = numbers[5, 1, 2] = np.nan
 >>> known = np.isfinite(holed)
 >>> filled = np.concatenate([np.where(known, holed, 0), ~known], axis=-1)
@@ -36,28 +27,6 @@ the target are NaN, which ``Known`` leaves out of the loss::
 >>> loss = rb.losses.Known(rb.losses.MeanSquaredError())
 >>> bool(np.isfinite(rb.bptt(model, filled, numbers, loss).loss))
 True
-
-The final state of sequences of several lengths: a state that is held from the end of its sequence
-on. The last column of x says whether a step counts::
-
->>> gru, lengths = rb.GRU(3, 4), np.array([9, 6])
->>> i, h = rb.Input(3 + 1), rb.State(4, "h")
->>> step, counts = rb.Split(3, 1)(i)
->>> h_new = h + counts * (gru.cell(step, h)[1] - h)
->>> held = rb.Recurrent(rb.Cell(i, {h: h_new}, h_new))
->>> mask = (np.arange(9)[:, None] < lengths).astype("float32")
->>> _, ((last,),) = rb.predict(held, np.concatenate([x, mask[..., None]], axis=2))
->>> np.allclose(last[1], rb.predict(gru, x[:6])[0][-1, 1], atol=1e-6)  # that of its six steps alone
-True
-
-Several outputs are the columns of one; several inputs are a tuple, symbols and numbers::
-
->>> ids, numbers = rb.Input(()), rb.Input(3)
->>> z = rb.LSTM(7, 8)(rb.Concat(4, 3)(rb.Embedding(6, 4)(ids), numbers))
->>> model = rb.Graph((ids, numbers), rb.Concat(5, 1)(rb.Dense(8, 5)(z), rb.Dense(8, 1)(z)))
->>> given = rng.integers(0, 6, (9, 2)), x
->>> rb.predict(model, given)[0].shape  # 5 logits and a number: a loss of one's own takes them apart
-(9, 2, 6)
 
 A layer of your own, a sine::
 

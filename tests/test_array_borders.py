@@ -100,8 +100,8 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
 }  # fmt: skip
 
 
-RECORDINGS = {("Windows", "ragged"), ("Windows.next_symbol", "ragged")}
-"""A list of arrays of several lengths is one of recordings there."""
+RECORDINGS = {(door, "ragged") for door in ("Windows", "Windows.next_symbol", "Sequences, x")}
+"""A list of arrays of several lengths is one of recordings there, or of sequences."""
 
 
 @pytest.mark.one_in(3)

@@ -94,6 +94,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Windows recordings": lambda f: rb.Windows(
         [X[0], X[1]], None, horizon=2, batch_size=1, recordings=f
     ),
+    "Windows join": lambda f: rb.Windows([X[0], X[1]], None, horizon=2, batch_size=1, join=f),
+    "Sequences by_length": lambda f: rb.Sequences(X.copy(), Y.copy(), batch_size=2, by_length=f),
+    "Attention weights": lambda f: rb.Attention("dot", weights=f),
     "Batches batch_first": lambda f: rb.Batches([], batches_per_epoch=1, batch_first=f),
     "Batches last": lambda f: rb.Batches([], batches_per_epoch=1, last=f),
     "Batches carry": lambda f: rb.Batches([], batches_per_epoch=1, carry=f),

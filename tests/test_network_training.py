@@ -194,7 +194,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "an output without a loss": (lambda: rb.fit(two_heads(), heads(), {"tag": MSE}, epochs=1), ValueError, "loss has nothing for the output 'class'"),
     "a loss of no output": (lambda: rb.fit(two_heads(), heads(), LOSS | {"tags": MSE}, epochs=1), ValueError, "loss has 'tags', which is no output of the model, did you mean 'tag'"),
     "one loss": (lambda: rb.fit(two_heads(), heads(), CE, epochs=1), TypeError, "the model has 2 outputs, 'tag', 'class'; loss must be a tuple"),
-    "no loss": (lambda: rb.fit(two_heads(), heads(), {"tag": None, "class": None}, epochs=1), TypeError, "loss is None for all outputs"),
+    "no loss": (lambda: rb.fit(two_heads(), heads(), {"tag": None, "class": None}, epochs=1), TypeError, "no output has a loss"),
     "a mask of no target": (lambda: heads(mask={"clas": np.ones(N)}), ValueError, "Sequences: mask has 'clas', of which there is no target, did you mean 'class'"),
     "a mask of all": (lambda: heads(mask=np.ones(N)), rb.ShapeError, "Sequences: mask is one for all outputs, and some have a target of each sequence"),
     "a target of steps": (lambda: rb.fit(classifier(), classes(target=TARGETS), CE, epochs=1), rb.ShapeError, r"Sequences: target, of shape \(10, 9, 2\), has one at each step and the output of the model is one for each sequence"),

@@ -186,15 +186,6 @@ def test_a_mask_of_elements_names_the_loss_of_known_elements():
         rb.bptt(model(), x, target, rb.losses.PerStep(lambda y, t: (y, y)), mask=known[..., :1])
 
 
-def test_a_mask_of_elements_counts_those_of_weight():
-    x, target, _ = data()
-    known = np.random.default_rng(0).random(target.shape) < 0.5
-    loss = rb.losses.MeanSquaredError()
-    masked = rb.bptt(model(), x, np.where(known, target, np.inf), loss, mask=known)
-    left_out = rb.bptt(model(), x, np.where(known, target, np.nan), rb.losses.Known(loss))
-    assert masked.loss == pytest.approx(left_out.loss, rel=1e-6)
-
-
 def test_a_mask_without_sequences_of_last_is_not_said_to_come_from_there():
     x, target, mask = data()
     stream, wanted = x[:, 0], target[:, 0]

@@ -52,6 +52,11 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
     assert rerun < kept / 2
 
 
+def test_a_network_over_time_runs_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(block("over time"), {})
+    assert re.fullmatch(r"\{'tags': 1\.\d+, 'kind': 1\.\d+\} \(8, 2\)\n", capsys.readouterr().out)
+
+
 def test_the_usual_jobs_run_as_printed(tmp_path: Path) -> None:
     """With the weights of a module of PyTorch, by its names, in the file that it would write."""
     sizes = {"weight_ih": (64, 3), "weight_hh": (64, 16), "bias_ih": (64,), "bias_hh": (64,)}

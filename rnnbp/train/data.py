@@ -182,7 +182,9 @@ class Sequences(Shuffled):
 
     def _of(self, chosen: Array | slice) -> Batch:
         """A batch of some sequences."""
-        check_there(*arrays_of(self.x), *[one.target for one in self.targets])
+        check_there(
+            *arrays_of(self.x), *[a for one in self.targets for a in (one.target, one.mask)]
+        )
         lengths = [None if a.lengths is None else a.lengths[chosen].copy() for a in self.axes]
         pairs = [self._target(one, chosen, lengths[one.axis]) for one in self.targets]
         target, mask = pairs[0]

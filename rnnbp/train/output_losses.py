@@ -55,7 +55,7 @@ def each_loss(loss: LossesLike) -> list[LossLike]:
     for part in found:
         check_loss(part)
     if not found:
-        raise TypeError("loss is None for all outputs; give one for those that are trained")
+        raise TypeError("no output has a loss, all are None; give one for those that are trained")
     return found
 
 
