@@ -100,7 +100,9 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
 }  # fmt: skip
 
 
-RECORDINGS = {(door, "ragged") for door in ("Windows", "Windows.next_symbol", "Sequences, x")}
+RECORDINGS = {
+    (door, "ragged") for door in ("Windows", "Windows.next_symbol", "Sequences, x", "predict")
+}
 """A list of arrays of several lengths is one of recordings there, or of sequences."""
 
 

@@ -21,10 +21,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(marker: str) -> str:
+def block(marker: str, text: str = README) -> str:
     """The code block after a marker."""
-    found = re.findall(rf"<!-- {marker} -->\n```\w+\n(.*?)```", README, re.DOTALL)
-    assert len(found) == 1, f"README.md has {len(found)} blocks after the marker {marker}"
+    found = re.findall(rf"<!-- {marker} -->\n```\w+\n(.*?)```", text, re.DOTALL)
+    assert len(found) == 1, f"there are {len(found)} blocks after the marker {marker}"
     return str(found[0])
 
 
@@ -53,7 +53,7 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
 
 
 def test_a_network_over_time_runs_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(block("over time"), {})
+    exec(block("over time", (ROOT / "docs/over_time.md").read_text(encoding="utf-8")), {})
     assert re.fullmatch(r"\{'tags': 1\.\d+, 'kind': 1\.\d+\} \(8, 2\)\n", capsys.readouterr().out)
 
 
