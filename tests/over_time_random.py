@@ -77,7 +77,7 @@ class Builder:
         made: list[Callable[[], Any]] = [
             lambda: rb.Tanh()(dense(next(self.seeds))(x)),
             lambda: rb.Sigmoid()(x),
-            lambda: rb.Penalty(l1=0.1, l2=0.2, name="p")(x),
+            lambda: rb.Penalty(l1=0.1, l2=0.2)(x),
             lambda: rb.LayerNorm(N, dtype="float64")(x) * 0.5,
         ]
         pool.append(made[self.rng.integers(len(made))]())
