@@ -156,6 +156,36 @@ def started_twice() -> Any:
     return rb.Graph((source, x), cell(x, state=state))
 
 
+def attending(kind: str, n: int, *, reverse: bool = False) -> Any:
+    """A decoder's cell that looks up a memory (S, n) of each row."""
+    x, h = rb.Input(IN, "a"), rb.State(n, "h")
+    memory, mask = (rb.Input(None, name, per="sequence") for name in ("memory", "mask"))
+    sizes = {"n_query": n, "n_memory": n, "n_hidden": 3, **of(20)} if kind == "additive" else {}
+    context = rb.Attention(kind, **sizes)(h, memory, mask)
+    h_new = rb.Tanh()(dense(21, (IN, n, n), n)(x, h, context))
+    cell = rb.Cell((x, memory, mask), {h: h_new}, output=h_new)
+    return rb.Recurrent(cell, reverse=reverse)
+
+
+def by_attention(kind: str = "dot") -> Any:
+    """An encoder of both directions, whose series a decoder looks up; it starts from their ends."""
+    source, x = rb.Input(IN, "source", axis="source"), rb.Input(IN, "x")
+    forward, a = gru(0)(source, return_state=True)
+    backward, b = gru(1, reverse=True)(source, return_state=True)
+    memory, mask = rb.WholeSeries()(rb.Concat(N, N)(forward, backward))
+    start = rb.Tanh()(dense(2, (N, N), 2 * N)(a, b))
+    y = attending(kind, 2 * N)(x, memory, mask, state=start)
+    return rb.Graph((source, x), dense(3, 2 * N)(y))
+
+
+def self_attention() -> Any:
+    """Both directions of an axis look up a reverse series of the same axis."""
+    x = rb.Input(IN, "x")
+    memory, mask = rb.WholeSeries()(gru(0, reverse=True)(x))
+    y = attending("dot", N)(x, memory, mask) + attending("dot", N, reverse=True)(x, memory, mask)
+    return rb.Graph(x, y)
+
+
 # Several inputs and outputs.
 
 
@@ -254,6 +284,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "by bridges": by_bridges,
     "states as outputs": states_as_outputs,
     "started twice": started_twice,
+    "by attention": by_attention,
+    "by additive attention": lambda: by_attention("additive"),
+    "self attention": self_attention,
     "several": several,
     "two axes": two_axes,
     "tied": tied,
@@ -269,5 +302,5 @@ FORWARD: dict[str, Callable[[], Any]] = {
 EVERY = MODELS | FORWARD
 WITH_RESETS = (
     "lstm", "stack", "backward", "backward alone", "both", "three of both", "there and back",
-    "skips", "tied", "penalised", "conditioned", "states as outputs",
+    "skips", "tied", "penalised", "conditioned", "states as outputs", "self attention",
 )  # fmt: skip
