@@ -167,8 +167,12 @@ def parts_of(model: Graph) -> Parts:
 
 def lasting(model: Graph) -> Graph | Recurrent:
     """Returns what lives as long as the user's model, and not for one run as a graph of one."""
-    only = model.nodes[0].block if len(model.nodes) == 1 else None
-    return only if isinstance(only, Recurrent) else model
+    if len(model.nodes) != 1:
+        return model
+    (node,) = model.nodes
+    # A graph that has more inputs or outputs than its Recurrent is not told from it by that.
+    same = model.outputs == node.outs and model.n_values == len(node.args) + 1
+    return node.block if same and isinstance(node.block, Recurrent) else model
 
 
 def recurrents(model: Graph) -> tuple[Node, ...]:
