@@ -12,7 +12,8 @@ import numpy as np
 
 import rnnbp as rb
 from tests.over_time_gradients import Array, Reference, Wanted
-from tests.over_time_models import EVERY, SYMBOLS
+from tests.over_time_layers import SYMBOLS
+from tests.over_time_models import EVERY
 from tests.over_time_reference import Given, Row, as_graph, axis_of
 
 
@@ -48,6 +49,8 @@ class Case:
     given: Given
     wanted: list[Wanted]
     options: dict[str, Any] = field(default_factory=dict)
+    series: tuple[bool, ...] = ()
+    """By output, whether it is a series."""
     backend: str = "interpreter"
     """By default nothing is compiled, which takes longer than such runs."""
 
@@ -154,7 +157,8 @@ def case_of(
         options["lengths"] = lengths if len(axes) > 1 else next(iter(lengths.values()))
     if reset:
         options["reset"] = reset if len(axes) > 1 else next(iter(reset.values()))
-    return Case(model, given, wanted, options)
+    series = tuple(rows[0].values[k].per == "step" for k in graph.outputs)
+    return Case(model, given, wanted, options, series)
 
 
 def _input(

@@ -10,31 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import rnnbp as rb
-
-IN, N, SYMBOLS = 3, 2, 5
-Options = dict[str, Any]
-
-
-def of(seed: int) -> Options:
-    """Options of a layer: its numbers, and float64."""
-    return {"dtype": "float64", "rng": seed}
-
-
-def lstm(seed: int, n_in: int = IN, n: int = N, **options: Any) -> Any:
-    return rb.LSTM(n_in, n, **of(seed), **options)
-
-
-def gru(seed: int, n_in: int = IN, n: int = N, **options: Any) -> Any:
-    return rb.GRU(n_in, n, **of(seed), **options)
-
-
-def rnn(seed: int, n_in: int = IN, n: int = N, **options: Any) -> Any:
-    return rb.RNN(n_in, n, **of(seed), **options)
-
-
-def dense(seed: int, n_in: int | tuple[int, ...] = N, n: int = N) -> Any:
-    return rb.Dense(n_in, n, **of(seed))
-
+from tests.over_time_attention import by_attention, self_attention
+from tests.over_time_layers import IN, SYMBOLS, N, dense, gru, lstm, of, rnn
 
 # One direction, and both.
 
@@ -79,6 +56,13 @@ def skips() -> Any:
     return rb.Graph(x, dense(4, (N, N, N))(c, z * a, b))
 
 
+def read_both_ways() -> Any:
+    """A reverse series that is an output through a layer, and the input of a forward one."""
+    x = rb.Input(IN, "x")
+    y = rnn(0, reverse=True)(x)
+    return rb.Graph(x, {"turned": rb.Tanh()(y), "forward": rnn(1, N)(y)})
+
+
 # Reductions.
 
 
@@ -105,6 +89,13 @@ def all_reductions() -> Any:
     a, b = lstm(0)(x), lstm(1, reverse=True)(x)
     parts = rb.Last()(a), rb.MeanOverTime()(a), rb.MaxOverTime()(a * b), rb.Last()(b)
     return rb.Graph(x, dense(2, (N, N, N, N, IN))(*parts, rb.MeanOverTime()(x)))
+
+
+def input_at_its_largest() -> Any:
+    """The maximum of an input that is else read in the reverse direction alone."""
+    x = rb.Input(IN, "x")
+    most = dense(0, IN)(rb.MaxOverTime()(x))
+    return rb.Graph(x, rnn(1, N)(rnn(2, reverse=True)(x), state=most) * most)
 
 
 def conditioned() -> Any:
@@ -154,36 +145,6 @@ def started_twice() -> Any:
     cell = lstm(0, initial="learned")
     _, state = cell(source, return_state=True)
     return rb.Graph((source, x), cell(x, state=state))
-
-
-def attending(kind: str, n: int, *, reverse: bool = False) -> Any:
-    """A decoder's cell that looks up a memory (S, n) of each row."""
-    x, h = rb.Input(IN, "a"), rb.State(n, "h")
-    memory, mask = (rb.Input(None, name, per="sequence") for name in ("memory", "mask"))
-    sizes = {"n_query": n, "n_memory": n, "n_hidden": 3, **of(20)} if kind == "additive" else {}
-    context = rb.Attention(kind, **sizes)(h, memory, mask)
-    h_new = rb.Tanh()(dense(21, (IN, n, n), n)(x, h, context))
-    cell = rb.Cell((x, memory, mask), {h: h_new}, output=h_new)
-    return rb.Recurrent(cell, reverse=reverse)
-
-
-def by_attention(kind: str = "dot") -> Any:
-    """An encoder of both directions, whose series a decoder looks up; it starts from their ends."""
-    source, x = rb.Input(IN, "source", axis="source"), rb.Input(IN, "x")
-    forward, a = gru(0)(source, return_state=True)
-    backward, b = gru(1, reverse=True)(source, return_state=True)
-    memory, mask = rb.WholeSeries()(rb.Concat(N, N)(forward, backward))
-    start = rb.Tanh()(dense(2, (N, N), 2 * N)(a, b))
-    y = attending(kind, 2 * N)(x, memory, mask, state=start)
-    return rb.Graph((source, x), dense(3, 2 * N)(y))
-
-
-def self_attention() -> Any:
-    """Both directions of an axis look up a reverse series of the same axis."""
-    x = rb.Input(IN, "x")
-    memory, mask = rb.WholeSeries()(gru(0, reverse=True)(x))
-    y = attending("dot", N)(x, memory, mask) + attending("dot", N, reverse=True)(x, memory, mask)
-    return rb.Graph(x, y)
 
 
 # Several inputs and outputs.
@@ -274,11 +235,13 @@ MODELS: dict[str, Callable[[], Any]] = {
     "three of both": three_of_both,
     "there and back": there_and_back,
     "skips": skips,
+    "read both ways": read_both_ways,
     "last": last,
     "mean": mean,
     "largest": largest,
     "largest without recurrents": largest_without_recurrents,
     "all reductions": all_reductions,
+    "input at its largest": input_at_its_largest,
     "conditioned": conditioned,
     "by state": by_state,
     "by bridges": by_bridges,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import rnnbp as rb
-from tests.over_time_models import N, dense, gru, lstm, rnn
+from tests.over_time_layers import N, dense, gru, lstm, rnn
 
 Value = Any
 
