@@ -121,6 +121,6 @@ def check_stated(caller: str, x_shape: Shape | None, stated: Shape | None) -> No
 def not_one_output(model: Graph) -> str:
     """What to do with a model of several outputs, for an error."""
     return (
-        f"{model} has {model.n_outputs} outputs; a model has one: outputs are joined by Concat, "
-        "and a loss of your own takes them apart; help('rnnbp.missing') has the lines"
+        f"{model} has {model.n_outputs} outputs, and this takes models of one, whose outputs are "
+        "joined by Concat; bptt, predict, evaluate and fit take several, with a loss for each"
     )
