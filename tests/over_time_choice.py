@@ -10,9 +10,18 @@ import pytest
 T = TypeVar("T")
 
 
+FEW = 5
+"""One in so many of a long test's parameters runs in CI, all of them by ``-m long``."""
+
+
 def quickly(names: Iterable[T], *chosen: T) -> list[Any]:
     """Parameters of a test: of all names those that are chosen, the others where long ones run."""
     every = list(names)
     unknown = [name for name in chosen if name not in every]
     assert not unknown, f"{unknown} are not among {every}"
-    return [pytest.param(name, marks=[] if name in chosen else pytest.mark.long) for name in every]
+    long, grid = pytest.mark.long, pytest.mark.grid
+    marks = [[long] if k % FEW == 0 else [long, grid] for k in range(len(every))]
+    return [
+        pytest.param(name, marks=[] if name in chosen else mark)
+        for name, mark in zip(every, marks, strict=True)
+    ]

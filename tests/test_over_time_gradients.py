@@ -51,6 +51,7 @@ def test_a_mask_of_each_output(name: str, size: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.grid
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("name", WITH_RESETS)
 def test_every_element_with_resets(name: str, resets: bool) -> None:
@@ -59,6 +60,7 @@ def test_every_element_with_resets(name: str, resets: bool) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.grid
 @pytest.mark.parametrize("name", EVERY)
 def test_every_element(name: str) -> None:
     one = case(name, seed=2)
@@ -66,6 +68,7 @@ def test_every_element(name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.grid
 @pytest.mark.parametrize("chunk", [1, 3, 4, 7, 32])
 @pytest.mark.parametrize("name", EVERY)
 def test_chunks_of_other_lengths(name: str, chunk: int) -> None:

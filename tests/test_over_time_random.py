@@ -13,6 +13,7 @@ from tests.over_time_random import network
 PLACES = list(SIZES)
 
 
+@pytest.mark.filterwarnings("ignore:the model ends in:UserWarning")
 @pytest.mark.parametrize("seed", quickly(range(160), 53, 155))
 def test_random_networks(seed: int) -> None:
     resets = seed % 4 == 3
