@@ -45,7 +45,7 @@ def regressor() -> rb.Sequential:
 def test_training_keeps_no_gradient_by_x(planned_dx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under any checkpoint; and a plan, with the gradient by x or without, is taken."""
     seen: list[Any] = []
-    updates, real = import_module("rnnbp.train.updates"), rb.bptt
+    updates, real = import_module("rnnbp.train.batch_runs"), rb.bptt
 
     def noted(*args: Any, **options: Any) -> Any:
         seen.append(real(*args, **options))
