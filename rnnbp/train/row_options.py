@@ -45,10 +45,12 @@ def axis_of_input(graph: Graph, key: str | int) -> str:
 
 
 def _by_axis(graph: Graph, lengths: dict[str | int, Array]) -> dict[str, Array]:
-    """Lengths of inputs as those of their axes."""
+    """Lengths of inputs as those of their axes; those of an axis by its own name stay."""
+    axes = {*value_axes(graph)}
     found, first = dict[str, Array](), dict[str, str | int]()
     for key, own in lengths.items():
-        axis = axis_of_input(graph, key)
+        of_axis = isinstance(key, str) and key in axes and key not in graph.input_names
+        axis = str(key) if of_axis else axis_of_input(graph, key)
         known = found.setdefault(axis, own)
         before = first.setdefault(axis, key)
         if not np.array_equal(known, own):
