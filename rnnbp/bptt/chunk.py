@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
@@ -44,6 +44,9 @@ DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
 class Chunks:
     """Runs chunks of a problem."""
 
+    fixed_nodes: ClassVar[type[FixedNodes]] = FixedNodes
+    """What runs the nodes that are the same at all steps."""
+
     def __init__(
         self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None
     ) -> None:
@@ -72,7 +75,8 @@ class Chunks:
         self.problem, self.seed, self.training = problem, seed, training
         self.parts = parts_of(problem.model)
         self.shapes = problem.model.value_shapes(*problem.shapes)
-        self.fixed = FixedNodes(problem, self.parts, self.shapes, seed=seed, training=training)
+        given = problem, self.parts, self.shapes
+        self.fixed = self.fixed_nodes(*given, seed=seed, training=training)
         self.workspace.threads = threads_of(problem.backend)
         used = [owner[key] for owner, key in problem.model.slots.values()]
         self._fixed = fix_sizes([*used, *chain(*problem.state)])

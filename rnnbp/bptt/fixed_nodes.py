@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import final
 
 import numpy as np
 
@@ -28,7 +27,6 @@ from rnnbp.numerics import Array, Nest, Saved, Shape
 from rnnbp.rng import Context
 
 
-@final
 class FixedNodes:
     """The values of a problem that are the same at all steps.
 

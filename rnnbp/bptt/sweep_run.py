@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import final
 
 from rnnbp.actions import Action, Advance, Keep, Record
 from rnnbp.bptt.action_stream import reading_ahead, reporting
@@ -22,7 +21,6 @@ from rnnbp.schedules.sized import table_bytes
 from rnnbp.storage import PathLike
 
 
-@final
 class SweepRun(Scheduled):
     """A run of one sweep: ``forward`` and ``backward`` are called once each, ``close`` at the end.
 

@@ -45,8 +45,11 @@ class LiveStates:
             state: bytes of a state.
             deltas: bytes of the deltas of a state.
         """
-        own = not self._initial and self._slot not in slots
-        return (1 + own + self._final) * state + self._deltas * deltas
+        return (1 + self.own(slots) + self._final) * state + self._deltas * deltas
+
+    def own(self, slots: Container[int]) -> bool:
+        """True if the present state is neither the initial one nor in one of ``slots``."""
+        return not self._initial and self._slot not in slots
 
     def _leave(self) -> None:
         """The present state changes; if it was the final one, that is kept for the result."""

@@ -74,8 +74,9 @@ class PredictedLedger:
             if isinstance(action, Advance | Keep | Record) and action.n == self.arrived:
                 self.arrived += 1
                 self._note(self.sizes.arriving(length))
-            if self.disk and readable_ahead(action, after, self.disk, taped) is not None:
-                self._hold("read ahead", self.sizes.slot)
+            ahead = readable_ahead(action, after, self.disk, taped) if self.disk else None
+            if ahead is not None:
+                self._hold("read ahead", self._slot(ahead))
             if isinstance(action, Backward) and not self.turned:
                 self._turn()
             self._do(action, length)
@@ -102,6 +103,10 @@ class PredictedLedger:
             self._note(sizes.outputs(length))
         self._hold("state", -sizes.slot)
         self._note(sizes.whole_loss(steps))
+
+    def _slot(self, n: int) -> int:
+        """The bytes of the slot of chunk n."""
+        return self.sizes.slot
 
     def _count_live_states(self) -> None:
         nbytes = self.live.nbytes(self.ram, self.sizes.slot, self.sizes.deltas)

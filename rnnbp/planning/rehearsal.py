@@ -47,8 +47,9 @@ class Rehearsal(Layers):
         super().__init__(heap, length * sizes.batch, item, sizes.symbol_bytes, flat=False)
         self.sizes, self.length, self.parts = sizes, length, sizes.parts
         self.fixed = FixedBlocks(sizes, heap, length)
-        self._tables: list[Block] | None = None
-        """Those that a Backward makes for its tasks; None where it has them."""
+        self._tables: list[Block] | None = [] if sizes.few else None
+        """Those that a Backward makes for its tasks; None where it has them. Those for few rows are
+        made for each call."""
         self.cells: dict[int, CellRehearsal] = {
             number: part.rehearsal(heap, length, sizes.symbol_bytes)
             for number, part in sizes.cells.items()
@@ -102,7 +103,7 @@ class Rehearsal(Layers):
         """
         taped = self._taped([self.new(0) for _ in self.sizes.cells])
         tape, self.heap.peak, self.heap.numpy = self.heap.total, 0, 0
-        self._tables = None if tabled else []
+        self._tables = None if tabled and not self.sizes.few else []
         dstates: dict[int, StateDeltas] = {}
         for node in self.parts.recurrent:
             there = given and node.number in self.sizes.dstate if first else True
@@ -210,8 +211,9 @@ class Rehearsal(Layers):
             return self._numbers(node, values)
         if self._by_kernels(node, x):
             values[node.outs[0]] = self.new(self.size(node.outs[0]))
-            again = node in self.sizes.ahead  # its table has been made
+            again = node in self.sizes.ahead and not self.sizes.few  # its table has been made
             self._table(0 if again else tables.job(self.sizes, node, self.length))
+            self._called()
             return (x,)
         seen = self.fixed.spread(node, values)
         saved = super().forward(node, seen)
@@ -253,6 +255,7 @@ class Rehearsal(Layers):
             own = take_delta(node, deltas)
             dx, job = self.new(self.size(node.args[0])), tables.job(self.sizes, node, self.length)
             self._table(job, job)
+            self._called()
             send(node.args, (dx,), deltas)
             del own
             return
@@ -268,13 +271,20 @@ class Rehearsal(Layers):
         taken = self.parts.taken_once.get(node.number, ())
         placed = [k in taken and self.sizes.placed(k) for k in node.args]
         cell, dx = self.cells[node.number], [self.sizes.floating(k) for k in node.args]
-        return cell.backward(tape, dy, dstate, self._table, dx=dx, placed=placed)
+        found = cell.backward(tape, dy, dstate, self._table, dx=dx, placed=placed)
+        self._called()
+        return found
 
     def _table(self, nbytes: int, spare: int = 0) -> None:
         """A table of tasks is made, with temporary bytes, and stays."""
         if self._tables is not None:
             self._tables.append(self.new(nbytes))
             self.heap.note(spare)
+
+    def _called(self) -> None:
+        """What has made tables has ended: those for few rows go."""
+        if self.sizes.few and self._tables is not None:
+            self._tables.clear()
 
     def _by_kernels(self, node: Node, x: Block | None) -> bool:
         return node.number in self.sizes.dense and x is not None and x.dense

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from rnnbp import compensated
 from rnnbp.graph.graph import Graph
@@ -17,6 +17,7 @@ from rnnbp.planning.fixed_rehearsal import FixedBytes, FixedRehearsal
 from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.planning.value_sizes import ValueSizes
+from rnnbp.runners.base import ROW_COUNTS
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
@@ -25,6 +26,12 @@ Key: TypeAlias = tuple[object, ...]
 
 _answers = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Recent(16))
 """By model and other fields of sizes, the answers given so far: training asks at every update."""
+
+
+_of_rows = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Recent(1024))
+"""By model, other fields and a number of rows, the answers for chunks of as many."""
+SHARED = "parts", "shapes", "inputs", "dense", "first", "ahead"
+"""What has been worked out of sizes and holds for any number of rows."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,32 @@ class Sizes(ValueSizes):
     def asked(self) -> Answers:
         """The answers given so far, by method and length."""
         return _answers.of(lasting(self.model)).get(self.own, lambda: Recent(128))
+
+    @cached_property
+    def _of_rows(self) -> Recent[int, Self]:
+        return Recent(ROW_COUNTS)
+
+    def at(self, rows: int) -> Self:
+        """The sizes of a chunk of fewer rows than the batch: of its actions, tapes and states.
+
+        What is held for a whole run is that of these sizes: packed weights and workspace, gradients,
+        and what is the same at all steps.
+        """
+        return self if rows == self.batch else self._of_rows.get(rows, lambda: self._few(rows))
+
+    def _few(self, rows: int) -> Self:
+        found, known = replace(self, batch=rows), vars(self)
+        vars(found).update({key: known[key] for key in SHARED if key in known})
+        vars(found)["cells"] = {k: part.of_rows(rows) for k, part in self.cells.items()}
+        key = (*self.own, rows)  # few in memory at once, all remembered by what they have answered
+        vars(found)["asked"] = _of_rows.of(lasting(self.model)).get(key, lambda: Recent(32))
+        vars(found)["few"] = True
+        return found
+
+    @cached_property
+    def few(self) -> bool:
+        """True of fewer rows than the batch, whose tables of tasks are made for each call."""
+        return False
 
     @property
     def own(self) -> Key:
@@ -98,7 +131,7 @@ class Sizes(ValueSizes):
     @once
     def tables(self, length: int) -> int:
         """Tables of kernels' tasks, which stay, made by the first Backward of a chunk this long."""
-        return tables.backward(self, length)
+        return 0 if self.few else tables.backward(self, length)
 
     def gradients(self, steps: int, *, parted: bool) -> int:
         """Gradients of the parameters, and of the series for a sequence of this many steps; deltas

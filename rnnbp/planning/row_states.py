@@ -1,0 +1,61 @@
+"""The bytes of live states of a sweep whose rows have different lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import final
+
+from rnnbp.actions import Action, Advance, Backward, Keep, Load, Record
+from rnnbp.inputs.rows import Rows
+from rnnbp.planning.live_states import LiveStates
+from rnnbp.planning.sweep_sizes import SweepSizes
+
+
+@final
+class RowStates:
+    """How many rows the present state has, and the deltas: a run and its forecast report actions.
+
+    The initial state, and the final ones, are of all rows and always there; so are deltas of final
+    states that are given, from the first Backward on.
+
+    Args:
+        sizes: of the whole batch. rows: their lengths. chunk: steps in a chunk.
+    """
+
+    def __init__(self, sizes: SweepSizes, rows: Rows, chunk: int) -> None:
+        self._sizes, self._rows, self._chunk = sizes, rows, chunk
+        self._present, self._reversed = rows.batch, 0
+
+    def live(self, n: int) -> int:
+        """The rows of chunk n."""
+        return self._rows.live(n * self._chunk)
+
+    def at(self, n: int) -> SweepSizes:
+        """The sizes of chunk n."""
+        return self._sizes.at(self.live(n))
+
+    def did(self, action: Action) -> None:
+        """An action is done."""
+        match action:
+            case Advance() | Keep() | Record():
+                self._present = self.live(action.n + 1)
+            case Load():
+                self._present = self.live(action.n)
+            case Backward():
+                self._reversed = self.live(action.n)
+
+    def widening(self, n: int, *, first: bool) -> int:
+        """Bytes by which the deltas of the state after chunk n, of all its rows, are more than
+        those that are there; ``first``: none are.
+        """
+        here = self.at(n)
+        return here.given_deltas if first else here.deltas - self._deltas()
+
+    def nbytes(self, live: LiveStates, slots: Container[int], *, turned: bool) -> int:
+        """The bytes of all that is alive; ``turned``: some chunk has gone backward."""
+        own = self._sizes.at(self._present).slot if live.own(slots) and self._present else 0
+        given = self._sizes.given_deltas if turned else 0
+        return 2 * self._sizes.slot + own + given + (0 if live.no_deltas else self._deltas())
+
+    def _deltas(self) -> int:
+        return self._sizes.at(self._reversed).deltas
