@@ -87,7 +87,7 @@ class Weighted(Outlets):
 
     def deltas(self, n: int, ys: Sequence[Array]) -> tuple[float, Sequence[Array | None]]:
         span, live = self.problem.span(n), self.problem.live(n)
-        found = [np.ascontiguousarray(w[span, :live]) for w in self.weights]
+        found = [w[span, :live].copy() for w in self.weights]
         return sum(float(np.vdot(w, y)) for w, y in zip(found, ys, strict=True)), found
 
 

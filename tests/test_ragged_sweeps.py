@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnbp.graph.model_split import parts_of
 from tests.every_schedule import every_schedule
 from tests.helpers import UseThreads, assert_same_arrays, assert_same_named
 from tests.programs import close
@@ -32,6 +31,7 @@ def ragged(name: str, lengths: list[int] = LENGTHS, n: int = 3, **how: Any) -> R
     return Ragged(graph, xs, lengths, weights, [True] * len(weights), dstate=dstate, **how)
 
 
+@pytest.mark.one_in(15, "graph")
 @pytest.mark.parametrize("lengths", [LENGTHS, [5, 5, 5], [8, 1], [1, 1], [12, 4]])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -60,8 +60,9 @@ def test_each_row_is_as_if_alone(graph: str, backend: str, lengths: list[int]) -
         close(grad, found.found.grads[path], path)
 
 
+@pytest.mark.one_in(40, "graph")
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("title", [title for title in SCHEDULES if "rebuil" not in title])
+@pytest.mark.parametrize("title", [title for title in SCHEDULES if "thin" not in title])
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_bits_do_not_depend_on_the_schedule(graph: str, title: str, backend: str) -> None:
     how: Any = {"backend": backend, "chunk": 2}
@@ -82,6 +83,7 @@ def same(found: Any, expected: Any) -> None:
             assert_same_arrays(states, others)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not LLVM, reason="needs llvmlite")
 def test_threads_change_no_bit(use_threads: UseThreads, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
@@ -93,6 +95,7 @@ def test_threads_change_no_bit(use_threads: UseThreads, monkeypatch: pytest.Monk
     same(found[2], found[0])
 
 
+@pytest.mark.one_in(60, "backend")
 @pytest.mark.parametrize("dstate", [True, False])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("title", SCHEDULES)
@@ -108,6 +111,7 @@ def test_the_forecast_is_the_ledger(graph: str, title: str, backend: str, dstate
     assert (sweep.ledger.peak_bytes, sweep.ledger.total) == (forecast.backward, forecast.left)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -115,19 +119,14 @@ def test_the_ledger_is_what_is_allocated(graph: str, checkpoint: str, backend: s
     lengths = [*range(400, 100, -20), 60, 3]
     how: Any = {"checkpoint": checkpoint, "backend": backend, "chunk": 40, "n": 48}
     ragged(graph, lengths, **how).swept()
-    sweep = ragged(graph, lengths, **how)
+    sweep, found = ragged(graph, lengths, **how), []
     tracemalloc.start()
     try:
-        forward = traced(lambda: sweep.begin().forward())
-        backward = traced(lambda: sweep.run.backward(sweep.dstate))
+        held, forward = traced(lambda: sweep.begin().forward())
+        backward = held + traced(lambda: found.append(sweep.run.backward(sweep.dstate)))[1]
         sweep.run.close()
     finally:
         tracemalloc.stop()
-    forecast = sweep.forecast
-    for found, expected in (
-        (forward[1], forecast.forward),
-        (backward[1] + forward[0], forecast.backward),
-    ):
-        print(graph, checkpoint, backend, found, expected, found - expected)
-        assert abs(found - expected) <= max(expected // 100, 65536)
-    assert parts_of(sweep.problem.model)
+    objects, forecast = found[0].stats.object_bytes, sweep.forecast
+    for peak, expected in ((forward, forecast.forward), (backward, forecast.backward)):
+        assert abs(peak - expected - objects) <= max(expected // 100, 2**16)

@@ -10,7 +10,7 @@ from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.results import Stats
 from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
-from rnnbp.planning.objects import fused_of, ways_of
+from rnnbp.planning.objects import fused_of, ways_of, ways_of_rows
 from rnnbp.planning.sizes import Sizes
 
 
@@ -53,6 +53,11 @@ class Counter:
         if count > self.peaks[what]:
             self.peaks[what] = count
 
+    def _ways(self, problem: Problem) -> int:
+        """How many more ways chunks have been run in, up to the ledger's peak."""
+        found = ways_of(self.at_highest, problem.steps, problem.chunk)
+        return found + ways_of_rows(problem.rows, problem.chunk)
+
     def stats(self, problem: Problem, ledger: Ledger, sizes: Sizes, tables: int) -> Stats:
         """All of it, with the ledger's peak; ``tables``: bytes of those of the schedule."""
         peaks = self.peaks
@@ -77,7 +82,7 @@ class Counter:
                 peaks["thin"],
                 peaks["slots"],
                 peaks["disk"],
-                ways_of(self.at_highest, problem.steps, problem.chunk),
+                self._ways(problem),
                 fused_of(self.actions, problem.chunks),
             )
             + tables,

@@ -47,6 +47,9 @@ class RaggedChunks(SweepChunks):
         super().__init__(problem, wanted, seed=seed, training=training, memory=memory)
         self._all = self.programs, self.dense
         self._once: dict[int, DenseRunner] = {k: OnceDense(d) for k, d in self.dense.items()}
+
+    def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
+        super().begin(problem, seed=seed, training=training)
         self._rows = problem.batch
         """Those of the chunk that runs."""
         self.final: States = tuple([tuple(map(np.empty_like, state)) for state in problem.state])
@@ -60,13 +63,10 @@ class RaggedChunks(SweepChunks):
 
     def rest(self) -> Chunks:
         self._take(self.problem.batch)
+        self.final, self.given = (), {}
         return super().rest()
 
     def leave(self, n: int, states: States) -> States:
-        """The states that enter the chunk after n, from those after chunk n.
-
-        Those of rows that end in it are kept in ``final``.
-        """
         problem = self.problem
         live, rows = problem.live(n), problem.live(n + 1)
         if live == rows:
@@ -75,6 +75,9 @@ class RaggedChunks(SweepChunks):
             for all_, array in zip(ended, state, strict=True):
                 all_[rows:live] = array[rows:]
         return cut(states, rows)
+
+    def ended(self, states: States) -> States:
+        return self.final
 
     def backward(
         self,

@@ -55,7 +55,7 @@ class RaggedRun(SweepRun):
 
     def _ran(self, n: int, state: States) -> States:
         super()._ran(n, state)
-        self.final = self._ragged.final
+        self.final = self._ragged.ended(state)
         return self._ragged.leave(n, state)
 
     def _do(self, action: Action, state: States) -> States:

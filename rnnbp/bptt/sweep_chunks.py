@@ -38,6 +38,14 @@ class SweepChunks(Chunks):
         self.wanted = tuple(wanted)
         self.first = first_pass(self.parts, self.wanted)
 
+    def leave(self, n: int, states: States) -> States:
+        """The states that enter the chunk after n, from those after chunk n."""
+        return states
+
+    def ended(self, states: States) -> States:
+        """The final states of all rows, from what ``leave`` returned of the last chunk."""
+        return states
+
     def advance_taken(self, n: int, states: States) -> tuple[States, Outputs]:
         """(the state after chunk n, the outputs that are wanted)."""
         after, values = self._run(n, states, self.first.fed)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rnnbp.graph.cell import Cell
+from rnnbp.inputs.rows import Rows
 from rnnbp.layers.base import Layer
-from rnnbp.runners.base import FusedRunner
+from rnnbp.runners.base import ROW_COUNTS, FusedRunner
 from rnnbp.runners.runner_sizes import RunnerSizes
 
 if TYPE_CHECKING:
@@ -186,6 +187,18 @@ def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
     for name in ("Record", "Backward"):
         ways += min(counts.get(name, 0), 2 if steps > length and steps % length else 1)
     return max(0, ways - 2)
+
+
+def ways_of_rows(rows: Rows | None, chunk: int) -> int:
+    """How many more ways there are where chunks have fewer rows than the batch: a recording and a
+    backward for each number of rows that runners remember.
+
+    Args:
+        rows: the lengths; None if all rows have all steps.
+        chunk: steps in a chunk.
+    """
+    few = set() if rows is None else {*rows.counts(chunk)} - {rows.batch}
+    return 2 * min(ROW_COUNTS, len(few))
 
 
 def fused_of(counts: Mapping[str, int], chunks: int) -> int:

@@ -29,7 +29,6 @@ class SweepForecast:
     left: int
 
 
-@final
 class SweepLedger(PredictedLedger):
     """The bytes that a sweep holds; arguments as of ``PredictedLedger``."""
 

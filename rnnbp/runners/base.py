@@ -24,7 +24,7 @@ Deltas: TypeAlias = Sequence[Array | None]
 """The deltas of such a state; None is zero, and that no later step takes this array."""
 
 
-ROW_COUNTS = 8
+ROW_COUNTS = 4
 """Numbers of rows for which a runner is remembered."""
 # A batch of B sequences of different lengths has up to B of them, most of which come for one chunk.
 # What is made for one takes a tenth of a millisecond, and its objects some 10 kB.

@@ -12,9 +12,6 @@ from rnnbp.numerics import Array
 from rnnbp.support.lazy import cached_property
 from rnnbp.sweeps.lengths import Lengths
 
-CUTS = False
-"""True if rows that have ended before a chunk are left out of it."""
-
 
 @final
 class ChunkRows:
@@ -52,7 +49,7 @@ class ChunkRows:
     @property
     def rows(self) -> Rows | None:
         """Which rows run in each chunk; None where all do."""
-        return self.lengths.rows if CUTS else None
+        return self.lengths.rows
 
     def live(self, n: int) -> int:
         """The rows that run in chunk n."""

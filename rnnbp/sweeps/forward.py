@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rnnbp.bptt.ragged_chunks import RaggedChunks
 from rnnbp.bptt.sweep_chunks import SweepChunks
 from rnnbp.graph.over_time.last import Last
 from rnnbp.inputs.states import States
@@ -65,13 +66,15 @@ def _last_readers(stages: Sequence[Stage]) -> dict[int, int]:
 def _run_sweep(sweep: RunningSweep, seed: int) -> None:
     """Run the chunks of a sweep."""
     problem, outlets = sweep.problem, sweep.outlets
-    chunks = SweepChunks(problem, outlets.wanted, seed=seed, training=problem.training)
+    kind = SweepChunks if problem.rows is None else RaggedChunks
+    chunks = kind(problem, outlets.wanted, seed=seed, training=problem.training)
     chunks.compute_fixed(keep=False)
     state: States = problem.state
     for n in problem.numbers():
         state, ys = chunks.advance_taken(n, state)
         outlets.take(n, ys)
-    sweep.hand_on(state)
+        state = chunks.leave(n, state)
+    sweep.hand_on(chunks.ended(state))
 
 
 def kept_outputs(

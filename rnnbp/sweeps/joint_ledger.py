@@ -6,8 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import final
 
 from rnnbp.actions import Action
+from rnnbp.planning.ragged_ledger import RaggedLedger
 from rnnbp.planning.sweep_ledger import SweepForecast, SweepLedger
 from rnnbp.sweeps.stage_bytes import NetworkBytes
+from rnnbp.sweeps.sweep_bytes import SweepBytes
+
+
+def ledger_of(sweep: SweepBytes) -> SweepLedger:
+    """The ledger of a sweep; where rows end before others, of the rows of each chunk."""
+    sizes, chunks = sweep.sizes, sweep.rows
+    if chunks.rows is None:
+        return SweepLedger(sizes, chunks.steps, chunks.chunk)
+    return RaggedLedger(sizes, chunks.rows, chunks.chunk)
 
 
 @final
@@ -26,8 +36,7 @@ class JointLedger:
             self._hold(stage.opened)
             forecast = None
             if stage.sweep is not None:
-                sizes, rows = stage.sweep.sizes, stage.sweep.rows
-                forecast = SweepLedger(sizes, rows.steps, rows.chunk).forecast(next(given))
+                forecast = ledger_of(stage.sweep).forecast(next(given))
                 self._note(forecast.forward)
                 self._hold(forecast.paused)
             self._hold(stage.handed)

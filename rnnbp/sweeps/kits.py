@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import final
 
+from rnnbp.bptt.ragged_chunks import RaggedChunks
 from rnnbp.bptt.sweep_chunks import SweepChunks
 from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import Reuse, reuse
@@ -52,7 +53,8 @@ class Kits:
             found.begin(problem, seed=seed, training=problem.training)
         else:
             training, memory = problem.training, self.memory
-            found = SweepChunks(problem, wanted, seed=seed, training=training, memory=memory)
+            kind = SweepChunks if problem.rows is None else RaggedChunks
+            found = kind(problem, wanted, seed=seed, training=training, memory=memory)
         self.used[sweep] = found
         return found
 

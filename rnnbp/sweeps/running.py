@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
+from rnnbp.bptt.ragged_chunks import RaggedChunks
+from rnnbp.bptt.ragged_run import RaggedRun
 from rnnbp.bptt.resolve import Resolved, of_schedule
 from rnnbp.bptt.sweep_chunks import SweepChunks
 from rnnbp.bptt.sweep_run import SweepRun
@@ -93,8 +95,11 @@ class RunningSweep:
         self, resolved: Resolved, chunks: SweepChunks, memory: Reuse, folder: PathLike | None
     ) -> SweepRun:
         """The engine's run of it."""
-        dxs, given = input_deltas(self.sweep, self.shared), (resolved, chunks, self.outlets)
-        ledger = self.shared.ledger
+        dxs, ledger = input_deltas(self.sweep, self.shared), self.shared.ledger
+        if isinstance(chunks, RaggedChunks):
+            ragged = resolved, chunks, self.outlets
+            return RaggedRun(*ragged, ledger=ledger, dxs=dxs, memory=memory, folder=folder)
+        given = resolved, chunks, self.outlets
         return SweepRun(*given, ledger=ledger, dxs=dxs, memory=memory, folder=folder)
 
     def release(self, edges: Iterable[int]) -> None:
