@@ -190,15 +190,15 @@ def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
 
 
 def ways_of_rows(rows: Rows | None, chunk: int) -> int:
-    """How many more ways there are where chunks have fewer rows than the batch: a recording and a
-    backward for each number of rows that runners remember.
+    """How many more ways there are where chunks have fewer rows than the batch: three, to advance,
+    record and run backward, for each number of rows that runners remember.
 
     Args:
         rows: the lengths; None if all rows have all steps.
         chunk: steps in a chunk.
     """
     few = set() if rows is None else {*rows.counts(chunk)} - {rows.batch}
-    return 2 * min(ROW_COUNTS, len(few))
+    return 3 * min(ROW_COUNTS, len(few))
 
 
 def fused_of(counts: Mapping[str, int], chunks: int) -> int:

@@ -9,6 +9,7 @@ from typing import final
 
 from rnnbp.planning.budget import margin, shown, too_small
 from rnnbp.planning.costs import KINDS, Costs
+from rnnbp.planning.objects import ways_of_rows
 from rnnbp.planning.prices import least_holds, lengths_of, prices_of
 from rnnbp.planning.search import Candidate, Search
 from rnnbp.planning.sizes import Sizes
@@ -108,7 +109,12 @@ class _Shares:
         always = self.found.base + self.found.back
         for stage in self.found.stages:
             always += stage.opened + stage.handed + stage.turned
-        self.always = always
+        # Runners of fewer rows than the batch, which each sweep has whatever its schedule.
+        self.rows = sum(
+            each.sizes.objects.of_ways(ways_of_rows(each.rows.rows, each.rows.chunk))
+            for each in sweeps
+        )
+        self.always = always + self.rows
         self.least = self.bound(0)
 
     def candidates(self, share: int) -> list[Candidate]:
@@ -147,7 +153,7 @@ class _Shares:
         found = self.candidates(share)
         ledger = JointLedger(self.found, [c.schedule for c in found])
         pairs = zip(found, self.searches, strict=True)
-        return ledger.peak + sum(_objects(c, search) for c, search in pairs)
+        return ledger.peak + self.rows + sum(_objects(c, search) for c, search in pairs)
 
     def plan(self, budget: int, room: int) -> NetworkPlan:
         """The plan of the largest share that fits by the joint ledger."""
