@@ -192,7 +192,7 @@ ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "options of others": (("--model", "mymodel:build", "--units", "3"), "--units is for built-in models"),
     "a loss of others": (("--loss", "mse"), "--loss goes with --model"),
     "other inputs": (("--model", "mymodel:build", "--inputs", "4"), "--inputs 4 is not what the model takes, (3,); leave it out"),
-    "two outputs": (("--model", "mymodel:two_outputs"), "has 2 outputs; a model has one"),
+    "two outputs": (("--model", "mymodel:two_outputs"), "has 2 outputs, and this takes models of one"),
     "budget": (("--model", "mymodel:build", "--budget", "1 kB"), "--budget: "),
 }  # fmt: skip
 

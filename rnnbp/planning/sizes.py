@@ -61,10 +61,12 @@ class Sizes(ValueSizes):
     def _few(self, rows: int) -> Self:
         found, known = replace(self, batch=rows), vars(self)
         vars(found).update({key: known[key] for key in SHARED if key in known})
-        vars(found)["cells"] = {k: part.of_rows(rows) for k, part in self.cells.items()}
         key = (*self.own, rows)  # few in memory at once, all remembered by what they have answered
-        vars(found)["asked"] = _of_rows.of(lasting(self.model)).get(key, lambda: Recent(32))
-        vars(found)["few"] = True
+        vars(found).update(
+            cells={k: part.of_rows(rows) for k, part in self.cells.items()},
+            asked=_of_rows.of(lasting(self.model)).get(key, lambda: Recent(32)),
+            few=True,
+        )
         return found
 
     @cached_property
