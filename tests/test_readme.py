@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -52,9 +53,23 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
     assert rerun < kept / 2
 
 
-def test_a_network_over_time_runs_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(block("over time", (ROOT / "docs/over_time.md").read_text(encoding="utf-8")), {})
-    assert re.fullmatch(r"\{'tags': 1\.\d+, 'kind': 1\.\d+\} \(8, 2\)\n", capsys.readouterr().out)
+@pytest.mark.long
+def test_the_page_on_networks_over_time_runs_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its examples one after the other, as they share names."""
+    text, names = (ROOT / "docs/over_time.md").read_text(encoding="utf-8"), dict[str, object]()
+    printed = dict[str, str]()
+    for marker in re.findall(r"<!-- ([\w ]+) -->", text):
+        exec(block(marker, text), names)
+        printed[marker] = capsys.readouterr().out
+    accuracy, shape = re.findall(r"'accuracy': ([\d.]+)\} (.+)\n", printed["classify"])[0]
+    assert (float(accuracy) > 0.8, shape) == (True, "(40, 2)")
+    of_bptt, of_evaluate, *padded = re.findall(r"\d+\.?\d*", printed["by hand"])
+    np.testing.assert_allclose(float(of_bptt), float(of_evaluate), rtol=1e-6)
+    assert padded[1:] == ["8", "2"]
+    heads = ast.literal_eval(printed["heads"])
+    assert heads["loss"] == pytest.approx(heads["tags_loss"] + 0.5 * heads["kind_loss"])
+    assert printed["forecast"] == "(12, 64, 1, 3)\n"
+    assert 1.5 < float(printed["attention"]) < 3
 
 
 def test_the_usual_jobs_run_as_printed(tmp_path: Path) -> None:
