@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from warnings import warn
 
 import numpy as np
 
-from rnnbp.gradcheck.derivatives import TOLERANCES, Look, compare
+from rnnbp.bptt.networks import Data, LengthsLike, LossesLike, Reading, is_network
+from rnnbp.gradcheck.derivatives import TOLERANCES, Case, Look, compare
 from rnnbp.gradcheck.layers import graph_of, layer_case, wrong_layers
 from rnnbp.gradcheck.losses import check_loss, is_loss, random_weights, weighted_sum
 from rnnbp.gradcheck.models import GivenObjective, model_case, posed
+from rnnbp.gradcheck.networks import CheckedNetwork
 from rnnbp.gradcheck.own_layers import check_contract, check_own_layers
 from rnnbp.gradcheck.result import GradientCheck, GradientError
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import recurrents
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.timed import Timed
 from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.problem import Problem
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
 from rnnbp.losses.as_loss import as_loss
-from rnnbp.numerics import ShapeError, flag, real_number, shown
+from rnnbp.numerics import Shape, ShapeError, flag, real_number, shown
 from rnnbp.planning.plan import Plan, check_length
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
@@ -46,7 +48,7 @@ def check_grads(
     function: ModelLike | LossLike,
     x: InputsLike,
     target: SeriesLike = None,
-    loss: LossLike | None = None,
+    loss: LossesLike = None,
     *,
     state: StateLike = None,
     mask: SeriesLike = None,
@@ -57,6 +59,8 @@ def check_grads(
     method: str | None = None,
     tolerance: float | None = None,
     samples: int | None = None,
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
 ) -> GradientCheck:
     """Check every gradient of a model, layer, graph or loss in float64, element by element.
 
@@ -66,10 +70,11 @@ def check_grads(
             one of ``rnnbp.losses`` or a function ``(y, target) -> (value, dy)``: the gradient by y.
         x: for a model as ``bptt`` takes it; for a layer or graph a tuple, one array for each input;
             for a loss the outputs y.
-        target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them.
-            Of a Plan the schedule and the chunks count, not its bytes: the check is in float64.
-            Without a loss the value is a weighted sum of the outputs, its weights drawn from
-            ``seed``; a target is not used then.
+        target, loss, state, mask, checkpoint, chunk, seed, training, lengths, reset: as ``bptt``
+            takes them. Of a Plan the schedule and the chunks count, not its bytes: the check is in
+            float64. Without a loss the value is a weighted sum of the outputs, its weights drawn
+            from ``seed``; a target is not used then. Of x all steps of each row's true length are
+            checked.
         method: "complex", or "central" for functions that are not analytic or refuse complex
             numbers. By default "complex"; for a loss function of your own "central" if the complex
             step fails.
@@ -98,16 +103,14 @@ def check_grads(
     context, look = _context(seed, training), Look(method, _limit(tolerance), samples, seed)
     if loss is None and is_loss(function) and not isinstance(x, tuple):
         return check_loss(as_loss(function), x, target, mask, look)
-    look = replace(look, method=method or "complex")
-    if isinstance(x, tuple) and not _over_time(function):
+    look, whole = replace(look, method=method or "complex"), lengths is None and reset is None
+    if isinstance(x, tuple) and not _over_time(function) and whole:
         return _check_layer(function, x, context, look)
-    with _of_layer(function):
-        problem = posed(function, x, state, chunk, mask)
-    if loss is None:
-        _note_unused(target)
-        target, loss = random_weights(problem, seed), weighted_sum
-    objective = GivenObjective(target, loss, mask, *_schedule_of(checkpoint, problem.steps, chunk))
-    return _check_model(problem, objective, context, look)
+    data = Data(x, target, loss, mask)
+    reading = Reading(state, chunk, lengths, reset, seed, training)
+    network = is_network(as_network(function), loss, reading)
+    check = _check_network if network else _check_model
+    return check(function, data, reading, checkpoint, context, look)
 
 
 def _over_time(function: object) -> bool:
@@ -119,7 +122,9 @@ def _over_time(function: object) -> bool:
         several = function.cell.n_inputs > 1
     elif not isinstance(function, Graph) or isinstance(function, Cell):
         return False
-    elif recurrents(function) or "sequence" in function.pers:
+    elif "sequence" in function.pers or any(
+        isinstance(node.block, Recurrent | Timed) for node in function.nodes
+    ):
         several = len(function.pers) > 1
     else:
         return False
@@ -179,20 +184,57 @@ def _check_layer(
 
 
 def _check_model(
-    problem: Problem, objective: GivenObjective, context: Context, look: Look
+    model: ModelLike,
+    data: Data,
+    reading: Reading,
+    checkpoint: ScheduleLike | Plan,
+    context: Context,
+    look: Look,
 ) -> GradientCheck:
-    """Check a model. A GradientError names the layers that are wrong alone too."""
-    case = model_case(problem, objective, context, look.dtype)
+    """Check a model of one sweep."""
+    x, target, loss, mask = data
+    with _of_layer(model):
+        problem = posed(model, x, reading.state, reading.chunk, mask)
+    if loss is None:
+        _note_unused(target)
+        target, loss = random_weights(problem, reading.seed), weighted_sum
+    how = _schedule_of(checkpoint, problem.steps, reading.chunk)
+    case = model_case(problem, GivenObjective(target, loss, mask, *how), context, look.dtype)
+    return _compared(case, problem.model, problem.shapes, context, look)
+
+
+def _check_network(
+    model: ModelLike,
+    data: Data,
+    reading: Reading,
+    checkpoint: ScheduleLike | Plan,
+    context: Context,
+    look: Look,
+) -> GradientCheck:
+    """Check a network over time."""
+    if data.loss is None:
+        _note_unused(data.target)
+    checked = CheckedNetwork(model, data, reading, checkpoint)
+    return _compared(checked.case(look.dtype), checked.graph, checked.shapes, context, look)
+
+
+def _compared(
+    case: Case, model: Graph, shapes: Sequence[Shape], context: Context, look: Look
+) -> GradientCheck:
+    """The comparison of a model's case, and of what the user's own layers in it declare.
+
+    A GradientError names the layers that are wrong alone too.
+    """
     try:
         found = compare(case, look)
     except GradientError as error:
-        wrong = wrong_layers(problem.model, problem.shapes, look)
+        wrong = wrong_layers(model, shapes, look)
         if not wrong:
             raise
         raise GradientError(
             f"{error}: those of {', '.join(wrong)}, which are wrong alone too"
         ) from None
-    check_own_layers(problem.model, problem.shapes, context)
+    check_own_layers(model, shapes, context)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,7 @@ class Case:
         own: gradients by the layers' own methods too, where machine code runs in their place; empty
             elsewhere.
         own_cure: for errors of these.
+        places: by name the elements that are varied, by number, where that is not all of them.
     """
 
     grads: dict[str, Array]
@@ -39,6 +40,25 @@ class Case:
     cure: str = "check the backward methods of its layers"
     own: dict[str, Array] = field(default_factory=dict)
     own_cure: str = ""
+    places: Mapping[str, Array] = field(default_factory=dict)
+
+    def chosen(
+        self, name: str, samples: int | None, rng: np.random.Generator
+    ) -> Iterator[tuple[int, ...]]:
+        """The indices of the elements to check, in random order."""
+        places = self.places.get(name)
+        for k in rng.choice(self.size(name), self.count(name, samples), replace=False):
+            flat = k if places is None else places[k]
+            yield tuple(map(int, np.unravel_index(flat, self.variables[name].shape)))
+
+    def count(self, name: str, samples: int | None) -> int:
+        """How many elements of an array are checked."""
+        size = self.size(name)
+        return size if samples is None else min(samples, size)
+
+    def size(self, name: str) -> int:
+        """How many elements of an array may be."""
+        return self.variables[name].size if name not in self.places else len(self.places[name])
 
 
 @dataclass(frozen=True)
@@ -62,11 +82,14 @@ def compare(case: Case, look: Look) -> GradientCheck:
     tolerance = TOLERANCES[look.method] if look.limit is None else look.limit
     errors: dict[str, float] = {}
     rng, bar_note = np.random.default_rng(look.seed), "" if look.samples else FEWER
-    total = sum(_count(array, look.samples) for array in case.variables.values())
+    samples = look.samples
+    if samples is not None:
+        samples = positive_int("check_grads: samples", samples)
+    total = sum(case.count(name, samples) for name in case.variables)
     with late_bars.late(None, total, desc="check_grads", unit=" elements") as bar:
         for name, array in case.variables.items():
             derivatives: dict[tuple[int, ...], float] = {}
-            for at in _chosen(array, look.samples, rng):
+            for at in case.chosen(name, samples, rng):
                 derivatives[at] = _derivative(case, array, at, look.method)
                 if bar is not None:
                     bar.update(1, bar_note)
@@ -91,21 +114,6 @@ def _worst(
                 )
             worst = max(worst, float(error))
     return worst
-
-
-def _count(array: Array, samples: int | None) -> int:
-    """How many elements of an array are checked."""
-    if samples is None:
-        return array.size
-    return min(positive_int("check_grads: samples", samples), array.size)
-
-
-def _chosen(
-    array: Array, samples: int | None, rng: np.random.Generator
-) -> Iterator[tuple[int, ...]]:
-    """The indices of the elements to check, in random order."""
-    for flat in rng.choice(array.size, _count(array, samples), replace=False):
-        yield tuple(map(int, np.unravel_index(flat, array.shape)))
 
 
 def _derivative(case: Case, array: Array, at: tuple[int, ...], method: str) -> float:

@@ -15,6 +15,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.node_calls import backward_node, forward_node, read_off
 from rnnbp.graph.node_checks import Values
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Input
 from rnnbp.layers.base import Layer
 from rnnbp.losses.outputs import Scalar
@@ -99,7 +100,10 @@ def walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[Values, l
 def wrong_layers(model: Graph, x_shapes: Sequence[Shape], look: Look) -> list[str]:
     """The layers of a model whose gradients are wrong even alone, on random inputs."""
     wrong = (
-        layer for layer, shapes in layers_of(model, *x_shapes) if not _right(layer, shapes, look)
+        layer
+        for layer, shapes in layers_of(model, *x_shapes)
+        # what a penalty adds to the loss is none of its outputs
+        if not layer.charges and not _right(layer, shapes, look)
     )
     return list(dict.fromkeys(map(str, wrong)))
 
@@ -111,9 +115,10 @@ def layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list[
     """
     known = graph.value_shapes(*given)
     for node in graph.nodes:
-        block, shapes = node.block, [known[k] for k in node.args]
+        block, shapes = layer_of(node.block), [known[k] for k in node.args]
         if isinstance(block, Recurrent):
-            yield from layers_of(block.cell, *shapes, *block.cell.state_shapes)
+            cell = block.cell
+            yield from layers_of(cell, *shapes[: cell.n_inputs], *cell.state_shapes)
         elif isinstance(block, Layer) and not block.symbols:
             features = [shape for shape in shapes if shape is not None]
             if len(features) == len(shapes):

@@ -49,11 +49,11 @@ def posed(
     """The run of a model in float64. Raises as ``bptt`` does."""
     graph = as_model(model)
     values, form = passed(graph, x)
-    x = form.of([_in_float64(form.label(k), value) for k, value in enumerate(values)])
+    x = form.of([in_float64(form.label(k), value) for k, value in enumerate(values)])
     return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None, mask=mask)
 
 
-def _in_float64(label: str, given: SeriesLike) -> Array:
+def in_float64(label: str, given: SeriesLike) -> Array:
     """An input as the check runs on it."""
     x = plain(f"check_grads: {label}", given)
     if x.dtype == np.float32:
@@ -117,16 +117,26 @@ def _with_own(
     # Within a budget fewer schedules may fit without machine code.
     unlimited = replace(objective, checkpoint="all")
     own = _run(problem, _whole(problem), unlimited, context, Backend("interpreter"))
-    if not abs(found.loss - own.loss) <= SAME * max(1.0, abs(own.loss)):
-        raise GradientError(
-            f"the loss by lower() of {names} is {found.loss:.15g}, by forward() {own.loss:.15g}; "
-            "let lower do what forward does"
-        )
     form, grads = problem.others.form, case.grads | own.grads
     dxs = enumerate(form.parts(own.dx))
     grads |= {form.label(k): dx for k, dx in dxs if dx is not None}
     blocks = recurrent_blocks(problem.model)
     grads |= {name: delta for name, _, delta in _states(problem, blocks, own)}
+    return by_own_methods(case, found.loss, own.loss, grads, names)
+
+
+def by_own_methods(
+    case: Case, loss: float, own_loss: float, grads: dict[str, Array], names: str
+) -> Case:
+    """The case with gradients by the methods of the layers ``names``, which machine code replaces.
+
+    Raises GradientError where the two losses differ.
+    """
+    if not abs(loss - own_loss) <= SAME * max(1.0, abs(own_loss)):
+        raise GradientError(
+            f"the loss by lower() of {names} is {loss:.15g}, by forward() {own_loss:.15g}; "
+            "let lower do what forward does"
+        )
     return replace(
         case,
         cure=f"let lower() of {names} do what its forward() does",

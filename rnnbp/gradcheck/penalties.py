@@ -8,6 +8,7 @@ from typing import final
 
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import layer_of, with_recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.layers.penalty import PenaltyTerm, penalties
 from rnnbp.losses.outputs import Scalar
@@ -22,7 +23,7 @@ def counted(model: Graph, charges: list[Scalar]) -> Graph:
 
 
 def _counted(node: Node, charges: list[Scalar]) -> Node:
-    block = node.block
+    block = layer_of(node.block)
     if isinstance(block, PenaltyTerm):
         return replace(node, block=_Counted(block, charges))
     if not isinstance(block, Recurrent):
@@ -30,7 +31,7 @@ def _counted(node: Node, charges: list[Scalar]) -> Node:
     new, cell = copy(block), copy(block.cell)
     cell.nodes = tuple([_counted(each, charges) for each in block.cell.nodes])
     cell.feeding, new.cell = cell.ancestors(cell.outputs[1:]), cell
-    return replace(node, block=new)
+    return replace(node, block=with_recurrent(node.block, new))
 
 
 @final

@@ -14,7 +14,7 @@ from rnnbp.numerics import flag
 from rnnbp.rng import check_seed
 from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.by_output import OutputForm
-from rnnbp.sweeps.forward import kept_outputs, run_forward, taken_losses
+from rnnbp.sweeps.forward import kept_outputs, losses_of, run_forward
 from rnnbp.sweeps.given_losses import with_objectives
 from rnnbp.sweeps.network_run import NetworkRun
 from rnnbp.sweeps.outputs import outputs_of, stages_of_network
@@ -65,15 +65,11 @@ class SweptNetworks(Networks):
         network = pose_network(graph, data.x, reading)
         given = with_objectives(graph, outputs_of(network), data, network.dtype)
         outputs = [each for each in given if each.objective is not None]
-        taken = taken_losses(network, outputs)
-        shared = run_forward(network, outputs, taken, check_seed(reading.seed))
+        values, shared = losses_of(network, outputs, check_seed(reading.seed))
         form, total, found = OutputForm.of_graph(graph), 0.0, dict[str | int, float]()
-        for each in outputs:
-            sink = taken.get(each.number)
-            y = shared.values[each.value]
-            value = each.static_loss(y) if sink is None else sink.value()
-            found[form.key(each.number)] = value
-            total += each.factor * value
+        for each, value in zip(outputs, values, strict=True):
+            found[form.key(each.number)] = float(value.real)
+            total += each.factor * float(value.real)
         return total, shared.final_states(), found
 
 

@@ -8,6 +8,7 @@ from rnnbp.bptt.ragged_chunks import RaggedChunks
 from rnnbp.bptt.sweep_chunks import SweepChunks
 from rnnbp.graph.over_time.last import Last
 from rnnbp.inputs.states import States
+from rnnbp.losses.outputs import Scalar
 from rnnbp.rng import Context
 from rnnbp.sweeps.loss_sinks import ValueSink
 from rnnbp.sweeps.network import PosedNetwork
@@ -98,11 +99,24 @@ def kept_outputs(
     return found
 
 
-def taken_losses(network: PosedNetwork, outputs: Sequence[Output]) -> dict[int, ValueSink]:
-    """By number of an output that is a series and has a loss, what takes it."""
-    found: dict[int, ValueSink] = {}
-    for output in outputs:
-        if not output.static:
-            rows = network.rows_of(output.value)
-            found[output.number] = ValueSink(output, rows, network.dtype)
-    return found
+def losses_of(
+    network: PosedNetwork, outputs: Sequence[Output], seed: int
+) -> tuple[list[Scalar], Shared]:
+    """(the loss of each output, without its factor, 0 of one that has none; what the stages leave).
+
+    All that the outputs are computed of is run, also of those without a loss.
+    """
+    taken = {
+        each.number: ValueSink(each, network.rows_of(each.value), network.dtype)
+        for each in outputs
+        if each.objective is not None and not each.static
+    }
+    others = [each for each in outputs if each.objective is None]
+    sinks = {**kept_outputs(network, others, last=False), **taken}
+    shared = run_forward(network, outputs, sinks, seed)
+    found = list[Scalar]()
+    for each in outputs:
+        static = each.static and each.objective is not None
+        value = each.static_loss(shared.values[each.value]) if static else 0.0
+        found.append(taken[each.number].value() if each.number in taken else value)
+    return found, shared

@@ -55,15 +55,15 @@ class ValueSink(Sink):
     def take(self, n: int, y: Array) -> None:
         self.losses.show(y, n)
         if self.kept is None:
-            self.total.add(float(self.losses.value(y, n)))
+            self.total.add(self.losses.value(y, n))
         else:
             self.kept.take(n, y)
 
-    def value(self) -> float:
+    def value(self) -> Scalar:
         """Return the loss, once the first pass has ended."""
         if self.kept is not None:
-            return float(self.losses.value_of_all(self.kept.y))
-        return float(self.total.value.real)
+            return self.losses.value_of_all(self.kept.y)
+        return self.total.value
 
 
 def times(dy: Array, factor: float) -> Array:

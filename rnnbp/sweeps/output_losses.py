@@ -11,6 +11,7 @@ import numpy as np
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import Objective
 from rnnbp.losses import Loss
+from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Shape
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths
@@ -81,13 +82,12 @@ class Output:
         """The loss of a static output, as of one step."""
         return self.losses(ChunkRows(self.lengths, 1))
 
-    def static_loss(self, y: Array) -> float:
+    def static_loss(self, y: Array) -> Scalar:
         """The value of the loss of a static output (B, ...)."""
         losses = self.static_losses()
         losses.show(y[None], 0)
         whole = losses.loss.whole
-        value = losses.value_of_all(y[None]) if whole else losses.value(y[None], 0)
-        return float(value.real)
+        return losses.value_of_all(y[None]) if whole else losses.value(y[None], 0)
 
 
 def frame(steps: int, batch: int) -> Held:
