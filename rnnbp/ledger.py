@@ -72,8 +72,9 @@ class Ledger:
 
     def count(self, kind: str, nbytes: int) -> None:
         """Add a number of bytes, which may be negative."""
-        self._add(kind, nbytes)
-        self._note_peak()
+        if nbytes:
+            self._add(kind, nbytes)
+            self._note_peak()
 
     def _add(self, kind: str, nbytes: int, brief: int = 0) -> None:
         if nbytes:

@@ -44,22 +44,21 @@ class Accumulators(Accumulator):
         self.params = tuple(params.values())
         dtype = self.params[0].dtype if self.params else fixed[1]  # all have one
         size = sum([array.size for array in self.params])
-        self.whole = np.zeros(size + sum(map(math.prod, fixed[0].values())), dtype)
+        more = sum(map(math.prod, fixed[0].values())) if fixed[0] else 0
+        self.whole = whole = np.zeros(size + more, dtype)
         """All sums: one piece of memory is taken and cleared faster than many."""
-        self.grads = ByPath()
-        self._sums: dict[int, Array] = {}
-        self._slots: dict[tuple[int, str], Array] = {}
+        self.grads = grads = ByPath()
+        self._sums = sums = dict[int, Array]()
+        self._slots = places = dict[tuple[int, str], Array]()
         start = 0
         for path, (owner, key), array in slots:
-            total = self._sums.get(id(array))
+            total = sums.get(id(array))
             if total is None:
                 stop = start + array.size
-                self._sums[id(array)] = self.grads[path] = total = self.whole[start:stop].reshape(
-                    array.shape
-                )
+                sums[id(array)] = grads[path] = total = whole[start:stop].reshape(array.shape)
                 start = stop
-            self._slots[id(owner), key] = total
-        self.fixed = _parts(self.whole[start:], fixed[0]) if fixed[0] else {}
+            places[id(owner), key] = total
+        self.fixed = _parts(whole[start:], fixed[0]) if fixed[0] else {}
         """The sums of deltas, by number of the value."""
         self.totals = compensated.totals(self.whole) if parted else None
         self._begins: dict[object, list[int]] = {}

@@ -56,7 +56,8 @@ class Counter:
     def _ways(self, problem: Problem) -> int:
         """How many more ways chunks have been run in, up to the ledger's peak."""
         found = ways_of(self.at_highest, problem.steps, problem.chunk)
-        return found + ways_of_rows(problem.rows, problem.chunk)
+        rows = problem.rows
+        return found if rows is None else found + ways_of_rows(rows, problem.chunk)
 
     def stats(self, problem: Problem, ledger: Ledger, sizes: Sizes, tables: int) -> Stats:
         """All of it, with the ledger's peak; ``tables``: bytes of those of the schedule."""

@@ -22,7 +22,6 @@ from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.bptt.shape_warnings import note_problem
-from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike, StateLike
@@ -32,7 +31,6 @@ from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.passed import parts_of
 from rnnbp.inputs.pose import pose
-from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import reuse
 from rnnbp.numerics import flag
 from rnnbp.planning.chosen_chunks import chunk_of_run
@@ -53,28 +51,14 @@ from rnnbp.wording.arguments import takes
 @by_numpy_where_refused
 @ieee
 def bptt(
-    model: ModelLike,
-    x: InputsLike,
-    target: SeriesLike,
-    loss: LossesLike,
-    *,
-    checkpoint: ScheduleLike | Plan = "all",
-    chunk: int | None = None,
-    state: StateLike = None,
-    mask: SeriesLike = None,
-    seed: int = 0,
-    backend: BackendLike = None,
-    horizon: int | None = None,
-    training: bool = True,
-    dx: bool | None = None,
-    steps: int | None = None,
-    folder: PathLike | None = None,
-    progress: bool | None = None,
-    return_y: bool = False,
-    dstate: StateLike = None,
-    lengths: LengthsLike = None,
+    model: ModelLike, x: InputsLike, target: SeriesLike, loss: LossesLike, *,
+    checkpoint: ScheduleLike | Plan = "all", chunk: int | None = None, state: StateLike = None,
+    mask: SeriesLike = None, seed: int = 0, backend: BackendLike = None,
+    horizon: int | None = None, training: bool = True, dx: bool | None = None,
+    steps: int | None = None, folder: PathLike | None = None, progress: bool | None = None,
+    return_y: bool = False, dstate: StateLike = None, lengths: LengthsLike = None,
     reset: LengthsLike = None,
-) -> Gradients:
+) -> Gradients:  # fmt: skip
     """Loss and gradients of a sequence, by backpropagation through time within a schedule.
 
     Source: Werbos 1990.
@@ -166,45 +150,32 @@ def bptt(
     >>> all((rerun.grads[name] == g).all() for name, g in cached.grads.items())
     True
     """
-    data, graph = Data(x, target, loss, mask), as_network(model)
-    reading = Reading(state, chunk, lengths, reset, seed, training, backend, horizon, steps)
-    keeping = Keeping(checkpoint, dx, return_y, folder, progress, dstate)
-    if is_network(graph, loss, reading):
+    graph = as_network(model)
+    if is_network(graph, loss, lengths=lengths, reset=reset):
+        data = Data(x, target, loss, mask)
+        reading = Reading(state, chunk, lengths, reset, seed, training, backend, horizon, steps)
+        keeping = Keeping(checkpoint, dx, return_y, folder, progress, dstate)
         return networks().gradients(graph, data, reading, keeping)
-    return _of_one_sweep(graph, data, reading, keeping)
-
-
-def _of_one_sweep(graph: Graph, data: Data, reading: Reading, keeping: Keeping) -> Gradients:
-    """``bptt`` of a model of one output, forward, whose rows have one length."""
-    (x, target, loss, mask), checkpoint, folder = data, keeping.checkpoint, keeping.folder
-    chunk = chunk_of_run(checkpoint, reading.chunk, reading.horizon)
-    horizon, chunk = check_horizon(reading.horizon, chunk)
+    horizon, chunk = check_horizon(horizon, chunk_of_run(checkpoint, chunk, horizon))
     _check_own_iterator(x, target, mask)
-    check_possible(graph, x, checkpoint, keeping.dx)
-    given = SeriesOptions(
-        chunk=chunk, state=reading.state, steps=reading.steps, folder=folder, mask=mask
-    )
-    training = flag("training", reading.training)
-    problem = pose(graph, x, **given, backend=reading.backend, training=training)
-    _warn(problem, reading.state, reading.backend)
-    with closing(Objective(problem, loss, target, mask, folder)) as objective:
-        asked = Asked(keeping.dx, keeping.return_y, keeping.dstate)
-        resolved = resolve(checkpoint, problem, objective, chunk, asked)
-        seed = check_seed(reading.seed)
-        return _run(resolved, objective, seed, horizon, folder, keeping.progress)
-
-
-def _warn(problem: Problem, state: StateLike, backend: BackendLike) -> None:
-    """Warn of what is likely to be a mistake, before anything runs."""
+    check_possible(graph, x, checkpoint, dx)
+    given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)
+    problem = pose(graph, x, **given, backend=backend, training=flag("training", training))
     note_problem(problem, state)
     if backend is not None:
-        given = problem.model, problem.shapes, problem.backend
-        warn_of_python(*given, training=problem.training)
+        warn_of_python(graph, problem.shapes, problem.backend, training=problem.training)
+    with closing(Objective(problem, loss, target, mask, folder)) as objective:
+        resolved = resolve(checkpoint, problem, objective, chunk, Asked(dx, return_y, dstate))
+        return _run(resolved, objective, check_seed(seed), horizon, folder, progress)
+
+
+_PARTS = (Iterator, tuple, list, dict)
+"""What may be, or hold, an iterator; a union would be built anew for each run."""
 
 
 def _check_own_iterator(x: object, target: object, mask: object) -> None:
     """Raise TypeError for an iterator that is passed twice, which would be read in turns."""
-    if not isinstance(x, Iterator | tuple | list | dict):
+    if not isinstance(x, _PARTS):
         return
     every = [*parts_of(x), target, mask]
     streams = [part for part in every if isinstance(part, Iterator)]

@@ -77,8 +77,9 @@ def evaluated(
 
     ``seen`` is called with y, target and mask of each chunk.
     """
-    reading, graph = Reading(state, chunk, lengths, reset, training=False), as_network(model)
-    if is_network(graph, loss, reading):
+    graph = as_network(model)
+    if is_network(graph, loss, lengths=lengths, reset=reset):
+        reading = Reading(state, chunk, lengths, reset, training=False)
         value, present, _ = networks().losses(graph, Data(x, target, loss, mask), reading)
         return value, present, ()
     given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)

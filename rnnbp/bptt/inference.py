@@ -10,7 +10,6 @@ from rnnbp.bptt.forward import bar_of, prepared_chunks
 from rnnbp.bptt.networks import LengthsLike, Reading, is_network, networks
 from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.checks.arrays import as_array
-from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.given import InputsLike, InputsOf, ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.models import as_network
@@ -67,30 +66,24 @@ def predict(
     >>> np.std(samples, axis=0).shape
     (7, 5, 2)
     """
-    graph, reading = as_network(model), Reading(state, chunk, lengths, reset, seed, training)
-    if is_network(graph, None, reading):
+    graph, last = as_network(model), flag("last", last)
+    if is_network(graph, None, lengths=lengths, reset=reset):
+        reading = Reading(state, chunk, lengths, reset, seed, training)
         _refuse_mask(mask)
-        return networks().outputs(graph, x, reading, last=flag("last", last))
-    return _predicted(graph, x, reading, mask, flag("last", last), progress)
-
-
-def _predicted(
-    graph: Graph,
-    x: InputsLike,
-    reading: Reading,
-    mask: SeriesLike,
-    last: bool,
-    progress: bool | None,
-) -> tuple[Array, States]:
-    """``predict`` of one sweep."""
+        return networks().outputs(graph, x, reading, last=last)
     if not last:
         check_outputs_possible(x)
     mask = None if mask is None else as_array("mask", mask, axes="(T, B)")
-    training, seed = flag("training", reading.training), check_seed(reading.seed)
-    given = SeriesOptions(
-        chunk=reading.chunk, state=reading.state, steps=None, folder=None, mask=mask
-    )
+    training, seed = flag("training", training), check_seed(seed)
+    given = SeriesOptions(chunk=chunk, state=state, steps=None, folder=None, mask=mask)
     problem = pose(graph, x, **given, backend=None, training=training)
+    return _predicted(problem, seed, mask, last, progress)
+
+
+def _predicted(
+    problem: Problem, seed: int, mask: Array | None, last: bool, progress: bool | None
+) -> tuple[Array, States]:
+    """``predict`` of one sweep."""
     if not problem.known and not last:
         raise TypeError(
             "predict returns the outputs of all steps, and x is a stream; give its pieces one by "

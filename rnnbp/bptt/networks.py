@@ -89,7 +89,17 @@ def networks() -> Networks:
     return _installed[0]
 
 
-def is_network(graph: Graph, loss: LossesLike, reading: Reading) -> bool:
-    """True if a run is one of a network over time, and not of one sweep."""
-    rows = reading.lengths is not None or reading.reset is not None
-    return rows or isinstance(loss, dict | tuple) or is_over_time(graph)
+_SEVERAL = (dict, tuple)
+"""Types of losses of several outputs."""
+
+
+def is_network(
+    graph: Graph, loss: LossesLike, *, lengths: LengthsLike = None, reset: LengthsLike = None
+) -> bool:
+    """True if a run is one of a network over time, and not of one sweep; arguments as of ``bptt``.
+
+    What networks alone need is built after this has said yes.
+    """
+    if lengths is not None or reset is not None or isinstance(loss, _SEVERAL):
+        return True
+    return is_over_time(graph)

@@ -94,11 +94,14 @@ def resolve(
     returned = returns_y(problem, asked.return_y)
     plan = checkpoint if isinstance(checkpoint, Plan) else None
     kept = keeps_dx(problem, plan, None if asked.dx is None else flag("dx", asked.dx))
+    if asked.dstate is None:
+        return _resolved(
+            checkpoint, problem, sizes_of_run(objective, dx=kept, return_y=returned), chunk
+        )
     deltas = final_deltas(problem.model, asked.dstate, problem.batch, problem.dtype)
     given = given_to(parts_of(problem.model).recurrent, deltas)
     sizes = sizes_of_run(objective, dx=kept, return_y=returned, dstate=given)
-    found = _resolved(checkpoint, problem, sizes, chunk)
-    return replace(found, dstate=deltas) if deltas else found
+    return replace(_resolved(checkpoint, problem, sizes, chunk), dstate=deltas)
 
 
 def given_to(recurrent: Sequence[Node], dstate: FinalDeltas) -> frozenset[int]:

@@ -22,7 +22,8 @@ def returns_y(problem: Problem, asked: bool) -> bool:
 
 def keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
     """True if a run keeps the gradient by x. Raises ValueError where it cannot."""
-    if any(isinstance(part, Stream) for part in problem.series):
+    series = problem.series
+    if [part for part in series if isinstance(part, Stream)]:
         if asked:
             raise ValueError(
                 "dx=True, but x is a stream, whose gradient is not kept; give an array, or leave "
@@ -32,7 +33,7 @@ def keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
     if plan is None:
         if asked is not None:
             return asked
-        return not any(part.mapped for part in problem.series)
+        return not [part for part in series if part.mapped]
     if asked not in (None, plan.sizes.dx):
         raise BudgetError(
             f"the plan is for dx={plan.sizes.dx}, found dx={asked}; plan for that, or leave it out"

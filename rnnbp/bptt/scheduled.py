@@ -67,8 +67,8 @@ class Scheduled:
 
     def _hold_from_the_start(self) -> None:
         """Count what is the same at all steps, which is computed before gradients are allocated."""
-        fixed = self.sizes.fixed
-        if any(fixed):
+        if self.chunks.fixed.any:
+            fixed = self.sizes.fixed
             self._always = self.chunks.fixed.arrays()
             self.ledger.hold(FIXED, self._always)
             self.ledger.count("workspace", fixed.forward + self.sizes.slot)
@@ -201,9 +201,12 @@ class Scheduled:
 
     def _close(self) -> None:
         """The gradients are those of all chunks, and of what runs once a run."""
-        totals = self._sums.grads.totals
-        self.ledger.release(() if totals is None else totals)
-        with self.ledger.reserve("workspace", self.sizes.fixed.backward):
+        if (totals := self._sums.grads.totals) is not None:
+            self.ledger.release(totals)
+        if self.chunks.fixed.any:
+            with self.ledger.reserve("workspace", self.sizes.fixed.backward):
+                self._sums.end()
+        else:
             self._sums.end()
 
     def _reverse(self, n: int) -> None:

@@ -108,7 +108,7 @@ class Sums:
             found.append(
                 tuple([np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in deltas])
             )
-            if not given and isinstance(node.block, Recurrent):
+            if not given and isinstance(node.block, Recurrent) and node.block.initial:
                 initial = node.block.initial
                 found_of = zip(initial, found[-1], strict=False)
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in found_of})

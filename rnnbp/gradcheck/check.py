@@ -108,7 +108,7 @@ def check_grads(
         return _check_layer(function, x, context, look)
     data = Data(x, target, loss, mask)
     reading = Reading(state, chunk, lengths, reset, seed, training)
-    network = is_network(as_network(function), loss, reading)
+    network = is_network(as_network(function), loss, lengths=lengths, reset=reset)
     check = _check_network if network else _check_model
     return check(function, data, reading, checkpoint, context, look)
 

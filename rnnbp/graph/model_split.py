@@ -36,6 +36,8 @@ class Parts:
         self.fixed: tuple[Node, ...]
         self.nodes, self.outputs = model.nodes, model.outputs  # no reference to the model itself
         self.recurrent = recurrents(model)
+        blocks = [node.block for node in self.recurrent]
+        self.blocks = tuple([block for block in blocks if isinstance(block, Recurrent)])
         self.symbols_by_input = _symbols.of(lasting(model))
         """For each input, the layers that take it as integers; none where it is floats."""
         alone = len(self.nodes) == len(self.recurrent) == 1
@@ -169,6 +171,8 @@ def lasting(model: Graph) -> Graph | Recurrent:
     """Returns what lives as long as the user's model, and not for one run as a graph of one."""
     if len(model.nodes) != 1:
         return model
+    if isinstance(alone := model.origin, Recurrent):
+        return alone  # of the graph that is made of it for each run
     (node,) = model.nodes
     # A graph that has more inputs or outputs than its Recurrent is not told from it by that.
     same = model.outputs == node.outs and model.n_values == len(node.args) + 1

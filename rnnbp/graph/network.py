@@ -106,14 +106,16 @@ def checked_parameters(network: Network) -> list[tuple[str, Slot, Array]]:
     Raises as ``check_parameters`` does.
     """
     found = []
-    for path, (owner, key) in network.slots.items():
-        if (array := parameter(owner, key, path)).base is not None:
+    for path, slot in network.slots.items():
+        owner, key = slot
+        array = parameter(owner, key, path)
+        if array.base is not None:
             check_there(array)
         if array.dtype not in REAL and array.dtype != np.complex128:  # gradcheck's
             raise DtypeError(
                 f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype"
             )
-        found.append((path, (owner, key), owner[key]))
+        found.append((path, slot, owner[key]))
     return found
 
 

@@ -43,7 +43,8 @@ class Held:
         self.mapped = not plain and (array is None or _by_map(array))
         """True if it is, or may be, larger than memory."""
         self._file = None if plain else mapped_file(array)
-        self.check_there()
+        if not plain:
+            self.check_there()
 
     @property
     def views(self) -> bool:

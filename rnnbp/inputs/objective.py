@@ -79,7 +79,7 @@ class Objective:
                 warn_if_prefixes(self.mask.array)
         self.total, self.finished = 1.0, False
         self._check_loss()
-        if all(isinstance(part, Held) for part in self._parts) and problem.known:
+        if problem.known and not [p for p in self._parts if not isinstance(p, Held)]:
             self.finish()
 
     def _check_loss(self) -> None:
@@ -127,9 +127,8 @@ class Objective:
         if self.target is not None:
             length: int | str = "T" if steps is None else self.target.steps
             lead, shape = (steps or length, self.problem.batch), (length, *self.target.shape)
-            axis = next(
-                (k for k, (a, b) in enumerate(zip(shape, lead, strict=False)) if a != b), None
-            )
+            pairs = enumerate(zip(shape, lead, strict=False)) if shape[:2] != lead else ()
+            axis = next((k for k, (a, b) in pairs if a != b), None)
             if axis is not None:
                 raise ShapeError(
                     f"target axis {axis} must have size {lead[axis]}, as x has (T, B) = {lead}, "

@@ -84,6 +84,8 @@ def end_of(x: Series) -> Array | None:
 def lost_rows(*series: Series) -> tuple[int, ...]:
     """The rows whose state at the end is not known, because an input could not be used there."""
     ends = [end for part in series if (end := end_of(part)) is not None]
+    if not ends:
+        return ()
     return tuple(sorted({row for end in ends for row in np.flatnonzero(end < NEVER).tolist()}))
 
 

@@ -18,7 +18,7 @@ from rnnbp.inputs.passed import Form, passed
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, series
 from rnnbp.inputs.several import agree, static_inputs
-from rnnbp.inputs.states import initial_states
+from rnnbp.inputs.states import states_of_blocks
 from rnnbp.inputs.static_inputs import checked_static
 from rnnbp.inputs.streams import Stream
 from rnnbp.inputs.x_checks import check_axes, check_values, unusable_steps
@@ -68,7 +68,7 @@ def pose(
     given, others = found[parts.x], _others(found, static, parts, form, dtype)
     output = _output_shape(graph, found, others)
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
-    states, filled, lent = initial_states(graph, state, given.shape[0], dtype)
+    states, filled, lent = states_of_blocks(parts.blocks, state, given.shape[0], dtype)
     length = min(length, given.steps) if given.known else length
     kept = states, filled, output, chosen, lent, training, others
     return Problem(graph, given, dtype, length, *kept)

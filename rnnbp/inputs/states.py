@@ -36,7 +36,10 @@ def states_of_blocks(
     blocks: Sequence[Recurrent], state: StateLike, batch: int, dtype: Dtype
 ) -> tuple[States, tuple[bool, ...], int]:
     """The same of Recurrents in order."""
-    given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
+    if state is None:
+        own = [block.first_state(batch, dtype) for block in blocks]
+        return tuple(own), (False,) * len(own), 0
+    given = _per_recurrent(state, len(blocks))
     found, lent = [], 0
     for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
         if arrays is None:

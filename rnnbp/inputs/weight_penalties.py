@@ -51,7 +51,7 @@ class WeightPenalties:
     @property
     def nbytes(self) -> int:
         """Temporary bytes of ``values`` and ``add``: an array of the largest parameter."""
-        return max([term.array.nbytes for term in self.terms], default=0)
+        return max([term.array.nbytes for term in self.terms]) if self.terms else 0
 
     def values(self) -> dict[str, Scalar]:
         """The part of each parameter in the loss, by path."""

@@ -80,13 +80,14 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
         TypeError: for a parameter that is missing or not an array.
         ShapeError: for one that was resized, or stored past the checks.
     """
-    given, path = owner.get(key), path or key
+    given = owner.get(key)
     if (
         type(given) is np.ndarray
         and type(owner) is LayerParams
         and given.shape == owner.shapes[key]
     ):
         return given
+    path = path or key
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
         raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")

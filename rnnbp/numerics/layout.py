@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
 from collections.abc import Sequence
+from weakref import ref
 
 import numpy as np
+from numpy import ndarray
 
 from rnnbp.numerics.aliases import Array, Dtype
 
@@ -42,7 +43,7 @@ def address(array: Array | None) -> int:
     return 0 if array is None else _pointer(id(array) + _HEAD).value or 0
 
 
-def fix_sizes(arrays: Sequence[Array]) -> list[weakref.ref[Array]]:
+def fix_sizes(arrays: Sequence[Array]) -> list[ref[Array]]:
     """Weak references that prevent NumPy from resizing these arrays while they live.
 
     So no thread can free memory that a different one reads, not even by ``resize`` with
@@ -51,7 +52,7 @@ def fix_sizes(arrays: Sequence[Array]) -> list[weakref.ref[Array]]:
     """
     found = []
     for array in arrays:
-        while (base := array.base) is not None and isinstance(base, np.ndarray):
+        while (base := array.base) is not None and isinstance(base, ndarray):
             array = base
-        found.append(weakref.ref(array))
+        found.append(ref(array))
     return found

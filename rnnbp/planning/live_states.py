@@ -45,7 +45,8 @@ class LiveStates:
             state: bytes of a state.
             deltas: bytes of the deltas of a state.
         """
-        return (1 + self.own(slots) + self._final) * state + self._deltas * deltas
+        own = not self._initial and self._slot not in slots  # ``own``, after each action
+        return (1 + own + self._final) * state + self._deltas * deltas
 
     def own(self, slots: Container[int]) -> bool:
         """True if the present state is neither the initial one nor in one of ``slots``."""

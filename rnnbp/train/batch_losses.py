@@ -59,7 +59,7 @@ def batch_losses(
     graph = as_network(model)
     options, state = row_options(graph, batch), None if batch.fresh else state
     reading = Reading(state, chunk, **options, training=False)
-    if is_network(graph, loss, reading):
+    if is_network(graph, loss, lengths=reading.lengths, reset=reading.reset):
         return _of_network(model, batch, loss, reading, measured)
     run = partial(
         evaluated, model, batch.x, batch.target, state=state, mask=batch.mask, chunk=chunk
