@@ -10,7 +10,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.bptt.inference import predict
 from rnnbp.schedules import resolve
-from rnnbp.sweeps.joint_ledger import JointLedger
+from rnnbp.sweeps.joint_ledger import JointLedger, forecasts_of
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.network_run import NetworkRun
 from rnnbp.sweeps.stage_bytes import bytes_of
@@ -108,9 +108,9 @@ def ran(monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[rb.Gradients, 
 
 def forecast(network: PosedNetwork, of: NetworkRun) -> int:
     found = bytes_of(network, of.stages, of.wanted)
-    sweeps = [stage.sweep for stage in found.stages if stage.sweep is not None]
-    schedules = [resolve(of.schedules(k), each.rows.chunks) for k, each in enumerate(sweeps)]
-    return JointLedger(found, schedules).peak
+    sweeps = enumerate(found.sweeps)
+    schedules = [resolve(of.schedules(k), each.rows.chunks) for k, each in sweeps]
+    return JointLedger(found, forecasts_of(found, schedules)).peak
 
 
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])

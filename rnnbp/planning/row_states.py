@@ -25,6 +25,7 @@ class RowStates:
     def __init__(self, sizes: SweepSizes, rows: Rows, chunk: int) -> None:
         self._sizes, self._rows, self._chunk = sizes, rows, chunk
         self._present, self._reversed = rows.batch, 0
+        self._known: dict[int, SweepSizes] = {}
 
     def live(self, n: int) -> int:
         """The rows of chunk n."""
@@ -32,7 +33,9 @@ class RowStates:
 
     def at(self, n: int) -> SweepSizes:
         """The sizes of chunk n."""
-        return self._sizes.at(self.live(n))
+        if (found := self._known.get(n)) is None:
+            found = self._known[n] = self._sizes.at(self.live(n))
+        return found
 
     def did(self, action: Action) -> None:
         """An action is done."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import final
 
 from rnnbp.actions import Action, Advance, Keep, Record
@@ -21,12 +21,16 @@ class SweepForecast:
         paused: those that it holds meanwhile.
         backward: the most after it.
         left: those that stay at its end: gradients.
+        forward_kinds, paused_kinds, backward_kinds: the bytes of each kind at those moments.
     """
 
     forward: int
     paused: int
     backward: int
     left: int
+    forward_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
+    paused_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
+    backward_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 class SweepLedger(PredictedLedger):
@@ -34,8 +38,8 @@ class SweepLedger(PredictedLedger):
 
     def __init__(self, sizes: SweepSizes, steps: int, length: int) -> None:
         self.sweep, self._unseen = sizes, 0
-        self.before = self.paused = 0
-        """The peak before the pause, and what is held in it."""
+        self.before, self.paused = dict[str, int](), dict[str, int]()
+        """The bytes by kind at the peak before the pause, and those that are held in it."""
         self._wanted = any(each.wanted for each in sizes.outlets)
         super().__init__(sizes, steps, length, None)
 
@@ -43,7 +47,9 @@ class SweepLedger(PredictedLedger):
         """Go through all actions."""
         self.run(schedule)
         left = self.sizes.gradients(0, parted=False)
-        return SweepForecast(self.before, self.paused, self.peak, left)
+        kinds = self.before, self.paused, self.by_kind
+        before, paused, after = (sum(each.values()) for each in kinds)
+        return SweepForecast(before, paused, after, left, *kinds)
 
     def _count_live_states(self) -> None:
         self._hold("state", self.sweep.lent)
@@ -51,18 +57,20 @@ class SweepLedger(PredictedLedger):
         self._hold("state", -self.sweep.lent)
 
     def _turn(self) -> None:
-        self.before, self.paused, self.peak = self.peak, self.total, 0
+        self.before, self.paused = self.by_kind, {k: n for k, n in self.held.items() if n}
+        self.peak, self.by_kind = 0, {}
         super()._turn()
 
     def _do(self, action: Action, length: int) -> None:
         """Run one action; outputs are taken where it runs a chunk for the first time."""
         super()._do(action, length)
+        # not "==": where advances are left out, those after them are first ones too
         if (
             self._wanted
-            and action.n == self._unseen
+            and action.n >= self._unseen
             and isinstance(action, Advance | Keep | Record)
         ):
-            self._unseen += 1
+            self._unseen = action.n + 1
             recorded = isinstance(action, Record)
             needs = self.sweep.record_taken if recorded else self.sweep.advance_taken
             self._note(needs(length))

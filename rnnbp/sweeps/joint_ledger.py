@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
 from rnnbp.actions import Action
@@ -20,39 +21,52 @@ def ledger_of(sweep: SweepBytes) -> SweepLedger:
     return RaggedLedger(sizes, chunks.rows, chunks.chunk)
 
 
+def forecasts_of(found: NetworkBytes, schedules: Sequence[Iterable[Action]]) -> list[SweepForecast]:
+    """The bytes of each sweep of a network under its schedule, in order."""
+    pairs = zip(found.sweeps, schedules, strict=True)
+    return [ledger_of(sweep).forecast(schedule) for sweep, schedule in pairs]
+
+
 @final
 class JointLedger:
     """The bytes that a run of a network holds, and their peak.
 
     Args:
         found: what its stages take.
-        schedules: the actions of each sweep, in order.
+        sweeps: what each sweep takes under its schedule, in order.
     """
 
-    def __init__(self, found: NetworkBytes, schedules: Sequence[Iterable[Action]]) -> None:
-        self.total = self.peak = found.base
-        given, ran = iter(schedules), list[SweepForecast | None]()
+    def __init__(self, found: NetworkBytes, sweeps: Sequence[SweepForecast]) -> None:
+        self.held, self.peak, self.by_kind = Counter[str](), 0, dict[str, int]()
+        self._hold(found.base)
+        given, ran = iter(sweeps), list[SweepForecast | None]()
         for stage in found.stages:
             self._hold(stage.opened)
-            forecast = None
-            if stage.sweep is not None:
-                forecast = ledger_of(stage.sweep).forecast(next(given))
-                self._note(forecast.forward)
-                self._hold(forecast.paused)
+            forecast = None if stage.sweep is None else next(given)
+            if forecast is not None:
+                self._note(forecast.forward_kinds)
+                self._hold(forecast.paused_kinds)
             self._hold(stage.handed)
             ran.append(forecast)
         self._hold(found.back)
         for stage, forecast in zip(reversed(found.stages), reversed(ran), strict=True):
             self._hold(stage.turned)
             if forecast is not None:
-                self._hold(-forecast.paused)
-                self._note(forecast.backward)
-                self._hold(forecast.left)
-            self._hold(-stage.released - stage.closed)
+                self._release(forecast.paused_kinds)
+                self._note(forecast.backward_kinds)
+                self._hold({"gradients": forecast.left})
+            self._release(stage.released)
+            self._release(stage.closed)
 
-    def _hold(self, nbytes: int) -> None:
-        self.total += nbytes
-        self._note(0)
+    def _hold(self, more: Mapping[str, int]) -> None:
+        self.held.update(more)
+        self._note({})
 
-    def _note(self, more: int) -> None:
-        self.peak = max(self.peak, self.total + more)
+    def _release(self, less: Mapping[str, int]) -> None:
+        self.held.subtract(less)
+
+    def _note(self, more: Mapping[str, int]) -> None:
+        total = self.held.total() + sum(more.values())
+        if total > self.peak:
+            kinds = self.held + Counter(more)
+            self.peak, self.by_kind = total, {kind: n for kind, n in kinds.items() if n}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import TypeAlias, final
 
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
+from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.sweeps.dry_network import dry
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.outputs import static_owners
@@ -19,6 +21,10 @@ from rnnbp.sweeps.stage import Stage, StaticStage, Sweep
 from rnnbp.sweeps.sweep_bytes import SweepBytes
 from rnnbp.sweeps.sweep_problem import sweep_problem
 from rnnbp.sweeps.wanted import Wanted
+
+Bytes: TypeAlias = Counter[str]
+"""Bytes by kind, as ledgers have them."""
+EDGE, GRADIENTS = "edge", "gradients"
 
 
 @final
@@ -36,11 +42,11 @@ class StageBytes:
     """
 
     sweep: SweepBytes | None = None
-    opened: int = 0
-    handed: int = 0
-    released: int = 0
-    turned: int = 0
-    closed: int = 0
+    opened: Bytes = field(default_factory=Counter)
+    handed: Bytes = field(default_factory=Counter)
+    released: Bytes = field(default_factory=Counter)
+    turned: Bytes = field(default_factory=Counter)
+    closed: Bytes = field(default_factory=Counter)
 
 
 @final
@@ -53,11 +59,18 @@ class NetworkBytes:
         back: what is allocated before the way back: sums of gradients of what is static, and
             deltas of static values.
         stages: in order.
+        edges: by number of the value that one is, its bytes, whether they are in memory or not.
     """
 
-    base: int
-    back: int = 0
+    base: Bytes
+    back: Bytes = field(default_factory=Counter)
     stages: list[StageBytes] = field(default_factory=list)
+    edges: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def sweeps(self) -> list[SweepBytes]:
+        """Those of the stages that are sweeps, in order."""
+        return [stage.sweep for stage in self.stages if stage.sweep is not None]
 
 
 def bytes_of(network: PosedNetwork, stages: Sequence[Stage], wanted: Wanted) -> NetworkBytes:
@@ -82,14 +95,15 @@ class _Walk:
         self._edges_back(stages)
         self.found.back = self._back(stages)
 
-    def _base(self) -> int:
+    def _base(self) -> Bytes:
         """States, copies of static inputs, and outputs that are kept."""
         network = self.network
         states = sum(a.nbytes for arrays in network.states.values() for a in arrays)
         copies = sum(network.static[k].nbytes for k in network.copied)
-        return states + copies + sum(self._kept(each) for each in range(len(self.wanted.outputs)))
+        kept = sum(self._kept(each) for each in range(len(self.wanted.outputs)))
+        return Counter({STATIC: states + copies, GRADIENTS: kept})
 
-    def _back(self, stages: Sequence[Stage]) -> int:
+    def _back(self, stages: Sequence[Stage]) -> Bytes:
         """Sums of gradients of what is static, and deltas of static values."""
         params: dict[int, int] = {}
         blocks = [block for n in self.network.recurrent if (block := recurrent_of_node(n))]
@@ -98,7 +112,7 @@ class _Walk:
             params |= {id(array): array.nbytes for array in owner.values()}
         values = [v for k, v in enumerate(self.shared.values) if k in self.wanted.reached]
         deltas: int = sum(v.nbytes for v in values if v is not None)
-        return sum(params.values()) + deltas
+        return Counter({GRADIENTS: sum(params.values()), "static deltas": deltas})
 
     def _kept(self, k: int) -> int:
         """The bytes of an output that is kept."""
@@ -131,21 +145,23 @@ class _Walk:
         network, rows = self.network, self.network.rows[sweep.axis]
         problem = sweep_problem(sweep, self.shared)
         own = SweepBytes(sweep, problem, rows, self.wanted)
-        made = StageBytes(own, opened=own.reductions, released=own.reductions)
+        reductions = Counter(reductions=own.reductions)
+        made = StageBytes(own, opened=reductions.copy(), released=reductions)
         for end, shape in zip(sweep.outputs, own.shapes, strict=True):
             if end.edge:
                 reached = end.value in self.wanted.reached
                 self.shared.new_edge(end, rows, shape, reached=reached)
-                nbytes = 0 if self.wanted.place.disk else own.edge(end.value)
+                nbytes = self.found.edges[end.value] = own.edge(end.value)
+                nbytes = 0 if self.wanted.place.disk else nbytes
                 self._edges[end.value] = nbytes, end.once
-                made.opened += nbytes
+                made.opened[EDGE] += nbytes
             for node in end.reductions:
                 for k in node.outs:
                     nbytes = self._put(k, self._shape(k, rows.steps, shape))
-                    made.handed += nbytes * (rows.lengths.order is not None)
+                    made.handed[STATIC] += nbytes * (rows.lengths.order is not None)
         for each in sweep.unrollings:
             states = network.states[each.node]
-            made.handed += sum(a.nbytes for a in states)
+            made.handed[STATIC] += sum(a.nbytes for a in states)
             for k, array in zip(each.final, states, strict=False):
                 self._put(k, array.shape[1:])
         return made
@@ -155,9 +171,9 @@ class _Walk:
         for node in stage.nodes:
             shapes = node.block.output_shapes(*[self._known(k) for k in node.args])
             for k, shape in zip(node.outs, shapes, strict=True):
-                made.handed += self._put(k, self.network.shapes[k] or shape or ())
-            made.released += self._extras(node)
-        made.handed += made.released
+                made.handed[STATIC] += self._put(k, self.network.shapes[k] or shape or ())
+            made.released[STATIC] += self._extras(node)
+        made.handed.update(made.released)
         return made
 
     def _extras(self, node: Node) -> int:
@@ -177,15 +193,16 @@ class _Walk:
                 if source.value in turned or source.per != "step":
                     continue
                 turned.add(source.value)
-                found[at].turned += self._turned(source.value)
+                kind = EDGE if source.value in self._edges else GRADIENTS
+                found[at].turned[kind] += self._turned(source.value)
         for value, (nbytes, once) in self._edges.items():
             kept = once and value in self.wanted.reached
             if value in readers and not kept:
-                found[readers[value]].closed += nbytes
+                found[readers[value]].closed[EDGE] += nbytes
         for at, stage in enumerate(stages):
             for end in stage.outputs if isinstance(stage, Sweep) else ():
                 if end.edge and end.value in self.wanted.reached:
-                    found[at].closed += self._edges[end.value][0]
+                    found[at].closed[EDGE] += self._edges[end.value][0]
 
     def _turned(self, value: int) -> int:
         """What is allocated for the deltas of a series."""

@@ -1,0 +1,144 @@
+"""The schedules that are tried for a sweep, from the least of bytes to full caching."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import final
+
+from rnnbp.actions import Action, Advance
+from rnnbp.planning.costs import KINDS, Costs
+from rnnbp.planning.objects import ways_of_rows
+from rnnbp.planning.prices import least_holds, prices_of
+from rnnbp.planning.search import Candidate, Search
+from rnnbp.planning.sizes import Sizes
+from rnnbp.planning.sweep_ledger import SweepForecast
+from rnnbp.support.lazy import cached_property
+from rnnbp.sweeps.joint_ledger import ledger_of
+from rnnbp.sweeps.sweep_bytes import SweepBytes
+
+SHARES = (0, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
+"""Where between the least bytes and full caching schedules are looked for: they gain the most by
+the first bytes.
+"""
+RATE, CHUNK = 2e10, 2e-4
+"""Operations in a second, and seconds that a chunk of a Recurrent takes besides: by these sweeps
+are compared, and not foretold."""
+TIMES = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 1.2, "Backward": 2.0}
+"""What a step takes by action, in units of an Advance."""
+MOST = 50_000
+"""Chunks that a schedule may run for its ledger to be gone through. Others are priced by a bound,
+which is a little more."""
+
+
+@final
+@dataclass(frozen=True)
+class Option:
+    """A schedule of a sweep.
+
+    Attributes:
+        candidate: the schedule; its bytes are a bound for rows that all have as many steps.
+        forecast: the bytes of arrays.
+        objects: those of Python's objects around them.
+    """
+
+    candidate: Candidate
+    forecast: SweepForecast
+    objects: int
+
+    @property
+    def seconds(self) -> float:
+        """By a count of operations, and of chunks."""
+        return self.candidate.seconds
+
+
+@final
+class Menu:
+    """The schedules of a sweep in chunks of one length.
+
+    Args:
+        sweep: its bytes, which say how long chunks are.
+    """
+
+    def __init__(self, sweep: SweepBytes) -> None:
+        self.sweep, rows = sweep, sweep.rows
+        self.chunk = rows.chunk
+        batch = rows.total / rows.steps  # on average, if some rows end before others
+        self.search = Search(sweep.sizes, rows.steps, rough_costs(sweep.sizes, batch))
+        few = ways_of_rows(rows.rows, rows.chunk)
+        self.always = sweep.sizes.objects.of_ways(few)
+        """Python's objects of runners of fewer rows than the batch, whatever the schedule."""
+
+    @cached_property
+    def _bounds(self) -> tuple[int, Candidate]:
+        """(the least that a schedule needs, full caching)."""
+        search, chunk = self.search, self.chunk
+        (full,) = search.of_length(chunk, math.inf)
+        return search.prices(chunk).bound(least_holds(search.steps, chunk)), full
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """The fastest within each share, the least of bytes first."""
+        found = dict.fromkeys(self._fastest(share) for share in SHARES)
+        return sorted(found, key=lambda each: each.bytes)
+
+    def _fastest(self, share: float) -> Candidate:
+        least, full = self._bounds
+        budget = least + (full.bytes - least) * share
+        found = [c for c in self.search.of_length(self.chunk, budget) if c.bytes <= budget]
+        return min(found or [full], key=lambda c: (c.seconds, c.bytes))
+
+    @cached_property
+    def options(self) -> list[Option]:
+        """All of them, with their bytes."""
+        return [*self.least, *self._priced(self.candidates[1:])]
+
+    @cached_property
+    def least(self) -> list[Option]:
+        """Those that need the least of bytes."""
+        return [*self._priced(self.candidates[:1])]
+
+    def _priced(self, candidates: list[Candidate]) -> Iterator[Option]:
+        for candidate in candidates:
+            schedule, search = candidate.schedule, self.search
+            arrays = prices_of(search.sizes, search.steps, self.chunk, arrays_only=True)
+            bound = arrays.bound(schedule.holds)
+            objects = max(0, candidate.bytes - bound) + self.always
+            yield Option(candidate, self._forecast(candidate, bound), objects)
+
+    def _forecast(self, candidate: Candidate, bound: int) -> SweepForecast:
+        if candidate.schedule.steps <= MOST:
+            return ledger_of(self.sweep).forecast(thinned(candidate.schedule))
+        every = {"of a long schedule, at most": bound}
+        left = self.sweep.sizes.gradients(0, parted=False)
+        return SweepForecast(bound, bound, bound, left, every, every, every)
+
+
+def thinned(actions: Iterable[Action]) -> Iterator[Action]:
+    """Actions without those that hold no more than others: of chunks that are advanced one after the
+    other all but the first two, which have the most rows and of which the second begins from a state
+    that is nowhere else, and the last, which may be shorter.
+    """
+    advanced: list[Action] = []
+    for action in actions:
+        if isinstance(action, Advance):
+            advanced.append(action)
+            continue
+        yield from (advanced if len(advanced) < 3 else (*advanced[:2], advanced[-1]))
+        advanced.clear()
+        yield action
+
+
+def rough_costs(sizes: Sizes, batch: float) -> Costs:
+    """Seconds of actions by a count of operations.
+
+    Args:
+        batch: the rows of a step.
+    """
+    params = sum(array.size for array in sizes.model.params.values())
+    step = 2.0 * max(1, params) * batch / RATE
+    return Costs(
+        {kind: CHUNK * (1 + len(sizes.cells)) for kind in KINDS},
+        {kind: step * TIMES[kind] for kind in KINDS},
+    )
