@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from rnnbp.bptt.resolve import Resolved
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import optional_flag
 from rnnbp.planning.budget import shown
+from rnnbp.schedules.simulation import Simulation
 from rnnbp.support import late_bars
 
 
 class Progress(late_bars.LateBar):
-    """A bar of steps run forward, rebuilt and run backward; called after each action."""
+    """A bar of steps run forward, rebuilt and run backward; called after each action.
 
-    def __init__(
-        self,
-        resolved: Resolved,
-        *,
-        whole: bool = False,
-        after: float = 0,
-    ) -> None:
-        total, expected, plan = None, resolved.expected, resolved.plan
-        if expected is not None:
-            total = (
-                expected.steps_run + expected.steps_rebuilt + (1 + whole) * resolved.problem.steps
-            )
-        found = None if plan is None else plan.forecast
-        self.predicted = (
-            "" if found is None else f"; predicted {shown(found.peak_bytes)}, {found.seconds:.3g} s"
-        )
+    Args:
+        total: of these steps; None where it is not known.
+        predicted: what a plan says, which follows the figures.
+        after: seconds after which it appears.
+    """
+
+    def __init__(self, total: int | None, predicted: str = "", *, after: float = 0) -> None:
+        self.predicted = predicted
         super().__init__(
             total, after=after, desc="bptt", unit=" steps", unit_scale=True, dynamic_ncols=True
         )
@@ -47,7 +41,34 @@ def progress_of(
     ``whole`` is True for a loss of the whole sequence, which takes another run forward. Raises
     TypeError for what is no bool.
     """
-    asked = optional_flag("progress", asked)
-    if not late_bars.wanted(asked):
+    if not _wanted(asked):
         return nullcontext()
-    return Progress(resolved, whole=whole, after=0 if asked else late_bars.LATE)
+    plan, expected = resolved.plan, resolved.expected
+    predicted = ""
+    if plan is not None:
+        found = plan.forecast
+        predicted = f"; predicted {shown(found.peak_bytes)}, {found.seconds:.3g} s"
+    total = None if expected is None else steps_of(expected, resolved.problem.steps)
+    if total is not None:
+        total += whole * resolved.problem.steps
+    return Progress(total, predicted, after=_after(asked))
+
+
+def progress_of_steps(
+    asked: bool | None, total: Callable[[], int]
+) -> AbstractContextManager[Progress | None]:
+    """``progress_of`` a run of several sweeps, whose steps are counted if there is a bar."""
+    return Progress(total(), after=_after(asked)) if _wanted(asked) else nullcontext()
+
+
+def steps_of(expected: Simulation, steps: int) -> int:
+    """The steps of a schedule over a sequence of ``steps``, forward and backward."""
+    return expected.steps_run + expected.steps_rebuilt + steps
+
+
+def _wanted(asked: bool | None) -> bool:
+    return late_bars.wanted(optional_flag("progress", asked))
+
+
+def _after(asked: bool | None) -> float:
+    return 0 if asked else late_bars.LATE

@@ -19,7 +19,7 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, series
 from rnnbp.inputs.several import agree, static_inputs
 from rnnbp.inputs.states import states_of_blocks
-from rnnbp.inputs.static_inputs import checked_static
+from rnnbp.inputs.static_inputs import checked_statics
 from rnnbp.inputs.streams import Stream
 from rnnbp.inputs.x_checks import check_axes, check_values, unusable_steps
 from rnnbp.layers.one_hot import OneHot
@@ -65,7 +65,7 @@ def pose(
     dtype = graph.dtype or dtype_without_parameters([*found.values(), *static.values()], parts)
     for k, part in found.items():
         found[k] = _checked(part, parts, form.label(k), parts.symbols_by_input[k], dtype, mask)
-    given, others = found[parts.x], _others(found, static, parts, form, dtype)
+    given, others = found[parts.x], _others(graph, found, static, parts, form, dtype)
     output = _output_shape(graph, found, others)
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled, lent = states_of_blocks(parts.blocks, state, given.shape[0], dtype)
@@ -109,15 +109,17 @@ def _checked(
 
 
 def _others(
-    found: dict[int, Series], static: dict[int, Array], parts: Parts, form: Form, dtype: Dtype
+    graph: Graph,
+    found: dict[int, Series],
+    static: dict[int, Array],
+    parts: Parts,
+    form: Form,
+    dtype: Dtype,
 ) -> OtherInputs:
     """The inputs apart from x, static ones as layers read them."""
     if not form.several:
         return NO_OTHERS
-    read = {
-        k: checked_static(form.label(k), array, parts.symbols_by_input[k], dtype)
-        for k, array in static.items()
-    }
+    read = checked_statics(graph, static, form.label, parts.symbols_by_input, dtype)
     return OtherInputs(
         parts.x,
         {k: part for k, part in found.items() if k != parts.x},

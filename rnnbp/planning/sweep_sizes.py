@@ -74,7 +74,8 @@ class SweepSizes(Sizes):
     @once
     def record_taken(self, length: int) -> int:
         """What a Record needs whose outputs are taken, apart from its tape."""
-        return self.rehearsal(length).record_taken() - self.tape(length)
+        # not ``tape``, which is not known of a layer that does not declare what it keeps
+        return self.rehearsal(length).record_taken() - self._recorded(length)[1]
 
 
 def sizes_of_sweep(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import final
 
 from rnnbp.bptt.networks import Data, Keeping, Networks, Reading
+from rnnbp.bptt.progress import progress_of_steps
 from rnnbp.bptt.results import Gradients
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import InputsLike, InputsOf
@@ -19,6 +21,7 @@ from rnnbp.sweeps.given_losses import with_objectives
 from rnnbp.sweeps.network_run import NetworkRun
 from rnnbp.sweeps.outputs import outputs_of, stages_of_network
 from rnnbp.sweeps.posing import pose_network
+from rnnbp.sweeps.run_steps import steps_of_sweeps
 from rnnbp.sweeps.scheduling import scheduled
 from rnnbp.sweeps.wanted import Wanted
 
@@ -38,11 +41,13 @@ class SweptNetworks(Networks):
         wanted = Wanted(graph, outputs, kept, dx, place, frozenset(final))
         network, wanted, schedules = scheduled(network, wanted, keeping.checkpoint)
         stages, seed = stages_of_network(network), check_seed(reading.seed)
-        run = NetworkRun(network, stages, wanted, schedules=schedules, seed=seed)
-        with closing(run):
-            run.forward()
-            run.backward(final)
-            found = run.result()
+        total = partial(steps_of_sweeps, network, stages, schedules)
+        with progress_of_steps(keeping.progress, total) as bar:
+            run = NetworkRun(network, stages, wanted, schedules=schedules, seed=seed, bar=bar)
+            with closing(run):
+                run.forward()
+                run.backward(final)
+                found = run.result()
         run.leave()
         return found
 

@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 
+from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.results import Gradients, Stats
 from rnnbp.bptt.sweep_run import SweepRun
 from rnnbp.bptt.sweep_sums import SweepGradients
@@ -16,6 +17,7 @@ from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.rng import Context
+from rnnbp.runners.as_python import warn_of_python
 from rnnbp.schedules import ScheduleLike
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.forward import by_value
@@ -45,6 +47,7 @@ class NetworkRun:
         wanted: what is kept and trained.
         schedules: from the number of a sweep to its schedule, in order.
         seed: of layers that draw numbers.
+        bar: shows the steps that have been run; None for no bar.
     """
 
     def __init__(
@@ -55,10 +58,11 @@ class NetworkRun:
         *,
         schedules: Callable[[int], ScheduleLike],
         seed: int,
+        bar: Progress | None = None,
     ) -> None:
         self.network, self.stages, self.outputs = network, stages, wanted.outputs
         self.wanted = wanted
-        self.schedules, self.seed = schedules, seed
+        self.schedules, self.seed, self.bar = schedules, seed, bar
         self.kits = Kits(network, "bptt", wanted.place.disk)
         keeps_dx, place = wanted.keeps_dx, wanted.place
         self.shared = Shared.of(network, self.kits.memory, keeps_dx=keeps_dx, place=place)
@@ -123,10 +127,13 @@ class NetworkRun:
 
     def _started(self, sweep: RunningSweep) -> SweepRun:
         """The engine's run of a sweep."""
-        number = len(self.kits.used)
+        problem, number = sweep.problem, len(self.kits.used)
+        given = problem.model, problem.shapes, problem.backend
+        warn_of_python(*given, training=problem.training)
         resolved = sweep.resolved(self.schedules(number))
-        chunks = self.kits.chunks(number, sweep.problem, sweep.outlets.wanted, self.seed)
-        return sweep.started(resolved, chunks, self.kits.memory, self.wanted.place.folder)
+        chunks = self.kits.chunks(number, problem, sweep.outlets.wanted, self.seed)
+        folder = self.wanted.place.folder
+        return sweep.started(resolved, chunks, self.kits.memory, folder, self.bar)
 
     def backward(self, dstate: Mapping[int, Sequence[Array | None]]) -> None:
         """Take the losses of static outputs, and run all stages backward.

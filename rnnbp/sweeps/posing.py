@@ -20,7 +20,7 @@ from rnnbp.inputs.passed import Form, passed
 from rnnbp.inputs.pose import DEFAULT_CHUNK, dtype_without_parameters
 from rnnbp.inputs.series import series
 from rnnbp.inputs.states import states_of_blocks
-from rnnbp.inputs.static_inputs import checked_static, static_input
+from rnnbp.inputs.static_inputs import checked_statics, static_input
 from rnnbp.inputs.x_checks import check_axes, check_values
 from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Array, Shape, ShapeError, flag, positive_int
@@ -92,14 +92,12 @@ class _Inputs:
         """(a static input as layers read it, whether that is a copy), by number; after a look at
         the values of all inputs, series up to the end of each row.
         """
-        label, found = self.form.label, dict[int, tuple[Array, bool]]()
+        label = self.form.label
         for k, part in self.series.items():
             check = partial(check_values, label(k), self.symbols[k], self.dtype)
             of = lengths[self.axes[k]]
             (Padded(part, of.of_rows) if of.short else part).check(check)
-        for k, array in self.static.items():
-            found[k] = checked_static(label(k), array, self.symbols[k], self.dtype)
-        return found
+        return checked_statics(self.graph, self.static, label, self.symbols, self.dtype)
 
     def shapes(self) -> list[Shape | None]:
         """The feature shapes of all values. Raises ShapeError where the inputs do not fit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
+from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.ragged_chunks import RaggedChunks
 from rnnbp.bptt.ragged_run import RaggedRun
 from rnnbp.bptt.resolve import Resolved, of_schedule
@@ -92,15 +93,20 @@ class RunningSweep:
         return of_schedule(checkpoint, self.problem, self.bytes.sizes)
 
     def started(
-        self, resolved: Resolved, chunks: SweepChunks, memory: Reuse, folder: PathLike | None
+        self,
+        resolved: Resolved,
+        chunks: SweepChunks,
+        memory: Reuse,
+        folder: PathLike | None,
+        bar: Progress | None,
     ) -> SweepRun:
         """The engine's run of it."""
         dxs, ledger = input_deltas(self.sweep, self.shared), self.shared.ledger
         if isinstance(chunks, RaggedChunks):
             ragged = resolved, chunks, self.outlets
-            return RaggedRun(*ragged, ledger=ledger, dxs=dxs, memory=memory, folder=folder)
+            return RaggedRun(*ragged, ledger=ledger, dxs=dxs, memory=memory, folder=folder, bar=bar)
         given = resolved, chunks, self.outlets
-        return SweepRun(*given, ledger=ledger, dxs=dxs, memory=memory, folder=folder)
+        return SweepRun(*given, ledger=ledger, dxs=dxs, memory=memory, folder=folder, bar=bar)
 
     def release(self, edges: Iterable[int]) -> None:
         """Release what only the way back of this sweep needed.
