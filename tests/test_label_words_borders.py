@@ -76,7 +76,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ignore_index": (
         lambda: rb.losses.CrossEntropy(ignore_index=-100),  # type: ignore[call-arg]
         TypeError,
-        "'ignore_index'; padding .*lengths=lengths.*mask=target != ignored",
+        "'ignore_index'; padding .*lengths= says where rows end.*mask=target != ignored",
     ),
     "reduction": (lambda: rb.losses.MeanSquaredError(reduction="mean"), TypeError, "it is the mean"),
     "from_logits": (lambda: rb.losses.CrossEntropy(from_logits=True), TypeError, "outputs are logits"),  # type: ignore[call-arg]
@@ -181,7 +181,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         TypeError,
         r"Sequences\(x\[:, None\], target, last=True, mask=weights",
     ),
-    "padding": (lambda: fitted(sequences(np.where(STEPS > 0, STEPS, -100))), ValueError, "give padding weight 0"),
+    "padding": (lambda: fitted(sequences(np.where(STEPS > 0, STEPS, -100))), ValueError, "leave padding out by lengths= or a mask\n"),
     "acc": (
         lambda: fitted(sequences(LABELS, last=True), metrics=["acc"]),
         ValueError,

@@ -31,7 +31,7 @@ NAN[1, 0, 3] = np.nan
 
 ERRORS = [
     (CrossEntropy(), Y, BAD_CLASS, None, ValueError, "target 4 at [1, 2] is not in [0, 4)"),
-    (CrossEntropy(), Y, NEGATIVE, None, ValueError, "target -1 at [0, 1] is not in [0, 4); give padding weight 0"),
+    (CrossEntropy(), Y, NEGATIVE, None, ValueError, "target -1 at [0, 1] is not in [0, 4); leave padding out by lengths= or a mask"),
     (CrossEntropy(), Y, NEGATIVE, HALF, ValueError, "target -1 at [0, 1] is not in [0, 4)"),
     (CrossEntropy(), Y, CLASSES * 1.0, None, DtypeError, "integer dtype, found float64; use target.astype(np.int64)"),
     (CrossEntropy(), Y, CLASSES > 0, None, DtypeError, "integer dtype, found bool"),

@@ -11,8 +11,8 @@ from rnnbp.numerics import Array, DtypeError, ShapeError, shown
 
 CONVERT = "convert it, as with np.asarray(..., 'float32')"
 PAD = (
-    "pad them to one length and give a mask, or lengths= to Sequences, or iter(...) for a stream "
-    "where one is taken"
+    "pad them to one length and give lengths=, or give Sequences a list of arrays, or iter(...) for "
+    "a stream where one is taken"
 )
 REAL = "biuf"
 """Kinds of dtype that are real numbers: bool, signed, unsigned, floats."""

@@ -27,10 +27,11 @@ def of_several_lengths(name: str, given: Collection[object]) -> str:
     width = ", ".join(["(0, T - len(a))", *["(0, 0)"] * (len(shapes[0]) - 1)])
     stream = f"; or iter({own}), if these are pieces of a stream" * (len(shapes[0]) >= PIECES)
     return (
-        f"its items have {lengths[0]} to {lengths[-1]} steps; pad them and give a mask: lengths = "
-        f"[len(a) for a in {own}]; T = max(lengths); {own} = np.stack([np.pad(a, [{width}]) for a "
-        f"in {own}]), then Sequences(x, target, lengths=lengths, ...); time-first functions, as "
-        f"bptt, take {own}.swapaxes(0, 1) and mask=np.arange(T)[:, None] < lengths{stream}"
+        f"its items have {lengths[0]} to {lengths[-1]} steps; give Sequences x and target as such "
+        f"lists, or pad them: lengths = [len(a) for a in {own}]; T = max(lengths); {own} = "
+        f"np.stack([np.pad(a, [{width}]) for a in {own}]), then Sequences(x, target, "
+        f"lengths=lengths, ...); time-first functions, as bptt, take {own}.swapaxes(0, 1) and "
+        f"lengths=lengths{stream}"
     )
 
 

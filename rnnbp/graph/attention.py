@@ -15,10 +15,11 @@ from rnnbp.layers.masked import Masked
 from rnnbp.layers.product import Product
 from rnnbp.layers.softmax import Softmax
 from rnnbp.naming import checked_name
-from rnnbp.numerics import flag, positive_int, shown
+from rnnbp.numerics import ShapeError, flag, positive_int, shown
 from rnnbp.rng import RngLike
 from rnnbp.support.nearest import hint
-from rnnbp.wording.arguments import Named
+from rnnbp.wording.arguments import Named, method_takes
+from rnnbp.wording.calls import OF_ATTENTION
 
 Kind: TypeAlias = Literal["dot", "additive"]
 LOWEST = -1e30
@@ -97,6 +98,7 @@ class Attention(Named):
             sizes = _sizes(n_query, n_memory, n_hidden)
             self._scores = _Additive(*sizes, dtype=dtype, rng=rng, name=self.name)
 
+    @method_takes("Attention called on values", OF_ATTENTION)
     def __call__(
         self, query: Value, memory: Value, mask: Value | None = None
     ) -> Value | tuple[Value, Value]:
@@ -108,6 +110,7 @@ class Attention(Named):
                     f"{self}: {role} is a symbolic value, as rb.Input(n) or a State, found "
                     f"{type(value).__name__}"
                 )
+        self._check(query, memory)
         if mask is not None:
             memory = Masked()(memory, mask)
         scores = Product()(memory, query) if self._scores is None else self._scores(query, memory)
@@ -117,6 +120,25 @@ class Attention(Named):
         size = _last(query) if self._scores is None else self._scores.n_memory
         context = Product(turned=True, size=size)(memory, found)
         return (context, found) if self.weights else context
+
+    def _check(self, query: Value, memory: Value) -> None:
+        """Raise ShapeError where the shapes that are known do not fit."""
+        shape, asked = memory.shape, _last(query)
+        if shape is not None and len(shape) != 2:
+            series = memory.per == "step" and len(shape) == 1
+            cure = "WholeSeries()(...) makes it of a series" if series else "give both axes"
+            raise ShapeError(
+                f"{self}: memory has lines of features for each sequence, (S, n), found "
+                f"{memory!r}; {cure}"
+            )
+        own, found = self._scores, None if shape is None else shape[1]
+        n_query, n_memory = (None, asked) if own is None else (own.n_query, own.n_memory)
+        for what, size, fit in (("query", asked, n_query), ("memory's lines", found, n_memory)):
+            if None not in (size, fit) and size != fit:
+                raise ShapeError(
+                    f"{self}: the {what} must have {fit} features, found {size}; build it for that "
+                    f"many, or put a Dense({size}, {fit}) before it"
+                )
 
     def __repr__(self) -> str:
         return f"Attention({self.kind!r})"
@@ -129,7 +151,7 @@ class _Additive:
         self, n_query: int, n_memory: int, n: int, *,
         dtype: npt.DTypeLike, rng: RngLike, name: str | None,
     ) -> None:  # fmt: skip
-        self.n_memory, first = n_memory, "" if name is None else f"{name}_"
+        self.n_query, self.n_memory, first = n_query, n_memory, "" if name is None else f"{name}_"
         numbers = generator_of("Attention", rng)
         self.query = Dense(n_query, n, bias=False, dtype=dtype, rng=numbers, name=f"{first}query")
         label = f"weight_{first}memory"

@@ -16,6 +16,8 @@ from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Shape, ShapeError, mismatch
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
+from rnnbp.wording.arguments import method_takes
+from rnnbp.wording.calls import OF_GRAPHS
 
 if TYPE_CHECKING:
     from rnnbp.graph.over_time.base import OverTime
@@ -163,6 +165,7 @@ class Graph(Network):
         )
         return graph
 
+    @method_takes("a graph called on values", OF_GRAPHS)
     def __call__(self, *values: Value) -> Outputs:
         """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
         if any(not isinstance(v, Value) for v in values):

@@ -33,6 +33,8 @@ from rnnbp.numerics import (
 )
 from rnnbp.support.nearest import hint
 from rnnbp.ways.way import BUILT_IN
+from rnnbp.wording.arguments import method_takes
+from rnnbp.wording.calls import OF_RECURRENTS
 
 
 class Recurrent(Network, Timed):
@@ -114,6 +116,7 @@ class Recurrent(Network, Timed):
     def in_pers(self) -> tuple[Per, ...]:
         return self.cell.pers[: self.cell.n_inputs]
 
+    @method_takes("a recurrent layer called on values", OF_RECURRENTS)
     def __call__(
         self, *inputs: Value, state: StateValues = None, return_state: bool = False
     ) -> Outputs:
@@ -149,8 +152,10 @@ class Recurrent(Network, Timed):
         """Raise unless there is a value for each input, and where it is static a static one."""
         expected = self.cell.pers[: self.cell.n_inputs]
         if len(inputs) != len(expected):
+            names = [name for name in self.cell.input_names[: len(expected)] if name]
+            listed = f", {', '.join(names)}" if len(names) == len(expected) > 1 else ""
             raise TypeError(
-                f"{self} takes {len(expected)} input{'s' * (len(expected) > 1)}, found "
+                f"{self} takes {len(expected)} input{'s' * (len(expected) > 1)}{listed}, found "
                 f"{len(inputs)}; give one for each Input of its cell"
             )
         if all(value.per != "step" for value in inputs):
@@ -163,8 +168,9 @@ class Recurrent(Network, Timed):
                 name = self.cell.input_names[k] or k
                 raise ValueError(
                     f"{self}: input {name} is static (per='sequence'), found {value!r}, which has "
-                    "a value at each step; make it an Input(..., per='sequence'), or make that of "
-                    "the cell an Input per step"
+                    "a value at each step; for all its steps as a memory give WholeSeries()(...), "
+                    "for one value of it Last()(...) or the like, or make that of the cell an "
+                    "Input per step"
                 )
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:

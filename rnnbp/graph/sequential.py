@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import Self, SupportsIndex, TypeAlias, overload
 
+from rnnbp.graph.attention import Attention
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
 from rnnbp.graph.over_time.base import OverTime
@@ -29,6 +30,8 @@ def _built(block: object) -> str:
     """What to do instead of giving a Sequential something that is no layer."""
     if isinstance(block, (list, tuple)):
         return "give them one by one, Sequential(*layers)"
+    if isinstance(block, Attention) or block is Attention:
+        return "it looks up a memory by a query: call it on values, in a Cell or a Graph"
     name = getattr(block, "__name__", "")
     known = {each.casefold(): each for each in layer_names}
     return f"give {known[name.casefold()]}()" if name.casefold() in known else "build it first"

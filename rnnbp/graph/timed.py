@@ -18,6 +18,8 @@ class Timed(ABC):
     view: ClassVar[bool] = False
     part: ClassVar[bool] = False
     """Its outputs are arrays of their own, as ``Layer`` has these."""
+    reverse: bool = False
+    """Whether it runs from the last step of each sequence to its first."""
 
     @property
     @abstractmethod

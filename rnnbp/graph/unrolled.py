@@ -38,6 +38,10 @@ class Unrolled(Timed):
     gives_state: bool
 
     @property
+    def reverse(self) -> bool:  # type: ignore[override]  # an attribute of the instance in others
+        return self.recurrent.reverse
+
+    @property
     def takes_state(self) -> bool:
         """True if the initial value of some state is an argument."""
         return any(self.given)

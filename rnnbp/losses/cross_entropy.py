@@ -167,7 +167,9 @@ def _cure(t: Array, w: Array | None, k: int) -> str:
         return "labels count from 0: give target - 1"
     # There may be padding.
     if t.ndim < 2 or (len(t) > 1 and (w is None or int((w > 0).sum(axis=0).max()) > 1)):
-        return "give padding weight 0"
+        top, low = counted.max(), counted.min() < 0
+        also = "" if low or top > 2 * k else f"; if {top} is a class, give {top + 1} outputs"
+        return f"leave padding out by lengths= or a mask{also}"
     if counted.min() < 0:
         return "number the classes from 0, as np.unique(target, return_inverse=True)[1] does"
     also = "; if labels count from 1, give target - 1" * bool(counted.max() == k)

@@ -20,6 +20,7 @@ from rnnbp.sweeps.forward import kept_outputs, losses_of, run_forward
 from rnnbp.sweeps.given_losses import with_objectives
 from rnnbp.sweeps.network_run import NetworkRun
 from rnnbp.sweeps.outputs import outputs_of, stages_of_network
+from rnnbp.sweeps.padding_warnings import warn_of_padding
 from rnnbp.sweeps.posing import pose_network
 from rnnbp.sweeps.run_steps import steps_of_sweeps
 from rnnbp.sweeps.scheduling import scheduled
@@ -33,6 +34,7 @@ class SweptNetworks(Networks):
     def gradients(self, graph: Graph, data: Data, reading: Reading, keeping: Keeping) -> Gradients:
         _refuse(horizon=reading.horizon, steps=reading.steps)
         network = pose_network(graph, data.x, reading)
+        warn_of_padding(graph, data.mask, reading.lengths)
         outputs = with_objectives(graph, outputs_of(network), data, network.dtype)
         mapped = any(part.mapped for part in network.series.values())
         dx = not mapped if keeping.dx is None else flag("dx", keeping.dx)
@@ -68,6 +70,7 @@ class SweptNetworks(Networks):
         self, graph: Graph, data: Data, reading: Reading
     ) -> tuple[float, States, dict[str | int, float]]:
         network = pose_network(graph, data.x, reading)
+        warn_of_padding(graph, data.mask, reading.lengths)
         given = with_objectives(graph, outputs_of(network), data, network.dtype)
         outputs = [each for each in given if each.objective is not None]
         values, shared = losses_of(network, outputs, check_seed(reading.seed))

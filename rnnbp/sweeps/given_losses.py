@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 
+import numpy as np
+
 from rnnbp.bptt.networks import Data
 from rnnbp.checks.arrays import as_array
 from rnnbp.checks.kinds import is_stream
@@ -36,6 +38,10 @@ def unweighted(name: str, given: LossLike) -> tuple[float, LossLike]:
             raise TypeError(
                 f"{name} is a tuple of {len(given)}; give the loss, or (weight, loss) as (0.5, "
                 "CrossEntropy())"
+            )
+        if isinstance(given[1], int | float):
+            raise TypeError(
+                f"{name} is a tuple that ends in {given[1]}; the weight comes first, (weight, loss)"
             )
         factor, given = real_number(f"{name}: weight", given[0], least=0), given[1]
     if isinstance(given, Penalised) and isinstance(given.loss, Weighted):
@@ -117,7 +123,7 @@ def _with_objective(
     size = max(1, output.lengths.steps)
     problem = Problem(alone, x, dtype, size, (), (), output.shape)
     loss = own.loss if isinstance(own, Observed) else own
-    loss = _without_time(loss) if output.static else loss
+    loss = _of_static(output, loss, target) if output.static else loss
     given_loss = Observed(loss, own.see) if isinstance(own, Observed) else loss
     objective = Objective(problem, given_loss, target, mask)
     return replace(_sized(output, objective, factor, dtype), objective=objective)
@@ -147,6 +153,13 @@ def _one_step(name: str, given: SeriesLike, batch: int) -> Array | None:
             "the output is static: give one for each sequence"
         )
     return array[None]
+
+
+def _of_static(output: Output, loss: LossLike, target: SeriesLike) -> LossLike:
+    """The loss of a static output. Raises ShapeError for a target (1, B, ...) that does not fit."""
+    if isinstance(loss, Loss) and isinstance(target, np.ndarray):
+        loss.check_target(target.shape[1:], (output.lengths.batch, *output.shape))
+    return _without_time(loss)
 
 
 def _without_time(loss: LossLike) -> LossLike:

@@ -19,6 +19,7 @@ from rnnbp.support.ieee import ieee
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.train.averages import Averages
 from rnnbp.train.batch_weights import weight_in_source
+from rnnbp.train.carried import going_on
 from rnnbp.train.output_losses import (
     Key,
     OutputLoss,
@@ -57,12 +58,13 @@ def batch_losses(
     Raises as ``evaluate`` does; outputs without weight are left out.
     """
     graph = as_network(model)
-    options, state = row_options(graph, batch), None if batch.fresh else state
-    reading = Reading(state, chunk, **options, training=False)
+    options = row_options(graph, batch)
+    first = None if batch.fresh else going_on(graph, state)
+    reading = Reading(first, chunk, **options, training=False)
     if is_network(graph, loss, lengths=reading.lengths, reset=reading.reset):
         return _of_network(model, batch, loss, reading, measured)
     run = partial(
-        evaluated, model, batch.x, batch.target, state=state, mask=batch.mask, chunk=chunk
+        evaluated, model, batch.x, batch.target, state=first, mask=batch.mask, chunk=chunk
     )
     try:
         seen = measured.see if measured is not None and measured.metrics else None

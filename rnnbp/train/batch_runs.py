@@ -29,6 +29,7 @@ from rnnbp.rng import fold
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.averages import Averages
 from rnnbp.train.batch_losses import with_weight
+from rnnbp.train.carried import going_on
 from rnnbp.train.options import Options
 from rnnbp.train.output_losses import (
     OutputLoss,
@@ -90,7 +91,7 @@ class BatchRuns:
             batch.target,
             losses,
             chunk=self.options.chunk,
-            state=state if state and not batch.fresh else None,
+            state=None if batch.fresh else going_on(self.model, state),
             mask=batch.mask,
             **row_options(self.model, batch),
             seed=fold(self.seed, step, *[number] * (number > 0)),

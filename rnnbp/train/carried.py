@@ -9,6 +9,10 @@ import numpy as np
 
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import Unrolled
+from rnnbp.inputs.given import StateLike
 from rnnbp.inputs.states import States
 from rnnbp.numerics import NonFiniteError, ShapeError
 from rnnbp.train.source import Batch, check_batch
@@ -37,6 +41,24 @@ def _differs(batch: Batch, state: States) -> bool:
         return any(rows not in getattr(part, "shape", ())[:2] for part in each)
     shape = () if is_stream(batch.x) else np.shape(batch.x)
     return len(shape) <= 1 or shape[1] != rows
+
+
+def going_on(graph: Graph, state: States | None) -> StateLike:
+    """The state that a batch begins with which goes on from another.
+
+    A reverse Recurrent begins anew at the end of each: its final state is that of the step where
+    the batch before begins, and what the graph begins with is not carried.
+    """
+    if not state:
+        return None
+    anew = [
+        block.reverse or (isinstance(block, Unrolled) and block.takes_state)
+        for block in (node.block for node in graph.nodes)
+        if isinstance(block, Recurrent | Unrolled)
+    ]
+    if not any(anew):
+        return state
+    return tuple([None if new else each for new, each in zip(anew, state, strict=True)])
 
 
 def lost_after(batch: Batch, lost: tuple[int, ...], found: tuple[int, ...]) -> tuple[int, ...]:

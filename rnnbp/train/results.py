@@ -15,6 +15,7 @@ from rnnbp.inputs.models import as_network
 from rnnbp.numerics import flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.averages import Averages, Metric
+from rnnbp.train.carried import going_on
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
 from rnnbp.train.origins import note_origin
@@ -73,7 +74,7 @@ def predict_source(
     with bar_of_batches("predict", how.progress, source) as bar:
         for index, batch in enumerate(epoch_of(source, targets=False)):
             _check(what, batch, index, last=last)
-            given = None if batch.fresh else state
+            given = None if batch.fresh else going_on(graph, state)
             try:
                 seed_of = fold(seed, index)
                 y, state = run(batch.x, state=given, seed=seed_of, **_reading(graph, batch))

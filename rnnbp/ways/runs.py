@@ -133,8 +133,8 @@ RUNS_AND_TRAINING = (
     Way(
         LOSSES,
         "ignore_index ignore_class ignore_label pad_index padding_idx mask_value",
-        "padding does not count where a mask says so: Sequences(x, target, lengths=lengths, ...), "
-        "or mask=target != ignored",
+        "padding does not count where lengths= says where rows end, in Sequences, bptt, predict and "
+        "evaluate; single steps by mask=target != ignored",
     ),
     Way(
         LOSSES,
@@ -152,6 +152,11 @@ RUNS_AND_TRAINING = (
         "weight class_weight pos_weight sample_weight",
         "weights are the source's: Sequences(x, target, mask=weights, ...), (N,) of sequences or "
         "(N, T) of steps",
+    ),
+    Way(
+        f"{RUNS} {TRAINING}",
+        "loss_weights loss_weight",
+        "a loss has its weight: {{'tag': CrossEntropy(), 'class': 0.5 * CrossEntropy()}}",
     ),
     Way(TRAINING, "class_weight", "the loss has it: CrossEntropy(class_weight=...)"),
     Way(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 OWN = "write a layer of your own: help('rnnbp.missing') has the lines"
 PART = (
     "features are a[start:stop] or Slice(n, start, stop)(a), several parts Split(...)(a); "
-    "steps and sequences are no axes here"
+    "steps and sequences are no axes here; the state of a cell that has one is a value, no tuple"
 )
 COMPARE = (
     "a graph has no branches: for max(a, 0) take ReLU()(a), for max(a, b) Maximum()(a, b), for a "

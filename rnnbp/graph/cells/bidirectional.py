@@ -16,6 +16,8 @@ from rnnbp.layers.base import Layer
 from rnnbp.naming import with_name, with_options
 from rnnbp.numerics import ShapeError, flag, shown
 from rnnbp.support.nearest import hint
+from rnnbp.wording.arguments import method_takes
+from rnnbp.wording.calls import OF_RECURRENTS
 
 Merging: TypeAlias = tuple[Layer, ...]
 """The layer of both outputs, and those that follow it."""
@@ -39,7 +41,9 @@ class Bidirectional(Graph):
 
     Called on values it takes and returns states as a Recurrent does, as a pair, of each direction:
     ``y, (first, second) = layer(x, return_state=True)``; the final state of the reverse direction
-    is that of the first step.
+    is that of the first step. ``Last()`` of y has read one step in reverse: what Keras returns by
+    ``return_sequences=False`` is ``Concat(n, m)(first, second)``, of LSTMs of ``first[0]`` and
+    ``second[0]``, their h. Windows carry the forward state on, and begin anew in reverse.
 
     Shapes: x (T, B, ...) → y (T, B, n + m), (T, B, n) for other merges.
 
@@ -69,6 +73,7 @@ class Bidirectional(Graph):
         self.merging = MERGES[merge](*outputs)
         super().__init__(inputs, _merged(self.merging, outputs), name=name)
 
+    @method_takes("Bidirectional called on values", OF_RECURRENTS)
     def __call__(
         self,
         *values: Value,
