@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -54,3 +55,16 @@ def test_bytes_of_a_run_are_those_of_the_forecast(
     assert abs(peak - told) <= 2**15 + told // 100, (peak, stats.peak_bytes, stats.object_bytes)
     forecast = rb.forecast(net, MSE, steps=STEPS, batch=batch, chunk=chunk, backend="numpy")
     assert forecast.peak_bytes == stats.peak_bytes
+
+
+def test_deltas_of_a_matrix_take_no_buffer() -> None:
+    """NumPy's product of what it repeats would: 128 KB here, several times the arrays."""
+    layer, dy = rb.MatVec(), real(33, 24, dtype="float64")
+    saved = real(33, 24 * 13, dtype="float64"), real(33, 13, dtype="float64")
+    tracemalloc.start()
+    try:
+        found = layer.backward_inputs(saved, dy)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak - sum(each.nbytes for each in found) < 2**14

@@ -133,7 +133,8 @@ class MatVec(Layer):
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         matrix, vector = saved
         whole = _matrix(matrix, vector)
-        dmatrix = np.multiply(dy[..., None], vector[..., None, :]).reshape(matrix.shape)
+        # Not by ``np.multiply``, which would take buffers of up to 128 KB for what it repeats.
+        dmatrix = np.einsum("...n,...m->...nm", dy, vector).reshape(matrix.shape)
         dvector = np.empty(vector.shape, dmatrix.dtype)
         np.matmul(np.swapaxes(whole, -1, -2), dy[..., None], out=dvector[..., None])
         return dmatrix, dvector
