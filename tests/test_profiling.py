@@ -200,3 +200,11 @@ def test_training_steps_of_both_have_the_same_losses(tmp_path: Path) -> None:
     for row in rows:
         assert row["apart"] < 1e-4
         assert row["ratio"] == pytest.approx(row["bytes per second"] / rows[0]["bytes per second"])
+
+
+def test_mingru_beside_lstm() -> None:
+    sizes = ["--steps", "48", "--units", "8", "--rounds", "1", "--threads", "1", "--chunks", "16"]
+    head, row = script("long_mingru.py", *sizes).stdout.splitlines()
+    assert head.split()[-1] == "share"
+    assert row.split()[:2] == ["1,", "16"]
+    assert 0 < float(row.split()[-1]) < 0.5
