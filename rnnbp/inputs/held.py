@@ -26,6 +26,8 @@ class Held:
 
     known = True
     """Whether the number of steps is known before all have come."""
+    counts = False
+    """True of a mask that is 0 or 1 by the lengths of rows alone."""
 
     def __init__(self, given: Sliceable, *, fresh: bool = False) -> None:
         # slices of a view are plain arrays, and sooner made than those of a memory map

@@ -156,8 +156,10 @@ class Objective:
     def _rows(self) -> int:
         size = max((math.prod(part.shape) for part in self._parts), default=1)
         # Symbols are copied to be looked at.
-        small = any(part.mapped or part.dtype.kind != "f" for part in self._parts)
-        small = small or self.mask is not None  # weights add up alike from a file
+        looked = [part for part in self._parts if not part.counts]
+        small = any(part.mapped or part.dtype.kind != "f" for part in looked)
+        # Weights add up alike from a file; what counts whole rows adds up to one number anyway.
+        small = small or (self.mask is not None and not self.mask.counts)
         return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
 
     def finish_bytes(self) -> int:

@@ -38,6 +38,7 @@ class Stream:
     """
 
     fresh = mapped = True
+    counts = False
 
     def __init__(
         self, name: str, pieces: Iterator[object], steps: int | None, folder: PathLike | None

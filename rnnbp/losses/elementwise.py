@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Loss
-from rnnbp.losses.outputs import Scalar, check_outputs, mask_of_known, sum_of
+from rnnbp.losses.outputs import Scalar, check_outputs, clear, mask_of_known, sum_of, with_weight
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, cast
 
@@ -52,7 +52,7 @@ class Elementwise(Loss):
         """
 
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
-        _, w = self._checked(target, weights, outputs)
+        w = self._weights_of(target, weights, outputs)
         count = math.prod(outputs)
         if w is None:
             return float(count)
@@ -65,7 +65,11 @@ class Elementwise(Loss):
         if w is None:
             losses, dy = self.elements(y, t)
             return sum_of(losses), dy
-        losses, dy = self.elements(np.where(w > 0, y, y.dtype.type(0)), t)
+        losses, dy = self.elements(with_weight(y, w), t)
+        if self.ours and w.dtype.kind == "b":
+            clear(losses, w)
+            clear(dy, w)
+            return sum_of(losses), dy
         w = cast(w, y.real.dtype, self, "weights")
         if not self.ours:  # arrays that a user's own returns may be kept by it
             return sum_of(losses * w), dy * w
@@ -85,15 +89,9 @@ class Elementwise(Loss):
         self, target: Like, weights: Like | None, outputs: Shape
     ) -> tuple[Array, Array | None]:
         """(target with 0 where the weight is 0, weights with y's number of axes)."""
-        t = plain("target", target, self)
-        if t.dtype.kind not in "biuf":
-            raise DtypeError(
-                f"{self}: target must be real numbers, found dtype {t.dtype}; convert it to float"
-            )
-        self.check_target(t.shape, outputs)
-        w = self._weights(weights, outputs)
+        t, w = self._fitting(target, weights, outputs)
         if w is not None:
-            t = np.where(w > 0, t, t.dtype.type(0))
+            t = with_weight(t, w)
         if (bad := first_bad(t)) is not None:
             raise NonFiniteError(
                 f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0, "
@@ -101,6 +99,27 @@ class Elementwise(Loss):
             )
         self._check_range(t)
         return t, w
+
+    def _weights_of(self, target: Like, weights: Like | None, outputs: Shape) -> Array | None:
+        """The weights, once the target has been checked."""
+        base, own = Elementwise, type(self)
+        if own._checked is base._checked and own._check_range is base._check_range:
+            t, w = self._fitting(target, weights, outputs)
+            if first_bad(t) is None:
+                return w  # no copy of a target that is finite where nothing counts too
+        return self._checked(target, weights, outputs)[1]
+
+    def _fitting(
+        self, target: Like, weights: Like | None, outputs: Shape
+    ) -> tuple[Array, Array | None]:
+        """(target, weights with y's number of axes), whose shapes fit."""
+        t = plain("target", target, self)
+        if t.dtype.kind not in "biuf":
+            raise DtypeError(
+                f"{self}: target must be real numbers, found dtype {t.dtype}; convert it to float"
+            )
+        self.check_target(t.shape, outputs)
+        return t, self._weights(weights, outputs)
 
     def _check_range(self, target: Array) -> None:
         """Raise ValueError for a target that the loss is not defined for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class Workspace:
     def __init__(self, arrays: Reuse | None = None, threads: int = 1) -> None:
         self.memory = np.empty(0, np.uint8)
         self._carved: dict[tuple[object, ...], dict[str, Array]] = {}
+        self._views = WeakKeyDictionary[object, dict[object, dict[str, Array]]]()
         self._arrays = Reuse() if arrays is None else arrays
         self.threads = threads
         """Those that kernels may use, counted when a run begins."""
@@ -37,8 +39,16 @@ class Workspace:
         """Have at least this many bytes."""
         if nbytes > self.memory.nbytes:
             self._carved.clear()
+            self._views.clear()
             self.memory = np.empty(0, np.uint8)  # the old block goes before the new one comes
             self.memory = self.new((nbytes,), np.dtype(np.uint8))
+
+    def views(self, owner: object) -> dict[object, dict[str, Array]]:
+        """What an owner remembers of the arrays that it carves: forgotten when the block grows."""
+        found = self._views.get(owner)
+        if found is None:
+            found = self._views[owner] = {}
+        return found
 
     def carve(self, shapes: Mapping[str, Shape], dtype: Dtype) -> dict[str, Array]:
         """Arrays of these shapes, good until the next call; the block grows if it must."""

@@ -40,21 +40,29 @@ class SeriesDeltas(InputDeltas):
     def take(self, n: int, dx: Array | None) -> None:
         if dx is None:
             return
-        rows, lengths = self.rows, self.rows.lengths
-        sequences = rows.sequences(n)
-        if not rows.whole(n) or (self.reverse and lengths.ragged):
-            steps = rows.steps_of(n, reverse=self.reverse)
-            sequences = np.broadcast_to(sequences, steps.shape)
-            if not rows.whole(n):
-                alive = rows.alive(n)
-                steps, sequences, dx = steps[alive], sequences[alive], dx[alive]
-            self.into()[steps, sequences] += dx  # no step of a row is there twice
+        rows = self.rows
+        if self.reverse and rows.lengths.ragged:
+            self._add_at_steps(n, dx)
             return
         start, stop = n * rows.chunk, n * rows.chunk + rows.length(n)
         if self.reverse:
             start, stop, dx = rows.steps - stop, rows.steps - start, dx[::-1]
-        block = self.into()[start:stop]
-        if len(sequences) == rows.batch and lengths.order is None:
+        block, sequences = self.into()[start:stop], rows.sequences(n)
+        full = rows.lengths.alive(stop - 1)
+        if full == rows.batch and rows.lengths.order is None:
             block += dx
         else:
-            block[:, sequences] += dx
+            block[:, sequences[:full]] += dx[:, :full]
+        for r in range(full, len(sequences)):  # those that end in the chunk
+            end = int(rows.lengths.sorted[r]) - start
+            block[:end, sequences[r]] += dx[:end, r]
+
+    def _add_at_steps(self, n: int, dx: Array) -> None:
+        """Add a chunk whose rows are at steps of their own."""
+        rows = self.rows
+        steps = rows.steps_of(n, reverse=self.reverse)
+        sequences = np.broadcast_to(rows.sequences(n), steps.shape)
+        if not rows.whole(n):
+            alive = rows.alive(n)
+            steps, sequences, dx = steps[alive], sequences[alive], dx[alive]
+        self.into()[steps, sequences] += dx  # no step of a row is there twice

@@ -32,7 +32,7 @@ class ValidMask(Held):
         self.steps = lengths.steps
         self.shape = (lengths.batch,) if mask is None else mask.shape
         self.dtype = np.dtype(np.bool_) if mask is None else mask.dtype
-        self.array, self.fresh, self.mapped = None, True, False
+        self.array, self.fresh, self.mapped, self.counts = None, True, False, mask is None
         self._file, self._fixed = None, []
 
     def read(self, span: slice) -> Array:
@@ -67,7 +67,7 @@ class RowLosses(ChunkLosses):
         rows = self.rows.sequences(n)
         if len(rows) == self.rows.batch and self.rows.lengths.order is None:
             return target, mask
-        taken = [None if a is None else a[:, rows] for a in (target, mask)]
+        taken = [None if a is None else a.take(rows, axis=1) for a in (target, mask)]
         return taken[0], taken[1]
 
     def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:

@@ -60,7 +60,7 @@ class Gathered(SweepInput):
             found = self.x.read(slice(start, start + length))
         order = rows.lengths.order
         live = rows.live(n)
-        return found[:, :live] if order is None else found[:, order[:live]]
+        return found[:, :live] if order is None else found.take(order[:live], axis=1)
 
     def _picked(self, n: int) -> Array:
         """A chunk whose rows are at steps of their own."""

@@ -34,9 +34,12 @@ class RowBuffers(Buffers):
         return self._whole.renew()
 
     def arrays(self, kernel: Kernel, length: int) -> dict[str, Array]:
-        whole = self._whole.arrays(kernel, length)
-        shapes = self.sizes.arrays(kernel, length)
-        return {name: _first(whole[name], shape) for name, shape in shapes.items()}
+        key, views = (kernel, length), self.workspace.views(self)
+        if key not in views:
+            whole = self._whole.arrays(kernel, length)
+            shapes = self.sizes.arrays(kernel, length)
+            views[key] = {name: _first(whole[name], shape) for name, shape in shapes.items()}
+        return views[key]
 
     def constants(self, kernel: Kernel) -> dict[str, Array]:
         return self._whole.constants(kernel)
