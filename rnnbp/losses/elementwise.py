@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Loss
-from rnnbp.losses.outputs import Scalar, check_outputs, clear, mask_of_known, sum_of, with_weight
+from rnnbp.losses.counted import clear, with_weight
+from rnnbp.losses.outputs import Scalar, check_outputs, mask_of_known, sum_of
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, cast
 
