@@ -84,8 +84,12 @@ class SweepRun(Scheduled):
         return self.sums.gradients(stats)
 
     def _end(self) -> None:
-        """The gradients alone are still counted, of what the run has held."""
+        """Gradients and programs are still counted, of what the run has held: the next run of its
+        kind takes the programs.
+        """
         super()._end()
+        self.ledger.count("program", self.sizes.program(self.problem.chunk))
+        self.ledger.count("program", sum(self.tables.values()))
         self.ledger.release(self._always)
         self._always = ()
 

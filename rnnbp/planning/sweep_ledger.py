@@ -20,7 +20,7 @@ class SweepForecast:
         forward: the most before its pause.
         paused: those that it holds meanwhile.
         backward: the most after it.
-        left: those that stay at its end: gradients.
+        left: those that stay at its end: gradients, and the program, which the next run takes.
         forward_kinds, paused_kinds, backward_kinds: the bytes of each kind at those moments.
     """
 
@@ -46,7 +46,7 @@ class SweepLedger(PredictedLedger):
     def forecast(self, schedule: Iterable[Action]) -> SweepForecast:
         """Go through all actions."""
         self.run(schedule)
-        left = self.sizes.gradients(0, parted=False)
+        left = self.sizes.gradients(0, parted=False) + self.held["program"]
         kinds = self.before, self.paused, self.by_kind
         before, paused, after = (sum(each.values()) for each in kinds)
         return SweepForecast(before, paused, after, left, *kinds)

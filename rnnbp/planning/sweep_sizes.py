@@ -77,6 +77,10 @@ class SweepSizes(Sizes):
         # not ``tape``, which is not known of a layer that does not declare what it keeps
         return self.rehearsal(length).record_taken() - self._recorded(length)[1]
 
+    def left(self, length: int) -> int:
+        """What stays at the end of the sweep: gradients, and the program with its tables."""
+        return self.gradients(0, parted=False) + self.program(length) + self.tables(length)
+
 
 def sizes_of_sweep(
     problem: Problem,

@@ -34,7 +34,7 @@ class Levels:
 
 def levels_of(found: NetworkBytes) -> list[Levels]:
     """Those of each sweep of a network, in order."""
-    lefts = [each.sizes.gradients(0, parted=False) for each in found.sweeps]
+    lefts = [each.sizes.left(each.rows.chunk) for each in found.sweeps]
     nothing = [SweepForecast(0, 0, 0, left) for left in lefts]
     ends: list[list[int]] = []
     for k in range(len(nothing)):

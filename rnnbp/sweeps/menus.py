@@ -111,7 +111,7 @@ class Menu:
         if candidate.schedule.steps <= MOST:
             return ledger_of(self.sweep).forecast(thinned(candidate.schedule))
         every = {"of a long schedule, at most": bound}
-        left = self.sweep.sizes.gradients(0, parted=False)
+        left = self.sweep.sizes.left(self.chunk)
         return SweepForecast(bound, bound, bound, left, every, every, every)
 
 

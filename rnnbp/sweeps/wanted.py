@@ -61,18 +61,20 @@ class Wanted:
         losses = [each for each in outputs if each.trained]
         kept = any(each.whole for each in losses) or bool(self.returns_y and outputs)
         held = end.edge and end.value in self.reached
+        # a delta that lies where values did is copied, without what is there of rows that ended
+        apart = held and end.once and rows.lengths.ragged
         taking, made = 0, len(losses)
         for node in end.reductions:
             assert isinstance(node.block, OverTime)
             taking = max(taking, node.block.spare(rows.length(0), rows.batch, shape, dtype))
             made += bool(self.reached.intersection(node.outs))
         spare = max((each.needs for each in losses), default=0.0)
-        spare += size * min(made, 2) * (made + held > 1)
+        spare += size * (min(made, 2) * (made + held > 1) + (apart and self.place.disk))
         wanted = end.edge or bool(end.reductions) or kept
         return OutletSizes(
             wanted,
             taking / steps,
             made + held > 0,
-            held and not made and not self.place.disk,
+            held and not (made or apart or self.place.disk),
             spare,
         )

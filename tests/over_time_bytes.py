@@ -1,0 +1,161 @@
+"""Networks over time on data large enough to weigh: what they hold, as told and as tracemalloc finds."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+import rnnbp as rb
+from rnnbp.memory import measure
+from rnnbp.planning.network_choice import NetworkChoice
+from rnnbp.schedules import resolve
+from rnnbp.sweeps.joint_ledger import JointLedger, forecasts_of
+from rnnbp.sweeps.network_run import NetworkRun
+from rnnbp.sweeps.stage_bytes import bytes_of
+from tests.over_time_layers import SYMBOLS
+from tests.over_time_reference import as_graph, axis_of
+
+STEPS = {"time": 400, "source": 240}
+BATCH, CHUNK = 16, 16
+IN, N = 24, 32
+"""Features of inputs and states: more than those of the tables of models, whose chunks weigh as
+little as Python's objects."""
+MSE = rb.losses.MeanSquaredError()
+
+
+@dataclass
+class Bytes:
+    """Bytes of a run.
+
+    Attributes:
+        forecast: of arrays, before it.
+        ledger: of arrays, by the run's own count.
+        objects: of Python's, as the run tells.
+        traced: of both, by tracemalloc.
+    """
+
+    forecast: int
+    ledger: int
+    objects: int
+    traced: int
+
+    @property
+    def off(self) -> int:
+        """How far tracemalloc is from what is told, beyond 1 % or 64 KiB."""
+        told = self.ledger + self.objects
+        return max(0, abs(self.traced - told) - max(told // 100, 2**16))
+
+
+@dataclass
+class Problem:
+    """A network with data."""
+
+    model: Any
+    x: Any
+    target: Any
+    loss: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, **options: Any) -> rb.Gradients:
+        given = {"chunk": CHUNK, **self.options, **options}
+        return rb.bptt(self.model, self.x, self.target, self.loss, **given)
+
+    def bytes(self, **options: Any) -> Bytes:
+        """Those of a run that is not the first of its kind."""
+        with watched() as runs:
+            stats = self.run(**options).stats
+        forecast = forecast_of(runs[0])
+        del runs
+        rb.release_memory()
+        gc.collect()
+        with measure() as used:
+            self.run(**options)
+        return Bytes(forecast, stats.peak_bytes, stats.object_bytes, used.peak_bytes)
+
+    def on_disk(self, schedule: str) -> dict[str, Any]:
+        """Options by which edges are in files."""
+        with watched() as runs:
+            self.run()
+        network = runs[0].network
+        sweeps = len(bytes_of(network, runs[0].stages, runs[0].wanted).sweeps)
+        names = (schedule,) * sweeps
+        chunks = dict.fromkeys(network.lengths, CHUNK)
+        schedules: Any = names
+        return {"checkpoint": NetworkChoice(chunks, schedules, names, 0, 0.0, disk=True)}
+
+
+def wide_models(randoms: int) -> dict[str, Callable[[], Any]]:
+    """The models of the tables, and random ones, with ``IN`` and ``N`` features."""
+    names = [f"tests.over_time_{part}" for part in ("layers", "attention", "models", "random")]
+    own = {name: sys.modules.pop(name, None) for name in names}
+    try:
+        layers: Any = importlib.import_module(names[0])
+        layers.IN, layers.N = IN, N
+        layers.dense.__defaults__ = N, N
+        for recurrent in (layers.lstm, layers.gru, layers.rnn):
+            recurrent.__defaults__ = IN, N
+        models, networks = (importlib.import_module(name) for name in names[2:])
+    finally:
+        sys.modules.update({name: module for name, module in own.items() if module is not None})
+    found = dict(models.EVERY)
+    found |= {f"random {k}": lambda k=k: networks.network(k) for k in range(randoms)}
+    return found
+
+
+@contextmanager
+def watched() -> Iterator[list[NetworkRun]]:
+    """The runs of networks within it."""
+    kept: list[NetworkRun] = []
+    forward = NetworkRun.forward
+
+    def noted(self: NetworkRun) -> None:
+        kept.append(self)
+        forward(self)
+
+    with patch.object(NetworkRun, "forward", noted):
+        yield kept
+
+
+def forecast_of(run: NetworkRun) -> int:
+    """The bytes of arrays of a run, by arithmetic."""
+    found = bytes_of(run.network, run.stages, run.wanted)
+    sweeps = enumerate(found.sweeps)
+    schedules = [resolve(run.schedules(k), each.rows.chunks) for k, each in sweeps]
+    return JointLedger(found, forecasts_of(found, schedules)).peak
+
+
+def problem_of(model: Any, *, ragged: bool = True, resets: bool = False) -> Problem:
+    """A network with random data, and the mean square of each output."""
+    graph, rng = as_graph(model), np.random.default_rng(5)
+    series = [k for k, per in enumerate(graph.pers) if per == "step"]
+    steps = {axis: STEPS[axis] for axis in sorted({axis_of(graph, k) for k in series})}
+    inputs = [_input(graph, k, rng) for k in range(len(graph.pers))]
+    options: dict[str, Any] = {}
+    if ragged:
+        options["lengths"] = {a: rng.integers(n // 4, n + 1, BATCH) for a, n in steps.items()}
+    if resets:
+        options["reset"] = {a: rng.random((n, BATCH)) < 0.1 for a, n in steps.items()}
+    x = tuple(inputs) if len(inputs) > 1 else inputs[0]
+    y, _ = rb.predict(model, x, **options)
+    if isinstance(y, dict):
+        target: Any = {key: np.zeros_like(part) for key, part in y.items()}
+        return Problem(model, x, target, dict.fromkeys(y, MSE), options)
+    if isinstance(y, tuple):
+        target = tuple(np.zeros_like(part) for part in y)
+        return Problem(model, x, target, (MSE,) * len(y), options)
+    return Problem(model, x, np.zeros_like(y), MSE, options)
+
+
+def _input(graph: Any, k: int, rng: np.random.Generator) -> Any:
+    shape = graph.input_shapes[k]
+    shape = (IN,) if shape is None else shape
+    lead = (STEPS[axis_of(graph, k)], BATCH) if graph.pers[k] == "step" else (BATCH,)
+    return rng.normal(size=(*lead, *shape)) if shape else rng.integers(0, SYMBOLS, lead)
