@@ -207,7 +207,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "all static": (lambda: rb.Sequences((S, S), TARGET, batch_size=2, static=(0, 1)), ValueError, "x has no input with a value at each step"),
     "static of one": (lambda: rb.Sequences(X, TARGET, batch_size=2, static=("s",)), TypeError, "static is for several inputs, and x is one"),
     "other rows": (lambda: sequences(x=GIVEN | {"s": S[:4]}), rb.ShapeError, r"Sequences: x\['s'\] must begin with the axes \(10,\) of x\['x'\], found shape \(4, 4\)"),
-    "not said to be static": (lambda: sequences(static=None), rb.ShapeError, r"Sequences: x\['s'\] must begin with the axes \(10, 4\) of|x\['x'\] must begin with"),
+    "not said to be static": (lambda: sequences(static=None), rb.ShapeError, r"Sequences: x\['s'\] must begin with the axes \(10, 6\) of x\['x'\], found shape \(10, 4\); .* say static=\['s'\]"),
     "other streams": (lambda: rb.Windows({"a": X[0], "b": X[0][:4]}, TARGET[0], horizon=2, batch_size=1), rb.ShapeError, r"the series of x have \[6\] and \[4\] steps"),
     "a value for each recording": (lambda: rb.Windows(([X[0], X[1]], S[:3]), [TARGET[0], TARGET[1]], horizon=2, batch_size=1, static=(1,)), rb.ShapeError, r"x\[1\] is static and must have a value for each of 2 recordings, found shape \(3, 4\)"),
     "a loader that does not say": (lambda: next(iter(rb.Batches([((X, S), TARGET)], batch_first=True))), TypeError, r"say which of them have no axis of time, as Batches\(..., static=\('s',\)\)"),

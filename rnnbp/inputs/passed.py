@@ -33,6 +33,10 @@ class Form:
             return "x"
         return f"x[{k}]" if self.keys is None else f"x[{self.keys[k]!r}]"
 
+    def key(self, k: int) -> str | int:
+        """The name of input k, or its number."""
+        return k if self.keys is None else self.keys[k]
+
     def of(self, found: Sequence[T]) -> T | tuple[T, ...] | dict[str, T]:
         """One thing for each input, in the form in which the inputs were passed."""
         if not self.several:

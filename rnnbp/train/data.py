@@ -15,11 +15,20 @@ from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
 from rnnbp.train.ended_rows import ListRows, PaddedRows
+from rnnbp.train.in_order import are_inputs
 from rnnbp.train.length_order import LengthOrder
 from rnnbp.train.rows import Data, Rows
 from rnnbp.train.sequence_axes import of_targets, with_axes
+from rnnbp.train.sequence_lists import are_sequences, check_axes, lists_arrays
 from rnnbp.train.sequence_targets import How, SequenceTarget, Targets, in_form, targets_of
-from rnnbp.train.several_given import Several, Static, are_several, several_rows
+from rnnbp.train.several_given import (
+    Several,
+    Static,
+    are_several,
+    refuse_static,
+    several_rows,
+    split_up,
+)
 from rnnbp.train.several_rows import SeveralRows, arrays_of, inputs_of, series_of
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch, LengthsOf, time_first
@@ -39,14 +48,15 @@ class Sequences(Shuffled):
 
     Args:
         x: (N, T, ...), in memory, mapped, or in a file as for ``Windows``: only the rows of a batch
-            are read. Or a list of N arrays or tables (T_k, ...). Or a dict of several inputs by
-            name, or with ``static`` a tuple of them in order; lists of one time axis end alike.
+            are read. Or a list of N arrays or tables (T_k, ...), of several lengths or of one. Or a
+            dict of several inputs by name, or a tuple of them in order, whose time axes may have
+            different numbers of steps; inputs of one time axis end alike.
             Unusable values, as NaN, after a row's last step of weight above 0 are read as 0 by
             ``bptt``.
         target: (N, T, ...), or of a list x a list of (T_k, ...): one for each step. Or (N,), (N, 1)
             and of a list x any array (N, ...): one for each sequence, for a model whose output has
             no time, as after ``Last()``; with ``last`` for one whose output has. Of several outputs
-            a dict of these by name. Or None.
+            a dict of these by name, or a tuple in order. Or None.
         batch_size: sequences in a batch; the last batch of an epoch may be smaller.
         mask: (N, T), or a list of (T_k,), bool or weights ≥ 0 of the steps in the loss; or (N,) or
             (N, 1), weights of whole sequences. Of several outputs a dict likewise.
@@ -60,7 +70,7 @@ class Sequences(Shuffled):
             so, and so do lists.
         static: of several inputs the names, or the numbers, of those that are (N, ...), one value
             for each sequence: they go with its row. "target", or the name of an output, for targets
-            of each sequence that look like those of steps.
+            of each sequence that look like those of steps, as several numbers for each.
         by_length: True for batches of sequences of like length where they are shuffled, so that
             there is little padding; by default so for a list. False for those of any length; of a
             padded x they have all T steps.
@@ -96,12 +106,13 @@ class Sequences(Shuffled):
     ) -> None:
         self.batch_first = flag("Sequences: batch_first", batch_first)
         self.last = flag("Sequences: last", last)
+        axis = 0 if batch_first else 1
+        static = () if static is None and are_inputs(x, target, axis) else static
         named, static = of_targets(static, x, target)
-        self.x = _inputs(x, 0 if batch_first else 1, static)
-        self.listed = any(isinstance(part, ListRows) for part in series_of(self.x))
+        self.x = _inputs(x, axis, static)
+        self.listed = _is_listed(self.x, _given_series(x, static))
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
         self.axes = time_axes(self.x, lengths, batch_first=self.batch_first)
-        self.lengths = total(self.axes)
         self._sort(by_length)
         how = How(self.axes, self.ends, self.listed, self.last, named)
         self.targets = targets_of(target, mask, how)
@@ -111,9 +122,10 @@ class Sequences(Shuffled):
 
     def _sort(self, by_length: bool | None) -> None:
         """Decide whether batches are of like length, and end with their longest sequence."""
+        self.lengths = total(self.axes)
         sort = self.listed if by_length is None else flag("Sequences: by_length", by_length)
         self.by_length = sort and self.lengths is not None
-        self.ends = self.by_length or self.listed
+        self.ends = self.by_length or (self.listed and self.lengths is not None)
 
     def _end_inputs(self) -> None:
         """Let the inputs end at their lengths, and sort by these if that is wanted."""
@@ -145,7 +157,8 @@ class Sequences(Shuffled):
 
     @reprs.safe
     def __repr__(self) -> str:
-        least = "" if self.lengths is None else f"{self.lengths.min():,} to "
+        own = self.axes[0].lengths
+        least = "" if own is None else f"{own.min():,} to "
         what = f"{reprs.counted(self.rows, 'sequence')} of {least}"
         what += reprs.counted(self.steps, "step")
         what += ", a target for the last step of each" * self.last
@@ -224,16 +237,28 @@ class Sequences(Shuffled):
 def _inputs(x: Data | Several, axis: int, static: Static) -> Rows | SeveralRows:
     """x of Sequences as (N, T, ...), or several inputs."""
     if not are_several(x, static):
-        if static is not None:
-            raise TypeError(
-                "Sequences: static is for several inputs, and x is one; give a dict of them by "
-                "name, or a tuple in order"
-            )
+        refuse_static("Sequences", static)
+        check_axes("Sequences: x", x)
         return with_axes("x", x, axis, numbers=True, lists=True)
+    equal = any(map(are_sequences, _given_series(x, static)))
     return several_rows(
         "Sequences",
         x,
         static,
-        lambda label, a: with_axes(label, a, axis, numbers=True, lists=True),
+        lambda label, a: with_axes(label, a, axis, numbers=True, lists=True, equal=equal),
         LEAD,
     )
+
+
+def _is_listed(x: Rows | SeveralRows, given: list[object]) -> bool:
+    """True if some series is a list of sequences, of several lengths or of one."""
+    ragged = any(isinstance(part, ListRows) for part in series_of(x))
+    return ragged or any(map(lists_arrays, given))
+
+
+def _given_series(x: Data | Several, static: Static) -> list[object]:
+    """What is passed for each series."""
+    if not are_several(x, static):
+        return [x]
+    values, _, numbers = split_up("Sequences", x, static)
+    return [value for k, value in enumerate(values) if k not in numbers]

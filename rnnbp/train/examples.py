@@ -10,7 +10,7 @@ from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
 from rnnbp.train.rows import Data, Rows, rows, same_length
-from rnnbp.train.several_given import Several, Static, are_several, several_rows
+from rnnbp.train.several_given import Several, Static, are_several, refuse_static, several_rows
 from rnnbp.train.several_rows import SeveralRows, arrays_of, inputs_of
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch
@@ -51,6 +51,7 @@ class Examples(Shuffled):
             self.x = several_rows("Examples", x, static, _example_rows, 1)
             _, self.target = same_length("Examples", self.x.parts[self.x.first], target)
         else:
+            refuse_static("Examples", static)
             self.x, self.target = same_length("Examples", x, target)
         self.rows = len(self.x)
         super().__init__(batch_size, shuffle, seed)

@@ -11,7 +11,7 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.inputs.given import InputsOf, SeriesLike
 from rnnbp.inputs.passed import Form, parts_of
-from rnnbp.numerics import Array, ShapeError, flag, shown
+from rnnbp.numerics import Array, Shape, ShapeError, flag, shown
 from rnnbp.train.last import at_last, known_steps, lengths_of, of_sequences
 from rnnbp.train.several_given import Static, static_numbers
 from rnnbp.train.source import Batch, is_batch, time_first
@@ -51,11 +51,11 @@ class Layout:
         weights = None if mask is None else plain("mask", mask)
         return self._turned(x, None if target is None else plain("target", target), weights, fresh)
 
-    def _x(self, x: object) -> tuple[Array, InputsOf]:
-        """(the first series with its batch first, the inputs with time first)."""
+    def _x(self, x: object) -> tuple[list[Shape], InputsOf]:
+        """((B, T) of each series, the inputs with time first)."""
         if not isinstance(x, tuple | dict):
             first = self._series("x", plain("x", x))
-            return first, time_first(first)
+            return [first.shape[:2]], time_first(first)
         form = Form(several=True, keys=tuple(x) if isinstance(x, dict) else None)
         if self.static is None:
             raise TypeError(
@@ -70,7 +70,7 @@ class Layout:
         if not series:
             raise TypeError("x has no input with a value at each step; leave one out of static")
         turned = [time_first(series[k]) if k in series else part for k, part in enumerate(parts)]
-        return next(iter(series.values())), form.of(turned)
+        return [part.shape[:2] for part in series.values()], form.of(turned)
 
     def _series(self, label: str, x: Array) -> Array:
         """An input with axes (B, T, ...)."""
@@ -83,11 +83,12 @@ class Layout:
 
     def _turned(self, x: object, target: Array | None, mask: Array | None, fresh: bool) -> Batch:
         """The arrays of an item with time as their first axis, and a target at each step."""
-        first, turned = self._x(x)
-        lead, lengths = first.shape[:2], None
+        leads, turned = self._x(x)
+        lead, lengths = self._fitting(leads, mask if target is None or self.last else target), None
         if _is_row(mask) and mask.dtype.kind in "fb":
             mask = of_sequences("mask", mask, lead)
         elif _is_row(mask):
+            _check_one_lead(leads)
             lengths = lengths_of("lengths", mask, lead, TURNED if self.batch_first else TURN)
             mask = known_steps(lengths, lead[1])
         elif mask is not None:
@@ -103,6 +104,16 @@ class Layout:
             target = self._led("target", target, lead)
         return Batch(turned, time_first(target), time_first(mask), fresh, lengths)
 
+    def _fitting(self, leads: list[Shape], given: Array | None) -> Shape:
+        """(B, T) of the first series that a target or mask fits, or of the first of all."""
+        shape = () if given is None else given.shape[:2]
+        return next((lead for lead in leads if lead[:: self._order] == shape), leads[0])
+
+    @property
+    def _order(self) -> int:
+        """The step by which (B, T) is read to have the order of the user's axes."""
+        return 1 if self.batch_first else -1
+
     def _led(self, name: str, array: Array, lead: tuple[int, ...]) -> Array:
         """A target or mask that begins with the axes (B, T) of x."""
         found = array if self.batch_first or array.ndim < 2 else array.swapaxes(0, 1)
@@ -110,12 +121,22 @@ class Layout:
             cure = "give one for each step"
             if name == "target" and found.shape[:1] == lead[:1]:
                 cure = "for one target of each sequence say last=True"
-            expected = lead if self.batch_first else lead[::-1]
+            expected = lead[:: self._order]
             raise ShapeError(
                 f"{name} must begin with the axes {expected} of x, found shape {array.shape}; "
                 f"{cure}"
             )
         return found
+
+
+def _check_one_lead(leads: list[Shape]) -> None:
+    """Raise TypeError for lengths (B,) of inputs of several numbers of steps."""
+    if len({*leads}) > 1:
+        raise TypeError(
+            f"an item has lengths, one for each sequence, and the series of x have "
+            f"{' and '.join(str(lead[1]) for lead in leads)} steps; give train.Batch(x, target, "
+            "mask, lengths={'past': ..., 'future': ...})"
+        )
 
 
 def layout_of(place: str, batch_first: object, last: object, static: Static) -> Layout:

@@ -72,9 +72,12 @@ class Outputs:
     def __init__(self, what: str, source: Source, *, last: bool, axis: int = 0) -> None:
         self.what, self.source, self.last = what, source, last
         self._whole: _Rows | None = None
-        lengths = source.axes[axis].lengths if isinstance(source, Sequences) else None
-        if isinstance(source, Sequences) and not last and lengths is not None:
-            self._whole = _Ended(lengths, None if source.listed else source.steps)
+        if isinstance(source, Sequences) and not last:
+            own = source.axes[axis]
+            if source.listed or own.lengths is not None:
+                self._whole = _Ended(own.ends, None if source.listed else own.lead.steps)
+            else:
+                self._whole = _Whole(source.rows)
         elif isinstance(source, (Sequences, Examples)):
             self._whole = _Whole(source.rows)
         self._groups: list[list[Array]] = []

@@ -15,7 +15,7 @@ from rnnbp.train.file_rows import FileRows
 from rnnbp.train.joined_rows import JoinedRows
 from rnnbp.train.recording_lists import are_recordings, listed
 from rnnbp.train.rows import Data, Rows, rows, same_length
-from rnnbp.train.several_given import Several, Static, are_several, split_up
+from rnnbp.train.several_given import Several, Static, are_several, refuse_static, split_up
 from rnnbp.train.several_rows import SeveralRows, arrays_of
 
 
@@ -70,6 +70,7 @@ def several_recordings_of(
     A static input has one value for each recording, or one for the stream.
     """
     if not are_several(x, static):
+        refuse_static(place, static)
         return recordings_of(place, x, target, mask, told, horizon)
     values, form, numbers = split_up(place, x, static)
     first = min(k for k in range(len(values)) if k not in numbers)

@@ -18,6 +18,7 @@ from rnnbp.train.averages import Averages, Metric
 from rnnbp.train.carried import going_on
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
+from rnnbp.train.input_checks import check_inputs
 from rnnbp.train.origins import note_origin
 from rnnbp.train.outputs import Collected, EachOutput
 from rnnbp.train.progress import bar_of_batches
@@ -67,6 +68,7 @@ def predict_source(
             f"{what}: last=True is for sequences; the windows of a stream go on, leave it out"
         )
     graph = as_network(model)
+    check_inputs(graph, source)
     seed, outputs, state = check_seed(how.seed), EachOutput(what, source, graph, last=last), None
     run = partial(
         predict_batch, model, chunk=how.chunk, last=last, training=how.training, progress=False

@@ -9,6 +9,7 @@ import numpy as np
 from rnnbp.bptt.networks import LengthsLike
 from rnnbp.graph.axes import is_over_time, value_axes
 from rnnbp.graph.graph import Graph
+from rnnbp.inputs.passed import passed
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.train.source import Batch
 
@@ -31,6 +32,8 @@ def row_options(graph: Graph, batch: Batch) -> RowOptions:
     lengths: LengthsLike = batch.lengths
     if isinstance(batch.lengths, dict):
         lengths = _by_axis(graph, batch.lengths)
+    elif batch.lengths is not None and (axes := _alike(graph, batch)):
+        lengths = dict.fromkeys(axes, batch.lengths)
     if batch.reset is None and not is_over_time(graph):
         return {}
     found: RowOptions = {"lengths": lengths, "reset": batch.reset}
@@ -42,6 +45,16 @@ def axis_of_input(graph: Graph, key: str | int) -> str:
     names = graph.input_names
     number = key if isinstance(key, int) else names.index(key) if key in names else len(names)
     return value_axes(graph)[number] if number < len(names) else ""
+
+
+def _alike(graph: Graph, batch: Batch) -> tuple[str, ...]:
+    """The time axes of a model of several whose inputs have the same number of steps."""
+    axes = tuple(dict.fromkeys(axis for axis in graph.axes if axis))
+    if len(axes) < 2:
+        return ()
+    each = zip(passed(graph, batch.x)[0], graph.pers, strict=True)
+    steps = {np.shape(part)[0] for part, per in each if per == "step"}
+    return axes if len(steps) == 1 else ()
 
 
 def _by_axis(graph: Graph, lengths: dict[str | int, Array]) -> dict[str, Array]:

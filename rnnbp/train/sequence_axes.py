@@ -7,8 +7,8 @@ import numpy as np
 from rnnbp.numerics import ShapeError
 from rnnbp.train.last import of_sequences
 from rnnbp.train.rows import Data, Rows, rows
-from rnnbp.train.sequence_lists import are_sequences, check_columns, list_rows
-from rnnbp.train.several_given import Static
+from rnnbp.train.sequence_lists import are_sequences, check_columns, list_rows, lists_arrays
+from rnnbp.train.several_given import Static, named_static
 
 TARGET = "target"
 """What ``static`` calls a target of one value for each sequence."""
@@ -22,26 +22,31 @@ def with_axes(
     numbers: bool = False,
     least: int = 2,
     lists: bool = False,
+    equal: bool = False,
 ) -> Rows:
     """An argument of Sequences as (N, T, ...), or (N, ...) if one axis is enough.
 
-    With ``lists`` it may be a list of sequences of several lengths, each (T_k, ...).
+    With ``lists`` it may be a list of sequences of several lengths, each (T_k, ...); with ``equal``
+    one of sequences of the same length is read so too.
     """
-    if lists and least == 2 and are_sequences(given):
+    listed = least == 2 and lists_arrays(given)
+    if lists and least == 2 and (are_sequences(given) or (equal and lists_arrays(given))):
         return list_rows(f"Sequences: {name}", given)
     if isinstance(given, list | tuple) and not given:
         raise ValueError(f"Sequences: {name} is an empty list; give at least one sequence")
     check_columns(f"Sequences: {name}", given)
     axes = "(N, ...)" if least == 1 else "(N, T, ...)"
+    axis = 0 if listed else axis  # a list of sequences, whose arrays are turned otherwise
     found = rows(f"Sequences: {name}", given, axis=axis, axes=axes, numbers=numbers)
     if found.ndim < least:
         cures = {
             "target": ", or say last=True for one of each sequence",
             "mask": ", or give lengths as lengths=",
+            "x": ", or name it in static if it has one value for each sequence",
         }
         raise ShapeError(
             f"Sequences: {name} must have axes {axes}, found shape {found.shape}; add the missing "
-            f"one{cures.get(name, '')}"
+            f"one{cures.get(name.partition('[')[0] if name != 'x' else '', '')}"
         )
     return found
 
@@ -77,7 +82,7 @@ def is_of_each(target: object, lead: tuple[int, int], *, listed: bool) -> bool:
 
 def of_targets(static: Static, x: object, target: object) -> tuple[frozenset[str | int], Static]:
     """(the targets that ``static`` names, by output or as "target"; the inputs that it names)."""
-    given = (static,) if isinstance(static, str) else static or ()
+    given = named_static("Sequences", static)
     known = {TARGET} if not isinstance(target, dict) else {*target}
     inputs = {*x} if isinstance(x, dict) else {*range(len(x))} if isinstance(x, tuple) else set()
     named = frozenset(key for key in given if key in known and key not in inputs)

@@ -84,7 +84,17 @@ class Lead:
             other = "time-first: say batch_first=False" if self.batch_first else TURNED
             swapped = "" if len(expected) == 1 else f", or give {name}.swapaxes(0, 1)"
             return f"if x is {other}{swapped}"
-        return f"give one for each {'sequence' if len(expected) == 1 else 'step of each sequence'}"
+        if len(expected) == 1:
+            return "give one for each sequence"
+        cure = "give one for each step of each sequence"
+        if name.startswith("target") and found[:1] == expected[:1]:
+            cure += f", or say {static_of(name)} if it has values for each sequence as a whole"
+        return cure
+
+
+def static_of(name: str) -> str:
+    """The option that says that a target has values for each sequence as a whole, as code."""
+    return "static='target'" if name == "target" else f"static={name.removeprefix('target')}"
 
 
 def ended(name: str, array: Rows, lengths: Array) -> EndedRows:

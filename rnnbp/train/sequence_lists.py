@@ -24,6 +24,23 @@ def are_sequences(given: object) -> TypeGuard[Sequence[object]]:
     return len(steps) > 1 and None not in steps
 
 
+def lists_arrays(given: object) -> TypeGuard[Sequence[object]]:
+    """True for a list or tuple whose items are all arrays or tables, of any lengths."""
+    if not isinstance(given, list | tuple) or not given:
+        return False
+    return all(len(getattr(item, "shape", ())) > 0 for item in given)
+
+
+def check_axes(name: str, given: object) -> None:
+    """Raise ShapeError for a list of arrays of several numbers of axes: rather several inputs."""
+    axes = {len(getattr(item, "shape", ())) for item in given} if lists_arrays(given) else set()
+    if len(axes) > 1 and not are_sequences(given):
+        raise ShapeError(
+            f"{name} is a list of arrays of {' and '.join(map(str, sorted(axes)))} axes; a list has "
+            "sequences, and several inputs are a dict by name, or a tuple in order"
+        )
+
+
 def check_columns(name: str, given: object) -> None:
     """Raise ShapeError for tables that do not have the same columns in the same order."""
     if not isinstance(given, list | tuple) or not given or not hasattr(given[0], "columns"):

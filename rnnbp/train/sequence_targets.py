@@ -8,15 +8,17 @@ from typing import NamedTuple, TypeAlias, final
 from rnnbp.inputs.given import SeriesLike
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.support.nearest import hint
+from rnnbp.train.in_order import in_order
 from rnnbp.train.last import at_last, known_steps, within
 from rnnbp.train.rows import Data, Rows, check_numbers
 from rnnbp.train.sequence_axes import is_of_each, mask_with_axes, with_axes
 from rnnbp.train.sequence_checks import check_last, ended
 from rnnbp.train.source import time_first
-from rnnbp.train.time_axes import TimeAxis, axis_for
+from rnnbp.train.target_axes import axis_for
+from rnnbp.train.time_axes import TimeAxis
 
 Targets: TypeAlias = Data | dict[str, Data] | dict[int, Data] | None
-"""A target or mask, or one for each output by its name or number."""
+"""A target or mask, or one for each output by its name or number; or a tuple in order."""
 
 
 class How(NamedTuple):
@@ -67,7 +69,7 @@ class SequenceTarget:
         """Read a target and a mask. Raises ShapeError for those that do not fit x."""
         at = "" if key == "" else f"[{key!r}]"
         leads = [(axis.lead.rows, axis.lead.steps) for axis in how.axes]
-        lists = how.axes[0].lengths is not None
+        lists = any(axis.lengths is not None for axis in how.axes)
         one = all(is_of_each(target, lead, listed=how.listed) for lead in leads)
         one = one or (key if key != "" else "target") in how.static
         alone = how.last and key == ""
@@ -75,9 +77,10 @@ class SequenceTarget:
         last = alone or (how.last and one)
         if target is not None:
             place, least = (0, 1) if of_each or last else (how.axis, 2)
-            found = with_axes(f"target{at}", target, place, least=least, lists=lists)
+            equal = len(how.axes) > 1
+            found = with_axes(f"target{at}", target, place, least=least, lists=lists, equal=equal)
             check_numbers(f"Sequences: target{at}", found)
-        number = 0 if of_each or last else axis_for(found, how.axes)
+        number = 0 if of_each or last else axis_for(f"target{at}", found, how.axes)
         axis = how.axes[number]
         if mask is not None and of_each:
             weights = with_axes(f"mask{at}", mask, 0, numbers=True, least=1)
@@ -127,6 +130,10 @@ def targets_of(target: Targets, mask: Targets, how: How) -> tuple[SequenceTarget
             "Sequences: last=True places targets at the last step, and the inputs end at several; "
             "leave it out, and let the model end in rnnbp.Last()"
         )
+    lead, axis = how.axes[0].lead, how.axis
+    if (several := in_order(target, lead.rows, axis)) is not None:
+        weights = in_order(mask, lead.rows, axis)
+        target, mask = several, mask if weights is None else weights
     if not isinstance(target, dict):
         if isinstance(mask, dict):
             raise TypeError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias, TypeGuard
 
 from rnnbp.inputs.passed import Form
@@ -22,10 +22,33 @@ def are_several(x: object, static: Static) -> TypeGuard[Several]:
     return isinstance(x, dict) or (isinstance(x, tuple) and static is not None)
 
 
+def refuse_static(place: str, static: Static) -> None:
+    """Raise TypeError for names of static inputs where x is one input."""
+    if named_static(place, static):
+        raise TypeError(
+            f"{place}: static is for several inputs, and x is one; give a dict of them by name, or "
+            "a tuple in order"
+        )
+
+
+def named_static(place: str, static: Static) -> tuple[str | int, ...]:
+    """The names and numbers in ``static``. Raises TypeError for a value in their place."""
+    given: object = static
+    if given is None:
+        return ()
+    names = (given,) if isinstance(given, str | int) else given
+    if not isinstance(names, Collection) or not all(isinstance(k, str | int) for k in names):
+        raise TypeError(
+            f"{place}: static has the names of inputs of x, found {shown(given)}; give the inputs "
+            "as x, as {'x': x, 's': s}, and static=['s']"
+        )
+    return tuple([k for k in names if isinstance(k, str | int)])
+
+
 def static_numbers(place: str, form: Form, count: int, static: Static) -> frozenset[int]:
     """The numbers of the static inputs. Raises ValueError for what is no input."""
     known: tuple[str | int, ...] = form.keys or tuple(range(count))
-    given = (static,) if isinstance(static, str) else static or ()
+    given = named_static(place, static)
     for key in given:
         if key not in known:
             near = hint(key, [k for k in known if isinstance(k, str)])

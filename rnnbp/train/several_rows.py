@@ -34,21 +34,28 @@ class SeveralRows:
         return min(k for k in range(len(self.parts)) if k not in self.static)
 
     def check(self, place: str, axes: int) -> None:
-        """Raise ShapeError unless the inputs have the same rows, and series the same steps."""
-        lead = self.shape[:axes]
-        ended = [part for part in self.parts if isinstance(part, EndedRows)]
-        others = {part.shape[:axes] for part in ended}
+        """Raise ShapeError unless the inputs have the same rows, and series what follows them.
+
+        Series (N, T, ...) may differ in T, but for floats (N, n), which are rather static.
+        """
+        series = [k for k in range(len(self.parts)) if k not in self.static]
+        first = next((k for k in series if _has_features(self.parts[k])), series[0])
+        lead = self.parts[first := first if axes > 1 else series[0]].shape[:axes]
         for k, part in enumerate(self.parts):
-            alone = k in self.static or isinstance(part, EndedRows) or part.shape[:axes] in others
-            expected = lead[:1] if alone else lead
+            free = k in self.static or _has_features(part)
+            expected = lead[:1] if free or axes == 1 else lead
             if part.shape[: len(expected)] != expected:
-                cure = "give one for each"
-                if k not in self.static and part.shape[:1] == lead[:1]:
-                    cure = "name it in static if it has one value for each sequence"
+                cure = f"if it has one value for each sequence say {self.as_static(k)}"
+                if k in self.static or part.shape[:1] != lead[:1]:
+                    cure = "give one for each"
                 raise ShapeError(
                     f"{place}: {self.form.label(k)} must begin with the axes {expected} of "
-                    f"{self.form.label(self.first)}, found shape {part.shape}; {cure}"
+                    f"{self.form.label(first)}, found shape {part.shape}; {cure}"
                 )
+
+    def as_static(self, k: int) -> str:
+        """The option that says that input k is static too, as code."""
+        return f"static={[self.form.key(n) for n in sorted({*self.static, k})]}"
 
     @property
     def shape(self) -> Shape:
@@ -89,6 +96,11 @@ class SeveralRows:
     def dtype(self) -> Dtype:
         """That of the first series."""
         return self.parts[self.first].dtype
+
+
+def _has_features(part: Rows) -> bool:
+    """True for a series that has features after its steps, or whole numbers, as symbols."""
+    return isinstance(part, EndedRows) or part.ndim > 2 or part.dtype.kind in "iub"
 
 
 def arrays_of(x: Rows | SeveralRows) -> Iterable[Rows]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from rnnbp.bptt.networks import LossesLike
 from rnnbp.bptt.shape_warnings import note_sequences
+from rnnbp.graph.axes import value_axes
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrents
 from rnnbp.graph.value_pers import value_pers
@@ -19,11 +22,14 @@ from rnnbp.numerics import Shape, ShapeError
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
+from rnnbp.train.input_checks import check_inputs, label_of, model_axes
 from rnnbp.train.output_losses import losses_of
 from rnnbp.train.rows import Rows
+from rnnbp.train.sequence_checks import static_of
 from rnnbp.train.sequence_targets import SequenceTarget
 from rnnbp.train.several_rows import SeveralRows
 from rnnbp.train.source import Source
+from rnnbp.train.time_axes import TimeAxis
 from rnnbp.train.windows import Windows
 
 
@@ -44,6 +50,7 @@ def check_targets(model: ModelLike, source: object, loss: LossesLike) -> None:
 
     A loss sees batches (T, B, ...) alone, in which a target of each sequence is at its last step.
     """
+    check_inputs(as_network(model), source)
     if isinstance(source, Sequences):
         for one in source.targets:
             _check_sequences(model, source, one, loss)
@@ -83,6 +90,7 @@ def _check_sequences(
     name = "Sequences: target" + (f"[{one.key!r}]" if one.key != "" else "")
     if number < len(names):
         _check_axes(graph, number, one, name)
+        _check_time_axis(graph, number, source, one)
     losses = {part.number: part.loss for part in losses_of(graph, loss)}
     kind = _ours(losses.get(number))
     if kind is None:
@@ -113,10 +121,33 @@ def _check_axes(graph: Graph, number: int, one: SequenceTarget, name: str) -> No
         )
     if not one.of_each and per == "sequence":
         what = "is placed at the last step, by last=True," if one.last else "has one at each step"
+        cure = f"give (N, ...), or say {static_of(name.split()[1])} if axis 1 is not time"
         raise ShapeError(
             f"{name}, of shape {shape}, {what} and the output of the model is one for each "
-            f"sequence; {'leave last out' if one.last else 'give (N, ...)'}"
+            f"sequence; {'leave last out' if one.last else cure}"
         )
+
+
+def _check_time_axis(graph: Graph, output: int, source: Sequences, one: SequenceTarget) -> None:
+    """Raise ShapeError for a target of each step that has the steps of another axis than its output."""
+    if len(source.axes) == 1 or one.of_each or one.last or one.target is None:
+        return
+    wanted = value_axes(graph)[graph.outputs[output]]
+    own = [k for k, axis in enumerate(source.axes) if wanted in model_axes(graph, axis)]
+    if not own or one.axis in own:
+        return
+    found, axis = source.axes[one.axis], source.axes[own[0]]
+    at = "" if one.key == "" else f"[{one.key!r}]"
+    raise ShapeError(
+        f"Sequences: target{at} has the steps of {label_of(found, 0)}, {_steps(found)}, and the output "
+        f"of the model has the time axis of {label_of(axis, 0)}, {wanted!r}, of {_steps(axis)}; give a "
+        f"target for each of its steps, as a list if {label_of(axis, 0)} is one"
+    )
+
+
+def _steps(axis: TimeAxis) -> str:
+    least, most = np.min(axis.ends), np.max(axis.ends)
+    return f"{most} steps" if least == most else f"{least} to {most} steps"
 
 
 def _check_features(model: ModelLike, source: Sequences) -> None:
