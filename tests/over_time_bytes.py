@@ -15,7 +15,7 @@ import numpy as np
 
 import rnnbp as rb
 from rnnbp.memory import measure
-from rnnbp.planning.network_choice import NetworkChoice
+from rnnbp.planning.network_parts import NetworkChoice
 from rnnbp.schedules import resolve
 from rnnbp.sweeps.joint_ledger import JointLedger, forecasts_of
 from rnnbp.sweeps.network_run import NetworkRun

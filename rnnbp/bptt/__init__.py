@@ -3,6 +3,7 @@
 from rnnbp.bptt.calibration import calibrate
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.evaluation import evaluate
+from rnnbp.bptt.forecast_call import forecast
 from rnnbp.bptt.inference import predict
 from rnnbp.bptt.planner import plan
 from rnnbp.bptt.results import Gradients, Stats
@@ -10,7 +11,6 @@ from rnnbp.bptt.without_time import backprop
 from rnnbp.planning.budget import BudgetError
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast
-from rnnbp.planning.forecast_call import forecast
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.summarize import summarize
 from rnnbp.runners.backend import Backend

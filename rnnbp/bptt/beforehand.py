@@ -20,6 +20,7 @@ from rnnbp.losses.as_loss import as_loss
 from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Array, lies
 from rnnbp.planning.choice import check
+from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of_problem
 from rnnbp.planning.sizes import OWN
@@ -45,7 +46,7 @@ def check_fits(
     Values are not looked at. Arguments that ``bptt`` refuses raise what they may. A network over
     time is not checked: its sweeps share the budget, and are planned when the first batch runs.
     """
-    if is_over_time(model):
+    if is_over_time(model) or isinstance(checkpoint, NetworkPlan):
         return
     given, others = _read(model, x)
     parts: list[Series | None] = [

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.networks import (
+    ChunkLike,
     Data,
     Keeping,
     LengthsLike,
     LossesLike,
     Reading,
+    chunk_of_sweep,
     is_network,
     networks,
 )
@@ -52,7 +54,7 @@ from rnnbp.wording.arguments import takes
 @ieee
 def bptt(
     model: ModelLike, x: InputsLike, target: SeriesLike, loss: LossesLike, *,
-    checkpoint: ScheduleLike | Plan = "all", chunk: int | None = None, state: StateLike = None,
+    checkpoint: ScheduleLike | Plan = "all", chunk: ChunkLike = None, state: StateLike = None,
     mask: SeriesLike = None, seed: int = 0, backend: BackendLike = None,
     horizon: int | None = None, training: bool = True, dx: bool | None = None,
     steps: int | None = None, folder: PathLike | None = None, progress: bool | None = None,
@@ -94,7 +96,8 @@ def bptt(
         chunk: steps in a chunk, by default 32. Longer ones are faster for small models, because
             each chunk has a fixed cost, but their tapes take more memory. A budget or a Plan
             chooses the length; with a budget neither chunk nor horizon can be passed, with a
-            Plan a horizon that is a multiple of ``plan.chunk``.
+            Plan a horizon that is a multiple of ``plan.chunk``. Of a network over time also a dict
+            by time axis, and a budget keeps to what is passed.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss, (T, B, n) of elements; (B,) of a
             static output. x may be unusable, as NaN or a
@@ -156,7 +159,9 @@ def bptt(
         reading = Reading(state, chunk, lengths, reset, seed, training, backend, horizon, steps)
         keeping = Keeping(checkpoint, dx, return_y, folder, progress, dstate)
         return networks().gradients(graph, data, reading, keeping)
-    horizon, chunk = check_horizon(horizon, chunk_of_run(checkpoint, chunk, horizon))
+    horizon, chunk = check_horizon(
+        horizon, chunk_of_run(checkpoint, chunk_of_sweep(chunk), horizon)
+    )
     _check_own_iterator(x, target, mask)
     check_possible(graph, x, checkpoint, dx)
     given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)

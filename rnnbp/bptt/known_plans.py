@@ -16,6 +16,7 @@ from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.planning.budget import is_budget
 from rnnbp.planning.choice import choose
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.sizes import OWN, Sizes
 from rnnbp.schedules import ScheduleLike, resized
@@ -56,13 +57,16 @@ def for_batch(
 ) -> ScheduleLike | Plan:
     """What a ``checkpoint`` of training means for a batch of ``steps`` steps, without dx.
 
-    A Plan for another number of chunks is made anew, within its budget and by its costs.
+    A Plan for another number of chunks is made anew, within its budget and by its costs; that of a
+    network over time by the run itself, which knows the lengths.
     """
     if is_budget(checkpoint):
         return checkpoint
     if not isinstance(checkpoint, Plan):
         length = min(DEFAULT_CHUNK if chunk is None else chunk, steps)
         return resized(checkpoint, math.ceil(steps / length))
+    if isinstance(checkpoint, NetworkPlan):
+        return replace(checkpoint, adapts=True)
     sizes = replace(checkpoint.sizes, dx=False)
     if math.ceil(checkpoint.steps / checkpoint.chunk) == math.ceil(steps / checkpoint.chunk):
         return checkpoint if sizes == checkpoint.sizes else replace(checkpoint, sizes=sizes)

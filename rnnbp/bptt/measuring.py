@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from rnnbp.bptt.chunk_tapes import ChunkTape
 from rnnbp.bptt.leaves import place_leaves
 from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.node_checks import Values
-from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.pose import pose
 from rnnbp.inputs.problem import Problem
 from rnnbp.layers.symbols import Symbols
@@ -27,6 +26,8 @@ from rnnbp.planning.costs import KINDS, Costs
 from rnnbp.planning.sizes import Sizes
 
 T = TypeVar("T")
+Started: TypeAlias = Callable[[Sizes, int], tuple[Problem, Chunks]]
+"""From sizes and a number of steps to a problem of one chunk, and what runs it."""
 PATIENCE = 0.4
 """Seconds after which a length is measured no more often: costs come less exact, but not late."""
 SHORT, LONG = 2, 64
@@ -35,16 +36,27 @@ SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
-def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
+def started(sizes: Sizes, length: int) -> tuple[Problem, Chunks]:
+    """A problem of one chunk, of random numbers, and what runs it."""
+    x = synthetic(sizes, length)
+    given = x[0] if len(x) == 1 else x
+    problem = pose(sizes.model, given, chunk=length, state=None, backend=sizes.backend)
+    memory = Reuse("calibration")
+    return problem, Chunks(problem, seed=0, training=sizes.training, memory=memory)
+
+
+def measured(
+    sizes: Sizes, room: int | None = None, repeats: int = 3, started: Started = started
+) -> Costs:
     """Medians of ``repeats`` runs of a long chunk, and three times as many of a short one.
 
     The long one is short enough for ``room`` bytes.
     """
-    few = _measure(sizes, SHORT, 3 * repeats)
+    few = _measure(*started(sizes, SHORT), 3 * repeats)
     length = max(2 * SHORT, min(LONG, int(SHORT * SECONDS / sum(few.values()))))
     while room is not None and length > 2 * SHORT and _held(sizes, length) > room:
         length = max(2 * SHORT, length // 2)
-    many = _measure(sizes, length, repeats)
+    many = _measure(*started(sizes, length), repeats)
     step = {kind: max(1e-9, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
     fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
     return Costs(fixed, step)
@@ -64,11 +76,8 @@ def _held(sizes: Sizes, length: int) -> int:
     return held + sizes.workspace(length) + sizes.rebuild(length)
 
 
-def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
-    """Seconds of each action on one chunk of ``length`` steps."""
-    x = _synthetic(sizes, length)
-    problem = pose(sizes.model, x, chunk=length, state=None, backend=sizes.backend)
-    chunks = Chunks(problem, seed=0, training=sizes.training, memory=Reuse("calibration"))
+def _measure(problem: Problem, chunks: Chunks, repeats: int) -> dict[str, float]:
+    """Seconds of each action on the one chunk of a problem."""
     chunks.compute_fixed(keep=False)
     state = problem.state
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -93,24 +102,23 @@ def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
     }
     grads = Accumulators(problem.model, fixed=chunks.fixed.sums())
     place_leaves(chunks.parts, grads)
-    (output,) = chunks.parts.outputs
 
     def loss(values: Values, n: int) -> tuple[Scalar, Deltas]:
         deltas: Deltas = [None] * len(values)
-        deltas[output] = np.ones_like(values[output])
+        for output in chunks.parts.outputs:
+            deltas[output] = np.ones_like(values[output])
         return 0.0, deltas
 
     chunks.backward(0, tape, loss, dstates, grads, {})
 
 
-def _synthetic(sizes: Sizes, length: int) -> InputsLike:
-    """Random inputs of a chunk, as ``bptt`` takes them."""
+def synthetic(sizes: Sizes, length: int) -> list[Array]:
+    """Random inputs of a chunk."""
     rng, parts = np.random.default_rng(0), sizes.parts
-    found = [
-        _random(rng, layers, _whole(sizes, k, length), sizes.model.dtype)
+    return [
+        _random(rng, layers, _whole(sizes, k, length), sizes.model.dtype or sizes.dtype)
         for k, layers in enumerate(parts.symbols_by_input)
     ]
-    return found[0] if len(found) == 1 else found
 
 
 def _whole(sizes: Sizes, k: int, length: int) -> Shape:

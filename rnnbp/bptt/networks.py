@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from rnnbp.bptt.results import Gradients
 from rnnbp.graph.axes import is_over_time
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import InputsLike, InputsOf, SeriesLike, StateLike
+from rnnbp.inputs.shapes import ShapeLike
 from rnnbp.inputs.states import States
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.plan import Plan
 from rnnbp.runners.backend import BackendLike
 from rnnbp.schedules import ScheduleLike
@@ -19,6 +23,9 @@ LossesLike: TypeAlias = SeriesLike
 """A loss, or one for each output as a tuple or a dict, each with a weight or without."""
 LengthsLike: TypeAlias = SeriesLike
 """Lengths (B,), or flags (T, B) of where rows begin anew: an array, or a dict of them by axis."""
+
+ChunkLike: TypeAlias = int | dict[str, int] | None
+"""Steps in a chunk; of a network over time also by axis."""
 
 
 class Data(NamedTuple):
@@ -34,7 +41,7 @@ class Reading(NamedTuple):
     """How the sequences of a run are read; arguments as of ``bptt``."""
 
     state: StateLike = None
-    chunk: int | None = None
+    chunk: ChunkLike = None
     lengths: LengthsLike = None
     reset: LengthsLike = None
     seed: int = 0
@@ -53,6 +60,35 @@ class Keeping(NamedTuple):
     folder: PathLike | None = None
     progress: bool | None = None
     dstate: StateLike = None
+
+
+class Ahead(NamedTuple):
+    """A run before there is any data; arguments as of ``plan``.
+
+    caller: the function that they were passed to.
+    """
+
+    caller: str
+    loss: LossesLike
+    steps: object
+    batch: object
+    x_shape: ShapeLike
+    lengths: LengthsLike = None
+    reset: bool = False
+    chunk: object = None
+    dx: bool = True
+    return_y: bool = False
+    backend: BackendLike = None
+    training: bool = True
+
+
+class Allowed(NamedTuple):
+    """What a plan may take: bytes in memory, of parts by name, and of files; seconds of actions."""
+
+    budget: int
+    parts: Mapping[str, int]
+    disk: int = 0
+    costs: Costs | None = None
 
 
 class Networks(ABC):
@@ -74,6 +110,16 @@ class Networks(ABC):
     ) -> tuple[float, States, dict[str | int, float]]:
         """``evaluate``: (loss, state, the loss of each output, by its name or number)."""
 
+    @abstractmethod
+    def plan(self, graph: Graph, ahead: Ahead, allowed: Allowed) -> Plan:
+        """``plan``."""
+
+    @abstractmethod
+    def forecast(
+        self, graph: Graph, ahead: Ahead, checkpoint: ScheduleLike | Plan, costs: Costs | None
+    ) -> Forecast:
+        """``forecast``."""
+
 
 _installed: list[Networks] = []
 """The one that there is; a list, because it is put there by the package above."""
@@ -91,6 +137,16 @@ def networks() -> Networks:
 
 _SEVERAL = (dict, tuple)
 """Types of losses of several outputs."""
+
+
+def chunk_of_sweep(chunk: ChunkLike) -> int | None:
+    """The chunk of a model of one sweep. Raises TypeError for chunks by axis."""
+    if isinstance(chunk, dict):
+        raise TypeError(
+            f"chunk={chunk} is by time axis, for networks over time; this model has one axis: give "
+            "a number of steps"
+        )
+    return chunk
 
 
 def is_network(

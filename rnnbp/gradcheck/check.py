@@ -9,7 +9,7 @@ from warnings import warn
 
 import numpy as np
 
-from rnnbp.bptt.networks import Data, LengthsLike, LossesLike, Reading, is_network
+from rnnbp.bptt.networks import Data, LengthsLike, LossesLike, Reading, chunk_of_sweep, is_network
 from rnnbp.gradcheck.derivatives import TOLERANCES, Case, Look, compare
 from rnnbp.gradcheck.layers import graph_of, layer_case, wrong_layers
 from rnnbp.gradcheck.losses import check_loss, is_loss, random_weights, weighted_sum
@@ -194,11 +194,11 @@ def _check_model(
     """Check a model of one sweep."""
     x, target, loss, mask = data
     with _of_layer(model):
-        problem = posed(model, x, reading.state, reading.chunk, mask)
+        problem = posed(model, x, reading.state, chunk_of_sweep(reading.chunk), mask)
     if loss is None:
         _note_unused(target)
         target, loss = random_weights(problem, reading.seed), weighted_sum
-    how = _schedule_of(checkpoint, problem.steps, reading.chunk)
+    how = _schedule_of(checkpoint, problem.steps, chunk_of_sweep(reading.chunk))
     case = model_case(problem, GivenObjective(target, loss, mask, *how), context, look.dtype)
     return _compared(case, problem.model, problem.shapes, context, look)
 

@@ -20,6 +20,9 @@ UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
 SPARE = 64 * 1024
 """Bytes by which arrays and Python's objects may be more than their estimates."""
 
+ALL = "all"
+"""The name of the whole run among budgets of parts."""
+
 TINY = 1000
 """Bytes below which a budget was hardly meant as bytes."""
 
@@ -119,5 +122,6 @@ def shown(n: int, *, up: bool = False) -> str:
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n >= size:
             digit = 10 ** max(0, len(str(n)) - 3)
-            return f"{(-(-n // digit) * digit if up else n) / size:.3g} {unit}"
+            digits = f"{(-(-n // digit) * digit if up else n) / size:.3g}"
+            return f"{float(digits):g} {unit}"  # 999.9 kB are 1000 of them, not 1e+03
     return f"{n} B"

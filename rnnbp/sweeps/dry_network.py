@@ -16,7 +16,7 @@ from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths
-from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes
+from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
 from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
 
 
@@ -68,7 +68,7 @@ def dry_network(
     flags = {axis: dry((of.steps, batch), np.dtype(np.bool_)) for axis, of in lengths.items()}
     rows = {axis: ChunkRows(of, chunk) for axis, of in lengths.items()}
     given = series, static, frozenset[int](), graph.dtype, lengths, rows, flags if resets else {}
-    values = graph.value_shapes(*shapes), axes
+    values = with_whole(graph, graph.value_shapes(*shapes), axes, lengths), axes
     own = backend_for(graph, backend), training
     form = Form(several=len(shapes) > 1)
     return PosedNetwork(graph, form, *given, states, frozenset(), *values, *own)

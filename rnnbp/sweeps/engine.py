@@ -6,14 +6,19 @@ from contextlib import closing
 from functools import partial
 from typing import final
 
-from rnnbp.bptt.networks import Data, Keeping, Networks, Reading
+from rnnbp.bptt.networks import Ahead, Allowed, Data, Keeping, Networks, Reading
 from rnnbp.bptt.progress import progress_of_steps
 from rnnbp.bptt.results import Gradients
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import InputsLike, InputsOf
 from rnnbp.inputs.states import States
 from rnnbp.numerics import flag
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.forecast import Forecast
+from rnnbp.planning.network_plan import NetworkPlan
+from rnnbp.planning.plan import Plan
 from rnnbp.rng import check_seed
+from rnnbp.schedules import ScheduleLike
 from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.forward import kept_outputs, losses_of, run_forward
@@ -21,6 +26,7 @@ from rnnbp.sweeps.given_losses import with_objectives
 from rnnbp.sweeps.network_run import NetworkRun
 from rnnbp.sweeps.outputs import outputs_of, stages_of_network
 from rnnbp.sweeps.padding_warnings import warn_of_padding
+from rnnbp.sweeps.planned import forecast_of_network, planned
 from rnnbp.sweeps.posing import pose_network
 from rnnbp.sweeps.run_steps import steps_of_sweeps
 from rnnbp.sweeps.scheduling import scheduled
@@ -37,11 +43,13 @@ class SweptNetworks(Networks):
         warn_of_padding(graph, data.mask, reading.lengths)
         outputs = with_objectives(graph, outputs_of(network), data, network.dtype)
         mapped = any(part.mapped for part in network.series.values())
-        dx = not mapped if keeping.dx is None else flag("dx", keeping.dx)
+        plan = keeping.checkpoint if isinstance(keeping.checkpoint, NetworkPlan) else None
+        default = not mapped if plan is None else plan.keeps_dx
+        dx = default if keeping.dx is None else flag("dx", keeping.dx)
         final = network.final_deltas(keeping.dstate)
         place, kept = Place(folder=keeping.folder), flag("return_y", keeping.return_y)
         wanted = Wanted(graph, outputs, kept, dx, place, frozenset(final))
-        network, wanted, schedules = scheduled(network, wanted, keeping.checkpoint)
+        network, wanted, schedules = scheduled(network, wanted, keeping.checkpoint, reading.chunk)
         stages, seed = stages_of_network(network), check_seed(reading.seed)
         total = partial(steps_of_sweeps, network, stages, schedules)
         with progress_of_steps(keeping.progress, total) as bar:
@@ -79,6 +87,14 @@ class SweptNetworks(Networks):
             found[form.key(each.number)] = float(value.real)
             total += each.factor * float(value.real)
         return total, shared.final_states(), found
+
+    def plan(self, graph: Graph, ahead: Ahead, allowed: Allowed) -> Plan:
+        return planned(graph, ahead, allowed)
+
+    def forecast(
+        self, graph: Graph, ahead: Ahead, checkpoint: ScheduleLike | Plan, costs: Costs | None
+    ) -> Forecast:
+        return forecast_of_network(graph, ahead, checkpoint, costs)
 
 
 def _refuse(**given: object) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rnnbp.bptt.networks import Data
+from rnnbp.bptt.networks import Data, LossesLike
 from rnnbp.checks.arrays import as_array
 from rnnbp.checks.kinds import is_stream
 from rnnbp.graph.graph import Graph
@@ -72,7 +72,25 @@ def with_objectives(
 
     Raises as ``Objective`` does, and for a loss, target or mask that fits no output.
     """
-    form, loss = OutputForm.of_graph(graph), data.loss
+    form = OutputForm.of_graph(graph)
+    losses = losses_by_output(form, data.loss)
+    targets = form.parts("target", data.target, each=False)
+    masks = form.parts("mask", data.mask, each=False)
+    found = []
+    for output, own, *given in zip(outputs, losses, targets, masks, strict=True):
+        if own is None:
+            found.append(output)
+            continue
+        with naming(form, output.number):
+            found.append(_with_objective(graph, output, own, given, dtype))
+    return found
+
+
+def losses_by_output(form: OutputForm, loss: LossesLike) -> list[LossLike]:
+    """The loss of each output, None for one that is not trained.
+
+    Raises TypeError, ShapeError or ValueError for losses that do not fit the outputs.
+    """
     pair = len(form) > 1 and isinstance(loss, tuple) and isinstance(loss[0], int | float)
     if pair:
         raise TypeError(
@@ -82,18 +100,9 @@ def with_objectives(
         )
     alone = len(form) == 1 and not isinstance(loss, dict)
     losses = [loss] if alone else form.parts("loss", loss, each=True)
-    targets = form.parts("target", data.target, each=False)
-    masks = form.parts("mask", data.mask, each=False)
     if all(each is None for each in losses):
         raise TypeError("loss is None for all outputs; give one for those that are trained")
-    found = []
-    for output, own, *given in zip(outputs, losses, targets, masks, strict=True):
-        if own is None:
-            found.append(output)
-            continue
-        with naming(form, output.number):
-            found.append(_with_objective(graph, output, own, given, dtype))
-    return found
+    return losses
 
 
 def _with_objective(

@@ -4,33 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from rnnbp.bptt.results import Stats
 from rnnbp.ledger import Ledger
+from rnnbp.schedules.simulation import Simulation
+
+
+class Counts(TypedDict):
+    """The fields of a ``Simulation``."""
+
+    chunks: int
+    peak_slots: int
+    peak_tapes: int
+    steps_run: int
+    steps_rerun: int
+    counts: dict[str, int]
+    peak_slots_by_tier: dict[str, int]
+    peak_thin_tapes: int
+    chunks_rebuilt: int
+    steps_rebuilt: int
+    writes: dict[str, int]
+    reads: dict[str, int]
+
+
+def joined_counts(given: Sequence[Simulation]) -> Counts:
+    """What schedules of several sweeps take together: sums, and of what is held the most."""
+    found = Counts(
+        chunks=sum(each.chunks for each in given),
+        peak_slots=max(each.peak_slots for each in given),
+        peak_tapes=max(each.peak_tapes for each in given),
+        steps_run=sum(each.steps_run for each in given),
+        steps_rerun=sum(each.steps_rerun for each in given),
+        counts={},
+        peak_slots_by_tier={},
+        peak_thin_tapes=max(each.peak_thin_tapes for each in given),
+        chunks_rebuilt=sum(each.chunks_rebuilt for each in given),
+        steps_rebuilt=sum(each.steps_rebuilt for each in given),
+        writes={},
+        reads={},
+    )
+    for each in given:
+        found["counts"] = summed(found["counts"], each.counts)
+        tiers = found["peak_slots_by_tier"]
+        found["peak_slots_by_tier"] = largest(tiers, each.peak_slots_by_tier)
+        found["writes"] = summed(found["writes"], each.writes)
+        found["reads"] = summed(found["reads"], each.reads)
+    return found
 
 
 def joined(stats: Sequence[Stats], ledger: Ledger) -> Stats:
     """What a run took, from that of its sweeps."""
-    first, *rest = stats
-    for each in rest:
-        first = replace(
-            first,
-            chunks=first.chunks + each.chunks,
-            peak_slots=max(first.peak_slots, each.peak_slots),
-            peak_tapes=max(first.peak_tapes, each.peak_tapes),
-            steps_run=first.steps_run + each.steps_run,
-            steps_rerun=first.steps_rerun + each.steps_rerun,
-            counts=summed(first.counts, each.counts),
-            peak_slots_by_tier=largest(first.peak_slots_by_tier, each.peak_slots_by_tier),
-            peak_thin_tapes=max(first.peak_thin_tapes, each.peak_thin_tapes),
-            chunks_rebuilt=first.chunks_rebuilt + each.chunks_rebuilt,
-            steps_rebuilt=first.steps_rebuilt + each.steps_rebuilt,
-            writes=summed(first.writes, each.writes),
-            reads=summed(first.reads, each.reads),
-            object_bytes=first.object_bytes + each.object_bytes,
-            seconds=max(first.seconds, each.seconds),
-        )
-    return replace(first, peak_bytes=ledger.peak_bytes, peak_bytes_by_kind=ledger.peak_by_kind)
+    return replace(
+        stats[0],
+        **joined_counts(stats),
+        object_bytes=sum(each.object_bytes for each in stats),
+        seconds=max(each.seconds for each in stats),
+        peak_bytes=ledger.peak_bytes,
+        peak_bytes_by_kind=ledger.peak_by_kind,
+    )
 
 
 def summed(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:

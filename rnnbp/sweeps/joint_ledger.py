@@ -49,7 +49,11 @@ class JointLedger:
             self._hold(stage.handed)
             ran.append(forecast)
         self._hold(found.back)
+        waiting: Mapping[str, int] = {}
         for stage, forecast in zip(reversed(found.stages), reversed(ran), strict=True):
+            self._release(waiting)
+            waiting = stage.waiting
+            self._hold(waiting)
             self._hold(stage.turned)
             if forecast is not None:
                 self._release(forecast.paused_kinds)

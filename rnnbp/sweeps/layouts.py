@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
-from rnnbp.planning.network_choice import NetworkChoice
+from rnnbp.planning.network_parts import NetworkChoice
 from rnnbp.support.lazy import cached_property
 from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.chunk_rows import ChunkRows
@@ -69,6 +69,11 @@ class Layout:
         self.menus = [Menu(sweep) for sweep in self.found.sweeps]
 
     @property
+    def longest(self) -> dict[str, int]:
+        """By axis, the steps of the longest row."""
+        return {axis: of.longest for axis, of in self.network.lengths.items()}
+
+    @property
     def on_disk(self) -> int:
         """Bytes of edges in files."""
         return sum(self.found.edges.values()) if self.disk else 0
@@ -101,9 +106,13 @@ class Layout:
     @cached_property
     def least(self) -> Chosen:
         """The schedules that need the least bytes."""
+        return self.least_of(())
+
+    def least_of(self, parts: Sequence[str]) -> Chosen:
+        """The same, with the bytes of parts; ``parts``: that of each sweep."""
         options = [menu.least for menu in self.menus]
-        none = ("",) * len(options)
-        found = fastest(options, self.levels, self._handed, math.inf, none, {})
+        of = parts or ("",) * len(options)
+        found = fastest(options, self.levels, self._handed, math.inf, of, {})
         assert found is not None
         return found
 

@@ -80,7 +80,8 @@ class Lengths:
 
     def gathered(self, value: Array) -> Array:
         """A static value (B, ...) in the order of a sweep's rows."""
-        return value if self.order is None else value[self.order]
+        dry = not any(value.strides)  # of a forecast, which has no values
+        return value if self.order is None or dry else value[self.order]
 
     def scattered(self, value: Array) -> Array:
         """The inverse of ``gathered``."""

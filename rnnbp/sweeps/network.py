@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from rnnbp.graph.graph import Graph, Node
+from rnnbp.graph.over_time import WholeSeries
 from rnnbp.inputs.given import StateLike
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.passed import Form
@@ -78,3 +79,15 @@ class PosedNetwork:
 def recurrent_nodes(graph: Graph) -> tuple[Node, ...]:
     """The nodes that run Recurrents, in order: those of states that are passed and returned."""
     return tuple([node for node in graph.nodes if recurrent_of_node(node) is not None])
+
+
+def with_whole(
+    graph: Graph, shapes: list[Shape | None], axes: Sequence[str], lengths: Mapping[str, Lengths]
+) -> list[Shape | None]:
+    """Shapes with those of whole series, which have as many lines as the axis has steps."""
+    for node in graph.nodes:
+        features = shapes[node.args[0]] if isinstance(node.block, WholeSeries) else None
+        if features is not None:
+            steps = lengths[axes[node.args[0]]].longest
+            shapes[node.outs[0]], shapes[node.outs[1]] = (steps, *features), (steps,)
+    return shapes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import final
 
-from rnnbp.planning.budget import margin, too_small
-from rnnbp.planning.network_choice import NetworkChoice
+from rnnbp.planning.budget import BudgetError, exactly, margin, shown, too_small
+from rnnbp.planning.network_parts import NetworkChoice
 from rnnbp.planning.prices import lengths_of
 from rnnbp.schedules import All
 from rnnbp.sweeps.joint_search import Chosen
@@ -27,23 +28,41 @@ def choice_of(
     wanted: Wanted,
     budget: int,
     chunks: Mapping[str, int] | None = None,
+    limits: Limits | None = None,
 ) -> NetworkChoice:
     """The fastest schedules within a budget, edges in memory if they fit, else in files.
 
     Args:
         chunks: by axis, the steps in a chunk; those of other axes are chosen.
+        limits: of parts and files too; by default there are none.
 
     Raises BudgetError where nothing fits, which names the least that does.
     """
     search = _Lengths(network, stages, wanted, chunks or {})
-    limits = Limits(budget - margin(budget))
+    limits = limits or Limits(budget - margin(budget))
     fitting = search.fitting(limits)
     if fitting:
         return min(fitting, key=lambda each: each.seconds)
-    layout, least = search.least(limits)
+    every = search.least(limits)
+    check_parts(every, limits)
+    within = [each for each in every if each[1].fits(math.inf, limits.parts)] or every
+    layout, least = min(within, key=lambda each: each[1].bytes)
     if least.bytes > limits.room:
         raise too_small(budget, least.bytes)
     return layout.choice(least)
+
+
+def check_parts(every: Sequence[tuple[Layout, Chosen]], limits: Limits) -> None:
+    """Raise BudgetError for a part that no schedule fits in; names the least that does."""
+    for part, limit in limits.parts.items():
+        least = min(each.parts[part][0] for _, each in every)
+        if least > limit:
+            error = BudgetError(
+                f"budget[{part!r}] of {exactly(limit)} is too small for any schedule of that part; "
+                f"{least:,} bytes are enough, as '{shown(least, up=True)}'"
+            )
+            error.least = least
+            raise error
 
 
 @final
@@ -100,10 +119,9 @@ class _Lengths:
         layout, chosen = min(found, key=lambda each: each[0].seconds(each[1]))
         return layout.choice(chosen)
 
-    def least(self, limits: Limits) -> tuple[Layout, Chosen]:
-        """The layout and the schedules that need the least bytes."""
+    def least(self, limits: Limits) -> list[tuple[Layout, Chosen]]:
+        """Layouts with the schedules that need the least bytes, those that are likely to need few."""
         files = [each for each in self._layouts(1, disk=True) if each.on_disk <= limits.disk]
         layouts = files or [*self._layouts(1, disk=False)]
-        layouts = sorted(layouts, key=lambda each: each.bound)[: 2 * TRIED]
-        found = min(layouts, key=lambda each: each.least.bytes)
-        return found, found.least
+        few = sorted(layouts, key=lambda each: each.bound)[: 2 * TRIED]
+        return [(each, each.least_of(limits.of)) for each in few]

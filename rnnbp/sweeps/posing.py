@@ -11,7 +11,6 @@ from rnnbp.checks.kinds import is_stream
 from rnnbp.graph.axes import value_axes
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import symbol_layers
-from rnnbp.graph.over_time import WholeSeries
 from rnnbp.inputs.axes import likely_error, stated_shape
 from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.held import Held
@@ -23,11 +22,12 @@ from rnnbp.inputs.states import states_of_blocks
 from rnnbp.inputs.static_inputs import checked_statics, static_input
 from rnnbp.inputs.x_checks import check_axes, check_values
 from rnnbp.layers.symbols import Symbols
-from rnnbp.numerics import Array, Shape, ShapeError, flag, positive_int
+from rnnbp.numerics import Array, Shape, ShapeError, flag
 from rnnbp.runners.refused import backend_for
+from rnnbp.sweeps.by_axis import chunks_by_axis
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths, lengths_by_axis
-from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes
+from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
 from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
 from rnnbp.sweeps.resets import resets_by_axis
 
@@ -40,7 +40,7 @@ def pose_network(graph: Graph, x: InputsLike, reading: Reading) -> PosedNetwork:
     found, chosen = _Inputs(graph, x), backend_for(graph, reading.backend)
     lengths = lengths_by_axis(reading.lengths, found.steps, found.batch)
     read = found.checked(lengths)
-    length = DEFAULT_CHUNK if reading.chunk is None else positive_int("chunk", reading.chunk)
+    chunks = chunks_by_axis("chunk", list(lengths), reading.chunk)
     nodes = recurrent_nodes(graph)
     blocks = [block for node in nodes if (block := recurrent_of_node(node)) is not None]
     states, filled, _ = states_of_blocks(blocks, reading.state, found.batch, found.dtype)
@@ -53,11 +53,11 @@ def pose_network(graph: Graph, x: InputsLike, reading: Reading) -> PosedNetwork:
         frozenset(k for k, (_, copied) in read.items() if copied),
         found.dtype,
         lengths,
-        {axis: ChunkRows(of, length) for axis, of in lengths.items()},
+        {axis: ChunkRows(of, chunks.get(axis, DEFAULT_CHUNK)) for axis, of in lengths.items()},
         resets_by_axis(reading.reset, found.steps, found.batch),
         dict(zip(numbers, states, strict=True)),
         frozenset(k for k, yes in zip(numbers, filled, strict=True) if yes),
-        _with_whole(graph, found.shapes(), found.axes, lengths),
+        with_whole(graph, found.shapes(), found.axes, lengths),
         found.axes,
         chosen,
         flag("training", reading.training),
@@ -111,18 +111,6 @@ class _Inputs:
                 if (likely := likely_error(part, graph, k, label(k))) is not None:
                     raise likely from None
             raise
-
-
-def _with_whole(
-    graph: Graph, shapes: list[Shape | None], axes: Sequence[str], lengths: Mapping[str, Lengths]
-) -> list[Shape | None]:
-    """Shapes with those of whole series, which have as many lines as the axis has steps."""
-    for node in graph.nodes:
-        features = shapes[node.args[0]] if isinstance(node.block, WholeSeries) else None
-        if features is not None:
-            steps = lengths[axes[node.args[0]]].longest
-            shapes[node.outs[0]], shapes[node.outs[1]] = (steps, *features), (steps,)
-    return shapes
 
 
 def _series(label: str, given: InputsLike, symbols: tuple[Symbols, ...]) -> Held:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 from rnnbp.graph.graph import Node
+from rnnbp.graph.over_time.base import OverTime
+from rnnbp.graph.value_pers import value_pers
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
@@ -37,6 +39,7 @@ class StageBytes:
         opened: what is allocated before it runs forward, and stays: edges and reductions.
         handed: static values that it hands on, and what its way back needs of them.
         released: of these, what its way back releases.
+        waiting: deltas of static values that are there when its way back begins.
         turned: what is allocated before its way back: deltas of edges, gradients by inputs.
         closed: what is released after its way back, of edges.
     """
@@ -45,6 +48,7 @@ class StageBytes:
     opened: Bytes = field(default_factory=Counter)
     handed: Bytes = field(default_factory=Counter)
     released: Bytes = field(default_factory=Counter)
+    waiting: Bytes = field(default_factory=Counter)
     turned: Bytes = field(default_factory=Counter)
     closed: Bytes = field(default_factory=Counter)
 
@@ -56,8 +60,7 @@ class NetworkBytes:
 
     Attributes:
         base: what is held from the beginning.
-        back: what is allocated before the way back: sums of gradients of what is static, and
-            deltas of static values.
+        back: what is allocated before the way back: sums of gradients of what is static.
         stages: in order.
         edges: by number of the value that one is, its bytes, whether they are in memory or not.
     """
@@ -73,6 +76,19 @@ class NetworkBytes:
         return [stage.sweep for stage in self.stages if stage.sweep is not None]
 
 
+def reaches(sweep: Sweep, wanted: Wanted) -> bool:
+    """True if deltas come to a sweep."""
+    ends = {end.value for end in sweep.outputs} | {k for e in sweep.unrollings for k in e.final}
+    reductions = {k for end in sweep.outputs for node in end.reductions for k in node.outs}
+    return not wanted.reached.isdisjoint(ends | reductions)
+
+
+def static_sources(sweep: Sweep) -> set[int]:
+    """The static values of the network that a sweep sends deltas to."""
+    read = {s.value for s in sweep.inputs if s.per == "sequence" and s.value >= 0}
+    return read | {k for each in sweep.unrollings for k in each.given if k is not None}
+
+
 def bytes_of(network: PosedNetwork, stages: Sequence[Stage], wanted: Wanted) -> NetworkBytes:
     """The bytes of a network that is posed, maybe before there is any data."""
     return _Walk(network, stages, wanted).found
@@ -85,7 +101,7 @@ class _Walk:
     def __init__(self, network: PosedNetwork, stages: Sequence[Stage], wanted: Wanted) -> None:
         self.network, self.wanted = network, wanted
         self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=wanted.place)
-        self.item = network.dtype.itemsize
+        self.item, self.pers = network.dtype.itemsize, value_pers(network.graph)
         self.found = NetworkBytes(self._base())
         self._edges: dict[int, tuple[int, bool]] = {}
         """By number of an edge, its bytes, and whether its deltas take the place of its values."""
@@ -93,6 +109,7 @@ class _Walk:
             made = self._sweep(stage) if isinstance(stage, Sweep) else self._static(stage)
             self.found.stages.append(made)
         self._edges_back(stages)
+        self._waiting(stages)
         self.found.back = self._back(stages)
 
     def _base(self) -> Bytes:
@@ -104,15 +121,29 @@ class _Walk:
         return Counter({STATIC: states + copies, GRADIENTS: kept})
 
     def _back(self, stages: Sequence[Stage]) -> Bytes:
-        """Sums of gradients of what is static, and deltas of static values."""
+        """Sums of gradients of what is static."""
         params: dict[int, int] = {}
         blocks = [block for n in self.network.recurrent if (block := recurrent_of_node(n))]
         owners = [owner for stage in stages for owner in static_owners(stage)]
         for owner in [*owners, *[block.initial for block in blocks]]:
             params |= {id(array): array.nbytes for array in owner.values()}
-        values = [v for k, v in enumerate(self.shared.values) if k in self.wanted.reached]
-        deltas: int = sum(v.nbytes for v in values if v is not None)
-        return Counter({GRADIENTS: sum(params.values()), "static deltas": deltas})
+        return Counter({GRADIENTS: sum(params.values())})
+
+    def _waiting(self, stages: Sequence[Stage]) -> None:
+        """Note the deltas of static values that wait for each stage on the way back."""
+        present = {each.value for each in self.wanted.outputs if each.static and each.trained}
+        for at in reversed(range(len(stages))):
+            values = [self.shared.values[k] for k in present]
+            floats = [a for a in values if a is not None and a.dtype.kind in "fc"]
+            self.found.stages[at].waiting["static deltas"] = sum(a.nbytes for a in floats)
+            stage = stages[at]
+            if isinstance(stage, StaticStage):
+                for node in reversed(stage.nodes):
+                    if present.intersection(node.outs):
+                        present.difference_update(node.outs)
+                        present.update(node.args)
+            elif reaches(stage, self.wanted):
+                present.update(static_sources(stage))
 
     def _kept(self, k: int) -> int:
         """The bytes of an output that is kept."""
@@ -138,8 +169,9 @@ class _Walk:
 
     def _put(self, value: int, shape: Shape) -> int:
         """Put a static value there; its bytes."""
-        self.shared.values[value] = dry((self.network.batch, *shape), self.network.dtype)
-        return self.network.batch * math.prod(shape) * self.item
+        lead = () if self.pers[value] == "run" else (self.network.batch,)
+        found = self.shared.values[value] = dry((*lead, *shape), self.network.dtype)
+        return found.nbytes
 
     def _sweep(self, sweep: Sweep) -> StageBytes:
         network, rows = self.network, self.network.rows[sweep.axis]
@@ -156,9 +188,13 @@ class _Walk:
                 self._edges[end.value] = nbytes, end.once
                 made.opened[EDGE] += nbytes
             for node in end.reductions:
+                assert isinstance(node.block, OverTime)
                 for k in node.outs:
                     nbytes = self._put(k, self._shape(k, rows.steps, shape))
-                    made.handed[STATIC] += nbytes * (rows.lengths.order is not None)
+                    if rows.lengths.order is None and node.block.keeps_values:
+                        made.released["reductions"] -= nbytes  # it is the static value itself
+                    else:
+                        made.handed[STATIC] += nbytes
         for each in sweep.unrollings:
             states = network.states[each.node]
             made.handed[STATIC] += sum(a.nbytes for a in states)

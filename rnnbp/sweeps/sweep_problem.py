@@ -31,7 +31,9 @@ def sweep_problem(sweep: Sweep, shared: Shared) -> Problem:
             static[k] = static_input(rows.lengths.gathered(shared.static_value(source)))
     others = {k: part for k, part in series.items() if k}
     form = Form(several=len(sweep.inputs) > 1)
-    given = OtherInputs(0, others, static, frozenset(static), form)
+    sorted_ = rows.lengths.order is not None  # else they are the network's own arrays
+    copies = frozenset(k for k in static if sorted_ or sweep.inputs[k].state is not None)
+    given = OtherInputs(0, others, static, copies, form)
     states = tuple([_entering(each, shared, sweep) for each in sweep.unrollings])
     return Problem(
         sweep.graph,
@@ -65,7 +67,8 @@ def series_input(sweep: Sweep, source: Source, shared: Shared) -> Held:
 
 def static_input(value: Array) -> Array:
     """A static value as layers read it."""
-    found: Array = np.ascontiguousarray(value).view()
+    dry = value.size > 0 and not any(value.strides)  # of a forecast, which has no values
+    found: Array = (value if dry else np.ascontiguousarray(value)).view()
     found.setflags(write=False)
     return found
 

@@ -59,7 +59,7 @@ FILED = {
     "rnnbp.planning.budget": "rnnbp.bptt.budget",
     "rnnbp.planning.costs": "rnnbp.bptt.costs",
     "rnnbp.planning.forecast": "rnnbp.bptt.forecast",
-    "rnnbp.planning.forecast_call": "rnnbp.bptt.forecast",
+    "rnnbp.bptt.forecast_call": "rnnbp.bptt.forecast",
     "rnnbp.planning.plan": "rnnbp.bptt.planner",
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
     "rnnbp.schedules.sized": "rnnbp.schedules.unsized",

@@ -16,6 +16,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.numerics import Array, DtypeError, Shape, escaped, shown
 from rnnbp.planning.choice import choose
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
@@ -116,7 +117,12 @@ class Snapshot:
         return then.get("monitor", LATER["monitor"]) != identity["monitor"]
 
     def planned(self, checkpoint: ScheduleLike | Plan) -> ScheduleLike | Plan:
-        """A Plan, recomputed with the costs of the run's, so that chunks are the same."""
+        """A Plan, recomputed with the costs of the run's, so that chunks are the same.
+
+        Costs decide nothing in that of a network over time.
+        """
+        if isinstance(checkpoint, NetworkPlan):
+            return checkpoint
         for entry in self._costs() if isinstance(checkpoint, Plan) else ():
             if not entry.missing("plan") and isinstance(checkpoint, Plan):
                 costs = _read_costs(entry.fields("plan"))

@@ -23,6 +23,8 @@ class OverTime(Named, Timed):
     name: ClassVar[str | None] = None
     params: ClassVar[Mapping[str, Array]] = {}
     """It has no parameters, and so no path of them that a name would begin."""
+    keeps_values: ClassVar[bool] = True
+    """True if the values of a run are among its ``arrays``, and not new ones."""
     in_pers: ClassVar[tuple[Per, ...]] = ("step",)
     out_pers: ClassVar[tuple[Per, ...]] = ("sequence",)
 

@@ -27,6 +27,8 @@ class MeanOverTime(OverTime):
     'sequence'
     """
 
+    keeps_values = False
+
     def begin(
         self, batch: int, steps: int, shape: Shape, dtype: Dtype, *, reverse: bool = False
     ) -> Reduced:

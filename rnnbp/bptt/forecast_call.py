@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 
+from rnnbp.bptt.networks import (
+    Ahead,
+    ChunkLike,
+    LengthsLike,
+    LossesLike,
+    chunk_of_sweep,
+    is_network,
+    networks,
+)
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.horizon import check_horizon
-from rnnbp.inputs.models import as_model
-from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.inputs.shapes import ShapeLike, feature_shape
 from rnnbp.numerics import flag, positive_int
@@ -31,34 +39,28 @@ MOST = 10**8
 @restoring
 @by_numpy_where_refused
 def forecast(
-    model: ModelLike,
-    loss: LossLike,
-    *,
-    steps: int,
-    batch: int,
-    x_shape: ShapeLike = None,
-    checkpoint: ScheduleLike | Plan = "all",
-    chunk: int | None = None,
-    dx: bool = True,
-    horizon: int | None = None,
-    costs: Costs | None = None,
-    backend: BackendLike = None,
-    training: bool = True,
-    return_y: bool = False,
-) -> Forecast:
+    model: ModelLike, loss: LossesLike, *,
+    steps: int | dict[str, int], batch: int, x_shape: ShapeLike = None,
+    checkpoint: ScheduleLike | Plan = "all", chunk: ChunkLike = None, dx: bool = True,
+    horizon: int | None = None, costs: Costs | None = None, backend: BackendLike = None,
+    training: bool = True, return_y: bool = False, lengths: LengthsLike = None,
+    reset: bool = False,
+) -> Forecast:  # fmt: skip
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
     Args:
         model, loss, chunk, horizon, backend, training, return_y: as ``bptt`` takes them.
         checkpoint: a schedule, as ``bptt`` takes it, or a ``Plan``, with its chunks, dx and costs.
             For a budget ``plan`` makes one.
-        steps, batch: T and B of x.
+        steps, batch: T and B of x; of several time axes a dict of T by axis.
         x_shape: feature shape of x, () for symbols; None if the model's first layer or Input
             declares it. Of several
             inputs a tuple or a dict of one for each.
         dx: True if the gradient by x is kept.
         costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without
-            seconds.
+            seconds. Of a network over time they are those of each sweep.
+        lengths: (B,), or a dict by time axis, as ``bptt`` takes it.
+        reset: True if rows will begin anew at some steps, as with ``bptt``'s ``reset``.
 
     Returns:
         A ``Forecast``. x is assumed to be in C order and of the model's dtype, without an initial
@@ -76,11 +78,17 @@ def forecast(
     >>> rb.forecast(model, loss, steps=100, batch=2, horizon=20).peak_tapes
     5
     """
-    steps, batch = positive_int("forecast: steps", steps), positive_int("forecast: batch", batch)
     _check_no_budget(checkpoint, steps, batch)
-    graph = as_model(model)
+    graph = as_network(model)
+    if is_network(graph, loss, lengths=lengths, reset=reset or None):
+        _check_no_horizon(horizon)
+        rows = lengths, reset, chunk
+        ahead = Ahead("forecast", loss, steps, batch, x_shape, *rows, dx, return_y, backend)
+        ahead = ahead._replace(training=training)
+        return networks().forecast(graph, ahead, checkpoint, costs)
+    steps, batch = positive_int("forecast: steps", steps), positive_int("forecast: batch", batch)
     shape = feature_shape("forecast", graph, x_shape)
-    chunk = chunk_of_run(checkpoint, chunk, horizon)
+    chunk = chunk_of_run(checkpoint, chunk_of_sweep(chunk), horizon)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
     if isinstance(checkpoint, Plan):
         check_length(checkpoint, steps, chunk)
@@ -97,7 +105,16 @@ def _flags(**given: bool) -> dict[str, bool]:
     return {name: flag(f"forecast: {name}", value) for name, value in given.items()}
 
 
-def _check_no_budget(checkpoint: object, steps: int, batch: int) -> None:
+def _check_no_horizon(horizon: int | None) -> None:
+    """Raise TypeError for a horizon, which networks over time do not take."""
+    if horizon is not None:
+        raise TypeError(
+            f"forecast: horizon={horizon} is for models of one direction whose rows have one "
+            "length; leave it out"
+        )
+
+
+def _check_no_budget(checkpoint: object, steps: object, batch: object) -> None:
     """Raise BudgetError for a budget, which says how its plan is forecast."""
     if is_budget(checkpoint):
         call = f"plan(model, loss, steps={steps}, batch={batch}, budget={checkpoint!r})"

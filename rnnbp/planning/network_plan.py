@@ -1,0 +1,100 @@
+"""A plan of a network over time: a schedule for each of its sweeps, within one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+from rnnbp.planning.budget import shown
+from rnnbp.planning.forecast import Forecast
+from rnnbp.planning.network_parts import EdgePlan, NetworkChoice, SweepPlan
+from rnnbp.planning.network_text import (
+    chunks_text,
+    edge_lines,
+    network_lines,
+    steps_text,
+    sweep_lines,
+)
+from rnnbp.planning.plan import Plan
+from rnnbp.planning.plan_text import budget_lines, seconds_text
+from rnnbp.support import reprs
+from rnnbp.support.lazy import cached_property
+from rnnbp.support.printing import printable
+from rnnbp.support.reprs import counted
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class NetworkPlan(Plan):
+    """A plan of a network over time, as ``plan`` returns it for one; ``print`` shows it by sweep.
+
+    Attributes:
+        sweeps: in the order in which they run forward.
+        edges: the series that they hand on.
+        chunks, longest: steps in a chunk, and of the longest sequence, by time axis.
+        parts: bytes that parts of the network may take, by name, if they were passed.
+        joint: the forecast of the run.
+        keeps_dx, returns_y: what it keeps.
+
+    ``chosen`` has the bytes and seconds of the whole run; its schedule, ``sizes`` and ``costs`` are
+    those of the first sweep, and ``sweeps`` has those of each.
+    """
+
+    longest: Mapping[str, int]
+    """The steps of the longest sequence, by time axis."""
+    sweeps: tuple[SweepPlan, ...]
+    edges: tuple[EdgePlan, ...]
+    choice: NetworkChoice = field(repr=False)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    joint: Forecast = field(repr=False, compare=False)
+    keeps_dx: bool = True
+    returns_y: bool = False
+    adapts: bool = field(default=False, repr=False)
+    """True if a run of other sequences is planned anew within the budget, as in training."""
+
+    @property
+    def chunks(self) -> Mapping[str, int]:
+        """Steps in a chunk, by time axis."""
+        return self.choice.chunks
+
+    @property
+    def steps_text(self) -> str:
+        """The steps that it is for, in words."""
+        return steps_text(self.longest)
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """What the run will count, to the byte."""
+        return self.joint
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        where = "in files" if self.choice.disk else "in memory"
+        edges = f"{shown(sum(edge.bytes for edge in self.edges))} {where}" * bool(self.edges)
+        return reprs.titled(
+            self,
+            f"{counted(len(self.sweeps), 'sweep')}, chunks of {chunks_text(self.chunks)}",
+            bytes=f"{shown(self.chosen.bytes)} of {shown(self.budget)}",
+            edges=edges,
+            seconds=seconds_text(self.seconds, self.ratio),
+            sweeps="; ".join(f"{each.name}" for each in self.sweeps),
+        )
+
+    @printable
+    def __str__(self) -> str:
+        what = f"{counted(len(self.sweeps), 'sweep')}, chunks of {chunks_text(self.chunks)}"
+        steps = f"{self.joint.steps_rerun:,} run again, {self.joint.steps_rebuilt:,} rebuilt"
+        seconds = seconds_text(self.seconds, self.ratio)
+        return "\n".join(
+            [
+                f"network    {what}",
+                *budget_lines(self.budget, self.held),
+                *network_lines(self.joint, self.budget),
+                *edge_lines(self.edges),
+                f"steps      {steps}",
+                f"seconds    {seconds}",
+                "",
+                *sweep_lines(self.sweeps),
+            ]
+        )

@@ -1,0 +1,28 @@
+"""What is passed by time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rnnbp.numerics import positive_int
+from rnnbp.support.nearest import hint
+
+
+def chunks_by_axis(what: str, axes: Sequence[str], given: object) -> dict[str, int]:
+    """Steps in a chunk, by those axes that they are passed for."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        return dict.fromkeys(axes, positive_int(what, given))
+    check_axes(what, given, axes)
+    return {axis: positive_int(f"{what}[{axis!r}]", n) for axis, n in given.items()}
+
+
+def check_axes(what: str, given: Mapping[str, object], axes: Sequence[str]) -> None:
+    """Raise ValueError for a dict with what is no time axis."""
+    for axis in given:
+        if axis not in axes:
+            raise ValueError(
+                f"{what} has {axis!r}, which is no time axis of the model{hint(axis, axes)}; it "
+                f"has {', '.join(map(repr, axes))}"
+            )
