@@ -60,6 +60,12 @@ def backward(
     return tuple(dxs), carried
 
 
+def late(program: Runner, tape: Tape, dstate: Deltas) -> bool:
+    """True if the interpreter goes through the last steps of a chunk."""
+    there = tuple([delta is not None for delta in dstate])
+    return not all(there) and _late(program, tape, there) is not None
+
+
 def _put(
     dxs: Sequence[Array | None], last: Sequence[Array | None], cut: int, series: Sequence[bool]
 ) -> None:

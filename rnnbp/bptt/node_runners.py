@@ -27,14 +27,19 @@ class NodeRunners:
     """
 
     def __init__(self, problem: Problem, parts: Parts, workspace: Workspace) -> None:
-        self._runners = runners = Runners(problem.backend, workspace)
+        runners = Runners(problem.backend, workspace)
+        self._runners = [runners]
         self.programs: dict[int, Runner] = {}
         self.tables: dict[int, SymbolTable] = {}
         """By node of symbols, the table of numbers that a Recurrent reads in place of vectors."""
         model, dtype = problem.model, problem.dtype
         sizes = problem.shapes, problem.batch, dtype
         for number, layout in layouts(model, *sizes, training=problem.training).items():
-            program = runners.recurrent(layout, parts.symbols_of(number))
+            maker = runners
+            if number in workspace.apart:
+                maker = Runners(problem.backend, workspace.apart[number])
+                self._runners.append(maker)
+            program = maker.recurrent(layout, parts.symbols_of(number))
             self.programs[number] = program
             if program.table is not None:
                 self.tables[parts.spelled[number].number] = program.table
@@ -51,7 +56,8 @@ class NodeRunners:
             program.prepare(chunk)
         for dense in self.dense.values():
             dense.prepare()
-        self._runners.pack()
+        for runners in self._runners:
+            runners.pack()
 
     def renew(self) -> None:
         """Pack weights as they are, of those that were packed for an earlier problem."""
@@ -59,7 +65,8 @@ class NodeRunners:
             program.renew()
         for dense in self.dense.values():
             dense.renew()
-        self._runners.pack()
+        for runners in self._runners:
+            runners.pack()
 
     def finish(self, grads: Accumulators) -> None:
         """Add the gradients that are made once for a whole run."""

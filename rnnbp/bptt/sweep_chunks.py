@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from rnnbp.bptt.chunk import Chunks
+from rnnbp.bptt.beside_chunks import BesideChunks
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
 from rnnbp.graph.first_pass import first_pass
 from rnnbp.graph.node_checks import Values
@@ -18,7 +18,7 @@ Outputs: TypeAlias = list[Array | None]
 """For each output of the sweep its values in a chunk; None if they are not wanted."""
 
 
-class SweepChunks(Chunks):
+class SweepChunks(BesideChunks):
     """Runs chunks of a sweep.
 
     Args:

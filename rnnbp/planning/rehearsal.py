@@ -113,8 +113,15 @@ class Rehearsal(Layers):
         deltas, saved = self._tail(taped)
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas)
+        self._backward_body(taped, deltas, dstates)
+        self._end()
+        return self.heap.peak - tape - waiting
+
+    def _backward_body(
+        self, taped: Taped, deltas: BlockDeltas, dstates: dict[int, StateDeltas]
+    ) -> None:
         tapes, others = reversed(taped.tapes), reversed(taped.saved)
-        for node in reversed(self.parts.body):
+        for node in reversed(self.body):
             if isinstance(node.block, Recurrent):
                 own = take_delta(node, deltas)
                 dxs, dstates[node.number] = self._backward_recurrent(
@@ -124,8 +131,11 @@ class Rehearsal(Layers):
                 send(node.args, self.fixed.left(node, dxs), deltas)
             else:
                 self._backward_layer(node, next(others), deltas)
-        self._end()
-        return self.heap.peak - tape - waiting
+
+    @property
+    def body(self) -> Sequence[Node]:
+        """The nodes of the body in the order in which they run."""
+        return self.parts.body
 
     def _end(self) -> None:
         """The deltas of the inputs are put in their place."""
@@ -156,7 +166,7 @@ class Rehearsal(Layers):
             del taped.frontier[k]
             found[makers[k]] += total - self.heap.total
             total = self.heap.total
-        for node in reversed(self.parts.body):
+        for node in reversed(self.body):
             (taped.tapes if isinstance(node.block, Recurrent) else taped.saved).pop()
             found[node.number] += total - self.heap.total
             total = self.heap.total
@@ -174,7 +184,7 @@ class Rehearsal(Layers):
     def _run(self, fed: Container[int]) -> tuple[Blocks, list[list[Block]]]:
         """Run the body and keep nothing; the Recurrents ``fed`` give their outputs."""
         values, after = self._begin(), list[list[Block]]()
-        for node in self.parts.body:
+        for node in self.body:
             if isinstance(node.block, Recurrent):
                 xs, output = self.fixed.inputs(node, values), node.number in fed
                 y, state = self.cells[node.number].advance(xs, output=output)
@@ -188,7 +198,7 @@ class Rehearsal(Layers):
     def _taped(self, thin: Sequence[Block]) -> Taped:
         """Run the body and keep its internals; thin tapes of no bytes are none."""
         values, given, taped = self._begin(), iter(thin), Taped([], [], {})
-        for node in self.parts.body:
+        for node in self.body:
             if isinstance(node.block, Recurrent):
                 cell, states = self.cells[node.number], next(given)
                 xs = self.fixed.inputs(node, values)

@@ -30,7 +30,7 @@ _answers = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Rec
 
 _of_rows = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Recent(1024))
 """By model, other fields and a number of rows, the answers for chunks of as many."""
-SHARED = "parts", "shapes", "inputs", "dense", "first", "ahead"
+SHARED = "parts", "shapes", "inputs", "dense", "first", "ahead", "groups"
 """What has been worked out of sizes and holds for any number of rows."""
 
 
@@ -123,12 +123,15 @@ class Sizes(ValueSizes):
 
     @once
     def program(self, length: int) -> int:
-        """Packed weights, and the workspace that all Recurrents share, for chunks of a length."""
+        """Packed weights, and where Recurrents compute, for chunks of a length."""
         packed = sum(part.program_bytes(length) for part in self.cells.values()) + sum(
             dense.weight_bytes for dense in self.dense.values()
         )
-        workspace = max((part.workspace_bytes(length) for part in self.cells.values()), default=0)
-        return packed + tables.forward(self, length) + workspace
+        return packed + tables.forward(self, length) + self.workspaces(length)
+
+    def workspaces(self, length: int) -> int:
+        """The workspace that all Recurrents share."""
+        return max((part.workspace_bytes(length) for part in self.cells.values()), default=0)
 
     @once
     def tables(self, length: int) -> int:

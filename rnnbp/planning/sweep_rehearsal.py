@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rnnbp.graph.deltas import send
-from rnnbp.planning.rehearsal import Rehearsal
+from rnnbp.graph.deltas import send, take_delta
+from rnnbp.graph.graph import Node
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.planning.rehearsal import Rehearsal, Taped
 from rnnbp.runners.blocks import BlockDeltas, Blocks
 from rnnbp.runners.heap import Block
+from rnnbp.runners.rehearsal import StateDeltas
 
 if TYPE_CHECKING:
     from rnnbp.planning.sweep_sizes import SweepSizes
@@ -20,6 +24,45 @@ class SweepRehearsal(Rehearsal):
     def __init__(self, sizes: SweepSizes, length: int) -> None:
         super().__init__(sizes, length)
         self.sweep = sizes
+        self._waits = False
+        """True while Recurrents are called that run side by side later."""
+
+    @property
+    def body(self) -> Sequence[Node]:
+        return [node for group in self.sweep.groups for node in group]
+
+    def _backward_body(
+        self, taped: Taped, deltas: BlockDeltas, dstates: dict[int, StateDeltas]
+    ) -> None:
+        if all(len(group) == 1 for group in self.sweep.groups):
+            super()._backward_body(taped, deltas, dstates)
+            return
+        tapes, others = reversed(taped.tapes), reversed(taped.saved)
+        for group in reversed(self.sweep.groups):
+            if not isinstance(group[0].block, Recurrent):
+                self._backward_layer(group[0], next(others), deltas)
+                continue
+            read, found = list[Block](), list[tuple[Block | None, ...]]()
+            self._waits = len(group) > 1
+            for node in reversed(group):
+                own = take_delta(node, deltas)
+                if len(group) > 1 and (own is None or not own.dense):  # as the kernels read it
+                    nbytes = self.sizes.cells[node.number].output_bytes(self.length, in_tape=False)
+                    own = self.new(nbytes)
+                read += [own] if own is not None and len(group) > 1 else []
+                given = next(tapes), own, dstates[node.number]
+                dxs, dstates[node.number] = self._backward_recurrent(node, *given)
+                found.append(dxs)
+                del own, given
+            read.clear()  # all have run
+            self._waits = False
+            self._called()
+            for node, dxs in zip(reversed(group), found, strict=True):
+                send(node.args, self.fixed.left(node, dxs), deltas)
+
+    def _called(self) -> None:
+        if not self._waits:
+            super()._called()
 
     def advance_taken(self) -> int:
         """The most bytes of an Advance or Keep whose outputs are taken."""

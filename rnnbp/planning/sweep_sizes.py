@@ -14,6 +14,7 @@ from rnnbp.planning.input_sizes import copied, others_of, symbol_bytes
 from rnnbp.planning.outlet_sizes import OutletSizes
 from rnnbp.planning.sizes import Key, Sizes
 from rnnbp.planning.sweep_rehearsal import SweepRehearsal
+from rnnbp.runners.side_by_side import Group, groups_of, workspaces
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import once
 
@@ -46,6 +47,15 @@ class SweepSizes(Sizes):
     def first(self) -> FirstPass:
         """What the wanted outputs need."""
         return first_pass(self.parts, [each.wanted for each in self.outlets])
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The body, with what runs side by side in one group."""
+        return groups_of(self.parts, self.cells)
+
+    def workspaces(self, length: int) -> int:
+        """Those of what runs side by side, which others share."""
+        return sum(workspaces(self.groups, self.cells, length).values())
 
     @property
     def sources(self) -> Iterable[int]:

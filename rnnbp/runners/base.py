@@ -15,6 +15,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array
 from rnnbp.rng import Context
+from rnnbp.runners.later import Later
 from rnnbp.runners.sums import Accumulator, SymbolTable
 from rnnbp.runners.tapes import State, Tape, ThinTape
 from rnnbp.support.lazy import cached_property
@@ -91,6 +92,14 @@ class Runner(ABC):
     def fused(self) -> FusedRunner | None:
         """What advances several chunks by one call; None where each chunk takes a call."""
         return None
+
+    def later(self, work: Later | None) -> None:
+        """Let the calls that follow be prepared alone, to run with ``work``; None: at once again.
+
+        What they return has no values before it has run. One call may wait at a time, as all use
+        the runner's workspace.
+        """
+        raise NotImplementedError(f"{type(self).__name__} runs every call at once")
 
     @abstractmethod
     def take(self, leaves: Mapping[int, Array]) -> None:

@@ -43,6 +43,13 @@ class RunnerSizes(ABC):
         return False
 
     @property
+    def alone(self) -> bool:
+        """True if one thread alone runs it next to others, each with a cell of its own, faster than
+        all of them together run one cell after the other. Such a ``Runner`` has ``later``.
+        """
+        return False
+
+    @property
     def remakes_output(self) -> bool:
         """As ``Runner.remakes_output``."""
         return False

@@ -28,8 +28,14 @@ class Workspace:
         self._carved: dict[tuple[object, ...], dict[str, Array]] = {}
         self._views = WeakKeyDictionary[object, dict[object, dict[str, Array]]]()
         self._arrays = Reuse() if arrays is None else arrays
+        self.apart: dict[int, Workspace] = {}
+        """By number of a Recurrent, the one where it computes in the place of this."""
         self.threads = threads
         """Those that kernels may use, counted when a run begins."""
+
+    def another(self) -> Workspace:
+        """One more, of the same pool of arrays, for what runs at the same time by one thread."""
+        return Workspace(self._arrays)
 
     def new(self, shape: Shape, dtype: Dtype, *, brief: bool = False) -> Array:
         """An array of its own; ``brief`` as ``Reuse.new`` has it."""

@@ -6,4 +6,5 @@
 - ``handoff``: how a job gets from its caller to threads that wait, and back; the states of a
   thread.
 - ``threads``: the threads themselves, how many they are, and ``do``, which runs a job.
+- ``beside``: several jobs at once, each by one thread.
 """

@@ -136,6 +136,15 @@ wait.for.those:
   ret void
 }}
 
+; A task that does a whole job, with one thread: the job of this number among the bases.
+define void @alone(ptr %arguments, ptr %bases) {{
+  %which = load i64, ptr %arguments
+  %job.at = getelementptr ptr, ptr %bases, i64 %which
+  %job = load ptr, ptr %job.at
+  call void @drive(ptr %job, i64 0, i64 1)
+  ret void
+}}
+
 ; Wait until those threads that have begun have left the job. The acquiring load in @await pairs
 ; with the release in @leave: what they computed is visible, and the job's memory may be freed.
 define internal void @await.ended(ptr %job, i64 %those) {{

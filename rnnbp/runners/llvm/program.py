@@ -13,10 +13,12 @@ from rnnbp.machine.team import threads
 from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
 from rnnbp.rng import Context
 from rnnbp.runners.base import FusedRunner, Runner
+from rnnbp.runners.later import Later, Team
 from rnnbp.runners.llvm import fused
 from rnnbp.runners.llvm.arguments import Arguments
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
+from rnnbp.runners.llvm.late_arguments import LateArguments
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.row_buffers import RowBuffers
 from rnnbp.runners.llvm.sizes import KernelSizes
@@ -56,7 +58,8 @@ class KernelProgram(Runner, FusedRunner):
         self._lead = self.layout.lead
         self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
         self.table, self.buffers = buffers.table, buffers
-        self.given = Arguments(self.layout, symbols=self.table is not None)
+        self.given = self._given = Arguments(self.layout, symbols=self.table is not None)
+        self._team: Team = threads
         self._draws = bool(sizes.step.forward.drawn)
 
     def fewer(self, rows: int) -> KernelProgram:
@@ -70,6 +73,10 @@ class KernelProgram(Runner, FusedRunner):
             return self
         rolling = self.kernels.forward(rolling=True, output=False)
         return None if self.sizes.drawn(rolling) else self
+
+    def later(self, work: Later | None) -> None:
+        self._team = threads if work is None else work.team
+        self.given = self._given if work is None else LateArguments(self.layout, work)
 
     def take(self, leaves: Mapping[int, Array]) -> None:
         self.buffers.leaves.clear()
@@ -109,7 +116,7 @@ class KernelProgram(Runner, FusedRunner):
         moves = self.given.moves(xs)
         job = fused.job(kernel, moves, steps, length, tasks, batch, self.sizes.block(length))
         n = self._workers(kernel.flops * steps * batch)
-        threads.do(job, bases, n, units=self._by_units(kernel, n))
+        self._team.do(job, bases, n, units=self._by_units(kernel, n))
         return found
 
     def keep(
@@ -188,7 +195,7 @@ class KernelProgram(Runner, FusedRunner):
         addresses = tape.addresses | self.given.of_deltas(dy, dxs)
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
-        threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
+        self._team.do(pieces.job, bases, n, units=self._by_units(kernel, n))
         del fixed
         return dxs, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
@@ -249,7 +256,7 @@ class KernelProgram(Runner, FusedRunner):
         bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
         units = self._by_units(kernel, n)
-        threads.do(
+        self._team.do(
             self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units
         )
         return y

@@ -23,6 +23,7 @@ from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import packed_rows
 from rnnbp.runners.llvm.tasks import Tasks
 from rnnbp.runners.runner_sizes import ArrayCounts
+from rnnbp.runners.side_by_side import FEW_ROWS
 from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import workspace_bytes
 from rnnbp.support.lazy import cached_property
@@ -136,6 +137,10 @@ class KernelSizes(StepSizes):
     @property
     def looks_up(self) -> bool:
         return self.symbols > 0
+
+    @property
+    def alone(self) -> bool:
+        return self.batch <= FEW_ROWS and not self.looks_up
 
     @property
     def tables(self) -> list[tuple[Matrix, Vector | None]]:
