@@ -30,21 +30,27 @@ def both(inputs: int, seed: int) -> Any:
 
 
 def stack() -> Any:
-    return rb.Sequential(both(4, 0), rb.Dropout(0.2), both(2 * UNITS, 2), rb.Dense(2 * UNITS, 3, rng=4))
+    return rb.Sequential(
+        both(4, 0), rb.Dropout(0.2), both(2 * UNITS, 2), rb.Dense(2 * UNITS, 3, rng=4)
+    )
 
 
 def two_of_one_input() -> Any:
     """Two Recurrents over one x, which the head reads too: deltas of x come from three sides."""
     x = rb.Input(4)
     one, other = rb.LSTM(4, UNITS, rng=0)(x), rb.RNN(4, UNITS, rng=1)(x)
-    return rb.Graph(x, {"y": rb.Dense(2 * UNITS + 4, 3, rng=2)(rb.Concat(UNITS, 4, UNITS)(one, x, other))})
+    return rb.Graph(
+        x, {"y": rb.Dense(2 * UNITS + 4, 3, rng=2)(rb.Concat(UNITS, 4, UNITS)(one, x, other))}
+    )
 
 
 def of_shared_weights() -> Any:
     x = rb.Input(4)
     cell = rb.LSTM(4, UNITS, rng=0)
     back = rb.Recurrent(cell.cell, reverse=True)
-    return rb.Graph(x, {"y": rb.Dense(2 * UNITS, 3, rng=2)(rb.Concat(UNITS, UNITS)(cell(x), back(x)))})
+    return rb.Graph(
+        x, {"y": rb.Dense(2 * UNITS, 3, rng=2)(rb.Concat(UNITS, UNITS)(cell(x), back(x)))}
+    )
 
 
 MODELS: dict[str, Callable[[], Any]] = {
@@ -119,11 +125,11 @@ def test_more_threads_share_the_rows_where_there_are_many(
     assert ran
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """What a call that is to be prepared raises."""
 
 
-@pytest.mark.parametrize("error", [Stopped, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [StoppedError, KeyboardInterrupt])
 @pytest.mark.parametrize("call", range(5))
 def test_an_error_in_either_leaves_nothing_waiting(
     error: type[BaseException], call: int, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
