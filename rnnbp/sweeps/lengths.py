@@ -138,6 +138,7 @@ def _checked(axis: str, given: object, steps: int, batch: int, several: bool) ->
     if given is None:
         return np.full(batch, steps)
     name = f"lengths[{axis!r}]" if several else "lengths"
+    _refuse_mask(name, given)
     array = as_array(name, given, axes="(B,)", kinds="iuf")
     if array.shape != (batch,):
         raise ShapeError(
@@ -160,6 +161,15 @@ def _checked(axis: str, given: object, steps: int, batch: int, several: bool) ->
             "the arrays, or mend the lengths"
         )
     return array.astype(np.int64)
+
+
+def _refuse_mask(name: str, given: object) -> None:
+    """Raise ShapeError for a mask of steps."""
+    if isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind == "b":
+        raise ShapeError(
+            f"{name} is a mask, bool of shape {given.shape}, and lengths are whole numbers (B,), the "
+            "steps of each sequence; give mask.sum(axis=0) of a mask (T, B)"
+        )
 
 
 def _first(array: Array, bad: Array) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rnnbp.checks.arrays import as_array
-from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 
 def resets_by_axis(given: object, steps: Mapping[str, int], batch: int) -> dict[str, Array]:
@@ -28,15 +28,26 @@ def resets_by_axis(given: object, steps: Mapping[str, int], batch: int) -> dict[
                 f"reset has {axis!r}, which is no time axis of the model; it has {listed}"
             )
         array = as_array("reset", flags, axes="(T, B)")
-        if array.dtype != np.bool_:
-            raise DtypeError(
-                f"reset has dtype {array.dtype}, expected bool, True at the first step of an "
-                "episode; use reset.astype(bool)"
-            )
-        if array.shape != (steps[axis], batch):
-            raise ShapeError(
-                f"reset must have shape (T, B) = {(steps[axis], batch)}, found {array.shape}; give "
-                "a flag for each step of each sequence"
-            )
+        _check(array, (steps[axis], batch))
         found[axis] = array
     return found
+
+
+def _check(array: Array, shape: Shape) -> None:
+    """Raise DtypeError or ShapeError unless an array has flags of these axes (T, B)."""
+    if array.dtype != np.bool_ and array.ndim < 2:
+        raise ShapeError(
+            f"reset has dtype {array.dtype} and shape {array.shape}, expected bool flags (T, B), "
+            "True at the first step of an episode; of numbers of steps make reset = np.zeros("
+            f"{shape}, bool), and reset[numbers] = True"
+        )
+    if array.dtype != np.bool_:
+        raise DtypeError(
+            f"reset has dtype {array.dtype}, expected bool, True at the first step of an "
+            "episode; use reset.astype(bool)"
+        )
+    if array.shape != shape:
+        raise ShapeError(
+            f"reset must have shape (T, B) = {shape}, found {array.shape}; give "
+            "a flag for each step of each sequence"
+        )

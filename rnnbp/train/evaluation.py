@@ -10,11 +10,14 @@ import numpy as np
 from rnnbp.bptt.evaluation import evaluate as evaluate_arrays
 from rnnbp.bptt.networks import LengthsLike, LossesLike
 from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.states import States
 from rnnbp.numerics import optional_flag
 from rnnbp.storage import PathLike
 from rnnbp.train.finiteness import warn_of_target
+from rnnbp.train.listed_sequences import is_list_of_sequences
 from rnnbp.train.metrics import MetricsLike, as_metrics
+from rnnbp.train.output_losses import by_name
 from rnnbp.train.results import evaluate_source
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike
@@ -117,7 +120,7 @@ def evaluate(
     if isinstance(target, _Missing) or isinstance(loss, _Missing):
         wanted = loss if isinstance(target, _Missing) else target
         return _of_source(model, x, wanted, metrics, options, chunk, progress)
-    _check_arrays(x, metrics)
+    _check_arrays(model, x, metrics)
     value = evaluate_arrays(model, x, target, loss, chunk=chunk, progress=progress, **options)
     warn_of_axes(model, x, state, value[1])
     warn_of_target("evaluate", value[0], loss, target, mask)
@@ -139,15 +142,21 @@ def _of_source(
             "evaluate: give (model, x, target, loss), or (model, source, loss) for a source"
         )
     refuse("evaluate", options)
+    loss = by_name(as_network(model), loss)
     measured = as_metrics("evaluate: metrics", metrics, loss)
     shown = optional_flag("evaluate: progress", progress)
     return evaluate_source("evaluate", model, x, loss, measured, chunk, shown)
 
 
-def _check_arrays(x: object, metrics: MetricsLike) -> None:
-    """Raise TypeError for a source in the place of x, and for metrics."""
+def _check_arrays(model: ModelLike, x: object, metrics: MetricsLike) -> None:
+    """Raise TypeError for a source or a list of sequences in the place of x, and for metrics."""
     if not isinstance(x, np.ndarray) and isinstance(x, Source):
         raise TypeError("evaluate: a source has its own targets; give (model, source, loss)")
+    if is_list_of_sequences(model, x):
+        raise TypeError(
+            "evaluate: x is a list of sequences; give evaluate(model, Sequences(x, target, "
+            "batch_size=32), loss)"
+        )
     if metrics:
         raise TypeError(
             "evaluate: metrics are for a source; wrap the arrays in Sequences(x, y, ...)"

@@ -40,7 +40,7 @@ def as_monitor(
     figures = _figures(metrics, losses)
     name = _canonical(given, figures)
     if name not in figures:
-        raise _unknown(given, figures)
+        raise _unknown(given, figures, losses)
     base, validation, metric = figures[name]
     known = "min" if metric is None else KNOWN.get(metric.kind)
     return Monitor(name, base, validation, metric, known or asked, asked)
@@ -68,7 +68,14 @@ def _canonical(given: str, figures: Collection[str]) -> str:
     return VALIDATION + given.removeprefix(HISTORYS) if given.startswith(HISTORYS) else given
 
 
-def _unknown(given: str, figures: Collection[str]) -> ValueError:
+def _of_output(name: str, figure: str) -> bool:
+    """True if a figure is ``figure`` of an output, as "val_tag_accuracy" of "val_accuracy"."""
+    of_validation = figure.startswith(VALIDATION)
+    base = figure.removeprefix(VALIDATION)
+    return name.startswith(VALIDATION) == of_validation and name.endswith(f"_{base}")
+
+
+def _unknown(given: str, figures: Collection[str], losses: Sequence[str]) -> ValueError:
     """The error for a name that no figure has: with the nearest one, or the metric to request."""
     text = f"Trainer: no figure is called monitor={shown(given)}"
     known = ", ".join(map(repr, figures))
@@ -76,7 +83,17 @@ def _unknown(given: str, figures: Collection[str]) -> ValueError:
     base = given.lower()[found.end() :] if found else given.lower()
     base = OTHER_NAMES.get(base, base)
     own = (VALIDATION if found and found["validation"] else "") + base
-    if base in KNOWN and own not in figures:
+    if of_outputs := [name for name in figures if _of_output(name, own)]:
+        return ValueError(
+            f"{text}; of several outputs give monitor={' or '.join(map(repr, of_outputs))}"
+        )
+    if base in KNOWN and own not in figures and not losses:
         return ValueError(f"{text}; give metrics=[{base!r}] too, and monitor={own!r}")
+    if base in KNOWN and losses:
+        output = losses[0].removesuffix(f"_{LOSS}")
+        name = f"{own.removesuffix(base)}{output}_{base}"
+        return ValueError(
+            f"{text}; give metrics={{{output!r}: [{base!r}]}} too, and monitor={name!r}"
+        )
     near = hint(own if own in figures else given, figures)
     return ValueError(f"{text}{near}; they are {known}; a metric is one of them if metrics= has it")

@@ -35,6 +35,7 @@ from rnnbp.train.options import (
     check_on_interrupt,
     split_rate,
 )
+from rnnbp.train.output_losses import by_name
 from rnnbp.train.repr_of_run import shown_run
 from rnnbp.train.settings import setting_way, unknown
 from rnnbp.train.sources import SourceLike, as_source
@@ -149,7 +150,7 @@ class Trainer(Attributes, Named, Instead):
         optimizer, name = optimizer_of("Trainer", model, optimizer), "Trainer: validation"
         source = None if validation is None else as_source(name, validation)
         given = Options(
-            loss=loss, checkpoint=checkpoint, chunk=chunk, clip_norm=clip_norm,
+            loss=by_name(graph, loss), checkpoint=checkpoint, chunk=chunk, clip_norm=clip_norm,
             clip_value=clip_value, learning_rate=rule, validation=source, accumulate=accumulate,
             validate_every=validate_every, patience=patience, keep_best=keep_best, monitor=monitor,
             mode=mode, snapshot_every=snapshot_every, snapshot_minutes=snapshot_minutes,

@@ -59,6 +59,14 @@ def each_loss(loss: LossesLike) -> list[LossLike]:
     return found
 
 
+def by_name(graph: Graph, loss: LossesLike) -> LossesLike:
+    """Losses in order as a dict where the outputs have names, which figures have too."""
+    form = OutputForm.of_graph(graph)
+    if isinstance(loss, dict) or not by_output(loss) or not all(form.names):
+        return loss
+    return dict(zip(form.names, form.parts("loss", loss, each=True), strict=True))
+
+
 def names_of_losses(loss: LossesLike) -> tuple[str, ...]:
     """What the losses of several outputs are called in a line of metrics; () of one."""
     if not by_output(loss):

@@ -10,12 +10,14 @@ from rnnbp.optim import Optimizer
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.folder import RunFolder
+from rnnbp.train.listed_sequences import sequences_of
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.monitor import Mode
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite
+from rnnbp.train.output_losses import by_name
 from rnnbp.train.parts import Parts
 from rnnbp.train.results import Passes, evaluate_source, predict_source
-from rnnbp.train.settings import Fixed, RateSetting, Setting
+from rnnbp.train.settings import Fixed, HasTraining, RateSetting, Setting
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike
 from rnnbp.train.standing import Standing
@@ -24,11 +26,18 @@ from rnnbp.train.updates import Update
 from rnnbp.wording.arguments import method_takes
 
 
+class LossSetting(Setting[LossesLike]):
+    """The loss; of several outputs by their names."""
+
+    def __set__(self, trainer: HasTraining, value: LossesLike) -> None:
+        super().__set__(trainer, by_name(trainer._training.update.model, value))
+
+
 class Attributes:
     """The attributes of a Trainer, and its methods that change nothing."""
 
     _training: Training
-    loss = Setting[LossesLike]()
+    loss = LossSetting()
     checkpoint = Setting[ScheduleLike | Plan]()
     chunk = Setting[int | None]()
     clip_norm = Setting[float | None]()
@@ -87,7 +96,7 @@ class Attributes:
 
         Args:
             data: as ``fit`` takes it; its targets are ignored, and batches of an iterable may be x
-                alone.
+                alone. Or a list of sequences (T_k, ...), as ``rnnbp.predict`` takes it.
             last: True for the last step of each sequence alone; by default as the targets are
                 placed.
 
@@ -95,4 +104,5 @@ class Attributes:
             y as ``rnnbp.predict`` returns it for a source.
         """
         how = Passes(chunk=self.chunk, progress=self.progress)
-        return predict_source("Trainer.predict", self.model, data, last, how)
+        source = sequences_of(self.model, data)
+        return predict_source("Trainer.predict", self.model, source, last, how)

@@ -80,11 +80,15 @@ def _is_item(item: object) -> bool:
     return True
 
 
-def refuse(name: str, options: Mapping[str, object]) -> None:
-    """Raise TypeError for options that a source excludes."""
-    given = [option for option, value in options.items() if value is not None]
+def refuse(name: str, options: Mapping[str, object], *, listed: bool = False) -> None:
+    """Raise TypeError for options that a source excludes, or with ``listed`` a list of sequences."""
+    given = ", ".join(option for option, value in options.items() if value is not None)
+    if given and listed:
+        raise TypeError(
+            f"{name}: {given} cannot be given with a list of sequences, whose ends are their own; "
+            "leave it out, or pad them to one array (T, B, ...)"
+        )
     if given:
         raise TypeError(
-            f"{name}: {', '.join(given)} cannot be given with a source, whose batches have their "
-            "own"
+            f"{name}: {given} cannot be given with a source, whose batches have their own"
         )
