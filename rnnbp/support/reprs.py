@@ -26,10 +26,13 @@ def safe(to_text: Callable[[T], str]) -> Callable[[T], str]:
 
 
 def titled(self: object, what: str, **rows: str) -> str:
-    """The class and what it is, then a line for each row that has a text, by its name."""
-    rows = {name: text for name, text in rows.items() if text}
-    width = max(map(len, rows), default=0)
-    lines = [f"  {name:{width}}  {text}" for name, text in rows.items()]
+    """The class and what it is, then a line for each row that has a text, by its name.
+
+    A name that begins with a space is left blank: its text goes on from the row before.
+    """
+    found = [("" if name[:1] == " " else name, text) for name, text in rows.items() if text]
+    width = max((len(name) for name, _ in found), default=0)
+    lines = [f"  {name:{width}}  {text}" for name, text in found]
     return "\n".join(map(cut, [f"{type(self).__name__}: {what}", *lines]))
 
 
@@ -41,6 +44,22 @@ def cut(line: str) -> str:
     begun = line[: WIDTH - 4]
     words = begun if line[WIDTH - 4] == " " else begun.rpartition(" ")[0].rstrip()
     return f"{words if len(words) > WIDTH // 2 else begun} ..."
+
+
+def filled(name: str, texts: list[str], end: str = "", most: int = 76) -> dict[str, str]:
+    """Rows for ``titled`` of several texts, in as many lines as they need; only the first has a name.
+
+    Args:
+        end: follows the last text.
+        most: characters in a line.
+    """
+    lines = [""]
+    for k, text in enumerate(texts):
+        text += "," if k + 1 < len(texts) else end
+        if lines[-1] and len(lines[-1]) + 1 + len(text) > most:
+            lines.append("")
+        lines[-1] += f" {text}" if lines[-1] else text
+    return {f" {name} {k}" if k else name: line for k, line in enumerate(lines)}
 
 
 def listed(texts: Iterable[str], total: int, most: int = 60) -> str:

@@ -94,16 +94,15 @@ class History(Instead):
             for name, values in self.metrics.items()
             if values
         ]
+        means = [*filter(None, self.best.means().split(", "))] if self.best else []
         return reprs.titled(
             self,
             what,
             losses=_ends(self.losses),
             validation_losses=_ends(self.validation_losses) + best,
-            best="" if self.best is None else self.best.text(),
-            training=f"{means} in the batches before the best"
-            if self.best and (means := self.best.means())
-            else "",
-            metrics=", ".join(last) and f"{', '.join(last)} at last",
+            **reprs.filled("best", [] if self.best is None else self.best.text().split(", ")),
+            **reprs.filled("training", means, " in the batches before the best"),
+            **reprs.filled("metrics", last, " at last"),
             skipped=f"{self.skipped:,}" if self.skipped else "",
             weightless=f"{self.weightless:,}" if self.weightless else "",
         )

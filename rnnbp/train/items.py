@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -12,6 +13,7 @@ from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.inputs.given import InputsOf, SeriesLike
 from rnnbp.inputs.passed import Form, parts_of
 from rnnbp.numerics import Array, Shape, ShapeError, flag, shown
+from rnnbp.support.callers import outside
 from rnnbp.train.last import at_last, known_steps, lengths_of, of_sequences
 from rnnbp.train.several_given import Static, static_numbers
 from rnnbp.train.source import Batch, is_batch, time_first
@@ -86,6 +88,7 @@ class Layout:
         leads, turned = self._x(x)
         lead, lengths = self._fitting(leads, mask if target is None or self.last else target), None
         if _is_row(mask) and mask.dtype.kind in "fb":
+            _warn_of_lengths(mask, lead[1])
             mask = of_sequences("mask", mask, lead)
         elif _is_row(mask):
             _check_one_lead(leads)
@@ -127,6 +130,19 @@ class Layout:
                 f"{cure}"
             )
         return found
+
+
+def _warn_of_lengths(weights: Array, steps: int) -> None:
+    """Warn of weights of sequences that look like their lengths."""
+    whole = weights.dtype.kind == "f" and (weights == np.round(weights)).all()
+    if whole and steps > 1 and weights.min() >= 1 and weights.max() == steps:
+        warnings.warn(
+            f"Batches: the third of an item is {weights.dtype} of shape {weights.shape}, weights of "
+            f"the sequences, and has whole numbers up to T = {steps}: lengths are integers, give "
+            "lengths.astype(int)",
+            RuntimeWarning,
+            outside(),
+        )
 
 
 def _check_one_lead(leads: list[Shape]) -> None:
@@ -203,8 +219,23 @@ def _no_item(item: object, *, targets: bool) -> str:
     elif hasattr(item, "shape"):
         cure = "x alone has nothing to be compared with, and is for predict"
     if isinstance(item, dict):
-        keys = ", ".join(map(repr, item))
-        cure = f"its keys are {keys}: choose two, as ((b['x'], b['y']) for b in ...)"
+        cure = _of_keys([*map(repr, item)])
     elif isinstance(item, (tuple, list)):
         cure = "no more, and no less"
+        if len(item) > MOST:
+            cure += (
+                "; lengths and reset go with train.Batch(x, target, mask, lengths=..., reset=...)"
+            )
     return f"a batch of an iterable must be {kinds}, found {shown(item)}; {cure}"
+
+
+def _of_keys(keys: list[str]) -> str:
+    """The cure for an item that is a dict: its own keys, in a tuple or a Batch."""
+    named = [each for each in ("'mask'", "'lengths'", "'reset'") if each in keys]
+    others = [key for key in keys if key not in named]
+    x, y = [*others, "'x'", "'y'"][:2] if len(others) != 1 else (others[0], "'y'")
+    cure = f"its keys are {', '.join(keys)}: choose two, as ((b[{x}], b[{y}]) for b in ...)"
+    if named:
+        options = ", ".join(f"{each[1:-1]}=b[{each}]" for each in named)
+        cure += f", or (train.Batch(b[{x}], b[{y}], {options}) for b in ...)"
+    return cure

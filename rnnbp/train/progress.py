@@ -25,12 +25,15 @@ def progress_bar(
 
 
 def show_step(bar: bars.Bar | None, metrics: Mapping[str, object]) -> None:
-    """Advance a bar, if there is one, by a step: its loss, or how many were skipped."""
+    """Advance a bar, if there is one, by a step: its loss, and those of several outputs, or how
+    many were skipped.
+    """
     if bar is not None:
         kind = "loss" if metrics["loss"] is not None else "skipped"
         shown = {kind: metrics[kind]}
-        if PENALTY in metrics:
-            shown[PENALTY] = metrics[PENALTY]
+        of_outputs = (name for name in metrics if name.endswith("_loss"))
+        more = [name for name in of_outputs if not name.startswith("validation")]
+        shown |= {name: metrics[name] for name in (*more, PENALTY) if name in metrics}
         bar.set_postfix(shown, refresh=False)
         bar.update()
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from rnnbp.checks.kinds import sliceable
 from rnnbp.numerics import ShapeError, shown
-from rnnbp.train.rows import Data
+from rnnbp.train.ended_rows import Part
+from rnnbp.train.rows import Data, rows
 
 
 def listed(place: str, name: str, given: object, x: object) -> Sequence[object]:
@@ -59,6 +60,20 @@ def are_texts(symbols: object) -> TypeGuard[Sequence[Data]]:
     if not isinstance(symbols, (list, tuple)) or not symbols or min(map(_axes, symbols)) < 1:
         return False
     return all(map(sliceable, symbols)) or len({len(text) for text in symbols}) > 1
+
+
+def text_of(name: str, symbols: Data) -> Part:
+    """A text as integers (S,). Raises ShapeError for others, ValueError for a single symbol."""
+    place = f"Windows.next_symbol: {name}"
+    text = rows(place, symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
+    if text.ndim != 1 or text.dtype.kind not in "iu":
+        raise ShapeError(
+            f"{place} must be one axis of integers, found {text.dtype} of shape {text.shape}; "
+            f"for bytes use np.frombuffer(data, np.uint8)"
+        )
+    if len(text) < 2:
+        raise ValueError(f"{place}: no symbol has a next one in a text of {len(text)}; give more")
+    return text
 
 
 def _axes(item: object) -> int:

@@ -41,6 +41,7 @@ def parts_of(source: Source) -> dict[str, str]:
             "target": [one.target for one in found],
             "mask": [one.mask for one in found],
         }
+        arrays |= {"reset": [*source.resets]} if source.resets else {}
     else:
         return {}
     settings = {name: str(getattr(source, name)) for name in names}

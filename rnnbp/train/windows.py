@@ -13,19 +13,19 @@ import numpy as np
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.inputs.given import InputsOf
-from rnnbp.numerics import Array, ShapeError, flag, positive_int, whole_number
+from rnnbp.numerics import Array, flag, positive_int, whole_number
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
-from rnnbp.train.ended_rows import Part
 from rnnbp.train.file_rows import FileRows
 from rnnbp.train.joined_lanes import JoinedLanes
-from rnnbp.train.recording_lists import are_texts
+from rnnbp.train.recording_lists import are_texts, text_of
 from rnnbp.train.recordings import Recording, joined, several_recordings_of
-from rnnbp.train.rows import Data, Rows, part, rows
+from rnnbp.train.rows import Data, Rows, part
 from rnnbp.train.several_given import Several, Static
 from rnnbp.train.several_rows import SeveralRows, inputs_of
 from rnnbp.train.source import Batch, check_place, first_epoch
+from rnnbp.train.window_resets import either, resets_of
 from rnnbp.wording.arguments import Named
 
 T = TypeVar("T")
@@ -61,6 +61,8 @@ class Windows(Named):
         warm_up: the first steps of each lane of each recording, which have weight 0 in the loss,
             whatever the mask. With a batch_size above 1 a mask of the first steps of x reaches the
             first lane alone.
+        reset: (S,) bool, True at the steps that are entered with the model's initial state, as the
+            first of an episode; for recordings a list of equal length. Or None.
         static: of several inputs the names, or the numbers, of those that have one value (...) for
             the stream, or (K, ...), one for each of K recordings, in all of its windows.
 
@@ -89,6 +91,7 @@ class Windows(Named):
         warm_up: int = 0,
         static: Static = None,
         join: bool = False,
+        reset: Data | None = None,
     ) -> None:
         self.horizon = positive_int("Windows: horizon", horizon)
         self.batch_size = positive_int("Windows: batch_size", batch_size)
@@ -96,6 +99,8 @@ class Windows(Named):
         given = x, static, target, mask, recordings, self.horizon
         self.listed, self.recordings = several_recordings_of("Windows", *given)
         self.join, self.streams = flag("Windows: join", join), self.recordings
+        lengths = [len(one.x) for one in self.recordings]
+        self.resets = resets_of("Windows", reset, lengths, listed=self.listed)
         if self.join:
             self._put_in_a_row()
         self._check_lanes()
@@ -108,7 +113,13 @@ class Windows(Named):
     _lanes: JoinedLanes | None = None
 
     def _put_in_a_row(self) -> None:
-        """Make one stream of all recordings."""
+        """Make one stream of all recordings. Raises ValueError where there is one already."""
+        if not self.listed:
+            raise ValueError(
+                "Windows: join=True puts the recordings of a list in a row, and x is one stream; "
+                "leave join out, or say recordings=True if it is a list of these"
+            )
+        self.resets = (np.concatenate(self.resets),) if self.resets else ()
         self.streams = (joined("Windows", self.recordings),)
         starts = [*accumulate((len(one.x) for one in self.recordings), initial=0)]
         self._lanes = JoinedLanes(starts, self._lane(self.streams[0]), self.batch_size)
@@ -160,11 +171,11 @@ class Windows(Named):
         """
         cut = partial(cls, horizon=horizon, batch_size=batch_size, warm_up=warm_up)
         if are_texts(symbols):
-            texts = [_text(f"symbols[{k}]", text) for k, text in enumerate(symbols)]
+            texts = [text_of(f"symbols[{k}]", text) for k, text in enumerate(symbols)]
             x, target = ([part(t, s, len(t) - 1 + s) for t in texts] for s in (0, 1))
             # parts of files are rows already
             return cut(x, target, recordings=True)  # type: ignore[arg-type]
-        text = _text("symbols", symbols)
+        text = text_of("symbols", symbols)
         return cut(part(text, 0, len(text) - 1), part(text, 1, len(text)))
 
     @reprs.safe
@@ -196,7 +207,9 @@ class Windows(Named):
             self.batch_size,
             *([len(self.recordings)] if self.listed else []),
         ]
+        arrays += self.resets
         how += [("warm_up", self.warm_up)] * bool(self.warm_up) + ["joined"] * self.join
+        how += ["reset"] * bool(self.resets)
         x = self.recordings[0].x
         how += x.how if isinstance(x, SeveralRows) else ()
         return digest(tuple(how), *arrays)
@@ -214,6 +227,8 @@ class Windows(Named):
             mask = np.ones(cold.shape, np.bool_) if mask is None else mask
             mask[cold] = 0
         reset = None if self._lanes is None else self._lanes.flags(steps)
+        if self.resets:
+            reset = either(reset, self._window(self.resets[which], steps))
         return Batch(self._x(found.x, steps), target, mask, steps.start == 0, reset=reset)
 
     def _since(self, steps: slice) -> Array:
@@ -270,17 +285,3 @@ class Windows(Named):
             np.arange(steps.start, steps.stop)[:, None] + length * np.arange(self.batch_size)
         ]
         return found
-
-
-def _text(name: str, symbols: Data) -> Part:
-    """A text as integers (S,). Raises ShapeError for others, ValueError for a single symbol."""
-    place = f"Windows.next_symbol: {name}"
-    text = rows(place, symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
-    if text.ndim != 1 or text.dtype.kind not in "iu":
-        raise ShapeError(
-            f"{place} must be one axis of integers, found {text.dtype} of shape {text.shape}; "
-            f"for bytes use np.frombuffer(data, np.uint8)"
-        )
-    if len(text) < 2:
-        raise ValueError(f"{place}: no symbol has a next one in a text of {len(text)}; give more")
-    return text

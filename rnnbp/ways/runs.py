@@ -96,6 +96,36 @@ RUNS_AND_TRAINING = (
         "that passes",
     ),
     Way(
+        "Windows",
+        "stateful carry",
+        "windows always carry the state from one to the next, and an epoch, or a recording, begins "
+        "with the initial one; leave it out",
+    ),
+    Way(
+        "Windows",
+        "shuffle",
+        "windows follow each other, and carry the state; shuffled ones are sequences: "
+        "Sequences(x[:S // 50 * 50].reshape(-1, 50, n), ...)",
+    ),
+    Way(
+        "Windows",
+        "stride strides step hop overlap",
+        "windows follow each other without a gap or an overlap; overlapping ones are sequences: "
+        "Sequences(np.lib.stride_tricks.sliding_window_view(x, 50, axis=0)[::stride].swapaxes(1, 2)"
+        ", ...)",
+    ),
+    Way(
+        "Windows",
+        "resets dones done terminals episode_starts",
+        "the flags are reset=, (S,) bool, True at the first step of each episode",
+    ),
+    Way(
+        "Sequences Examples Batches",
+        "reset resets dones done terminals episode_starts",
+        "a stream of episodes is Windows(x, target, reset=flags, ...); a train.Batch(x, target, "
+        "reset=flags) has flags (T, B)",
+    ),
+    Way(
         "Windows Batches Examples",
         "lengths seq_lens sequence_lengths",
         "Sequences takes a list of arrays of several lengths; the third of an item of Batches may be "
