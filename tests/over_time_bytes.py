@@ -6,8 +6,8 @@ import gc
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -15,8 +15,8 @@ import numpy as np
 
 import rnnbp as rb
 from rnnbp.memory import measure
-from rnnbp.planning.network_parts import NetworkChoice
 from rnnbp.schedules import resolve
+from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.joint_ledger import JointLedger, forecasts_of
 from rnnbp.sweeps.network_run import NetworkRun
 from rnnbp.sweeps.stage_bytes import bytes_of
@@ -68,28 +68,33 @@ class Problem:
         given = {"chunk": CHUNK, **self.options, **options}
         return rb.bptt(self.model, self.x, self.target, self.loss, **given)
 
-    def bytes(self, **options: Any) -> Bytes:
-        """Those of a run that is not the first of its kind."""
-        with watched() as runs:
+    def bytes(self, *, disk: bool = False, **options: Any) -> Bytes:
+        """Those of a run that is not the first of its kind.
+
+        Args:
+            disk: True for edges in files.
+        """
+        with edges_on_disk() if disk else nullcontext(), watched() as runs:
             stats = self.run(**options).stats
-        forecast = forecast_of(runs[0])
-        del runs
-        rb.release_memory()
-        gc.collect()
-        with measure() as used:
-            self.run(**options)
+            forecast = forecast_of(runs[0])
+            runs.clear()
+            rb.release_memory()
+            gc.collect()
+            with measure() as used:
+                self.run(**options)
         return Bytes(forecast, stats.peak_bytes, stats.object_bytes, used.peak_bytes)
 
-    def on_disk(self, schedule: str) -> dict[str, Any]:
-        """Options by which edges are in files."""
-        with watched() as runs:
-            self.run()
-        network = runs[0].network
-        sweeps = len(bytes_of(network, runs[0].stages, runs[0].wanted).sweeps)
-        names = (schedule,) * sweeps
-        chunks = dict.fromkeys(network.lengths, CHUNK)
-        schedules: Any = names
-        return {"checkpoint": NetworkChoice(chunks, schedules, names, 0, 0.0, disk=True)}
+
+def edges_on_disk() -> Any:
+    """A context in which edges are in files, as where a plan finds that they do not fit."""
+    engine: Any = importlib.import_module("rnnbp.sweeps.engine")
+    scheduled = engine.scheduled
+
+    def on_disk(*args: Any) -> Any:
+        network, wanted, schedules = scheduled(*args)
+        return network, replace(wanted, place=Place(disk=True)), schedules
+
+    return patch.object(engine, "scheduled", on_disk)
 
 
 def wide_models(randoms: int) -> dict[str, Callable[[], Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.over_time_bytes import Bytes, problem_of, wide_models
@@ -30,9 +28,7 @@ def test_edges_in_memory(name: str, checkpoint: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", quickly(MODELS))
 def test_edges_on_disk(name: str) -> None:
-    problem = problem_of(MODELS[name]())
-    how: dict[str, Any] = {**problem.on_disk("sqrt"), "chunk": None}
-    assert_told(problem.bytes(**how))
+    assert_told(problem_of(MODELS[name]()).bytes(disk=True, checkpoint="sqrt"))
 
 
 @pytest.mark.long
