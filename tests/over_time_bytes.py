@@ -23,8 +23,8 @@ from rnnbp.sweeps.stage_bytes import bytes_of
 from tests.over_time_layers import SYMBOLS
 from tests.over_time_reference import as_graph, axis_of
 
-STEPS = {"time": 400, "source": 240}
-BATCH, CHUNK = 16, 16
+STEPS = {"time": 1600, "source": 960}
+BATCH, CHUNK = 16, 32
 IN, N = 24, 32
 """Features of inputs and states: more than those of the tables of models, whose chunks weigh as
 little as Python's objects."""

@@ -39,6 +39,7 @@ LENGTHS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "of two axes": ([[3, 7, 1, 5]], ("lengths", "(1, 4)")),
     "one number": (5, ("lengths", "5")),
     "flags": ([True, True, False, True], ("lengths", "bool")),
+    "of the other axis": ([3, 1, 1, 1, 1, 1, 1], ("(4,)", "(7,)", "x.swapaxes(0, 1)")),
     "words": (["3", "7", "1", "5"], ("lengths",)),
     "by another axis": ({"tme": [3, 7, 1, 5]}, ("lengths", "'tme'", "'time'")),
 }
@@ -84,6 +85,14 @@ def test_resets(name: str) -> None:
     one = case("backward")
     assert_says(lambda: one.bptt(reset=reset), *words)
     assert_says(lambda: one.predict(reset=reset), *words)
+
+
+def test_resets_of_an_axis_that_is_none() -> None:
+    one = case("both")
+    expected, _ = one.predict()
+    found, _ = one.predict(reset={"time": None})
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert_says(lambda: one.predict(reset={"tme": np.zeros((7, 4), bool)}), "'tme'", "'time'")
 
 
 def test_a_name_that_no_input_has() -> None:
@@ -138,7 +147,10 @@ def test_a_target_of_another_shape_is_named(name: str) -> None:
 
 def test_a_decoder_that_is_longer_than_its_target() -> None:
     one = case("by state", "whole")
-    assert_says(lambda: rb.bptt(one.model, one.x, one.target[:4], one.loss), "target", "4", "5")
+    words = "target", "4", "5", "'time'"
+    assert_says(lambda: rb.bptt(one.model, one.x, one.target[:4], one.loss), *words)
+    longer = np.zeros((9, 3, N))
+    assert_says(lambda: rb.bptt(one.model, one.x, longer, one.loss), "9", *words[2:])
 
 
 def test_series_of_one_axis_with_different_steps() -> None:
@@ -189,6 +201,28 @@ def test_the_state_of_a_run(name: str) -> None:
     state, words = STATES[name]
     one = case("both")
     assert_says(lambda: one.bptt(state=state), *words)
+
+
+def test_a_state_of_a_run_where_the_network_gives_one() -> None:
+    one = case("by state")
+    state = [None, (np.zeros((4, N)),) * 2]
+    assert_says(lambda: one.bptt(state=state), "state 1", "LSTM(3, 2)", "None")
+
+
+def test_errors_of_a_loss_name_sequences_as_they_were_passed() -> None:
+    """The third sequence is the shortest, and so the last of a sweep."""
+    one = case("both")
+
+    def loss(y: np.ndarray, target: np.ndarray) -> Any:
+        dy = np.zeros_like(y)
+        dy[target == 9] = np.nan
+        return 0.0, dy
+
+    target = np.nan_to_num(one.target)
+    target[0, 2, 1] = 9
+    for given in (loss, rb.losses.PerStep(lambda y, t: (y[..., 0], loss(y, t)[1]))):
+        with pytest.raises(ValueError, match=r"dy = nan at \[0, 2, 1\]"):
+            rb.bptt(one.model, one.x, target, given, **one.options)
 
 
 def test_a_mask_of_one_output_that_does_not_fit() -> None:

@@ -110,16 +110,16 @@ def _with_objective(
 ) -> Output:
     """One output with its loss; ``data``: target and mask."""
     factor, own = unweighted("loss", loss)
-    given = []
-    for name, each in zip(("target", "mask"), data, strict=True):
-        if is_stream(each):
-            raise TypeError(
-                f"{name} is a stream, and a network over time reads it from both ends; give an "
-                "array, or a memory map"
-            )
-        given.append(_one_step(name, each, output.lengths.batch) if output.static else each)
+    given = [
+        _one_step(name, _held(name, each), output.lengths.batch)
+        if output.static
+        else _held(name, each)
+        for name, each in zip(("target", "mask"), data, strict=True)
+    ]
     target, mask = given
     lengths = output.lengths
+    if lengths.axis and target is not None:
+        _check_steps(lengths, target)
     if lengths.short:
         known = None if mask is None else series("mask", mask)
         if known is not None and (known.steps, *known.shape[:1]) != (lengths.steps, lengths.batch):
@@ -138,6 +138,22 @@ def _with_objective(
     return replace(_sized(output, objective, factor, dtype), objective=objective)
 
 
+def _check_steps(lengths: Lengths, target: SeriesLike) -> None:
+    """Raise ShapeError for a target of other steps than its axis has."""
+    found = series("target", target)
+    if found.steps != lengths.steps:
+        swapped = (found.steps, *found.shape[:1]) == (lengths.batch, lengths.steps)
+        cure = (
+            "its first two axes are swapped: give target.swapaxes(0, 1)"
+            if swapped
+            else (f"give a target for each step of what is passed along axis {lengths.axis!r}")
+        )
+        raise ShapeError(
+            f"target axis 0 must have size {lengths.steps}, the steps of axis {lengths.axis!r}, "
+            f"found {found.steps} in shape {(found.steps, *found.shape)}; {cure}"
+        )
+
+
 def _sized(output: Output, objective: Objective, factor: float, dtype: Dtype) -> Output:
     """The output with what its loss takes."""
     target, mask = objective.target, objective.mask
@@ -149,6 +165,16 @@ def _sized(output: Output, objective: Objective, factor: float, dtype: Dtype) ->
     read = sum(part.dtype.itemsize * math.prod(part.shape[1:]) for part in copied)
     loss, item = objective.loss, dtype.itemsize
     return output.with_loss(loss, factor, item, masked=masked, recast=recast, read=read)
+
+
+def _held(name: str, given: SeriesLike) -> SeriesLike:
+    """A target or mask. Raises TypeError for a stream."""
+    if is_stream(given):
+        raise TypeError(
+            f"{name} is a stream, and a network over time reads it from both ends; give an array, "
+            "or a memory map"
+        )
+    return given
 
 
 def _one_step(name: str, given: SeriesLike, batch: int) -> Array | None:

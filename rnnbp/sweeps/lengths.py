@@ -15,6 +15,9 @@ from rnnbp.numerics import Array, ShapeError
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.nearest import hint
 
+TURNED = ", or, if x is (B, T, ...), its first axes swapped, x.swapaxes(0, 1)"
+"""The cure of lengths for a batch that has as many rows as the lengths say steps."""
+
 
 @final
 @dataclass(frozen=True)
@@ -141,9 +144,10 @@ def _checked(axis: str, given: object, steps: int, batch: int, several: bool) ->
     _refuse_mask(name, given)
     array = as_array(name, given, axes="(B,)", kinds="iuf")
     if array.shape != (batch,):
+        turned = array.shape == (steps,)
         raise ShapeError(
             f"{name} must have shape (B,) = ({batch},), found {array.shape}; give the number of "
-            "steps of each sequence"
+            f"steps of each sequence{TURNED if turned else ''}"
         )
     if (bad := array != np.round(array)).any():
         raise ValueError(

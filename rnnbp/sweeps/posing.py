@@ -9,7 +9,7 @@ from typing import final
 from rnnbp.bptt.networks import Reading
 from rnnbp.checks.kinds import is_stream
 from rnnbp.graph.axes import value_axes
-from rnnbp.graph.graph import Graph
+from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.model_split import symbol_layers
 from rnnbp.inputs.axes import likely_error, stated_shape
 from rnnbp.inputs.given import InputsLike
@@ -28,7 +28,7 @@ from rnnbp.sweeps.by_axis import chunks_by_axis
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths, lengths_by_axis
 from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
-from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
+from rnnbp.sweeps.recurrent_nodes import given_states, recurrent_of_node
 from rnnbp.sweeps.resets import resets_by_axis
 
 
@@ -45,6 +45,7 @@ def pose_network(graph: Graph, x: InputsLike, reading: Reading) -> PosedNetwork:
     blocks = [block for node in nodes if (block := recurrent_of_node(node)) is not None]
     states, filled, _ = states_of_blocks(blocks, reading.state, found.batch, found.dtype)
     numbers = [node.number for node in nodes]
+    _check_given_states(nodes, filled)
     return PosedNetwork(
         graph,
         found.form,
@@ -62,6 +63,16 @@ def pose_network(graph: Graph, x: InputsLike, reading: Reading) -> PosedNetwork:
         chosen,
         flag("training", reading.training),
     )
+
+
+def _check_given_states(nodes: Sequence[Node], filled: Sequence[bool]) -> None:
+    """Raise TypeError for a state that is passed to a Recurrent that starts from values."""
+    for k, (node, passed_one) in enumerate(zip(nodes, filled, strict=True)):
+        if passed_one and any(value is not None for value in given_states(node)):
+            raise TypeError(
+                f"state {k} is that of {recurrent_of_node(node)}, which starts from values of the "
+                "network, as rnn(x, state=...) says; give None for it"
+            )
 
 
 @final

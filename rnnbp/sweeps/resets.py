@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnbp.checks.arrays import as_array
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+from rnnbp.support.nearest import hint
 
 
 def resets_by_axis(given: object, steps: Mapping[str, int], batch: int) -> dict[str, Array]:
@@ -25,29 +26,31 @@ def resets_by_axis(given: object, steps: Mapping[str, int], batch: int) -> dict[
         if axis not in steps:
             listed = ", ".join(map(repr, steps))
             raise ValueError(
-                f"reset has {axis!r}, which is no time axis of the model; it has {listed}"
+                f"reset has {axis!r}, which is no time axis of the model{hint(axis, list(steps))}; "
+                f"it has {listed}"
             )
-        array = as_array("reset", flags, axes="(T, B)")
-        _check(array, (steps[axis], batch))
-        found[axis] = array
+        if flags is not None:
+            name = f"reset[{axis!r}]" if len(steps) > 1 else "reset"
+            found[axis] = as_array(name, flags, axes="(T, B)")
+            _check(name, found[axis], (steps[axis], batch))
     return found
 
 
-def _check(array: Array, shape: Shape) -> None:
+def _check(name: str, array: Array, shape: Shape) -> None:
     """Raise DtypeError or ShapeError unless an array has flags of these axes (T, B)."""
     if array.dtype != np.bool_ and array.ndim < 2:
         raise ShapeError(
-            f"reset has dtype {array.dtype} and shape {array.shape}, expected bool flags (T, B), "
+            f"{name} has dtype {array.dtype} and shape {array.shape}, expected bool flags (T, B), "
             "True at the first step of an episode; of numbers of steps make reset = np.zeros("
             f"{shape}, bool), and reset[numbers] = True"
         )
     if array.dtype != np.bool_:
         raise DtypeError(
-            f"reset has dtype {array.dtype}, expected bool, True at the first step of an "
-            "episode; use reset.astype(bool)"
+            f"{name} has dtype {array.dtype}, expected bool, True at the first step of an "
+            f"episode; use {name}.astype(bool)"
         )
     if array.shape != shape:
         raise ShapeError(
-            f"reset must have shape (T, B) = {shape}, found {array.shape}; give "
-            "a flag for each step of each sequence"
+            f"{name} must have shape (T, B) = {shape}, found {array.shape}; give a flag for each "
+            "step of each sequence"
         )

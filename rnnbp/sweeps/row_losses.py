@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import final
 
 import numpy as np
@@ -12,9 +13,12 @@ from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.problem import Problem
 from rnnbp.losses.outputs import Scalar
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths
+
+PLACE = re.compile(r"( at \[\d+, )(\d+)")
+"""A step and a row in an error."""
 
 
 @final
@@ -71,7 +75,21 @@ class RowLosses(ChunkLosses):
         return taken[0], taken[1]
 
     def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:
-        value, dy = super().__call__(y, n)
+        try:
+            value, dy = super().__call__(y, n)
+        except NonFiniteError as error:
+            error.args = (self._as_passed(str(error), n), *error.args[1:])
+            raise
         if self.loss.whole:  # it is that of the sequences as they were passed
             dy = dy[:, self.rows.sequences(n)]
         return value, dy
+
+    def _as_passed(self, text: str, n: int) -> str:
+        """An error of a chunk, with the number of the sequence as it was passed."""
+        rows = self.rows.sequences(n)
+
+        def passed(found: re.Match[str]) -> str:
+            row = int(found[2])
+            return f"{found[1]}{rows[row] if row < len(rows) else row}"
+
+        return PLACE.sub(passed, text, count=1)
