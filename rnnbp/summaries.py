@@ -30,6 +30,10 @@ class LayerRow:
     """Floating-point operations forward, of all steps and sequences; None as there."""
     per: str = "step"
     """How often the output changes: with each "step", "sequence" or "run"."""
+    pers: tuple[str, ...] = ()
+    """The same of each output; () where all are as ``per`` says."""
+    axis: str = ""
+    """The name of the time axis of the output, if it has one."""
 
     @property
     def output_shape(self) -> Shape | None:
@@ -50,7 +54,8 @@ class Summary:
     rows: tuple[LayerRow, ...]
     dtype: str
     parameter_bytes: int
-    steps: int | None = None
+    steps: int | dict[str, int] | None = None
+    """T; of several time axes by axis."""
     batch: int | None = None
     kept_bytes: int | None = None
     """Bytes kept for backward if all is cached; None where a layer does not declare it."""
@@ -87,11 +92,16 @@ class Summary:
             "?" if row.kept_bytes is None else bytes_text(row.kept_bytes),
             _flops_text(row.flops),
         ]
-        outputs = ", ".join(self._shape(shape, row.per) for shape in row.outputs)
+        pers = row.pers or (row.per,) * len(row.outputs)
+        pairs = zip(row.outputs, pers, strict=True)
+        outputs = ", ".join(self._shape(shape, per, row.axis) for shape, per in pairs)
         return [row.name, layer, outputs, f"{row.parameters:,}", *(costs if asked else [])]
 
-    def _shape(self, shape: Shape | None, per: str) -> str:
-        axes = ["T", "B"] if self.steps is None else [str(self.steps), str(self.batch)]
+    def _shape(self, shape: Shape | None, per: str, axis: str) -> str:
+        time = axis if axis not in ("", "time") else "T"
+        if self.steps is not None:
+            time = str(self.steps[axis] if isinstance(self.steps, dict) else self.steps)
+        axes = [time, "B" if self.batch is None else str(self.batch)]
         axes = axes[{"step": 0, "sequence": 1, "run": 2}[per] :]
         listed = ", ".join([*axes, *(["..."] if shape is None else map(str, shape))])
         return f"({listed}{',' * (listed.count(',') == 0 and listed != '')})"
@@ -99,7 +109,9 @@ class Summary:
     def _totals(self) -> list[str]:
         if self.steps is None or self.batch is None:
             return []
-        of = f"of {counted(self.steps, 'step')} and {counted(self.batch, 'sequence')}"
+        given = self.steps if isinstance(self.steps, dict) else {"": self.steps}
+        steps = [counted(n, "step") + f" of {axis!r}" * bool(axis) for axis, n in given.items()]
+        of = f"of {', '.join(steps)} and {counted(self.batch, 'sequence')}"
         kept = "not known, because a layer does not declare it"
         if self.kept_bytes is not None:
             kept = f"{bytes_text(self.kept_bytes)} with all cached"

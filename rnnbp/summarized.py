@@ -48,10 +48,10 @@ class Summarized(Instead):
     @takes()
     def summary(
         self,
-        steps: int | None = None,
+        steps: int | dict[str, int] | None = None,
         batch: int | None = None,
         *,
-        chunk: int | None = None,
+        chunk: int | dict[str, int] | None = None,
         x_shape: Shape | tuple[Shape | None, ...] | dict[str, Shape | None] | None = None,
     ) -> Summary:
         """Its layers, their output shapes and parameters, as Keras has it:
@@ -59,7 +59,8 @@ class Summarized(Instead):
 
         Args:
             steps, batch: T and B of x. With them, what each layer keeps for backward where all is
-                cached, and its floating-point operations forward.
+                cached, and its floating-point operations forward. Of several time axes steps is a
+                dict by axis, and so may chunk be.
             chunk: steps in a chunk, as of ``bptt``: the state at its beginning is kept too.
             x_shape: feature shape of x, () for symbols; None where the first layer or Input says
                 it. Of several inputs a tuple or a dict of one for each.

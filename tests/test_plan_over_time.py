@@ -10,9 +10,9 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.planning.network_plan import NetworkPlan
+from tests.planned_networks import B, T, tagger, translator
 from tests.plans import COSTS
 
-T, B = 60, 5
 LENGTHS = np.array([60, 12, 27, 60, 39])
 CE, MSE = rb.losses.CrossEntropy(), rb.losses.MeanSquaredError()
 LOSS: dict[str, Any] = {"tag": CE, "class": 0.5 * CE}
@@ -23,23 +23,6 @@ HOW: dict[str, dict[str, Any]] = {"whole": {}, "ragged": {"lengths": LENGTHS}}
 def nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes longer than such runs."""
     monkeypatch.setenv("RNNBP_BACKEND", "interpreter")
-
-
-def tagger() -> rb.Graph:
-    """Symbols and a static input; both directions; a head at every step and one for each row."""
-    x, more = rb.Input((), "x"), rb.Input(2, "more", per="sequence")
-    y = rb.Bidirectional(rb.GRU(4, 6, rng=0), rb.RNN(4, 6, rng=1))(rb.Embedding(9, 4, rng=2)(x))
-    kind = rb.Dense((12, 2), 3, rng=4)(rb.MeanOverTime()(y), more)
-    return rb.Graph((x, more), {"tag": rb.Dense(12, 4, rng=3)(y), "class": kind})
-
-
-def translator() -> rb.Graph:
-    """An encoder of one axis that starts a decoder of another, each with a name."""
-    source, x = rb.Input(3, "source", axis="source"), rb.Input(3, "x")
-    encoder = rb.LSTM(3, 6, rng=0, name="encoder")
-    decoder = rb.LSTM(3, 6, rng=1, name="decoder")
-    _, state = encoder(source, return_state=True)
-    return rb.Graph((source, x), rb.Dense(6, 2, rng=2)(decoder(x, state=state)))
 
 
 def tagged() -> tuple[Any, ...]:

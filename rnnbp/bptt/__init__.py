@@ -7,12 +7,12 @@ from rnnbp.bptt.forecast_call import forecast
 from rnnbp.bptt.inference import predict
 from rnnbp.bptt.planner import plan
 from rnnbp.bptt.results import Gradients, Stats
+from rnnbp.bptt.summarize import summarize
 from rnnbp.bptt.without_time import backprop
 from rnnbp.planning.budget import BudgetError
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.plan import Plan
-from rnnbp.planning.summarize import summarize
 from rnnbp.runners.backend import Backend
 
 __all__ = [

@@ -18,6 +18,7 @@ from rnnbp.planning.plan import Plan
 from rnnbp.runners.backend import BackendLike
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import PathLike
+from rnnbp.summaries import Summary
 
 LossesLike: TypeAlias = SeriesLike
 """A loss, or one for each output as a tuple or a dict, each with a weight or without."""
@@ -119,6 +120,10 @@ class Networks(ABC):
         self, graph: Graph, ahead: Ahead, checkpoint: ScheduleLike | Plan, costs: Costs | None
     ) -> Forecast:
         """``forecast``."""
+
+    @abstractmethod
+    def with_costs(self, found: Summary, graph: Graph, ahead: Ahead) -> Summary:
+        """A summary with the bytes that layers keep, and their operations."""
 
 
 _installed: list[Networks] = []

@@ -64,7 +64,7 @@ def with_costs(found: Summary, given: Costed, *, whole: bool) -> Summary:
     every = zip(given.kept(sizes), undeclared, strict=True)
     kept = [None if unknown else n for n, unknown in every]
     each = [(nbytes, n) for nbytes, (n, _) in zip(kept, counts, strict=True)]
-    costs = [] if whole else zip(found.rows, _by_row(given.model, each), strict=True)
+    costs = [] if whole else zip(found.rows, by_row(given.model, each), strict=True)
     rows = [replace(row, kept_bytes=nbytes, flops=n) for row, (nbytes, n) in costs]
     return replace(
         found,
@@ -77,7 +77,7 @@ def with_costs(found: Summary, given: Costed, *, whole: bool) -> Summary:
     )
 
 
-def _by_row(
+def by_row(
     model: Graph, costs: Sequence[tuple[int | None, int | None]]
 ) -> list[tuple[int | None, int | None]]:
     """Costs by node of the model as it was written, from those of the nodes that are run."""

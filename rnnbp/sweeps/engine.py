@@ -19,8 +19,10 @@ from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
+from rnnbp.summaries import Summary
 from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.by_output import OutputForm
+from rnnbp.sweeps.costs_by_node import with_costs
 from rnnbp.sweeps.forward import kept_outputs, losses_of, run_forward
 from rnnbp.sweeps.given_losses import with_objectives
 from rnnbp.sweeps.network_run import NetworkRun
@@ -95,6 +97,9 @@ class SweptNetworks(Networks):
         self, graph: Graph, ahead: Ahead, checkpoint: ScheduleLike | Plan, costs: Costs | None
     ) -> Forecast:
         return forecast_of_network(graph, ahead, checkpoint, costs)
+
+    def with_costs(self, found: Summary, graph: Graph, ahead: Ahead) -> Summary:
+        return with_costs(found, graph, ahead)
 
 
 def _refuse(**given: object) -> None:

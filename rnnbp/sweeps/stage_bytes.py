@@ -63,12 +63,14 @@ class NetworkBytes:
         back: what is allocated before the way back: sums of gradients of what is static.
         stages: in order.
         edges: by number of the value that one is, its bytes, whether they are in memory or not.
+        shapes: by number of a static value that stages make, its feature shape.
     """
 
     base: Bytes
     back: Bytes = field(default_factory=Counter)
     stages: list[StageBytes] = field(default_factory=list)
     edges: dict[int, int] = field(default_factory=dict)
+    shapes: dict[int, Shape] = field(default_factory=dict)
 
     @property
     def sweeps(self) -> list[SweepBytes]:
@@ -169,6 +171,7 @@ class _Walk:
 
     def _put(self, value: int, shape: Shape) -> int:
         """Put a static value there; its bytes."""
+        self.found.shapes[value] = shape
         lead = () if self.pers[value] == "run" else (self.network.batch,)
         found = self.shared.values[value] = dry((*lead, *shape), self.network.dtype)
         return found.nbytes

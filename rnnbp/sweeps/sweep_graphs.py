@@ -50,7 +50,7 @@ class _Writing:
         }
         self.n_values, self.nodes = len(self.inputs), list[Node]()
         self.unrollings = list[Unrolling]()
-        self.places = _places(graph)
+        self.places = places_of(graph)
         for instance in instances:
             self._node(instance)
 
@@ -154,7 +154,7 @@ class _Writing:
         return names[source.value] if 0 <= source.value < len(names) else ""
 
 
-def _places(graph: Graph) -> dict[int, int]:
+def places_of(graph: Graph) -> dict[int, int]:
     """By number of a node, that of the node of the network as it was written; those that were taken
     out of cells have numbers after these.
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from rnnbp.bptt.networks import Ahead, ChunkLike, networks
+from rnnbp.graph.axes import is_over_time, value_axes
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network, check_parameters
@@ -13,7 +15,7 @@ from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model, as_written
+from rnnbp.inputs.models import as_network, as_written
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.inputs.shapes import ShapeLike, feature_shape, given_shapes
 from rnnbp.layers.base import Layer
@@ -28,10 +30,10 @@ from rnnbp.ways.way import BUILT_IN
 @made_by
 def summarize(
     model: ModelLike,
-    steps: int | None = None,
+    steps: int | dict[str, int] | None = None,
     batch: int | None = None,
     *,
-    chunk: int | None = None,
+    chunk: ChunkLike = None,
     x_shape: ShapeLike = None,
 ) -> Summary:
     """The summary of a model, as ``model.summary`` describes it."""
@@ -43,9 +45,12 @@ def summarize(
     found = _described(model, x_shape)
     if steps is None or batch is None:
         return found
+    whole = as_network(Recurrent(model) if isinstance(model, Cell) else model)
+    if is_over_time(whole):
+        ahead = Ahead("summary", None, steps, batch, x_shape, chunk=chunk)
+        return networks().with_costs(found, whole, ahead)
     steps, batch = positive_int("summary: steps", steps), positive_int("summary: batch", batch)
     length = DEFAULT_CHUNK if chunk is None else positive_int("summary: chunk", chunk)
-    whole = as_model(Recurrent(model) if isinstance(model, Cell) else model)
     shape = feature_shape("summary", whole, x_shape)
     costed = Costed(whole, shape, steps, batch, min(length, steps))
     return with_costs(found, costed, whole=isinstance(model, Cell))
@@ -81,10 +86,13 @@ def _model_of(graph: Graph) -> Graph:
 def _rows(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[LayerRow]:
     """The layers, in order, with parameters where they are met first."""
     seen, pers = set[int](), value_pers(graph)
+    axes = () if isinstance(graph, Cell) else value_axes(graph)
     for node, name in zip(graph.nodes, names(graph), strict=True):
         numbers, outputs = _new(node.block.params.values(), seen), [shapes[k] for k in node.outs]
         text, per = _layer_text(layer_of(node.block)), pers[node.outs[0]]
-        yield LayerRow(name, text, tuple(outputs), numbers, per=per)
+        found = tuple([pers[k] for k in node.outs])
+        axis = axes[node.outs[0]] if axes else ""
+        yield LayerRow(name, text, tuple(outputs), numbers, per=per, pers=found, axis=axis)
 
 
 def _layer_text(block: Layer | Recurrent | OverTime) -> str:
