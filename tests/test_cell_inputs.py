@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "too few": (
         lambda: rb.Recurrent(gated())(rb.Input(3)),
         TypeError,
-        "takes 2 inputs, found 1; give one for each Input of its cell",
+        "takes 2 inputs, x, s, found 1; give one for each Input of its cell",
     ),
     "another size": (
         lambda: rb.Recurrent(gated())(rb.Input(3), rb.Input(5, per="sequence")),

@@ -72,6 +72,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "forecast return_y": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, return_y=f),
     "plan return_y": lambda f: rb.plan(net(), MSE, steps=4, batch=2, budget="1 MB", return_y=f),
     "check_grads training": lambda f: rb.check_grads(net(), X, Y, MSE, training=f, samples=1),
+    "plan reset": lambda f: rb.plan(net(), MSE, steps=4, batch=2, budget="1 MB", reset=f),
+    "forecast reset": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, reset=f),
     "forecast dx": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, dx=f),
     "forecast training": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, training=f),
     "plan dx": lambda f: rb.plan(net(), MSE, steps=4, batch=2, budget="1 MB", dx=f),

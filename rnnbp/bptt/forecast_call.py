@@ -80,7 +80,7 @@ def forecast(
     """
     _check_no_budget(checkpoint, steps, batch)
     graph = as_network(model)
-    if is_network(graph, loss, lengths=lengths, reset=reset or None):
+    if is_network(graph, loss, lengths=lengths, reset=flag("forecast: reset", reset) or None):
         _check_no_horizon(horizon)
         rows = lengths, reset, chunk
         ahead = Ahead("forecast", loss, steps, batch, x_shape, *rows, dx, return_y, backend)

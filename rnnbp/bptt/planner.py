@@ -96,7 +96,7 @@ def plan(
     """
     graph = as_network(model)
     held = _held(graph, optimizer, positive_int("plan: accumulate", accumulate))
-    if is_network(graph, loss, lengths=lengths, reset=reset or None):
+    if is_network(graph, loss, lengths=lengths, reset=flag("plan: reset", reset) or None):
         rows = lengths, reset, chunk
         ahead = Ahead("plan", loss, steps, batch, x_shape, *rows, dx, return_y, backend)
         return _of_network(graph, ahead, budget, disk, costs, held)
@@ -122,7 +122,7 @@ def _of_all(graph: Graph, budget: int | str | dict[str, int | str], chunk: Chunk
     if chunk is not None:
         raise TypeError(
             f"plan: chunk={chunk} is for networks over time; of other models the plan chooses it, "
-            "leave chunk out"
+            "and plan(...).chunk says which; leave chunk out"
         )
     if isinstance(budget, dict):
         raise BudgetError(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from rnnbp.bptt.networks import Ahead
-from rnnbp.graph.axes import value_axes
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.inputs.shapes import Shapes, feature_shape
 from rnnbp.numerics import flag, positive_int, shown
-from rnnbp.sweeps.by_axis import check_axes
+from rnnbp.sweeps.by_axis import axes_of, check_axes
 from rnnbp.sweeps.dry_network import dry_network
 from rnnbp.sweeps.lengths import lengths_by_axis
 from rnnbp.sweeps.losses_ahead import with_losses
@@ -38,18 +37,6 @@ def pose_ahead(
     outputs = with_losses(graph, outputs_of(network), ahead.loss, network.dtype)
     kept = flag(f"{caller}: return_y", return_y), flag(f"{caller}: dx", dx)
     return network, Wanted(graph, outputs, *kept)
-
-
-def axes_of(graph: Graph) -> list[str]:
-    """The time axes of a network's inputs."""
-    axes = value_axes(graph)
-    found = dict.fromkeys(axes[k] for k, per in enumerate(graph.pers) if per == "step")
-    if not found:
-        raise ValueError(
-            f"{graph}: no input is a series, and nothing says how many steps there are; make "
-            "one an Input(...) per step"
-        )
-    return list(found)
 
 
 def steps_by_axis(caller: str, graph: Graph, given: object) -> dict[str, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rnnbp.graph.axes import value_axes
+from rnnbp.graph.graph import Graph
 from rnnbp.numerics import positive_int
 from rnnbp.support.nearest import hint
 
@@ -26,3 +28,15 @@ def check_axes(what: str, given: Mapping[str, object], axes: Sequence[str]) -> N
                 f"{what} has {axis!r}, which is no time axis of the model{hint(axis, axes)}; it "
                 f"has {', '.join(map(repr, axes))}"
             )
+
+
+def axes_of(graph: Graph) -> list[str]:
+    """The time axes of a network's inputs."""
+    axes = value_axes(graph)
+    found = dict.fromkeys(axes[k] for k, per in enumerate(graph.pers) if per == "step")
+    if not found:
+        raise ValueError(
+            f"{graph}: no input is a series, and nothing says how many steps there are; make "
+            "one an Input(...) per step"
+        )
+    return list(found)

@@ -18,8 +18,8 @@ from rnnbp.numerics import Shape
 from rnnbp.planning.summary_costs import by_row
 from rnnbp.planning.summary_rehearsal import SummaryRehearsal
 from rnnbp.summaries import Summary
-from rnnbp.sweeps.ahead import axes_of, pose_ahead
-from rnnbp.sweeps.by_axis import chunks_by_axis
+from rnnbp.sweeps.ahead import pose_ahead
+from rnnbp.sweeps.by_axis import axes_of, chunks_by_axis
 from rnnbp.sweeps.layouts import Layout
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.outputs import stages_of_network

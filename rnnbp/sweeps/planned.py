@@ -16,8 +16,8 @@ from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.search import Candidate
 from rnnbp.schedules import All, ScheduleLike
-from rnnbp.sweeps.ahead import axes_of, pose_ahead
-from rnnbp.sweeps.by_axis import chunks_by_axis
+from rnnbp.sweeps.ahead import pose_ahead
+from rnnbp.sweeps.by_axis import axes_of, chunks_by_axis
 from rnnbp.sweeps.described import Described
 from rnnbp.sweeps.layouts import Layout, Limits
 from rnnbp.sweeps.measuring import costs_of

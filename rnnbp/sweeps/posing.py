@@ -24,7 +24,7 @@ from rnnbp.inputs.x_checks import check_axes, check_values
 from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Array, Shape, ShapeError, flag
 from rnnbp.runners.refused import backend_for
-from rnnbp.sweeps.by_axis import chunks_by_axis
+from rnnbp.sweeps.by_axis import axes_of, chunks_by_axis
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths, lengths_by_axis
 from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
@@ -85,11 +85,7 @@ class _Inputs:
         label, count = self.form.label, range(len(graph.pers))
         self.symbols = [tuple(symbol_layers(graph, k)) for k in count]
         kinds = {per: [k for k in count if graph.pers[k] == per] for per in ("step", "sequence")}
-        if not kinds["step"]:
-            raise ValueError(
-                f"{graph}: no input is a series, and nothing says how many steps there are; make "
-                "one an Input(...) per step"
-            )
+        axes_of(graph)  # raises if there is no series
         self.series = {k: _series(label(k), values[k], self.symbols[k]) for k in kinds["step"]}
         self.steps, self.batch = _axes_agree(self.series, self.axes, self.form)
         self.static = {

@@ -71,8 +71,8 @@ def _canonical(given: str, figures: Collection[str]) -> str:
 def _of_output(name: str, figure: str) -> bool:
     """True if a figure is ``figure`` of an output, as "val_tag_accuracy" of "val_accuracy"."""
     of_validation = figure.startswith(VALIDATION)
-    base = figure.removeprefix(VALIDATION)
-    return name.startswith(VALIDATION) == of_validation and name.endswith(f"_{base}")
+    base, rest = figure.removeprefix(VALIDATION), name.removeprefix(VALIDATION)
+    return name.startswith(VALIDATION) == of_validation and rest.endswith(f"_{base}")
 
 
 def _unknown(given: str, figures: Collection[str], losses: Sequence[str]) -> ValueError:
