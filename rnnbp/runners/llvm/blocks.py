@@ -64,12 +64,14 @@ def name_of(rows: int, vectors: int, ragged: bool) -> str:
     return f"block{rows}x{vectors}{'r' if ragged else ''}"
 
 
-def block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
+def block(t: Text, rows: int, vectors: int, *, ragged: bool, copied: bool = False) -> Text:
     """o[i, m] = from[i, m] + Σ_k a[i ra + k ka] w[k kw + m]; without ``from``, from 0.
 
     A ``ragged`` block reads w from an array as it is, whose rows end anywhere, so that the last
-    vector of each is masked; it sums from 0, and then adds to o.
+    vector of each is masked; it sums from 0, and then adds to o. Of ``copied`` rows of w, which end
+    with zeros, o alone is masked.
     """
+    near = copied or not ragged
     v, mask = t.lanes, t.bits("%bits")
     masks = [None] * (vectors - 1) + [mask]
     cells = [(i, m) for i in range(rows) for m in range(vectors)]
@@ -82,14 +84,14 @@ def block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
     first = ["zeroinitializer"] * len(cells) if ragged else _given(t, cells, masks)
     # Packed weights are padded with zeros, so their last vector is read whole: a masked load needs
     # a register for its mask with AVX2, where a block leaves none.
-    read = masks if ragged else [None] * vectors
-    offsets, many = [t.times("%ra", i) for i in range(rows)], 1 if ragged else TURNS
+    read = [None] * vectors if near else masks
+    offsets, many = [t.times("%ra", i) for i in range(rows)], TURNS if near else 1
     whole = t.times(t.put(f"sdiv i64 %K, {many}"), many)
     with t.loop(0, whole, many, carried=[(v.type, value) for value in first]) as loop:
-        sums, far = loop.carried, FETCH_AHEAD[ragged]
+        sums, far = loop.carried, 0 if copied else FETCH_AHEAD[ragged]
         for turn in range(many):
             k = t.plus(loop.index, turn)
-            sums = _multiply(t, k, offsets, sums, read, far=far, numbers=ragged)
+            sums = _multiply(t, k, offsets, sums, read, far=far, numbers=not near)
         loop.after += sums
     if many > 1:
         # The last values of k, where K is no multiple: nothing is left to be asked for.

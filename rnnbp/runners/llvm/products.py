@@ -12,14 +12,7 @@ from rnnbp.machine.tasks import Signature
 from rnnbp.runners.llvm import panel_code
 from rnnbp.runners.llvm.block_loops import moved, over_panels, over_rows
 from rnnbp.runners.llvm.blocks import ARGUMENTS, block, name_of
-
-DEPTH = 256
-"""Rows of deltas that are summed in one go, before they are added to the gradient."""
-# Accuracy: a float32 sum over millions of rows would lose what each of them adds; sums of 256 rows,
-# added up, have about the accuracy of NumPy's pairwise sums. Cache: 256 rows of a panel of 4
-# vectors are 64 kB, which stay in the second level while all blocks of rows go over them; with
-# 1,024 large gradients took 1.6 times as long (Xeon), with 64 as long. Changing it changes the
-# results' bits.
+from rnnbp.runners.llvm.delta_sums import DEPTH, copies, deep_of, gradient
 
 SIDE_BY_SIDE = 8
 """Vectors of columns that ``sums`` adds up at once: additions take 3 or 4 cycles, 2 in each."""
@@ -44,13 +37,14 @@ def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
     for ragged in (False, True):
         for n in range(1, rows + 1):
             for m in range(1, vectors + 1):
-                body = block(Text(lanes), n, m, ragged=ragged)
+                copied = ragged and copies(lanes)
+                body = block(Text(lanes), n, m, ragged=ragged, copied=copied)
                 arguments = ARGUMENTS
                 found.append(body.function(name_of(n, m, ragged), arguments, internal=True))
                 needs |= body.needs
     made = [
         ("product", _product(Text(lanes), rows, vectors), PRODUCT),
-        ("gradient", _gradient(Text(lanes), rows, vectors), DELTA_SUM),
+        ("gradient", gradient(Text(lanes), rows, vectors), DELTA_SUM),
         ("sums", _sums(Text(lanes)), DELTA_SUM),
         *panel_code.text(lanes, vectors),
     ]
@@ -79,24 +73,6 @@ def _product(t: Text, rows: int, vectors: int) -> Text:
     return t
 
 
-def _gradient(t: Text, rows: int, vectors: int) -> Text:
-    """gradient(d, ldd, x, ldx, N, M, K, o, ldo): o (M, K) += dᵀ x, d (N, M), x (N, K)."""
-    # d and x are read as they are, with strides, since each is used for one gradient only: packing
-    # them would cost as many memory accesses as it saves.
-    with t.loop(0, "%N", DEPTH) as deep:
-        count = _deep(t, deep.index)
-        d, x = t.at("%d", t.times(deep.index, "%ldd")), t.at("%x", t.times(deep.index, "%ldx"))
-
-        def work(at: str, many: int, bits: str, d: str = d, x: str = x, count: str = count) -> None:
-            out = t.at("%o", at)
-            here = {"a": d, "ra": "1", "ka": "%ldd", "w": t.at(x, at), "kw": "%ldx", "K": count}
-            here |= {"o": out, "ldo": "%ldo", "from": "null", "ldf": "0", "bits": bits}
-            over_rows(t, "%M", rows, many, True, here, [("a", "1"), ("o", "%ldo")])
-
-        over_panels(t, "%K", vectors, work)
-    return t
-
-
 def _sums(t: Text) -> Text:
     """sums(d, ldd, x, _, N, M, _, o, _): o (M,) and x (M,) += Σ_n d[n], d (N, M); x may be null.
 
@@ -104,7 +80,7 @@ def _sums(t: Text) -> Text:
     """
     n = t.lanes.n
     with t.loop(0, "%N", DEPTH) as deep:
-        count, d = _deep(t, deep.index), t.at("%d", t.times(deep.index, "%ldd"))
+        count, d = deep_of(t, deep.index), t.at("%d", t.times(deep.index, "%ldd"))
 
         def work(at: str, many: int, bits: str, d: str = d, count: str = count) -> None:
             masks = [None] * (many - 1) + [t.bits(bits)]
@@ -122,9 +98,3 @@ def _sums(t: Text) -> Text:
 
         over_panels(t, "%M", SIDE_BY_SIDE, work)
     return t
-
-
-def _deep(t: Text, done: str) -> str:
-    """How many of N rows come next: DEPTH, or what is left."""
-    left = t.put(f"sub i64 %N, {done}")
-    return t.put(f"select i1 {t.put(f'icmp slt i64 {left}, {DEPTH}')}, i64 {left}, i64 {DEPTH}")
