@@ -70,7 +70,6 @@ def _copying(t: Text, rows: int, vectors: int) -> Text:
     few = t.put(f"icmp slt i64 %K, {FEW}")
     some = t.put(f"sdiv i64 {t.plus('%M', share - 1)}, {share}")
     count = t.put(f"select i1 {few}, i64 1, i64 {some}")
-    along = t.put(f"select i1 {few}, i64 %ldd, i64 {share}")
     with t.loop(0, "%N", DEPTH) as deep:
         many = deep_of(t, deep.index)
         d, x = t.at("%d", t.times(deep.index, "%ldd")), t.at("%x", t.times(deep.index, "%ldx"))
@@ -78,22 +77,36 @@ def _copying(t: Text, rows: int, vectors: int) -> Text:
             (done,) = part.carried
             left, parts = t.put(f"sub i64 %M, {done}"), t.put(f"sub i64 {count}, {part.index}")
             size = t.put(f"sdiv i64 {t.plus(left, t.plus(parts, -1))}, {parts}")
-            start = t.at(d, done)
-            copied = t.put(f"select i1 {few}, i64 0, i64 {many}")
-            _copy_rows(t, start, deltas, copied, size, share)
-            a = t.put(f"select i1 {few}, ptr {start}, ptr {deltas}")
+            a, along = _deltas(t, t.at(d, done), deltas, few, (many, size), share)
             out = t.at("%o", t.times(done, "%ldo"))
             here = {"a": a, "ra": "1", "ka": along, "w": inputs, "K": many}
-            here |= {"ldo": "%ldo", "from": "null", "ldf": "0"}
-
-            def work(at: str, wide: int, bits: str) -> None:
-                _copy_panel(t, t.at(x, at), inputs, many, wide, bits)
-                given = here | {"kw": str(wide * n), "o": t.at(out, at), "bits": bits}
-                over_rows(t, size, rows, wide, True, given, [("a", "1"), ("o", "%ldo")])
-
-            over_panels(t, "%K", vectors, work)
+            _multiplied(t, x, out, size, here, rows, vectors)
             part.after.append(t.plus(done, size))
     return t
+
+
+def _deltas(
+    t: Text, start: str, into: str, few: str, shape: tuple[str, str], share: int
+) -> tuple[str, str]:
+    """Where deltas are read, and how far apart their rows are: a copy, unless panels are few."""
+    copied = t.put(f"select i1 {few}, i64 0, i64 {shape[0]}")
+    _copy_rows(t, start, into, copied, shape[1], share)
+    a = t.put(f"select i1 {few}, ptr {start}, ptr {into}")
+    return a, t.put(f"select i1 {few}, i64 %ldd, i64 {share}")
+
+
+def _multiplied(
+    t: Text, x: str, out: str, size: str, values: dict[str, str], rows: int, vectors: int
+) -> None:
+    """Add the products of ``size`` columns of deltas with all panels of inputs."""
+
+    def work(at: str, wide: int, bits: str) -> None:
+        _copy_panel(t, t.at(x, at), values["w"], values["K"], wide, bits)
+        given = {"kw": str(wide * t.lanes.n), "o": t.at(out, at), "ldo": "%ldo", "bits": bits}
+        given |= values | {"from": "null", "ldf": "0"}
+        over_rows(t, size, rows, wide, True, given, [("a", "1"), ("o", "%ldo")])
+
+    over_panels(t, "%K", vectors, work)
 
 
 def _copy_rows(t: Text, d: str, into: str, many: str, size: str, share: int) -> None:
