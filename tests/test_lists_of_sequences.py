@@ -99,6 +99,7 @@ MONITORS = {
     "accuracy of one": ("val_accuracy", {"tag": ["accuracy"]}, "of several outputs give monitor='val_tag_accuracy'"),
     "of two": ("val_accuracy", {"tag": ["accuracy"], "kind": ["accuracy"]}, "give monitor='val_tag_accuracy' or 'val_kind_accuracy'"),
     "in training": ("accuracy", {"tag": ["accuracy"]}, "give monitor='tag_accuracy'"),
+    "of another output": ("val_kind_accuracy", {"tag": ["accuracy"]}, r"give metrics=\{'kind': \['accuracy'\]\} too, and monitor='val_kind_accuracy'"),
     "without metrics": ("val_acc", (), r"give metrics=\{'tag': \['accuracy'\]\} too, and monitor='val_tag_accuracy'"),
 }  # fmt: skip
 

@@ -126,6 +126,8 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "lengths": (lambda: rb.Sequences({"p": P, "f": F}, Y, lengths=LENGTHS.clip(1, 3), batch_size=2), TypeError, "lengths are for one number of steps, and the series of x have 5, 3"),
     "lengths of an item": (lambda: next(iter(rb.Batches([((P, F), Y, LENGTHS)], batch_first=True, static=()))), TypeError, r"the series of x have 5 and 3 steps; give train.Batch\("),
     "a static input": (lambda: evaluated(tagged(), {"x": P[:5], "s": P[:5, :, 0]}, P[:5]), rb.ShapeError, r"^Sequences: x\['s'\], of shape \(5, 5\), is read as a value for each step, and the model takes one for each sequence, by per='sequence'; say static=\['s'\]"),
+    "a static input of items": (lambda: rb.evaluate(tagged(), rb.Batches([({"x": P[:5], "s": P[:5, :, 0]}, P[:5])], batch_first=True, static=()), MSE), rb.ShapeError, r"^Batches: input 's' of the model has one value for each sequence, .* say static=\['s'\]"),
+    "padded targets of a list": (lambda: evaluated(rb.GRU(1, 1, dtype="float64"), RAGGED, np.ones((N, 6))), rb.ShapeError, "or of a list x give a list of targets that end as it does"),
     "one of a tuple": (lambda: evaluated(tagged(), (P, P[:, :, 0]), P), rb.ShapeError, r"x\[1\], of shape .* say static=\[1\]"),
     "a series": (lambda: evaluated(one_axis(), {"a": P, "b": P}, P, static="b"), rb.ShapeError, r"static names x\['b'\], and the model takes a value for each step"),
     "floats without features": (lambda: rb.Sequences({"s": P[:, :2, 0], "x": P}, P, batch_size=2), rb.ShapeError, r"^Sequences: x\['s'\] must begin with the axes \(7, 5\) of x\['x'\], found shape \(7, 2\); if it has one value for each sequence say static=\['s'\]"),

@@ -158,7 +158,7 @@ class Sequences(Shuffled):
     @reprs.safe
     def __repr__(self) -> str:
         own = self.axes[0].lengths
-        least = "" if own is None else f"{own.min():,} to "
+        least = "" if own is None or own.min() == self.steps else f"{own.min():,} to "
         what = f"{reprs.counted(self.rows, 'sequence')} of {least}"
         what += reprs.counted(self.steps, "step")
         what += ", a target for the last step of each" * self.last

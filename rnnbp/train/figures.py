@@ -83,17 +83,19 @@ def _unknown(given: str, figures: Collection[str], losses: Sequence[str]) -> Val
     base = given.lower()[found.end() :] if found else given.lower()
     base = OTHER_NAMES.get(base, base)
     own = (VALIDATION if found and found["validation"] else "") + base
-    if of_outputs := [name for name in figures if _of_output(name, own)]:
+    of_outputs = [name for name in figures if losses and _of_output(name, own)]
+    if of_outputs:
         return ValueError(
             f"{text}; of several outputs give monitor={' or '.join(map(repr, of_outputs))}"
         )
     if base in KNOWN and own not in figures and not losses:
         return ValueError(f"{text}; give metrics=[{base!r}] too, and monitor={own!r}")
-    if base in KNOWN and losses:
-        output = losses[0].removesuffix(f"_{LOSS}")
-        name = f"{own.removesuffix(base)}{output}_{base}"
-        return ValueError(
-            f"{text}; give metrics={{{output!r}: [{base!r}]}} too, and monitor={name!r}"
-        )
+    for output in [name.removesuffix(f"_{LOSS}") for name in losses]:
+        metric = base.removeprefix(f"{output.lower()}_")
+        if metric in KNOWN:
+            name = f"{own.removesuffix(base)}{output}_{metric}"
+            return ValueError(
+                f"{text}; give metrics={{{output!r}: [{metric!r}]}} too, and monitor={name!r}"
+            )
     near = hint(own if own in figures else given, figures)
     return ValueError(f"{text}{near}; they are {known}; a metric is one of them if metrics= has it")

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from rnnbp.graph.graph import Graph
 from rnnbp.numerics import ShapeError
+from rnnbp.train.batches import Batches
 from rnnbp.train.data import Sequences
 from rnnbp.train.ended_rows import ListRows
 from rnnbp.train.examples import Examples
+from rnnbp.train.items import Layout
 from rnnbp.train.row_options import axis_of_input
+from rnnbp.train.several_given import named_static
 from rnnbp.train.several_rows import SeveralRows
 from rnnbp.train.time_axes import TimeAxis
 from rnnbp.train.windows import Windows
 
 
 def check_inputs(graph: Graph, source: object) -> None:
-    """Raise ShapeError for inputs of a source of ours that are not what the model's are.
-
-    Raises TypeError for several inputs of a model of one. Names and numbers that the model does not
-    have are left to ``bptt``.
+    """Raise ShapeError for inputs of a source of ours that are not what the model's are, TypeError
+    for several of a model of one. Names that the model does not have are left to ``bptt``.
     """
+    if isinstance(source, Batches):
+        _check_layout(graph, source.layout)
     if not isinstance(source, Sequences | Examples | Windows):
         return
     x = source.recordings[0].x if isinstance(source, Windows) else source.x
@@ -50,6 +53,20 @@ def _check_static(graph: Graph, place: str, x: SeveralRows) -> None:
             raise ShapeError(
                 f"{place}: static names {label}, and the model takes a value for each step; leave it "
                 "out of static, or build the model with Input(..., per='sequence')"
+            )
+
+
+def _check_layout(graph: Graph, layout: Layout) -> None:
+    """Raise ShapeError for a static input of the model that the items' axes are turned of."""
+    if layout.static is None or not (layout.batch_first or layout.last):
+        return
+    named = named_static("Batches", layout.static)
+    for k, (name, per) in enumerate(zip(graph.input_names, graph.pers, strict=True)):
+        if per == "sequence" and k not in named and name not in named:
+            key = k if not name or any(isinstance(each, int) for each in named) else name
+            raise ShapeError(
+                f"Batches: input {name or k!r} of the model has one value for each sequence, by "
+                f"per='sequence', and its axes would be turned; say static={[*named, key]}"
             )
 
 

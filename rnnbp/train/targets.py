@@ -115,9 +115,12 @@ def _check_axes(graph: Graph, number: int, one: SequenceTarget, name: str) -> No
     per = value_pers(graph)[graph.outputs[number]]
     shape = None if one.target is None else one.target.shape
     if one.of_each and per == "step":
+        several = shape is not None and len(shape) > 1
+        lists = ", or of a list x give a list of targets that end as it does" * several
         raise ShapeError(
             f"{name} has shape {shape}, one for each sequence, and the model has an output at each "
             "step; say last=True for the output of the last one, or end the model in rnnbp.Last()"
+            f"{lists}"
         )
     if not one.of_each and per == "sequence":
         what = "is placed at the last step, by last=True," if one.last else "has one at each step"
