@@ -175,6 +175,19 @@ def test_a_comparison_of_it_names_it_in_its_files(
     )
 
 
+def test_a_network_over_time_is_planned_by_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    found = planned(capsys, "--model", "mymodel:two_outputs", "--loss", "mse")
+    assert [sweep["axis"] for sweep in found["sweeps"]] == ["time"] * len(found["sweeps"])
+    assert found["forecast"]["peak_bytes"] < found["budget"]
+    assert main(["plan", *SMALL, "--model", "mymodel:two_outputs"]) == 0
+    assert "sweep  axis  layers" in capsys.readouterr().out
+
+
+def test_other_commands_say_that_they_take_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", *SMALL, "--model", "mymodel:two_outputs"]) == 1
+    assert "is a network over time, and this command runs one sweep" in capsys.readouterr().err
+
+
 ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "no such module": (("--model", "mymodl:build"), "there is no module 'mymodl', did you mean 'mymodel'?"),
     "no such file": (("--model", "mymodle.py:build"), "there is no file 'mymodle.py', did you mean 'mymodel.py'?"),
@@ -192,7 +205,7 @@ ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "options of others": (("--model", "mymodel:build", "--units", "3"), "--units is for built-in models"),
     "a loss of others": (("--loss", "mse"), "--loss goes with --model"),
     "other inputs": (("--model", "mymodel:build", "--inputs", "4"), "--inputs 4 is not what the model takes, (3,); leave it out"),
-    "two outputs": (("--model", "mymodel:two_outputs"), "has 2 outputs, and this takes models of one"),
+    "inputs of a network": (("--model", "mymodel:two_outputs", "--inputs", "4"), "--inputs 4 is for models of one x"),
     "budget": (("--model", "mymodel:build", "--budget", "1 kB"), "--budget: "),
 }  # fmt: skip
 

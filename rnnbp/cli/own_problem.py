@@ -11,17 +11,19 @@ from typing import Self
 
 import numpy as np
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import built, imported, is_of_library, needed_arguments, of_user
 from rnnbp.cli.options import given
+from rnnbp.graph.axes import is_over_time
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import symbol_layers
 from rnnbp.graph.network import Network
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.given import ModelLike
-from rnnbp.inputs.models import as_model
+from rnnbp.inputs.models import as_network
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.shapes import Shapes, feature_shape
+from rnnbp.inputs.shapes import ShapeLike, Shapes, feature_shape
 from rnnbp.layers.base import Layer
 from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from rnnbp.losses.named import NAMED
@@ -44,19 +46,21 @@ class OwnProblem:
     batch: int
     seed: int
 
+    over_time: bool = False
+    """True where networks over time are taken, of any inputs and outputs: nothing is run of them."""
+
     cure = "lower --batch or --steps, or build a smaller model"
 
     @classmethod
-    def from_options(cls, options: argparse.Namespace) -> Self:
-        """The problem that the options describe.
+    def from_options(cls, options: argparse.Namespace, *, over_time: bool = False) -> Self:
+        """The problem that the options describe; ``over_time`` as of the class.
 
         Raises CommandError for options of built-in models.
         """
         if named := sorted({*BUILT_IN} & given(options)):
             raise CommandError(f"--{named[0]} is for built-in models; the code of --model says it")
-        return cls(
-            options.model, options.loss, options.inputs, options.steps, options.batch, options.seed
-        )
+        sizes = options.inputs, options.steps, options.batch, options.seed
+        return cls(options.model, options.loss, *sizes, over_time)
 
     @cached_property
     def _model(self) -> ModelLike:
@@ -68,7 +72,14 @@ class OwnProblem:
             )
         model = built("--model", self.named, found)
         with self.speaking():
-            graph = as_model(model)
+            graph = as_network(model)
+        if is_over_time(graph):
+            if not self.over_time:
+                raise CommandError(
+                    f"--model {self.named} is a network over time, and this command runs one sweep "
+                    "of one x; rnnbp plan takes it, and rnnbp.bptt and rnnbp.fit in Python"
+                )
+            return model
         if len(graph.pers) > 1:
             raise CommandError(
                 f"--model {self.named} has {len(graph.pers)} inputs, and commands draw one x; call "
@@ -78,7 +89,26 @@ class OwnProblem:
 
     @property
     def _graph(self) -> Graph:
-        return as_model(self._model)
+        return as_network(self._model)
+
+    @cached_property
+    def is_network(self) -> bool:
+        """True for a network over time."""
+        return is_over_time(self._graph)
+
+    @cached_property
+    def planned(self) -> tuple[LossesLike, int | dict[str, int], ShapeLike]:
+        """(loss, steps, shape of x) as ``plan`` takes them: of a network for all outputs and axes."""
+        if not self.is_network:
+            return self.loss, self.steps, self.x_shape
+        if self.inputs is not None:
+            raise CommandError(
+                f"--inputs {self.inputs} is for models of one x; the Inputs of {self.named} say it"
+            )
+        axes, n = {axis for axis in self._graph.axes if axis}, self._graph.n_outputs
+        loss = None if self.loss_named is None else self.loss
+        steps = dict.fromkeys(axes, self.steps) if len(axes) > 1 else self.steps
+        return loss if n == 1 or loss is None else (loss,) * n, steps, None
 
     def build(self) -> ModelLike:
         """The model.
@@ -177,6 +207,8 @@ class OwnProblem:
 
     @property
     def _loss_text(self) -> str:
+        if self.is_network and self.loss_named is None:
+            return "losses not given, their bytes estimated"
         return repr(self.loss) if isinstance(self.loss, Loss) else str(self.loss_named)
 
     def as_json(self) -> dict[str, JSON]:
@@ -185,7 +217,7 @@ class OwnProblem:
             "given_as": self.named,
             "model": repr(self._model),
             "loss": self._loss_text,
-            "x_shape": list(self.x_shape),
+            "x_shape": None if self.is_network else list(self.x_shape),
             "steps": self.steps,
             "batch": self.batch,
             "seed": self.seed,

@@ -16,6 +16,7 @@ from rnnbp.cli.problem_options import add_no_dx
 from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.optim.named import OPTIMIZERS
 from rnnbp.planning.budget import parse_budget
+from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.search import Candidate
 from rnnbp.storage import JSON
 from rnnbp.support.printing import filled
@@ -23,7 +24,7 @@ from rnnbp.support.printing import filled
 ABOUT = (
     "Choose the schedule and the chunks with which backpropagation through time is fastest within "
     "a budget of memory, and predict its bytes, recomputed steps and seconds. By default for the "
-    "model of rnnbp train; --model names one of your own."
+    "model of rnnbp train; --model names one of your own, or a network over time."
 )
 
 
@@ -56,16 +57,18 @@ def add_options(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan. Raises CommandError for a budget that is too small."""
-    problem = problem_of(options)
+    problem = problem_of(options, over_time=True)
     with limited(problem, options.threads), problem.speaking():
         try:
+            model = problem.build()
+            loss, steps, x_shape = problem.planned
             found = plan(
-                problem.build(),
-                problem.loss,
-                steps=problem.steps,
+                model,
+                loss,
+                steps=steps,
                 batch=problem.batch,
                 budget=options.budget,
-                x_shape=problem.x_shape,
+                x_shape=x_shape,
                 disk=options.disk,
                 dx=options.dx,
                 optimizer=options.optimizer,
@@ -78,13 +81,23 @@ def run(options: argparse.Namespace) -> int:
         print(filled(f"model      {problem}", 11))
         if options.optimizer is not None:
             print(f"optimizer  {options.optimizer}")
-        print(f"{found}\n\nseconds of an action on a chunk, measured here\n{found.costs}")
+        print(f"{found}\n\n{_costs_text(found)}")
     return 0
+
+
+def _costs_text(found: Plan) -> str:
+    """The seconds of actions; of a network over time those of each sweep."""
+    what = "seconds of an action on a chunk, measured here"
+    if not isinstance(found, NetworkPlan):
+        return f"{what}\n{found.costs}"
+    each = [f"{what}, of sweep {k}\n{sweep.costs}" for k, sweep in enumerate(found.sweeps)]
+    return "\n\n".join(each)
 
 
 def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, JSON]:
     """All of a plan, for JSON: seconds and bytes."""
-    return {
+    more = _of_sweeps(found) if isinstance(found, NetworkPlan) else {}
+    return more | {
         "model": problem.as_json(),
         "budget": found.budget,
         "chosen": _candidate(found.chosen),
@@ -93,6 +106,23 @@ def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, JSON]:
         "frontier": [_candidate(other) for other in found.frontier],
         "costs": asdict(found.costs),
     }
+
+
+def _of_sweeps(found: NetworkPlan) -> dict[str, JSON]:
+    """What the plan of a network over time has besides."""
+    sweeps: list[JSON] = [
+        {
+            "axis": sweep.axis,
+            "layers": list(sweep.layers),
+            "schedule": sweep.name,
+            "chunk": sweep.chunk,
+            "bytes": dict(sweep.bytes),
+            "steps_rerun": sweep.counts.steps_rerun,
+            "seconds": sweep.seconds,
+        }
+        for sweep in found.sweeps
+    ]
+    return {"sweeps": sweeps, "edges": [asdict(edge) for edge in found.edges]}
 
 
 def _candidate(found: Candidate) -> dict[str, JSON]:

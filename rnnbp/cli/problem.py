@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from rnnbp.bptt.networks import LossesLike
 from rnnbp.cli import threads
 from rnnbp.cli.architecture import recurrent
 from rnnbp.cli.errors import CommandError
@@ -86,6 +87,11 @@ class Problem:
         )
         return x, target
 
+    @property
+    def planned(self) -> tuple[LossesLike, int, Shape]:
+        """(loss, steps, shape of x) as ``plan`` takes them."""
+        return self.loss, self.steps, self.x_shape
+
     def check(self) -> None:
         """As for an OwnProblem: these models can be built."""
 
@@ -109,14 +115,14 @@ class Problem:
         return f"{self.cell.upper()}, {source}, {sizes}; T = {self.steps}, B = {self.batch}"
 
 
-def problem_of(options: argparse.Namespace) -> Problem | OwnProblem:
-    """A built-in model, or that of ``--model``.
+def problem_of(options: argparse.Namespace, *, over_time: bool = False) -> Problem | OwnProblem:
+    """A built-in model, or that of ``--model``, which may be a network where ``over_time``.
 
     Raises CommandError if options contradict each other.
     """
-    return (
-        Problem.from_options(options) if options.model is None else OwnProblem.from_options(options)
-    )
+    if options.model is None:
+        return Problem.from_options(options)
+    return OwnProblem.from_options(options, over_time=over_time)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def refuse_over_time(model: Network) -> NoReturn:
     raise ValueError(
         f"{model}: this takes models of one direction and one time axis, whose outputs are series, "
         "and not yet networks with reverse=True, states as values, Last(), MeanOverTime(), "
-        "MaxOverTime() or WholeSeries(); bptt, predict and evaluate take them"
+        "MaxOverTime() or WholeSeries(); bptt, predict, evaluate, fit, plan and forecast take them"
     )
 
 
