@@ -14,6 +14,8 @@ import rnnbp as rb
 from rnnbp.schedules import Revolve
 from rnnbp.schedules.binomial import cost, extra, reach, split, sweeps
 
+pytestmark = pytest.mark.alike
+
 N, M = 300, 30
 
 

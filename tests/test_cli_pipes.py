@@ -77,7 +77,7 @@ def test_a_reader_that_goes_away_does_not_pass_for_a_finished_run(small_text: Pa
 
 @pytest.mark.parametrize(
     "closed",
-    [*(pytest.param(what, marks=pytest.mark.long) for what in (">&-", "> /dev/full")), ">&- 2>&-"],
+    [pytest.param(what, marks=pytest.mark.long) for what in (">&-", "> /dev/full", ">&- 2>&-")],
 )
 def test_a_closed_or_full_output_gives_no_traceback(closed: str, small_text: Path) -> None:
     folder = "closed" + str(len(closed))

@@ -12,6 +12,8 @@ from rnnbp.schedules import HSM, ISM, MSM, Revolve
 from rnnbp.schedules.gruslys import ism_cost, msm_cost
 from tests.schedule_checks import peak_units
 
+pytestmark = pytest.mark.alike
+
 N, M = 300, 30
 SIZES = [1, 2, 3, 4, 7, 16, 50, 121]
 

@@ -93,6 +93,7 @@ def test_training_on_a_lane_is_that_of_its_recordings() -> None:
         np.testing.assert_allclose(p, before[name] - rate * grad, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.long
 def test_a_stopped_run_goes_on_with_the_same_bits(tmp_path: Any) -> None:
     def trainer(folder: Any = None) -> rb.Trainer:
         net = model()

@@ -56,6 +56,7 @@ def test_without_gaps_it_is_the_loss_itself(loss: Any) -> None:
     assert rb.losses.Known(loss)(y, classes, weights)[0] == loss(y, classes, weights)[0]
 
 
+@pytest.mark.long
 def test_a_forecast_of_hours_that_were_not_all_measured() -> None:
     noise = (rng.random((400, 2, 12)) + np.arange(12) / 12).astype("float32")
     target = np.where(rng.random(noise.shape) < 0.3, np.nan, noise)

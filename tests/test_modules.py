@@ -11,6 +11,8 @@ import pytest
 
 import rnnbp
 
+pytestmark = pytest.mark.alike
+
 HERE = Path(rnnbp.__file__).parent
 LONGEST, USUAL, FUNCTION = 300, 120, 30
 """Lines of a module at most, of most modules, and of a function at most."""

@@ -55,7 +55,9 @@ def test_arrays_and_objects_are_what_tracemalloc_finds(
 
 
 @pytest.mark.parametrize("units", [pytest.param(1, marks=pytest.mark.long), 60])
-@pytest.mark.parametrize("kind", [rb.schedules.Optimal, rb.schedules.MSM])
+@pytest.mark.parametrize(
+    "kind", [rb.schedules.Optimal, pytest.param(rb.schedules.MSM, marks=pytest.mark.long)]
+)
 def test_tables_of_a_schedule_are_counted(kind: Any, units: int) -> None:
     """Of 60 units they are far more than the rest: 100 and 240 kB."""
     x, target = real(60, 1, 8, dtype="float64"), real(60, 1, 5, dtype="float64")

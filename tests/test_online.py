@@ -12,6 +12,8 @@ from rnnbp.actions import Action, Backward, Load, Record
 from rnnbp.schedules import Online, Revolve, Streamed
 from rnnbp.schedules.binomial import cost
 
+pytestmark = pytest.mark.alike
+
 LONGEST = 10_000
 
 

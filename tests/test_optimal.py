@@ -14,6 +14,8 @@ from rnnbp.schedules import MSM, Optimal, Revolve
 from rnnbp.schedules.optimal import cost
 from tests.schedule_checks import peak_units
 
+pytestmark = pytest.mark.alike
+
 Machine = tuple[int, int, int, int]
 """The chunk that the present state enters; the chunks not yet reversed; slots, tapes, as bits."""
 

@@ -129,7 +129,7 @@ def start(folder, *args, code="from rnnbp_command import main; sys.exit(main())"
 TINY = ["--units", 12, "--embedding", 5, "--batch", 4, "--horizon", 10]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.long)])
 def test_the_command_saves_all_and_says_how_to_go_on(tmp_path, name):
     (tmp_path / "words.txt").write_text("ab cd efg hij klm\n" * 80)
     process = start(

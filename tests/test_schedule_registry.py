@@ -181,6 +181,7 @@ def test_a_new_kind_is_among_the_candidates_of_a_plan() -> None:
     assert "first-only" in {found.name for found in search.planned(10**6)}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_registered")
 def test_a_new_kind_is_compared_and_drawn() -> None:
     target = X[..., :1].repeat(4, axis=2)

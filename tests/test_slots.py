@@ -177,6 +177,7 @@ def test_an_exception_leaves_no_file_and_no_thread(folder: Path) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("rnnbp-disk")]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file has a name on Windows")
 def test_a_killed_process_leaves_no_file(tmp_path: Path) -> None:
     code = (

@@ -102,6 +102,7 @@ def test_a_sequence_goes_on_from_its_state() -> None:
     np.testing.assert_array_equal(np.concatenate([first, second]), whole)
 
 
+@pytest.mark.long
 def test_gradients_reach_a_state_that_was_handed_on() -> None:
     model, x = built("sigmoid"), reals(9, 2, 3)
     _, state = rb.predict(model, x)

@@ -11,6 +11,8 @@ from safetensors import safe_open
 from rnnbp.storage import StorageError, load_tensors, save_tensors
 from tests.files import small
 
+pytestmark = pytest.mark.alike
+
 RNG = np.random.default_rng(0)
 BASE = RNG.normal(size=(4, 6, 5))
 ARRAYS = {

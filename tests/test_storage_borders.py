@@ -25,6 +25,8 @@ from rnnbp.storage import (
 from rnnbp.storage.tensors import PIECE
 from tests.disks import filling, folders_fail_to_open, folders_fail_to_sync
 
+pytestmark = pytest.mark.alike
+
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, pipes and folders of POSIX")
 RNG = np.random.default_rng(0)
 WIDE = RNG.normal(size=(700, 500))

@@ -74,7 +74,7 @@ def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:
             )
 
 
-@pytest.mark.parametrize("cell", ["lstm", "unit"])
+@pytest.mark.parametrize("cell", ["lstm", pytest.param("unit", marks=pytest.mark.long)])
 def test_bits_do_not_depend_on_schedule_or_threads(
     cell: str, monkeypatch: pytest.MonkeyPatch, use_threads: Callable[[int], None]
 ) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.alike
+
 HERE = Path(__file__).parent
 LONGEST = 300
 LOOPS = ast.For | ast.While
@@ -17,6 +19,8 @@ BRANCH = r"^\s+(if|match)\b"
 """A line that may begin a branch: nothing can stand before it, or between it and its words."""
 CHAIN = r"\._(?!_)\w+[\s\\]*[.\[(]"
 """A private attribute of which something is taken."""
+RUNS = r"\b(?:bptt|predict|evaluate|fit|check_grads|forecast|plan|sample)\(|[b]ackend|[k]ernel"
+"""What may run a model; in brackets what this file itself would be found by."""
 
 
 @cache
@@ -105,6 +109,14 @@ def test_no_file_takes_what_another_test_file_defines() -> None:
         for name, node in nodes(r"^\s*from\s+tests\.test_")
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.test_")
     ] == []
+
+
+def test_no_file_runs_a_model_that_says_it_is_alike_without_machine_code() -> None:
+    alike = {
+        name: text for name, text in texts().items() if "pytestmark = pytest.mark.alike" in text
+    }
+    assert len(alike) > 5
+    assert {name: found for name, text in alike.items() if (found := re.findall(RUNS, text))} == {}
 
 
 def test_these_checks_see_what_they_look_for() -> None:

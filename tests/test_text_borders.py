@@ -152,6 +152,7 @@ def test_other_encodings_are_named(case: str) -> None:
         decoded(data, "here")
 
 
+@pytest.mark.long
 def test_a_text_with_carriage_returns_is_trained_on_and_sampled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,8 @@ import rnnbp as rb
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.schedules import DiskRevolve, Multistage, Revolve
 
+pytestmark = pytest.mark.alike
+
 Machine = tuple[int, int, int, int]
 """The chunk that the present state enters; the chunks not yet reversed; RAM and disk, as bits."""
 
@@ -70,7 +72,7 @@ def time_taken(schedule: DiskRevolve) -> float:
 @pytest.mark.parametrize("read", [0, 0.5, 1, 4])
 @pytest.mark.parametrize("write", [0, 0.5, 2, 5])
 @pytest.mark.parametrize("ram", [1, 2, 3])
-@pytest.mark.parametrize("chunks", [1, 2, 4, 6])
+@pytest.mark.parametrize("chunks", [1, 2, 4, pytest.param(6, marks=pytest.mark.long)])
 def test_disk_revolve_no_plan_is_cheaper(chunks: int, ram: int, write: float, read: float) -> None:
     schedule = DiskRevolve(chunks, ram, write, read)
     assert cheapest_plan(chunks, ram, write, read) == schedule.cost == time_taken(schedule)

@@ -190,6 +190,7 @@ def test_a_long_cure_has_a_line_of_its_own_before_what_differs(tmp_path):
     np.testing.assert_array_equal(model.params["1.bias_hh"], state_dict()["rnn.bias_hh_l1"])
 
 
+@pytest.mark.long
 def test_of_many_layers_the_first_are_shown(tmp_path):
     theirs = {}
     for k in range(40):

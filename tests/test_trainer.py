@@ -71,6 +71,7 @@ def test_a_table_of_logits_reaches_the_conditional_entropy():
     assert history.losses[-1] == pytest.approx(entropy, rel=1e-9)
 
 
+@pytest.mark.long
 def test_memory_that_only_a_carried_state_gives():
     """x at t−3 is the target at t, in windows of 2 steps: only the state carries it."""
     bits = np.random.default_rng(0).integers(0, 2, 803)

@@ -89,6 +89,7 @@ def test_a_plan_for_training_shows_the_budget_that_was_asked_for() -> None:
     assert "377 kB for the run, 400 kB with what training holds" in repr(plan)
 
 
+@pytest.mark.long
 def test_a_row_of_the_table_is_a_budget_to_ask_for() -> None:
     least = str(planned("400 kB", optimizer="adam")).splitlines()[-len(TABLE)].split()
     budget = " ".join(least[:2])
@@ -98,6 +99,7 @@ def test_a_row_of_the_table_is_a_budget_to_ask_for() -> None:
 TABLE = planned("400 kB", optimizer="adam").frontier
 
 
+@pytest.mark.long
 def test_the_column_of_the_table_is_named_as_what_it_is() -> None:
     plan = planned("1 MB")
     head, *rows = str(plan).splitlines()[-1 - len(plan.frontier) :]

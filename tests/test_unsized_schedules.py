@@ -47,7 +47,9 @@ def test_it_is_the_schedule_of_the_number_that_comes(name):
     assert found.peak_bytes == wanted.peak_bytes
 
 
-@pytest.mark.parametrize("name", ["Revolve", "Optimal", "Multistage", "Sqrt"])
+@pytest.mark.parametrize(
+    "name", ["Revolve", pytest.param("Optimal", marks=pytest.mark.long), "Multistage", "Sqrt"]
+)
 def test_the_run_is_that_of_the_schedule_with_its_number(name):
     unsized, sized = BOTH[name]
     found, wanted = (

@@ -126,6 +126,7 @@ def test_forecast_ledger_and_tracemalloc_agree(factor: int) -> None:
     assert expected.peak_bytes_by_kind == stats.peak_bytes_by_kind
 
 
+@pytest.mark.long
 def test_a_plan_is_kept() -> None:
     loss = MSE + L2(0.3)
     planned = rb.plan(model(40), loss, steps=50, batch=2, x_shape=(40,), budget="2 MB")

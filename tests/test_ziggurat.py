@@ -85,7 +85,8 @@ def test_widths_and_places_under_the_curve_are_those_of_numpy() -> None:
         assert inside < 0 or draw(k, inside)[1] == 1
 
 
-@pytest.mark.parametrize("part", [0.8, pytest.param(0.3, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("part", [0.8, 0.3])
 def test_heights_are_those_of_numpy(part: float) -> None:
     """By the word from which on NumPy refuses a place where a layer and the curve cross."""
     draw, one = Words(), np.float32(2.0**-24)
