@@ -28,7 +28,7 @@ from processes import dispatch, fresh, save
 PARTS = ("ragged", "both", "threads", "budget")
 RAGGED = (1000, 32, 64, 256)
 BOTH = ((1000, 1, 64, 64), (1000, 8, 128, 128), (100, 32, 256, 256), (100, 64, 256, 512))
-ALONE = (1000, 1, 64, 64)
+ALONE = ((1000, 1, 64, 64), (1000, 1, 256, 256))
 STACK = (1000, 32, 64, 256)
 AGREE = 1e-4
 """Largest difference from PyTorch's results, relative to an array's largest value; float32 over a thousand steps."""
@@ -134,13 +134,16 @@ def both(options: argparse.Namespace, given: dict[str, Any]) -> list[dict[str, A
 
 
 def threads(options: argparse.Namespace, given: dict[str, Any]) -> list[dict[str, Any]]:
-    problem = vars(Problem(ALONE, both=True))
-    contenders = {
-        name: {"problem": problem, "options": given, "threads": n}
-        for n, name in ((1, "one"), (2, "two"))
-    }
-    found = raced(options, contenders)
-    return [row("threads", ALONE, found, **{"one over two": ("one", "two", 1.0)})]
+    rows = []
+    for shape in ALONE:
+        problem = vars(Problem(shape, both=True))
+        contenders = {
+            name: {"problem": problem, "options": given, "threads": n}
+            for n, name in ((1, "one"), (2, "two"))
+        }
+        found = raced(options, contenders)
+        rows.append(row("threads", shape, found, **{"one over two": ("one", "two", 1.0)}))
+    return rows
 
 
 def budget(options: argparse.Namespace, given: dict[str, Any]) -> list[dict[str, Any]]:
