@@ -17,8 +17,10 @@ from rnnbp.planning.budget import with_margin
 from rnnbp.planning.choice import choose
 from rnnbp.planning.forecast import forecast_of
 from rnnbp.planning.objects import always
+from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.search import Candidate, Search
+from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.registry import KINDS
 from rnnbp.support.reprs import counted, cut, safe
 
@@ -37,13 +39,23 @@ PLAN = "plan"
 @final
 @dataclass(frozen=True)
 class Choice:
-    """A schedule as it is run: its actions, its chunks, and what they are predicted to take."""
+    """A schedule as it is run: its actions, its chunks, and what they are predicted to take.
+
+    ``of_sweeps`` is what ``bptt`` takes for a network over time, whose ``actions`` are those of all
+    sweeps, one after the other.
+    """
 
     name: str
     parameters: str
     actions: tuple[Action, ...]
     chunk: int
     forecast: Forecast
+    of_sweeps: ScheduleLike | Plan | None = None
+
+    @property
+    def checkpoint(self) -> ScheduleLike | Plan:
+        """What ``bptt`` takes."""
+        return self.actions if self.of_sweeps is None else self.of_sweeps
 
     @safe
     def __repr__(self) -> str:

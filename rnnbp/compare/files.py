@@ -25,7 +25,8 @@ def save(
         html: True for a page with the table and the pictures.
 
     Returns:
-        The paths of the files. Without Matplotlib there are no pictures.
+        The paths of the files. Without Matplotlib there are no pictures; of a network over time,
+        whose sweeps have a schedule each, there is no schedules.png.
 
     Raises StorageError.
 
@@ -67,7 +68,10 @@ def pictures(comparison: Comparison) -> dict[str, bytes]:
     from rnnbp.compare.draw_frontier import frontier  # imports Matplotlib, which is optional
     from rnnbp.compare.draw_schedules import schedules
 
-    return {"frontier.png": frontier(comparison), "schedules.png": schedules(comparison)}
+    found = {"frontier.png": frontier(comparison)}
+    if comparison.reference.choice.of_sweeps is None:
+        found["schedules.png"] = schedules(comparison)
+    return found
 
 
 def can_draw() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.memory import Used, allocated
 from rnnbp.numerics import Array
+from rnnbp.planning.plan import Plan
 from rnnbp.schedules import All, ScheduleLike
 
 
@@ -44,19 +45,29 @@ Arguments: TypeAlias = tuple[ModelLike, SeriesLike, SeriesLike, LossLike]
 
 
 class Bench:
-    """Runs schedules on one model, input and loss. ``reference`` is full caching."""
+    """Runs schedules on one model, input and loss. ``reference`` is full caching, ``rows`` further
+    arguments of ``bptt``, as lengths.
+    """
 
     def __init__(
-        self, problem: Arguments, seed: int, reference: Choice, *, dx: bool = True
+        self,
+        problem: Arguments,
+        seed: int,
+        reference: Choice,
+        *,
+        dx: bool = True,
+        rows: Mapping[str, SeriesLike] | None = None,
     ) -> None:
         self.problem, self.seed, self.reference, self.dx = problem, seed, reference, dx
+        self.rows = rows or {}
         self._cached: dict[int, dict[str, Array]] = {}
 
     def run(self, choice: Choice) -> Gradients:
         """One run of ``bptt``."""
-        return self._bptt(choice.actions, choice.chunk)
+        planned = isinstance(choice.checkpoint, Plan)
+        return self._bptt(choice.checkpoint, None if planned else choice.chunk)
 
-    def _bptt(self, checkpoint: ScheduleLike, chunk: int) -> Gradients:
+    def _bptt(self, checkpoint: ScheduleLike | Plan, chunk: int | None) -> Gradients:
         return bptt(
             *self.problem,
             checkpoint=checkpoint,
@@ -64,6 +75,7 @@ class Bench:
             seed=self.seed,
             dx=self.dx,
             progress=False,
+            **self.rows,
         )
 
     def measure(self, choice: Choice, repeats: int) -> Iterator[Measured | None]:

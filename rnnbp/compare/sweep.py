@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.bptt import BudgetError, calibrate
+from rnnbp.bptt.networks import Data, LengthsLike, LossesLike, Reading, is_network
 from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key, Why
 from rnnbp.compare.measure import Bench, Measured
+from rnnbp.compare.network_choices import NetworkChooser
 from rnnbp.compare.row_texts import shown
 from rnnbp.compare.rows import SLOWEST, LeftOut, Row
 from rnnbp.compare.sweep_arguments import SHARES, Given, checked, chunk_length, plain_inputs
 from rnnbp.compare.table import Comparison
-from rnnbp.inputs.given import ModelLike, SeriesLike
-from rnnbp.inputs.models import as_model
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike
+from rnnbp.inputs.models import as_model, as_network
 from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import flag, optional_flag, positive_int
 from rnnbp.schedules import All
@@ -32,9 +36,9 @@ from rnnbp.wording.arguments import takes
 @ieee
 def sweep(
     model: ModelLike,
-    x: SeriesLike,
+    x: InputsLike,
     target: SeriesLike,
-    loss: LossLike,
+    loss: LossesLike,
     *,
     shares: Sequence[float] = SHARES,
     schedules: Sequence[str] = SCHEDULES,
@@ -43,6 +47,9 @@ def sweep(
     seed: int = 0,
     dx: bool = True,
     progress: bool | None = False,
+    mask: SeriesLike = None,
+    lengths: LengthsLike = None,
+    reset: LengthsLike = None,
 ) -> Comparison:
     """Run every schedule under every budget, with the parameters predicted to be fastest.
 
@@ -57,6 +64,9 @@ def sweep(
         dx: False leaves the gradient by x out of every run, as training does.
         progress: True for a progress bar on stderr; None shows it on a terminal and in a notebook
             only.
+        mask, lengths, reset: as ``bptt`` takes them, of a network over time. Its sweeps have
+            schedules of one kind, and chunks of one length, 32 by default; budgets are of all of
+            them, steps are summed.
 
     Returns:
         A ``Comparison``. Its ratios are to full caching in chunks of ``chunk``, by default 32, as
@@ -76,19 +86,69 @@ def sweep(
     shares, schedules = checked(shares, schedules)
     repeats = positive_int("sweep: repeats", repeats)
     optional_flag("sweep: progress", progress)
-    given = plain_inputs(as_model(model), x)
-    length, flags = chunk_length(chunk, given.steps), {"dx": flag("sweep: dx", dx)}
-    chooser = _chooser(model, loss, given, None if chunk is None else length, **flags)
-    cached = chooser.choice("all", "", All(math.ceil(given.steps / length)), length)
+    data, reading = Data(x, target, loss, mask), Reading(lengths=lengths, reset=reset, seed=seed)
+    chooser, cached, bench, steps = _problem(model, data, reading, chunk, dx=flag("sweep: dx", dx))
     found = _within(chooser, cached, shares, schedules)
-    bench = Bench((model, given.x, target, loss), seed, cached, dx=dx)
     measured = _measured(bench, [cached, *(choice for *_, choice in found)], repeats, progress)
     return Comparison(
-        _about(model, given, loss, length, repeats),
-        given.steps,
+        _about(model, steps, loss, cached.chunk, repeats),
+        steps.steps,
         _row(cached, 100, cached.forecast.peak_bytes, cached, measured),
         *_rows(found, cached, measured),
     )
+
+
+class _Steps(NamedTuple):
+    steps: int
+    batch: int
+
+
+class _Problem(NamedTuple):
+    """What is compared: what chooses, full caching, what runs, and T and B."""
+
+    chooser: Chooser | NetworkChooser
+    cached: Choice
+    bench: Bench
+    steps: _Steps
+
+
+def _problem(
+    model: ModelLike, data: Data, reading: Reading, chunk: int | None, *, dx: bool
+) -> _Problem:
+    """What is compared of a model. Raises as ``bptt`` does."""
+    graph, rows = as_network(model), {"lengths": reading.lengths, "reset": reading.reset}
+    if is_network(graph, data.loss, **rows):
+        return _of_network(graph, data, reading, chunk, dx=dx)
+    return _of_one(model, data, reading.seed, chunk, dx=dx)
+
+
+def _of_one(model: ModelLike, data: Data, seed: int, chunk: int | None, *, dx: bool) -> _Problem:
+    """Of a model of one sweep. Raises TypeError for a mask, which forecasts do not take."""
+    if data.mask is not None:
+        raise TypeError(
+            "sweep: mask= is for networks over time; of this model leave it out, bytes and seconds "
+            "are the same"
+        )
+    given = plain_inputs(as_model(model), data.x)
+    length = chunk_length(chunk, given.steps)
+    chooser = _chooser(model, data.loss, given, None if chunk is None else length, dx=dx)
+    cached = chooser.choice("all", "", All(math.ceil(given.steps / length)), length)
+    bench = Bench((model, given.x, data.target, data.loss), seed, cached, dx=dx)
+    return _Problem(chooser, cached, bench, _Steps(given.steps, given.batch))
+
+
+def _of_network(
+    graph: Graph, data: Data, reading: Reading, chunk: int | None, *, dx: bool
+) -> _Problem:
+    """Of a network over time, whose steps are those of all sweeps."""
+    if chunk is not None:
+        chunk = positive_int("sweep: chunk", chunk)
+    chooser = NetworkChooser(graph, data, reading, chunk, dx=dx)
+    given = {"mask": data.mask, "lengths": reading.lengths, "reset": reading.reset}
+    rows = {name: value for name, value in given.items() if value is not None}
+    cached, problem = chooser.cached(), (graph, data.x, data.target, data.loss)
+    bench = Bench(problem, reading.seed, cached, dx=dx, rows=rows)
+    return _Problem(chooser, cached, bench, _Steps(chooser.steps, chooser.network.batch))
 
 
 def _rows(
@@ -107,7 +167,10 @@ def _rows(
 
 
 def _within(
-    chooser: Chooser, cached: Choice, shares: Sequence[float], schedules: Sequence[str]
+    chooser: Chooser | NetworkChooser,
+    cached: Choice,
+    shares: Sequence[float],
+    schedules: Sequence[str],
 ) -> list[tuple[float, str, int, Choice | Why]]:
     """(share, name, bytes, choice) of each; of a schedule that is left out, why.
 
@@ -158,10 +221,12 @@ def _measured(
     return found
 
 
-def _about(model: ModelLike, x: Given, loss: LossLike, chunk: int, repeats: int) -> dict[str, JSON]:
+def _about(
+    model: ModelLike, x: _Steps, loss: LossesLike, chunk: int, repeats: int
+) -> dict[str, JSON]:
     """What the figures depend on, as far as it can be named."""
     threads = {int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"}
-    graph = as_model(model)
+    graph = as_network(model)
     return {
         "model": repr(model),
         "parameters": sum(array.size for array in graph.params.values()),

@@ -102,10 +102,7 @@ def kept_outputs(
 def losses_of(
     network: PosedNetwork, outputs: Sequence[Output], seed: int
 ) -> tuple[list[Scalar], Shared]:
-    """(the loss of each output, without its factor, 0 of one that has none; what the stages leave).
-
-    All that the outputs are computed of is run, also of those without a loss.
-    """
+    """(the loss of each output, without its factor, 0 of one that has none; what the stages leave)."""
     taken = {
         each.number: ValueSink(each, network.rows_of(each.value), network.dtype)
         for each in outputs
