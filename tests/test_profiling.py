@@ -202,6 +202,16 @@ def test_training_steps_of_both_have_the_same_losses(tmp_path: Path) -> None:
         assert row["ratio"] == pytest.approx(row["bytes per second"] / rows[0]["bytes per second"])
 
 
+def test_both_directions_over_a_long_sequence() -> None:
+    sizes = ["--steps", "3000", "--units", "8", "--budget", "2 MB"]
+    head, bytes_, again = script("long_both.py", *sizes).stdout.splitlines()
+    assert head.startswith("3,000 steps")
+    traced, told, arrays = (float(n) for n in re.findall(r"[\d.]+", bytes_))
+    assert arrays < told
+    assert max(traced, told) <= 2
+    assert int(re.findall(r"([\d,]+) steps of layers", again)[0].replace(",", "")) > 0
+
+
 def test_mingru_beside_lstm() -> None:
     sizes = ["--steps", "48", "--units", "8", "--rounds", "1", "--threads", "1", "--chunks", "16"]
     head, row = script("long_mingru.py", *sizes).stdout.splitlines()
