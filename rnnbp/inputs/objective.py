@@ -166,16 +166,21 @@ class Objective:
         """Bytes that ``finish`` reads of a stream at once, with weights of its steps in float64.
 
         Symbols are copied, and so are targets under a mask, of which those without weight are left
-        out.
+        out, but for losses that look at them row by row.
         """
         fresh, masked = self.read_anew, self.mask is not None
-        copies = [1 + (part.dtype.kind != "f") + (masked and part is self.target) for part in fresh]
+        symbols = [part.dtype.kind != "f" for part in fresh]
+        copied = [masked and part is self.target for part in fresh]
+        copies = [
+            1 + kind + (own and (kind or self.loss.copies_target))
+            for kind, own in zip(symbols, copied, strict=True)
+        ]
         sizes = [
             math.prod(part.shape) * part.dtype.itemsize * n
             for part, n in zip(fresh, copies, strict=True)
         ]
-        symbols = masked and self.target in fresh and self.target.dtype.kind != "f"
-        weights = 0 if symbols else 8 * self.problem.batch  # of symbols one copy is gone by then
+        by_symbols = masked and self.target in fresh and self.target.dtype.kind != "f"
+        weights = 0 if by_symbols else 8 * self.problem.batch  # of symbols one copy is gone by then
         return min(self._rows(), self.problem.steps) * (sum(sizes) + weights)
 
     def weigh(self, span: slice, *, again: bool = False) -> float:

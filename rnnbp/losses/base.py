@@ -62,6 +62,8 @@ class Loss(Named, ABC):
     """True if the target may not be None."""
     reads_target: ClassVar[bool] = True
     """True if ``weight`` looks at the target."""
+    copies_target: ClassVar[bool] = True
+    """True if ``weight`` copies a target of floats some of which weights leave out."""
     whole: ClassVar[bool] = False
     """True if ``summed`` takes the outputs of all steps at once."""
 
@@ -272,12 +274,8 @@ class Weighted(Loss):
     def __init__(self, loss: Loss, factor: float) -> None:
         self.loss, self.factor = loss, real_number("a loss times a number", factor, least=0)
         # those of the class are constants, as of every other loss
-        vars(self).update(
-            spare=loss.spare,
-            needs_target=loss.needs_target,
-            reads_target=loss.reads_target,
-            whole=loss.whole,
-        )
+        own = ("spare", "needs_target", "reads_target", "copies_target", "whole")
+        vars(self).update({name: getattr(loss, name) for name in own})
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         return self.loss.needs(item, masked=masked, recast=recast)

@@ -37,6 +37,11 @@ class Elementwise(Loss):
     flags: ClassVar[int] = 0
     """Bytes for each element apart from ``spare``."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        base = Elementwise
+        cls.copies_target = (cls._checked, cls._check_range) != (base._checked, base._check_range)
+
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         return self.spare + self.flags / item + (masked or recast) + masked, 0
 
@@ -93,22 +98,30 @@ class Elementwise(Loss):
         t, w = self._fitting(target, weights, outputs)
         if w is not None:
             t = with_weight(t, w)
-        if (bad := first_bad(t)) is not None:
-            raise NonFiniteError(
-                f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0, "
-                f"{mask_of_known(t, bad)}"
-            )
+        self._check_finite(t, t)
         self._check_range(t)
         return t, w
 
+    def _check_finite(self, part: Array, target: Array, *lead: int) -> None:
+        """Raise NonFiniteError unless ``part``, at ``lead`` in a target, is finite."""
+        if (found := first_bad(part)) is not None:
+            bad = (*lead, *found)
+            raise NonFiniteError(
+                f"{self}: target has {target[bad]} at {list(bad)}; replace it, or give it weight "
+                f"0, {mask_of_known(target, bad)}"
+            )
+
     def _weights_of(self, target: Like, weights: Like | None, outputs: Shape) -> Array | None:
         """The weights, once the target has been checked."""
-        base, own = Elementwise, type(self)
-        if own._checked is base._checked and own._check_range is base._check_range:
-            t, w = self._fitting(target, weights, outputs)
-            if first_bad(t) is None:
-                return w  # no copy of a target that is finite where nothing counts too
-        return self._checked(target, weights, outputs)[1]
+        if self.copies_target:
+            return self._checked(target, weights, outputs)[1]
+        t, w = self._fitting(target, weights, outputs)
+        if w is None:
+            self._check_finite(t, t)
+        elif first_bad(t) is not None:  # where it counts?
+            for k, (row, of_row) in enumerate(zip(t, w, strict=True)):
+                self._check_finite(with_weight(row, of_row), t, k)
+        return w
 
     def _fitting(
         self, target: Like, weights: Like | None, outputs: Shape
