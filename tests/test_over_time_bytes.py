@@ -18,7 +18,7 @@ OF_ONE_LENGTH = [name for name, build in MODELS.items() if is_over_time(as_graph
 """Those that are networks over time where all rows have one length too."""
 BEYOND_IN_MEMORY = ("largest without recurrents",)
 BEYOND_ON_DISK = (
-    *("largest without recurrents", "read both ways", "conditioned"),
+    *("largest without recurrents", "read both ways", "conditioned", "two axes"),
     *(f"random {k}" for k in (3, 4, 10, 11)),
 )
 """Runs that hold 16 to 67 kB more than 1 % or 64 KiB above what is told: a copy of the delta of a

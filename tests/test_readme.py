@@ -70,7 +70,7 @@ def test_the_page_on_networks_over_time_runs_as_printed(capsys: pytest.CaptureFi
     assert heads["loss"] == pytest.approx(heads["tags_loss"] + 0.5 * heads["kind_loss"])
     assert printed["forecast"] == "(12, 64, 1, 3)\n"
     assert 1.5 < float(printed["attention"]) < 3
-    assert printed["plan"].startswith("network    2 sweeps")
+    assert printed["plan"].startswith("network    3 sweeps")
     assert printed["plan"].endswith("True\n")
 
 
