@@ -115,8 +115,7 @@ def test_final_states_of_both_directions_are_learned_from(kind: str) -> None:
     """The loss is of the final states alone: a classifier, as it is written there."""
     model, peer = build(kind, 1, 2)
     pair, x = model[0], rb.Input(N_IN, "x")
-    forward, backward = pair.layers
-    forward, backward = (getattr(b, "recurrent", b) for b in (forward, backward))
+    forward, backward = pair.forward, pair.backward
     ends = [forward(x, return_state=True)[1], backward(x, return_state=True)[1]]
     first = [end[0] if isinstance(end, tuple) else end for end in ends]
     joined = rb.Graph(x, rb.Concat(N, N)(*first))
