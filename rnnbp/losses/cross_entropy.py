@@ -193,11 +193,11 @@ def _softmax(
     """
     if machine.chosen() and compiled.takes(y, factors, hard, p):
         return compiled.softmax(y, factors, t, hard, p)
-    n, top = np.arange(t.size), y.real.max(axis=-1)
+    top = y.real.max(axis=-1)
     np.subtract(y, top[:, None], out=p)
-    at_target = p[n, t]
+    at_target = p[np.arange(t.size), t]  # not kept: NumPy takes a buffer for the product below
     np.exp(p, out=p)
     norm = p.sum(axis=-1)
     p *= (factors / norm)[:, None]
-    p[n, t] -= hard
+    p[np.arange(t.size), t] -= hard
     return top, norm, at_target
