@@ -1,4 +1,4 @@
-"""minGRU beside LSTM over one long sequence: seconds of a run, and bytes of its tapes.
+"""minGRU and LSTM over one long sequence: seconds of a run, and bytes of its tapes.
 
     python profiling/long_mingru.py                    # B = 1, T = 10,000, 256 units; one and two threads
     python profiling/long_mingru.py --rounds 9 --threads 4 --chunks 32 1000

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 FEW = 5
-"""One in so many of a long test's parameters runs in CI, all of them by ``-m long``."""
+"""One in this many of a long test's parameters runs in CI, all of them by ``-m long``."""
 
 
 def quickly(names: Iterable[T], *chosen: T) -> list[Any]:

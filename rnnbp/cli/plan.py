@@ -109,7 +109,7 @@ def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, JSON]:
 
 
 def _of_sweeps(found: NetworkPlan) -> dict[str, JSON]:
-    """What the plan of a network over time has besides."""
+    """What only the plan of a network over time has."""
     sweeps: list[JSON] = [
         {
             "axis": sweep.axis,

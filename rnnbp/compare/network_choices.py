@@ -71,7 +71,7 @@ class NetworkChooser:
         return "seconds" if (choice.forecast.seconds or 0.0) > slowest else choice
 
     def _by_chunks(self) -> dict[int, tuple[Search, Menu]]:
-        """By number of chunks, the search of the largest sweep of so many."""
+        """By number of chunks, the search of the largest sweep with that number."""
         found: dict[int, tuple[Search, Menu]] = {}
         pairs = zip(self.layout.menus, self.costs, strict=True)
         for menu, costs in sorted(pairs, key=lambda pair: pair[0].candidates[-1].bytes):

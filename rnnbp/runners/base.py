@@ -97,7 +97,8 @@ class Runner(ABC):
         """Let the calls that follow be prepared alone, to run with ``work``; None: at once again.
 
         What they return has no values before it has run. One call may wait at a time, as all use
-        the runner's workspace.
+        the runner's workspace. Only kernels can wait: others raise NotImplementedError, and
+        ``side_by_side`` does not choose them.
         """
         raise NotImplementedError(f"{type(self).__name__} runs every call at once")
 

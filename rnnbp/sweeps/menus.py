@@ -23,7 +23,7 @@ SHARES = (0, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 the first bytes.
 """
 RATE, CHUNK = 2e10, 2e-4
-"""Operations in a second, and seconds that a chunk of a Recurrent takes besides: by these sweeps
+"""Operations in a second, and seconds that a chunk of a Recurrent adds: by these sweeps
 are compared, and not foretold."""
 TIMES = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 1.2, "Backward": 2.0}
 """What a step takes by action, in units of an Advance."""

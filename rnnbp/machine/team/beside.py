@@ -40,6 +40,6 @@ class Beside:
 
 @cached
 def _all(count: int) -> Job:
-    """The job whose tasks are so many jobs."""
+    """The job whose tasks are this many jobs."""
     function = handoff.library().address("alone")
     return Job(ALONE.table(count, function, which=np.arange(count))[None])
