@@ -43,6 +43,9 @@ def _reads_on(block: object) -> bool:
 
 
 def _ends_rows(mask: np.ndarray) -> bool:
-    """True if each row is counted from its first step on, and some not to the end."""
+    """True if each row is counted from its first step on, and some not to the end.
+
+    A row of which no step counts is one without weight, and says nothing of where it ends.
+    """
     counted = mask != 0
-    return bool((~counted[-1]).any() and (counted[1:] <= counted[:-1]).all())
+    return bool((counted[0] & ~counted[-1]).any() and (counted[1:] <= counted[:-1]).all())

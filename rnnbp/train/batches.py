@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import final
 
 from rnnbp.checks.functions import note_call
 from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.support import reprs
+from rnnbp.train.item_outputs import Outputs
 from rnnbp.train.items import layout_of
 from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
 from rnnbp.train.several_given import Static
@@ -23,10 +25,11 @@ class Batches(Named):
     """An iterable of batches as a source; ``fit``, ``evaluate`` and ``predict`` wrap one in it.
 
     Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what can
-    become one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask
-    (T, B), or instead of it (B,), integers for the lengths of sequences, floats for their weights.
-    For ``predict`` items may be x alone, and targets are ignored. Of a model of several inputs x is
-    a tuple or a dict: an item is ((x, s), target).
+    become one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...), of a static
+    output (B, ...), or None, mask (T, B), or instead of it (B,), integers for the lengths of
+    sequences, floats for their weights. For ``predict`` items may be x alone, and targets are
+    ignored. Of a model of several inputs x is a tuple or a dict: an item is ((x, s), target); of
+    several outputs target and mask are likewise.
 
     Args:
         batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch,
@@ -39,6 +42,7 @@ class Batches(Named):
         carry: True for batches that continue, in an epoch, from the state of the one before.
         static: where x is a dict or tuple of several inputs and axes are turned, with
             ``batch_first`` or ``last``: the names, or the numbers, of those that are (B, ...).
+            "target", or the name of an output, says so of a target where no model does.
 
     A resumed run skips the batches that it has seen. Raises TypeError unless ``batches`` is an
     iterable, and for items of a different kind.
@@ -159,6 +163,10 @@ class Batches(Named):
     def __iter__(self) -> Iterator[Batch]:
         """The batches of one epoch, the first."""
         return self.epoch()
+
+    def serve(self, outputs: Outputs) -> None:
+        """Take note of the outputs of the model that the next batches are for."""
+        self.layout = replace(self.layout, outputs=outputs)
 
     def begin_at(self, epoch: int) -> None:
         """Declare that the first batch of an iterator belongs to this epoch."""

@@ -8,6 +8,7 @@ from rnnbp.train.batches import Batches
 from rnnbp.train.data import Sequences
 from rnnbp.train.ended_rows import ListRows
 from rnnbp.train.examples import Examples
+from rnnbp.train.item_outputs import Outputs
 from rnnbp.train.items import Layout
 from rnnbp.train.row_options import axis_of_input
 from rnnbp.train.several_given import named_static
@@ -21,6 +22,7 @@ def check_inputs(graph: Graph, source: object) -> None:
     for several of a model of one. Names that the model does not have are left to ``bptt``.
     """
     if isinstance(source, Batches):
+        source.serve(Outputs.of_graph(graph))
         _check_layout(graph, source.layout)
     if not isinstance(source, Sequences | Examples | Windows):
         return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
@@ -13,24 +13,31 @@ from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.inputs.given import InputsOf, SeriesLike
 from rnnbp.inputs.passed import Form, parts_of
 from rnnbp.numerics import Array, Shape, ShapeError, flag, shown
-from rnnbp.support.callers import outside
-from rnnbp.train.last import at_last, known_steps, lengths_of, of_sequences
-from rnnbp.train.several_given import Static, static_numbers
+from rnnbp.train.item_outputs import NO_MODEL, Outputs, has_row, is_row
+from rnnbp.train.item_targets import Placing, of_static
+from rnnbp.train.last import lengths_of
+from rnnbp.train.several_given import Static, named_static, static_numbers
 from rnnbp.train.source import Batch, is_batch, time_first
 
 TURN, TURNED = "batch-first: say batch_first=True", "time-first: leave batch_first out"
 """What to do where x was taken as time-first, or as batch-first."""
+TARGET = "target"
+"""What ``static`` calls the only target, where it has one value for each sequence."""
 MOST = 3
 """Parts of an item: x, target, mask."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The layout of items: batch-first or time-first; a target for each step or for the last."""
+    """The layout of items: batch-first or time-first; a target for each step or for the last.
+
+    ``static`` names inputs, and targets too; ``outputs`` are those of the model, once it is known.
+    """
 
     batch_first: bool
     last: bool
     static: Static = None
+    outputs: Outputs = NO_MODEL
 
     def batch(self, item: object, *, fresh: bool, targets: bool = True) -> Batch:
         """An item as a Batch; a Batch is returned as it is.
@@ -47,13 +54,18 @@ class Layout:
         x, target, mask = (*item, None, None)[:MOST]
         target = target if targets else None
         _check_label(x, target, batch_first=self.batch_first)
-        if not (self.batch_first or self.last or _is_row(mask)):
-            _check_steps(x, target)
-            return Batch(_inputs(x), _given("target", target), _given("mask", mask), fresh)
-        weights = None if mask is None else plain("mask", mask)
-        return self._turned(x, None if target is None else plain("target", target), weights, fresh)
+        if self.batch_first or self.last or has_row(self.outputs.keyed(mask).values()):
+            return self._turned(x, target, mask, fresh)
+        if "" not in self._of_each(x, target):
+            _check_steps(x, target, known=self.outputs.known)
+        return Batch(_inputs(x), self._each("target", target), self._each("mask", mask), fresh)
 
-    def _x(self, x: object) -> tuple[list[Shape], InputsOf]:
+    def _each(self, name: str, given: SeriesLike) -> SeriesLike:
+        """A target or mask of an item, for each output, as ``bptt`` takes it."""
+        found = {k: _given(_at(name, k), a) for k, a in self.outputs.keyed(given).items()}
+        return self.outputs.form(given, found)
+
+    def _x(self, x: object, target: SeriesLike) -> tuple[list[Shape], InputsOf]:
         """((B, T) of each series, the inputs with time first)."""
         if not isinstance(x, tuple | dict):
             first = self._series("x", plain("x", x))
@@ -65,7 +77,9 @@ class Layout:
                 "static=('s',)) by name, or (1,) by number, or () for none"
             )
         parts = [plain(form.label(k), part) for k, part in enumerate(parts_of(x))]
-        static = static_numbers("Batches", form, len(parts), self.static)
+        targets = self._targets_named(x, target)
+        others = [key for key in named_static("Batches", self.static) if key not in targets]
+        static = static_numbers("Batches", form, len(parts), others)
         series = {
             k: self._series(form.label(k), part) for k, part in enumerate(parts) if k not in static
         }
@@ -73,6 +87,12 @@ class Layout:
             raise TypeError("x has no input with a value at each step; leave one out of static")
         turned = [time_first(series[k]) if k in series else part for k, part in enumerate(parts)]
         return [part.shape[:2] for part in series.values()], form.of(turned)
+
+    def _targets_named(self, x: object, target: SeriesLike) -> frozenset[str | int]:
+        """The targets that ``static`` names, by output or as "target"."""
+        inputs = {*x} if isinstance(x, dict) else {*range(len(x))} if isinstance(x, tuple) else {}
+        own = {TARGET, *self.outputs.keyed(target)}.difference(inputs)
+        return frozenset(own.intersection(named_static("Batches", self.static)))
 
     def _series(self, label: str, x: Array) -> Array:
         """An input with axes (B, T, ...)."""
@@ -83,66 +103,35 @@ class Layout:
             )
         return x if self.batch_first else x.swapaxes(0, 1)
 
-    def _turned(self, x: object, target: Array | None, mask: Array | None, fresh: bool) -> Batch:
-        """The arrays of an item with time as their first axis, and a target at each step."""
-        leads, turned = self._x(x)
-        lead, lengths = self._fitting(leads, mask if target is None or self.last else target), None
-        if _is_row(mask) and mask.dtype.kind in "fb":
-            _warn_of_lengths(mask, lead[1])
-            mask = of_sequences("mask", mask, lead)
-        elif _is_row(mask):
+    def _turned(self, x: object, target: SeriesLike, mask: SeriesLike, fresh: bool) -> Batch:
+        """The arrays of an item with time as their first axis, and targets as outputs have them."""
+        leads, turned = self._x(x, target)
+        targets, masks, lengths = self.outputs.keyed(target), self.outputs.keyed(mask), None
+        arrays = {k: None if a is None else plain(_at("target", k), a) for k, a in targets.items()}
+        placing = Placing(self.batch_first, self.last, self._of_each(x, target))
+        if "" in masks and is_row(mask) and np.asarray(mask).dtype.kind not in "fb":
             _check_one_lead(leads)
+            first = None if self.last else next(iter(arrays.values()), None)
+            lead = placing.fitting(leads, first)
             lengths = lengths_of("lengths", mask, lead, TURNED if self.batch_first else TURN)
-            mask = known_steps(lengths, lead[1])
-        elif mask is not None:
-            mask = self._led("mask", mask, lead)
-        if target is not None and self.last:
-            if target.shape[:1] != lead[:1]:
-                raise ShapeError(
-                    f"target axis 0 must have size {lead[0]}, one for each sequence of x, found "
-                    f"shape {target.shape}; leave last=True out for targets of each step"
-                )
-            target, mask = at_last(target, mask, lead[1])
-        elif target is not None:
-            target = self._led("target", target, lead)
-        return Batch(turned, time_first(target), time_first(mask), fresh, lengths)
-
-    def _fitting(self, leads: list[Shape], given: Array | None) -> Shape:
-        """(B, T) of the first series that a target or mask fits, or of the first of all."""
-        shape = () if given is None else given.shape[:2]
-        return next((lead for lead in leads if lead[:: self._order] == shape), leads[0])
-
-    @property
-    def _order(self) -> int:
-        """The step by which (B, T) is read to have the order of the user's axes."""
-        return 1 if self.batch_first else -1
-
-    def _led(self, name: str, array: Array, lead: tuple[int, ...]) -> Array:
-        """A target or mask that begins with the axes (B, T) of x."""
-        found = array if self.batch_first or array.ndim < 2 else array.swapaxes(0, 1)
-        if found.shape[:2] != lead:
-            cure = "give one for each step"
-            if name == "target" and found.shape[:1] == lead[:1]:
-                cure = "for one target of each sequence say last=True"
-            expected = lead[:: self._order]
-            raise ShapeError(
-                f"{name} must begin with the axes {expected} of x, found shape {array.shape}; "
-                f"{cure}"
-            )
-        return found
-
-
-def _warn_of_lengths(weights: Array, steps: int) -> None:
-    """Warn of weights of sequences that look like their lengths."""
-    whole = weights.dtype.kind == "f" and (weights == np.round(weights)).all()
-    if whole and steps > 1 and weights.min() >= 1 and weights.max() == steps:
-        warnings.warn(
-            f"Batches: the third of an item is {weights.dtype} of shape {weights.shape}, weights of "
-            f"the sequences, and has whole numbers up to T = {steps}: lengths are integers, give "
-            "lengths.astype(int)",
-            RuntimeWarning,
-            outside(),
+            masks = {"": None}
+        if "" in masks and mask is not None and lengths is None:
+            _check_for_all(arrays, placing.of_each, mask)
+        placed = {
+            key: placing.placed(key, array, masks.get(key, masks.get("")), lengths, leads)
+            for key, array in arrays.items()
+        }
+        weights = {key: weight for key, (_, weight) in placed.items()}
+        none = all(weight is None for weight in weights.values())
+        found = self.outputs.form(target, {key: array for key, (array, _) in placed.items()})
+        return Batch(
+            turned, found, None if none else self.outputs.form(target, weights), fresh, lengths
         )
+
+    def _of_each(self, x: object, target: SeriesLike) -> frozenset[str | int]:
+        """The outputs that are one value for each sequence, by ``static`` and by the model."""
+        named = self._targets_named(x, target)
+        return named.union({""} if TARGET in named else (), self.outputs.of_each)
 
 
 def _check_one_lead(leads: list[Shape]) -> None:
@@ -175,7 +164,18 @@ def _check_label(x: object, target: object, *, batch_first: bool) -> None:
     )
 
 
-def _check_steps(x: object, target: object) -> None:
+def _check_for_all(
+    targets: Mapping[str | int, object], of_each: Collection[str | int], mask: object
+) -> None:
+    """Raise ShapeError for one mask of steps where an output of several is one for each sequence."""
+    if len(targets) > 1 and any(key in of_each for key in targets) and not is_row(mask):
+        raise ShapeError(
+            "Batches: mask is one for all outputs, and some have a target of each sequence; give a "
+            "dict by output"
+        )
+
+
+def _check_steps(x: object, target: object, *, known: bool) -> None:
     """Raise ShapeError for a target of one number for each sequence."""
     if not hasattr(x, "shape") or not hasattr(target, "shape"):
         return
@@ -189,13 +189,18 @@ def _check_steps(x: object, target: object) -> None:
         first = "" if found[0] == lead[1] else "batch_first=True, "
         raise ShapeError(
             f"target has shape {found}, one for each sequence, with x of shape {tuple(x.shape)}; "
-            f"say Batches(..., {first}last=True)"
+            f"say Batches(..., {first}last=True){'' if known else of_static('target')}"
         )
 
 
 def _given(name: str, part: object) -> Any:  # a stream too, which a Batch of an iterable may hold
     """A part of an item as ``bptt`` takes it: tensors as arrays, streams as they are."""
     return part if part is None or is_stream(part) or sliceable(part) else plain(name, part)
+
+
+def _at(name: str, key: str | int) -> str:
+    """The words for a target or mask of an output."""
+    return name if key == "" else f"{name}[{key!r}]"
 
 
 def _inputs(x: object) -> InputsOf:
@@ -205,11 +210,6 @@ def _inputs(x: object) -> InputsOf:
     if isinstance(x, tuple):
         return tuple([_given(f"x[{k}]", part) for k, part in enumerate(x)])
     return _given("x", x)
-
-
-def _is_row(mask: SeriesLike) -> TypeGuard[Array]:
-    """True for one number for each sequence: its steps, or a float that is its weight."""
-    return mask is not None and not is_stream(mask) and np.ndim(mask) == 1
 
 
 def _no_item(item: object, *, targets: bool) -> str:
