@@ -51,15 +51,17 @@ def _by_size(t: Text, size: str, most: int, vectors: int, ragged: bool, values: 
     t.label(f"{stem}.end")
 
 
-def over_panels(t: Text, columns: str, vectors: int, work: Callable[[str, int, str], None]) -> None:
-    """Call ``work(first column, vectors, bits of the last mask)`` for each panel.
+def over_panels(
+    t: Text, columns: str, vectors: int, work: Callable[[str, int, str], None], first: str = "0"
+) -> None:
+    """Call ``work(first column, vectors, bits of the last mask)`` for each panel from ``first`` on.
 
     The full ones are a loop; what is left, of 1 to ``vectors`` vectors, is written out for each.
     """
     n = t.lanes.n
     width = n * vectors
     full = t.times(t.put(f"sdiv i64 {columns}, {width}"), width)
-    with t.loop(0, full, width) as loop:
+    with t.loop(first, full, width) as loop:
         work(loop.index, vectors, "-1")
     rest = t.put(f"sub i64 {columns}, {full}")
     count = t.put(f"sdiv i64 {t.plus(rest, n - 1)}, {n}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rnnbp.machine.elementwise import DELTA_SUM
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.tasks import Signature
-from rnnbp.runners.llvm import panel_code
+from rnnbp.runners.llvm import panel_code, row_blocks
 from rnnbp.runners.llvm.block_loops import moved, over_panels, over_rows
 from rnnbp.runners.llvm.blocks import ARGUMENTS, block, name_of
 from rnnbp.runners.llvm.delta_sums import DEPTH, copies, deep_of, gradient
@@ -42,6 +42,9 @@ def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
                 arguments = ARGUMENTS
                 found.append(body.function(name_of(n, m, ragged), arguments, internal=True))
                 needs |= body.needs
+    body = row_blocks.row_block(Text(lanes), vectors)
+    found.append(body.function(row_blocks.ROW, row_blocks.ARGUMENTS, internal=True))
+    needs |= body.needs
     made = [
         ("product", _product(Text(lanes), rows, vectors), PRODUCT),
         ("gradient", gradient(Text(lanes), rows, vectors), DELTA_SUM),
@@ -69,8 +72,22 @@ def _product(t: Text, rows: int, vectors: int) -> Text:
         here |= {"bits": bits}
         over_rows(t, "%n", rows, many, False, here, moving)
 
-    over_panels(t, "%M", vectors, work)
+    done = _row_of_panels(t, vectors)
+    over_panels(t, "%M", vectors, work, done)
     return t
+
+
+def _row_of_panels(t: Text, vectors: int) -> str:
+    """The product of one row, several panels at once; the columns that are done, 0 of more rows."""
+    width = t.lanes.n * vectors * row_blocks.panels_of(vectors)
+    alone = t.put("icmp eq i64 %n, 1")
+    whole = t.times(t.put(f"sdiv i64 %M, {width}"), width)
+    end = t.put(f"select i1 {alone}, i64 {whole}, i64 0")
+    with t.loop(0, end, width) as loop:
+        weights, out = t.at("%w", t.times(loop.index, "%K")), t.at("%o", loop.index)
+        start = moved(t, "%from", loop.index)
+        t.do(f"call void @{row_blocks.ROW}(ptr %a, ptr {weights}, i64 %K, ptr {out}, ptr {start})")
+    return end
 
 
 def _sums(t: Text) -> Text:

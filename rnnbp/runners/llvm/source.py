@@ -145,10 +145,13 @@ class Source:
         # step.
         t, width = self.at.t, blocks.panel(self.at.lanes)
         first, count = self.at.frame.share(item.rows)
+        # A single row takes all panels in one call, as it has a block of several of them.
+        alone = t.put(f"icmp eq i64 {t.times(n, '%B')}, 1")
+        wide = t.put(f"select i1 {alone}, i64 {count}, i64 {width}")
         self.items.gather()
-        with t.loop(0, count, width) as loop:
+        with t.loop(0, count, wide) as loop:
             left = t.put(f"sub i64 {count}, {loop.index}")
-            some = t.put(f"call i64 @llvm.smin.i64(i64 {left}, i64 {width})")
+            some = t.put(f"call i64 @llvm.smin.i64(i64 {left}, i64 {wide})")
             with self._steps(start, n, "%r0", "%all") as rows:
                 self.items.product(item, rows, t.plus(first, loop.index), some)
         self.items.gather()
