@@ -38,7 +38,7 @@ def given(lengths: Any) -> tuple[Any, ...]:
     first = rb.Bidirectional(rb.GRU(3, 8, rng=0), rb.RNN(3, 8, rng=1))
     second = rb.Bidirectional(rb.RNN(16, 8, rng=2), rb.RNN(16, 8, rng=3))
     graph = as_network(rb.Sequential(first, second, rb.Dense(16, 4, rng=4)))
-    network = dry_network(graph, [(3,)], {"time": Lengths("time", 60, lengths)}, 32, None)
+    network = dry_network(graph, [(3,)], {"time": Lengths("time", 60, lengths)}, None)
     loss = rb.losses.MeanSquaredError()
     outputs = [each.with_loss(loss, 1.0, 4) for each in outputs_of(network)]
     return network, stages_of_network(network), Wanted(graph, outputs, False, True)

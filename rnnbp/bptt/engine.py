@@ -93,11 +93,14 @@ def bptt(
             that only replays, at the same chunk length; a budget chooses that too, by measured
             costs: for the same bits in a different process pass a Plan that was computed with the
             same ``costs``.
-        chunk: steps in a chunk, by default 32. Longer ones are faster for small models, because
-            each chunk has a fixed cost, but their tapes take more memory. A budget or a Plan
-            chooses the length; with a budget neither chunk nor horizon can be passed, with a
-            Plan a horizon that is a multiple of ``plan.chunk``. Of a network over time also a dict
-            by time axis, and a budget keeps to what is passed.
+        chunk: steps in a chunk. By default 32, or in sequences of more than 512 steps as many as
+            make a hundred million operations forward, up to a sixteenth of the sequence and 1024:
+            each chunk has a fixed cost, which small models feel, and the tapes of longer ones take
+            more memory. The shapes alone decide, so it is the same on every machine;
+            ``rb.forecast(...).chunks`` says how many there are. A budget or a Plan chooses the
+            length; with a budget neither chunk nor horizon can be passed, with a Plan a horizon
+            that is a multiple of ``plan.chunk``. Of a network over time also a dict by time axis,
+            and a budget keeps to what is passed.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss, (T, B, n) of elements; (B,) of a
             static output. x may be unusable, as NaN or a

@@ -13,11 +13,11 @@ from rnnbp.bptt.networks import (
     is_network,
     networks,
 )
+from rnnbp.inputs.chunk_length import default_chunk
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.horizon import check_horizon
 from rnnbp.inputs.models import as_network
-from rnnbp.inputs.pose import DEFAULT_CHUNK
-from rnnbp.inputs.shapes import ShapeLike, feature_shape
+from rnnbp.inputs.shapes import ShapeLike, each_shape, feature_shape
 from rnnbp.numerics import flag, positive_int
 from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.chosen_chunks import chunk_of_run
@@ -94,6 +94,8 @@ def forecast(
         check_length(checkpoint, steps, chunk)
         dx, costs = _dx(checkpoint, dx), costs or checkpoint.costs
         chunk, checkpoint = checkpoint.chunk, checkpoint.schedule
+    if chunk is None:
+        chunk = default_chunk(graph, each_shape(shape), batch, steps)
     length, flags = _length(chunk, steps), _flags(dx=dx, training=training, return_y=return_y)
     sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
     actions = resolve(checkpoint, math.ceil(steps / length))
@@ -133,10 +135,9 @@ def _dx(plan: Plan, asked: bool) -> bool:
     return plan.sizes.dx
 
 
-def _length(chunk: int | None, steps: int) -> int:
+def _length(chunk: int, steps: int) -> int:
     """Steps in a chunk. Raises ValueError where they make more than MOST chunks."""
-    length = DEFAULT_CHUNK if chunk is None else positive_int("forecast: chunk", chunk)
-    length = min(length, steps)
+    length = min(positive_int("forecast: chunk", chunk), steps)
     if (chunks := math.ceil(steps / length)) > MOST:
         raise ValueError(
             f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than "

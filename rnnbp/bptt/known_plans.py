@@ -12,7 +12,6 @@ from rnnbp.bptt.planner import measured_for
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.planning.budget import is_budget
 from rnnbp.planning.choice import choose
 from rnnbp.planning.costs import Costs
@@ -52,10 +51,9 @@ def forget_plans(model: Graph) -> None:
     _plans.forget(lasting(model))
 
 
-def for_batch(
-    checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None
-) -> ScheduleLike | Plan:
-    """What a ``checkpoint`` of training means for a batch of ``steps`` steps, without dx.
+def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int) -> ScheduleLike | Plan:
+    """What a ``checkpoint`` of training means for a batch of ``steps`` steps, without dx, in chunks
+    of ``chunk`` where no plan chooses them.
 
     A Plan for another number of chunks is made anew, within its budget and by its costs; that of a
     network over time by the run itself, which knows the lengths.
@@ -63,8 +61,7 @@ def for_batch(
     if is_budget(checkpoint):
         return checkpoint
     if not isinstance(checkpoint, Plan):
-        length = min(DEFAULT_CHUNK if chunk is None else chunk, steps)
-        return resized(checkpoint, math.ceil(steps / length))
+        return resized(checkpoint, math.ceil(steps / chunk))
     if isinstance(checkpoint, NetworkPlan):
         return replace(checkpoint, adapts=True)
     sizes = replace(checkpoint.sizes, dx=False)

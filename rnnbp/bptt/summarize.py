@@ -14,10 +14,10 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.axes import stated_shape
+from rnnbp.inputs.chunk_length import default_chunk
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_network, as_written
-from rnnbp.inputs.pose import DEFAULT_CHUNK
-from rnnbp.inputs.shapes import ShapeLike, feature_shape, given_shapes
+from rnnbp.inputs.shapes import ShapeLike, each_shape, feature_shape, given_shapes
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.planning.layer_names import names
@@ -50,8 +50,11 @@ def summarize(
         ahead = Ahead("summary", None, steps, batch, x_shape, chunk=chunk)
         return networks().with_costs(found, whole, ahead)
     steps, batch = positive_int("summary: steps", steps), positive_int("summary: batch", batch)
-    length = DEFAULT_CHUNK if chunk is None else positive_int("summary: chunk", chunk)
     shape = feature_shape("summary", whole, x_shape)
+    if chunk is None:
+        length = default_chunk(whole, each_shape(shape), batch, steps)
+    else:
+        length = positive_int("summary: chunk", chunk)
     costed = Costed(whole, shape, steps, batch, min(length, steps))
     return with_costs(found, costed, whole=isinstance(model, Cell))
 

@@ -10,7 +10,6 @@ from rnnbp.bptt.networks import Data, Reading
 from rnnbp.compare.choices import PLAN, TABLES, Choice, Why
 from rnnbp.compare.planned_networks import planned
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.planning.budget import with_margin
 from rnnbp.planning.search import Search
 from rnnbp.schedules import All
@@ -32,7 +31,8 @@ ROOM = 1 << 28
 
 @final
 class NetworkChooser:
-    """Chooses for one network and data; all sweeps in chunks of ``chunk`` steps, or 32.
+    """Chooses for one network and data; all sweeps in chunks of ``chunk`` steps, by default as
+    ``bptt`` has them, of several time axes the shortest.
 
     Sweeps of as many chunks have one schedule.
     """
@@ -44,7 +44,8 @@ class NetworkChooser:
         self.network: PosedNetwork = pose_network(graph, data.x, reading)
         outputs = with_objectives(graph, outputs_of(self.network), data, self.network.dtype)
         wanted = Wanted(graph, outputs, False, dx)
-        self.chunk = DEFAULT_CHUNK if chunk is None else chunk
+        shortest = min(of.chunk for of in self.network.rows.values())
+        self.chunk = shortest if chunk is None else chunk
         chunks = dict.fromkeys(self.network.lengths, self.chunk)
         stages = stages_of_network(self.network)
         self.layout = Layout(self.network, stages, wanted, chunks, disk=False)

@@ -39,7 +39,7 @@ WORDS = {
     "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
     "full caching": (
         "every chunk is run once, and its tape kept until its deltas are done. Times are "
-        "ratios to its, in the chunks that are named above: by default 32 steps, as bptt has them. A "
+        "ratios to its, in the chunks that are named above: by default those that bptt takes. A "
         "ratio below 1 is of a run that is faster than that, mostly because its chunks are longer."
     ),
     "budget": (

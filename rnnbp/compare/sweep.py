@@ -65,11 +65,11 @@ def sweep(
         progress: True for a progress bar on stderr; None shows it on a terminal and in a notebook
             only.
         mask, lengths, reset: as ``bptt`` takes them, of a network over time. Its sweeps have
-            schedules of one kind, and chunks of one length, 32 by default; budgets are of all of
-            them, steps are summed.
+            schedules of one kind, and chunks of one length, by default the shortest that ``bptt``
+            has; budgets are of all of them, steps are summed.
 
     Returns:
-        A ``Comparison``. Its ratios are to full caching in chunks of ``chunk``, by default 32, as
+        A ``Comparison``. Its ratios are to full caching in chunks of ``chunk``, by default as
         ``bptt`` runs if nothing is said; below 1 is faster, mostly by longer chunks. A schedule
         that is predicted to take over 20 times as long as full caching is left out.
 
@@ -129,8 +129,9 @@ def _of_one(model: ModelLike, data: Data, seed: int, chunk: int | None, *, dx: b
             "sweep: mask= is for networks over time; of this model leave it out, bytes and seconds "
             "are the same"
         )
-    given = plain_inputs(as_model(model), data.x)
-    length = chunk_length(chunk, given.steps)
+    graph = as_model(model)
+    given = plain_inputs(graph, data.x)
+    length = chunk_length(graph, chunk, given)
     chooser = _chooser(model, data.loss, given, None if chunk is None else length, dx=dx)
     cached = chooser.choice("all", "", All(math.ceil(given.steps / length)), length)
     bench = Bench((model, given.x, data.target, data.loss), seed, cached, dx=dx)

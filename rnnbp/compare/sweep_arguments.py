@@ -13,9 +13,9 @@ from rnnbp.checks.arrays import plain
 from rnnbp.compare.choices import compared
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.values import Per
+from rnnbp.inputs.chunk_length import default_chunk
 from rnnbp.inputs.given import InputsLike, InputsOf, SeriesLike
 from rnnbp.inputs.passed import passed
-from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.numerics import Array, Dtype, ShapeError, positive_int
 from rnnbp.support.nearest import hint
 
@@ -79,6 +79,9 @@ def _plain(label: str, given: SeriesLike, dtype: Dtype | None, per: Per) -> Arra
     return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
 
 
-def chunk_length(chunk: int | None, steps: int) -> int:
+def chunk_length(model: Graph, chunk: int | None, given: Given) -> int:
     """The steps in a chunk of full caching, at most those of the sequence."""
-    return min(DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), steps)
+    if chunk is not None:
+        return min(positive_int("sweep: chunk", chunk), given.steps)
+    shapes = passed(model, given.shapes, "sweep: x")[0]
+    return min(default_chunk(model, shapes, given.batch, given.steps), given.steps)

@@ -11,6 +11,7 @@ from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import Parts, parts_of
 from rnnbp.inputs.axes import likely_error, of_whole
+from rnnbp.inputs.chunk_length import LEAST, default_chunk
 from rnnbp.inputs.given import InputsLike, SeriesLike, StateLike
 from rnnbp.inputs.other_inputs import NO_OTHERS, OtherInputs
 from rnnbp.inputs.padding import checked
@@ -34,8 +35,6 @@ from rnnbp.numerics import (
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
 from rnnbp.storage import PathLike
-
-DEFAULT_CHUNK = 32
 
 
 def pose(
@@ -67,11 +66,18 @@ def pose(
         found[k] = _checked(part, parts, form.label(k), parts.symbols_by_input[k], dtype, mask)
     given, others = found[parts.x], _others(graph, found, static, parts, form, dtype)
     output = _output_shape(graph, found, others)
-    length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
+    length = _default(graph, given, others) if chunk is None else positive_int("chunk", chunk)
     states, filled, lent = states_of_blocks(parts.blocks, state, given.shape[0], dtype)
     length = min(length, given.steps) if given.known else length
     kept = states, filled, output, chosen, lent, training, others
     return Problem(graph, given, dtype, length, *kept)
+
+
+def _default(graph: Graph, given: Series, others: OtherInputs) -> int:
+    """Steps in a chunk where none are named; of a stream, which may end soon, the least."""
+    if not given.known:
+        return LEAST
+    return default_chunk(graph, others.shapes(given.shape[1:]), given.shape[0], given.steps)
 
 
 def _series(

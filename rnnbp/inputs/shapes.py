@@ -42,6 +42,11 @@ def feature_shape(caller: str, model: Graph, x_shape: ShapeLike) -> Shape | Shap
     return found[0] if n == 1 else Shapes(tuple(found))
 
 
+def each_shape(found: Shape | Shapes) -> tuple[Shape, ...]:
+    """The feature shapes of all inputs, in order."""
+    return found.of if isinstance(found, Shapes) else (found,)
+
+
 def given_shapes(caller: str, model: Graph, x_shape: ShapeLike) -> list[Shape | None]:
     """What is passed for each input of a model, None for what is left to the model."""
     n = len(model.pers)

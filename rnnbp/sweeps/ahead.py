@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rnnbp.bptt.networks import Ahead
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.pose import DEFAULT_CHUNK
-from rnnbp.inputs.shapes import Shapes, feature_shape
+from rnnbp.inputs.shapes import each_shape, feature_shape
 from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.sweeps.by_axis import axes_of, check_axes
 from rnnbp.sweeps.dry_network import dry_network
@@ -24,8 +23,7 @@ def pose_ahead(
     Raises ShapeError, TypeError or ValueError for arguments that do not fit.
     """
     caller = ahead.caller
-    found = feature_shape(caller, graph, ahead.x_shape)
-    shapes = found.of if isinstance(found, Shapes) else (found,)
+    shapes = each_shape(feature_shape(caller, graph, ahead.x_shape))
     batch = positive_int(f"{caller}: batch", ahead.batch)
     steps = steps_by_axis(caller, graph, ahead.steps)
     lengths = lengths_by_axis(ahead.lengths, steps, batch)
@@ -33,7 +31,7 @@ def pose_ahead(
         "resets": flag(f"{caller}: reset", ahead.reset),
         "training": flag(f"{caller}: training", ahead.training),
     }
-    network = dry_network(graph, shapes, lengths, DEFAULT_CHUNK, ahead.backend, **flags)
+    network = dry_network(graph, shapes, lengths, ahead.backend, **flags)
     outputs = with_losses(graph, outputs_of(network), ahead.loss, network.dtype)
     kept = flag(f"{caller}: return_y", return_y), flag(f"{caller}: dx", dx)
     return network, Wanted(graph, outputs, *kept)

@@ -12,7 +12,6 @@ from rnnbp.compiler.counting import layer_flops
 from rnnbp.compiler.explain import explained
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.value_pers import value_pers
-from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning.summary_costs import by_row
@@ -36,7 +35,7 @@ def with_costs(found: Summary, graph: Graph, ahead: Ahead) -> Summary:
     """
     network, wanted = pose_ahead(graph, ahead, dx=True, return_y=False)
     axes = axes_of(graph)
-    chunks = dict.fromkeys(axes, DEFAULT_CHUNK)
+    chunks = {axis: of.chunk for axis, of in network.rows.items()}
     chunks |= chunks_by_axis(f"{ahead.caller}: chunk", axes, ahead.chunk)
     stages = stages_of_network(network)
     layout = Layout(network, stages, wanted, chunks, disk=False)

@@ -14,7 +14,7 @@ from rnnbp.inputs.passed import Form
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
-from rnnbp.sweeps.chunk_rows import ChunkRows
+from rnnbp.sweeps.chunk_rows import rows_by_axis
 from rnnbp.sweeps.lengths import Lengths
 from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
 from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
@@ -45,7 +45,6 @@ def dry_network(
     graph: Graph,
     shapes: Sequence[Shape],
     lengths: Mapping[str, Lengths],
-    chunk: int,
     backend: BackendLike,
     *,
     resets: bool = False,
@@ -66,7 +65,7 @@ def dry_network(
         if (block := recurrent_of_node(node)) is not None
     }
     flags = {axis: dry((of.steps, batch), np.dtype(np.bool_)) for axis, of in lengths.items()}
-    rows = {axis: ChunkRows(of, chunk) for axis, of in lengths.items()}
+    rows = rows_by_axis(graph, shapes, lengths, {})
     given = series, static, frozenset[int](), graph.dtype, lengths, rows, flags if resets else {}
     values = with_whole(graph, graph.value_shapes(*shapes), axes, lengths), axes
     own = backend_for(graph, backend), training

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from rnnbp.bptt.networks import Ahead, Allowed
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.planning.budget import margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast
@@ -100,8 +99,10 @@ def forecast_of_network(
     network, wanted = pose_ahead(graph, ahead, dx=ahead.dx, return_y=ahead.return_y)
     disk = False
     axes = axes_of(graph)
-    chunks: Mapping[str, int] = dict.fromkeys(axes, DEFAULT_CHUNK)
-    chunks = {**chunks, **chunks_by_axis("forecast: chunk", axes, ahead.chunk)}
+    chunks: Mapping[str, int] = {
+        **{axis: of.chunk for axis, of in network.rows.items()},
+        **chunks_by_axis("forecast: chunk", axes, ahead.chunk),
+    }
     given: list[ScheduleLike] = []
     if isinstance(checkpoint, NetworkPlan):
         check_plan(checkpoint, network, wanted, ahead.chunk)

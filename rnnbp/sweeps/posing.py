@@ -16,7 +16,7 @@ from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.padded import Padded
 from rnnbp.inputs.passed import Form, passed
-from rnnbp.inputs.pose import DEFAULT_CHUNK, dtype_without_parameters
+from rnnbp.inputs.pose import dtype_without_parameters
 from rnnbp.inputs.series import series
 from rnnbp.inputs.states import states_of_blocks
 from rnnbp.inputs.static_inputs import checked_statics, static_input
@@ -25,7 +25,7 @@ from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Array, Shape, ShapeError, flag
 from rnnbp.runners.refused import backend_for
 from rnnbp.sweeps.by_axis import axes_of, chunks_by_axis
-from rnnbp.sweeps.chunk_rows import ChunkRows
+from rnnbp.sweeps.chunk_rows import rows_by_axis
 from rnnbp.sweeps.lengths import Lengths, lengths_by_axis
 from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
 from rnnbp.sweeps.recurrent_nodes import given_states, recurrent_of_node
@@ -54,7 +54,7 @@ def pose_network(graph: Graph, x: InputsLike, reading: Reading) -> PosedNetwork:
         frozenset(k for k, (_, copied) in read.items() if copied),
         found.dtype,
         lengths,
-        {axis: ChunkRows(of, chunks.get(axis, DEFAULT_CHUNK)) for axis, of in lengths.items()},
+        rows_by_axis(graph, found.features, lengths, chunks),
         resets_by_axis(reading.reset, found.steps, found.batch),
         dict(zip(numbers, states, strict=True)),
         frozenset(k for k, yes in zip(numbers, filled, strict=True) if yes),
@@ -106,13 +106,17 @@ class _Inputs:
             (Padded(part, of.of_rows) if of.short else part).check(check)
         return checked_statics(self.graph, self.static, label, self.symbols, self.dtype)
 
+    @property
+    def features(self) -> list[Shape]:
+        """The feature shapes of the inputs."""
+        found: dict[int, Held | Array] = {**self.series, **self.static}
+        return [found[k].shape[1:] for k in range(len(self.graph.pers))]
+
     def shapes(self) -> list[Shape | None]:
         """The feature shapes of all values. Raises ShapeError where the inputs do not fit."""
-        found: dict[int, Held | Array] = {**self.series, **self.static}
-        lead = {k: part.shape[1:] for k, part in found.items()}
         graph, label = self.graph, self.form.label
         try:
-            return graph.value_shapes(*[lead[k] for k in range(len(graph.pers))])
+            return graph.value_shapes(*self.features)
         except ShapeError:
             for k, part in self.series.items():
                 if (likely := likely_error(part, graph, k, label(k))) is not None:

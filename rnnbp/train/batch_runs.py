@@ -17,6 +17,7 @@ from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.graph.graph import Graph
+from rnnbp.inputs.chunk_length import default_chunk
 from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.objective import Observed
 from rnnbp.inputs.passed import parts_of, passed
@@ -105,7 +106,7 @@ class BatchRuns:
             with training_budget(budget, self.held):
                 return run(checkpoint=left)
         return run(
-            checkpoint=for_batch(checkpoint, steps, self.options.chunk) if steps else checkpoint
+            checkpoint=for_batch(checkpoint, steps, self._chunk(batch.x)) if steps else checkpoint
         )
 
     def _inputs(self, batch: Batch) -> InputsLike:
@@ -120,6 +121,16 @@ class BatchRuns:
         first = passed(self.model, x)[0][self.model.pers.index("step")]
         return first.shape[0] if sliceable(first) else 0
 
+    def _chunk(self, x: InputsLike) -> int:
+        """Steps in a chunk of a batch that is no stream, as ``bptt`` has them."""
+        if self.options.chunk is not None:
+            return self.options.chunk
+        values, pers = passed(self.model, x)[0], self.model.pers
+        sizes = [np.shape(given) for given in values]
+        shapes = [size[2 if per == "step" else 1 :] for size, per in zip(sizes, pers, strict=True)]
+        steps, batch = sizes[pers.index("step")][:2]
+        return default_chunk(self.model, shapes, batch, steps)
+
     def check_fits(self, batch: Batch, *, weightless: bool = False) -> None:
         """Raise BudgetError if a batch does not fit in the budget, or in the plan; nothing runs.
 
@@ -132,7 +143,7 @@ class BatchRuns:
             return
         loss = NoLoss() if weightless else self.options.loss
         if isinstance(given, Plan):
-            plan: Any = for_batch(given, self._steps(batch.x), self.options.chunk)  # no schedule
+            plan: Any = for_batch(given, self._steps(batch.x), given.chunk)  # no schedule
             check_fits(self.model, *arrays, loss, plan)
         elif is_budget(given):
             budget = parse_budget(given)

@@ -16,7 +16,6 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.actions import Rebuild
-from rnnbp.inputs.pose import DEFAULT_CHUNK
 from rnnbp.machine.target import machine, vector_bytes
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.planning.budget import is_budget, parse_budget
@@ -113,7 +112,8 @@ def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
     lines: dict[str, JSON] = {"budget": None}
     if _rebuilds(checkpoint):
         lines |= described("checkpoint", checkpoint)
-    return {"chunk": {"chunk": DEFAULT_CHUNK if chunk is None else chunk}, "checkpoint": lines}
+    length = "by the model's shape" if chunk is None else chunk
+    return {"chunk": {"chunk": length}, "checkpoint": lines}
 
 
 def _rebuilds(checkpoint: ScheduleLike) -> bool:

@@ -1,0 +1,90 @@
+"""The length of chunks where none is named: by the model's shape, so that it is the same on every machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from rnnbp.compiler.counting import layer_flops
+from rnnbp.graph.axes import value_axes
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import lasting
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.unrolled import layer_of
+from rnnbp.graph.value_pers import value_pers
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Shape
+from rnnbp.support.memo import Recent
+from rnnbp.support.prepared import Remembered
+
+LEAST, MOST = 32, 1024
+"""Steps of the shortest and of the longest chunk that is chosen."""
+SHARE = 16
+"""Sequences are cut into at least so many chunks, as far as they have LEAST steps."""
+# A schedule holds whole chunks: of 16 chunks, two that are held are an eighth of full caching's bytes.
+ENOUGH = 100_000_000
+"""Floating-point operations forward, beside which what a chunk costs once hardly counts."""
+# A few milliseconds forward and back on two cores of 2024; Python takes 0.1 to 0.2 of them.
+
+Flops: TypeAlias = Mapping[str, int]
+"""Of one step and sequence, by time axis."""
+_known = Remembered[Graph | Recurrent, Recent[tuple[object, ...], Flops]](lambda model: Recent(8))
+
+
+def default_chunk(graph: Graph, shapes: Sequence[Shape], batch: int, steps: int) -> int:
+    """Steps in a chunk of a model of one time axis.
+
+    As many as make ENOUGH operations, between LEAST and MOST, and no more than a sixteenth of the
+    sequence.
+
+    Args:
+        shapes: feature shapes of the inputs.
+        batch, steps: B and T.
+    """
+    if steps <= SHARE * LEAST:
+        return LEAST
+    return _length(sum(_flops(graph, tuple(shapes)).values()), batch, steps)
+
+
+def default_chunks(
+    graph: Graph, shapes: Sequence[Shape], batch: int, steps: Mapping[str, int]
+) -> dict[str, int]:
+    """Steps in a chunk of each time axis, which has ``steps`` of its longest sequence."""
+    if all(longest <= SHARE * LEAST for longest in steps.values()):
+        return dict.fromkeys(steps, LEAST)
+    flops = _flops(graph, tuple(shapes))
+    return {axis: _length(flops.get(axis, 0), batch, most) for axis, most in steps.items()}
+
+
+def _length(flops: int, batch: int, steps: int) -> int:
+    """For one time axis, a step of which has ``flops`` operations for each sequence."""
+    enough = math.ceil(ENOUGH / max(1, flops * batch))
+    return max(LEAST, min(enough, math.ceil(steps / SHARE), MOST))
+
+
+def _flops(graph: Graph, shapes: tuple[Shape, ...]) -> Flops:
+    """Those of a step; remembered, as layers are lowered to count them."""
+    return _known.of(lasting(graph)).get((graph.outputs, shapes), partial(_counted, graph, shapes))
+
+
+def _counted(graph: Graph, shapes: Sequence[Shape]) -> Flops:
+    found, axes = dict[str, int](), value_axes(graph)
+    for k, flops in _by_value(graph, graph.value_shapes(*shapes)):
+        found[axes[k]] = found.get(axes[k], 0) + flops
+    return found
+
+
+def _by_value(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[tuple[int, int]]:
+    """(the first output, operations) of the nodes that run at each step."""
+    pers = value_pers(graph)
+    for node in graph.nodes:
+        block, inputs = layer_of(node.block), [shapes[k] or () for k in node.args]
+        if isinstance(block, Recurrent):
+            cell = block.cell
+            values = cell.value_shapes(*inputs[: cell.n_inputs], *cell.state_shapes)
+            yield node.outs[0], sum(flops for _, flops in _by_value(cell, values))
+        elif isinstance(block, Layer) and pers[node.outs[0]] == "step":
+            outputs = [shapes[k] or () for k in node.outs]
+            yield node.outs[0], layer_flops(block, inputs, outputs) or 0
