@@ -77,7 +77,7 @@ def test_any_length_is_planned(steps: int) -> None:
 
 def test_a_forecast_of_too_many_chunks_says_so() -> None:
     with pytest.raises(ValueError, match="31,250,000,000 chunks of 32 steps are too many"):
-        rb.forecast(model(), MSE, steps=10**12, batch=2)
+        rb.forecast(model(), MSE, steps=10**12, batch=2, chunk=32)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers on this system")
