@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import final
 
 import numpy as np
 
-from rnnbp.graph.graph import Graph
-from rnnbp.inputs.chunk_length import default_chunks
 from rnnbp.inputs.rows import Rows
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array
 from rnnbp.support.lazy import cached_property
 from rnnbp.sweeps.lengths import Lengths
 
@@ -103,21 +100,3 @@ class ChunkRows:
         found: Array = starts + (times - chunks * self.chunk) * widths
         found += np.arange(self.live(n))
         return found
-
-
-def rows_by_axis(
-    graph: Graph,
-    shapes: Sequence[Shape],
-    lengths: Mapping[str, Lengths],
-    chunks: Mapping[str, int],
-) -> dict[str, ChunkRows]:
-    """The chunks of the sweeps over each axis of a network.
-
-    Args:
-        shapes: feature shapes of the inputs.
-        chunks: steps in a chunk, by those axes that they are passed for.
-    """
-    missing = {axis: of.longest for axis, of in lengths.items() if axis not in chunks}
-    batch = next(iter(lengths.values())).batch
-    found = {**default_chunks(graph, shapes, batch, missing), **chunks}
-    return {axis: ChunkRows(of, found[axis]) for axis, of in lengths.items()}

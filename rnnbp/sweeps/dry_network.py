@@ -14,7 +14,7 @@ from rnnbp.inputs.passed import Form
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
-from rnnbp.sweeps.chunk_rows import rows_by_axis
+from rnnbp.sweeps.axis_chunks import rows_by_axis
 from rnnbp.sweeps.lengths import Lengths
 from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
 from rnnbp.sweeps.recurrent_nodes import recurrent_of_node

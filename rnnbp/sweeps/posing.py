@@ -24,8 +24,8 @@ from rnnbp.inputs.x_checks import check_axes, check_values
 from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Array, Shape, ShapeError, flag
 from rnnbp.runners.refused import backend_for
+from rnnbp.sweeps.axis_chunks import rows_by_axis
 from rnnbp.sweeps.by_axis import axes_of, chunks_by_axis
-from rnnbp.sweeps.chunk_rows import rows_by_axis
 from rnnbp.sweeps.lengths import Lengths, lengths_by_axis
 from rnnbp.sweeps.network import PosedNetwork, recurrent_nodes, with_whole
 from rnnbp.sweeps.recurrent_nodes import given_states, recurrent_of_node
