@@ -201,7 +201,6 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "a target at the last step": (lambda: rb.fit(classifier(), classes(last=True), CE, epochs=1), rb.ShapeError, "is placed at the last step, by last=True, and the output .*; leave last out"),
     "a target of each": (lambda: rb.fit(two_heads(), classes(target={"tag": labels(), "class": labels()}), LOSS, epochs=1), rb.ShapeError, r"Sequences: target\['tag'\] has shape \(10,\), one for each sequence, and the model has an output at each"),
     "one-hot classes": (lambda: rb.fit(two_heads(), classes(target={"tag": TARGETS, "class": np.eye(3)[labels()]}), LOSS, epochs=1), rb.ShapeError, r"target\['class'\] has shape \(10, 3\); CrossEntropy takes class numbers \(N,\)"),
-    "accumulate": (lambda: rb.fit(two_heads(), heads(), LOSS, epochs=1, accumulate=2), ValueError, "accumulate adds up batches by their weights"),
     "an unknown figure": (lambda: rb.fit(two_heads(), heads(), LOSS, epochs=1, validation=heads(), monitor="val_tags_loss"), ValueError, "did you mean 'val_tag_loss'"),
 }  # fmt: skip
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, final
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
 from rnnbp.support.ieee import ieee
+
+Key: TypeAlias = str | int
+"""The name of an output, or its number."""
 
 
 class Part(NamedTuple):
@@ -38,12 +41,19 @@ class WeightedSum:
     grads: dict[str, Array] = field(default_factory=dict)
     weights: float = 0.0
     unit: float = 0.0
+    losses: dict[Key, float] = field(default_factory=dict)
 
     @ieee
-    def add(self, part: Part, weight: float) -> None:
-        """Add a batch, whose gradients become the sum or are scaled in place."""
+    def add(self, part: Part, weight: float, shares: Mapping[Key, float] | None = None) -> None:
+        """Add a batch, whose gradients become the sum or are scaled in place.
+
+        Args:
+            shares: of several outputs, the part of its weight in that of all batches, by output.
+        """
         if part.grads is None:
             return
+        for key, share in (shares or {}).items():
+            self.losses[key] = self.losses.get(key, 0.0) + share * part.losses[key]
         if not self.grads:
             self.loss, self.grads, self.weights, self.unit = part.loss, part.grads, 1.0, weight
             self.penalty = part.penalty
@@ -64,4 +74,39 @@ class WeightedSum:
             for total in self.grads.values():
                 total /= self.weights
         weights = self.weights or 1.0
-        return Part(self.loss / weights, self.grads or None, state, lost, self.penalty / weights)
+        found = self.loss / weights, self.grads or None, state, lost, self.penalty / weights
+        return Part(*found, self.losses)
+
+
+@final
+@dataclass(frozen=True)
+class Shares:
+    """The weights of the batches of an update by output, and what is made of them.
+
+    The loss of an output is the mean over the rows of all batches, Σ w L / Σ w, and outputs have
+    weights of their own. The sum over outputs is not known by batch: so a batch counts by ``weight``
+    in the mean of the update, and its losses are scaled by ``factors``, whose product with it is
+    the share of the batch in each output.
+
+    Attributes:
+        weights: of each batch, by output; none without weight.
+    """
+
+    weights: tuple[Mapping[Key, float], ...]
+
+    def of(self, number: int) -> dict[Key, float]:
+        """The part of a batch in the weight of all, by output."""
+        return {key: w / self._total(key) for key, w in self.weights[number].items()}
+
+    def weight(self, number: int) -> float:
+        """Of a batch among all, whose weights have the sum 1; 0 without weight."""
+        outputs = {key for weights in self.weights for key in weights}
+        return sum(self.of(number).values()) / max(1, len(outputs))
+
+    def factors(self, number: int) -> dict[Key, float]:
+        """What the losses of a batch are scaled by, by output."""
+        weight = self.weight(number)
+        return {key: share / weight for key, share in self.of(number).items()}
+
+    def _total(self, key: Key) -> float:
+        return sum(weights.get(key, 0.0) for weights in self.weights)

@@ -20,13 +20,8 @@ from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.train.averages import Averages
 from rnnbp.train.batch_weights import weight_in_source
 from rnnbp.train.carried import going_on
-from rnnbp.train.output_losses import (
-    Key,
-    OutputLoss,
-    losses_of,
-    passed_losses,
-    without_loss,
-)
+from rnnbp.train.output_losses import Key, OutputLoss, losses_of
+from rnnbp.train.passed_losses import passed_losses, without_loss
 from rnnbp.train.row_options import row_options
 from rnnbp.train.source import Batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
@@ -32,13 +32,8 @@ from rnnbp.train.averages import Averages
 from rnnbp.train.batch_losses import with_weight
 from rnnbp.train.carried import going_on
 from rnnbp.train.options import Options
-from rnnbp.train.output_losses import (
-    OutputLoss,
-    by_output,
-    losses_of,
-    passed_losses,
-    without_loss,
-)
+from rnnbp.train.output_losses import Key, OutputLoss, by_output, losses_of
+from rnnbp.train.passed_losses import passed_losses, scaled, without_loss
 from rnnbp.train.row_options import row_options
 from rnnbp.train.source import Batch
 
@@ -61,12 +56,25 @@ class BatchRuns:
         loss = self.options.loss
         return losses_of(self.model, loss) if by_output(loss) else ()
 
-    def losses_of(self, batch: Batch, measured: Averages | None) -> Iterator[LossesLike]:
-        """The losses of a batch; then, of several outputs, those that have weight in it."""
+    def losses_of(
+        self,
+        batch: Batch,
+        measured: Averages | None,
+        factors: Mapping[Key, float] | None = None,
+    ) -> Iterator[LossesLike]:
+        """The losses of a batch; then, of several outputs, those that have weight in it.
+
+        Args:
+            factors: by output, what its loss is scaled by; those of others have no weight.
+        """
         if not self.losses:
             loss = self.options.loss
             wanted = measured is not None and measured.metrics
             yield Observed(loss, measured.see) if measured is not None and wanted else loss
+            return
+        if factors is not None:
+            if factors:
+                yield passed_losses(self.model, scaled(self.losses, factors), measured)
             return
         yield passed_losses(self.model, self.losses, measured)
         counted, weights = with_weight(self.model, batch, self.losses)

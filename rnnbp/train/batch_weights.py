@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from rnnbp.checks.kinds import is_stream
@@ -16,24 +18,38 @@ from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import Shape
 from rnnbp.sweeps.by_output import OutputForm
+from rnnbp.sweeps.given_losses import naming
 from rnnbp.train.output_losses import OutputLoss
 from rnnbp.train.source import Batch
 
 
-def weight_in_update(model: Graph, batch: Batch, loss: LossLike) -> float:
-    """The weight of a batch within an update: the denominator of its mean; 1 for a function.
+def weight_in_update(model: Graph, batch: Batch, of: OutputLoss) -> float:
+    """The weight of a batch within an update under the loss of an output: the denominator of its
+    mean; 1 for a function.
 
     Raises ValueError for streams, whose weights are not known beforehand.
     """
-    loss = data_loss(loss)
+    loss = data_loss(of.loss)
     if not isinstance(loss, Loss):
         return 1.0
-    if any(map(is_stream, (*parts_of(batch.x), batch.target, batch.mask))):
+    if any(map(is_stream, (*parts_of(batch.x), *parts_of(batch.target), *parts_of(batch.mask)))):
         raise ValueError(
             "Trainer: accumulate needs batches in memory, because they count by their weights; "
             "this one has a stream: give arrays, or accumulate=1"
         )
-    return weight_in_source(model, batch, OutputLoss(0, "", loss, 1.0))
+    return weight_in_source(model, batch, replace(of, loss=loss))
+
+
+def weights_in_update(
+    model: Graph, batch: Batch, losses: tuple[OutputLoss, ...]
+) -> dict[str | int, float]:
+    """Those of several outputs by name, of the ones that have weight. Raises as for one."""
+    found = {
+        part.key: weight_in_update(model, batch, part)
+        for part in losses
+        if part.loss is not None and weight_in_source(model, batch, part) > 0
+    }
+    return {key: weight for key, weight in found.items() if weight > 0}
 
 
 def weight_in_source(model: ModelLike, batch: Batch, of: OutputLoss) -> float:
@@ -45,7 +61,8 @@ def weight_in_source(model: ModelLike, batch: Batch, of: OutputLoss) -> float:
         form.parts(name, given, each=False)[of.number]
         for name, given in (("target", batch.target), ("mask", batch.mask))
     )
-    return _weight(data_loss(of.loss), target, mask, *_shapes(graph, batch, of.number))
+    with naming(form, of.number):
+        return _weight(data_loss(of.loss), target, mask, *_shapes(graph, batch, of.number))
 
 
 def _weight(

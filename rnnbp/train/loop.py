@@ -111,7 +111,7 @@ class Trainer(Attributes, Named, Instead):
         accumulate: batches per update: its loss and gradients are those of one batch of all their
             rows, or for a function of your own the mean. Steps, in all counts, schedules and
             metrics, are updates; the rest of an epoch makes a smaller one. It takes a second copy
-            of the gradients.
+            of the gradients. Of losses by output all batches of an update are read first.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
 
     The arguments are attributes too. All but model, optimizer, seed, folder and description may be

@@ -23,7 +23,7 @@ from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.figures import as_monitor
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.monitor import LOSS, Mode, Monitor
-from rnnbp.train.output_losses import by_output, each_loss, names_of_losses
+from rnnbp.train.output_losses import each_loss, names_of_losses
 from rnnbp.train.source import Source
 from rnnbp.train.sources import as_source
 
@@ -111,11 +111,6 @@ class Options:
             check_kind(self.checkpoint)
         chunk_of_run(self.checkpoint, self.chunk)
         self._put("accumulate", positive_int("Trainer: accumulate", self.accumulate))
-        if self.accumulate > 1 and by_output(self.loss):
-            raise ValueError(
-                "Trainer: accumulate adds up batches by their weights, and outputs with losses of "
-                "their own have several; give accumulate=1 and larger batches"
-            )
         for name, cure in (
             ("clip_norm", "None clips nothing"),
             ("clip_value", "None clips nothing"),

@@ -8,12 +8,11 @@ from typing import TypeAlias, final
 
 from rnnbp.bptt.networks import LossesLike
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.objective import LossLike, Observed
+from rnnbp.inputs.objective import LossLike
 from rnnbp.losses.as_loss import check_loss
-from rnnbp.losses.no_loss import NoLoss
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.given_losses import unweighted
-from rnnbp.train.averages import Averages, loss_name
+from rnnbp.train.averages import loss_name
 
 Key: TypeAlias = str | int
 """The name of an output, or its number; "" for the only one."""
@@ -89,27 +88,3 @@ def losses_of(graph: Graph, loss: LossesLike) -> tuple[OutputLoss, ...]:
             factor, own = unweighted("loss", part)
             found.append(OutputLoss(k, form.key(k), own, factor))
     return tuple(found)
-
-
-def passed_losses(
-    graph: Graph, losses: tuple[OutputLoss, ...], measured: Averages | None = None
-) -> LossesLike:
-    """The losses as ``bptt`` takes them, with what sees y, target and mask of each chunk.
-
-    It hands observers on, but promises that nobody.
-    """
-    each = [None if part.loss is None else (part.factor, _seen(part, measured)) for part in losses]
-    return OutputForm.of_graph(graph).form(each)
-
-
-def _seen(part: OutputLoss, measured: Averages | None) -> LossLike | Observed | None:
-    if part.loss is None or measured is None or not measured.metrics:
-        return part.loss
-    return Observed(part.loss, measured.of_output(part.key))
-
-
-def without_loss(losses: tuple[OutputLoss, ...]) -> tuple[OutputLoss, ...]:
-    """No loss at all, as a loss of the first output: of a batch that is run for its state."""
-    first, *others = losses
-    none = [OutputLoss(part.number, part.key, None, 1.0) for part in others]
-    return (OutputLoss(first.number, first.key, NoLoss(), 1.0), *none)

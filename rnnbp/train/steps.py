@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.storage import JSON
-from rnnbp.train.accumulation import WeightedSum
+from rnnbp.train.accumulation import Shares, WeightedSum
 from rnnbp.train.averages import Averages, in_json
-from rnnbp.train.batch_weights import weight_in_update
+from rnnbp.train.batch_weights import weight_in_update, weights_in_update
 from rnnbp.train.carried import check_known, lost_after
 from rnnbp.train.finiteness import DivergedError
 from rnnbp.train.monitor import LOSS
 from rnnbp.train.named_figures import PENALTY
 from rnnbp.train.origins import note_origin
+from rnnbp.train.output_losses import OutputLoss
 from rnnbp.train.run_data import RunData
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.standing import Standing
@@ -76,47 +78,76 @@ class Group:
     def whole(self) -> Updated:
         """The update from one batch."""
         batch = self._next()
+        check_known(batch, self.lost)
         try:
             made = self.update(batch, self.at.state, self.at.step, self.measured)
         except Exception as error:  # whatever a source, layer or loss raises
             note_origin(error, self.data, self.at.epoch, self.at.index)
             raise
-        self._done(batch, made.lost)
+        self._done(0, batch, made.lost)
         return made
 
     def summed(self) -> Updated:
         """The update from several batches, or from the rest of the epoch."""
         total, state = WeightedSum(), self.at.state
+        batches, shares = self._rest(), None
+        if self.update.losses:  # whose weights in all batches are to be known before the first
+            read = [*batches]
+            batches, shares = iter(read), self._shares(read)
+        for number, batch in enumerate(batches):
+            with self._noting(number):
+                state = self._add(total, number, batch, state, shares)
+        return self.update.finish(total.mean(state, self.lost), self.at.step)
+
+    def _rest(self) -> Iterator[Batch]:
+        """The batches of the update, one after the other."""
         while self.taken < self.update.options.accumulate and (
             not self.taken or self.at.index + self.taken < self.data.batches_per_epoch
         ):
-            try:
-                state = self._add_next(total, state)
-            except Exception as error:  # whatever a source, layer or loss raises
-                note_origin(error, self.data, self.at.epoch, self.at.index + self.taken - 1)
-                error.add_note(f"in number {self.taken} of the batches of this update")
-                raise
-        return self.update.finish(total.mean(state, self.lost), self.at.step)
+            with self._noting(self.taken):
+                batch = self._next()
+            yield batch
 
-    def _add_next(self, total: WeightedSum, state: States) -> States:
+    def _shares(self, batches: list[Batch]) -> Shares:
+        """The weights of all batches by output."""
+        model, losses, found = self.update.model, self.update.losses, []
+        for number, batch in enumerate(batches):
+            with self._noting(number):
+                found.append(weights_in_update(model, batch, losses))
+        return Shares(tuple(found))
+
+    @contextmanager
+    def _noting(self, number: int) -> Iterator[None]:
+        """Errors say which of the batches they are of."""
+        try:
+            yield
+        except Exception as error:  # whatever a source, layer or loss raises
+            note_origin(error, self.data, self.at.epoch, self.at.index + number)
+            error.add_note(f"in number {number + 1} of the batches of this update")
+            raise
+
+    def _add(
+        self, total: WeightedSum, number: int, batch: Batch, state: States, shares: Shares | None
+    ) -> States:
         """Add a batch to the sum, which takes over its gradients; returns the state after it."""
-        number, batch = self.taken, self._next()
-        part = self.update.part(batch, state, self.at.step, number, self.measured)
-        loss = self.update.options.loss
-        given = part.grads is not None
-        total.add(part, weight_in_update(self.update.model, batch, loss) if given else 0.0)
-        self._done(batch, part.lost)
+        check_known(batch, self.lost)
+        model, step, loss = self.update.model, self.at.step, self.update.options.loss
+        factors = None if shares is None else shares.factors(number)
+        part = self.update.part(batch, state, step, number, self.measured, factors)
+        if shares is not None:
+            total.add(part, shares.weight(number), shares.of(number))
+        elif part.grads is not None:
+            total.add(part, weight_in_update(model, batch, OutputLoss(0, "", loss, 1.0)))
+        self._done(number, batch, part.lost)
         return part.state
 
     def _next(self) -> Batch:
         self.taken += 1
-        batch = self.data.batch(self.at.epoch, self.at.index + self.taken - 1)
-        check_known(batch, self.lost)
-        return batch
+        return self.data.batch(self.at.epoch, self.at.index + self.taken - 1)
 
-    def _done(self, batch: Batch, lost: tuple[int, ...]) -> None:
+    def _done(self, number: int, batch: Batch, lost: tuple[int, ...]) -> None:
         self.lost = lost_after(batch, self.lost, lost)
-        if self.taken == 1:
+        if not number:
             self.known.see(self.data, self.at.step, self.at.epoch, self.at.index, batch)
 
 

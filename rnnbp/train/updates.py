@@ -149,10 +149,20 @@ class Update:
 
     @ieee
     def part(
-        self, batch: Batch, state: States, step: int, number: int, measured: Averages | None = None
+        self,
+        batch: Batch,
+        state: States,
+        step: int,
+        number: int,
+        measured: Averages | None = None,
+        factors: Mapping[str | int, float] | None = None,
     ) -> Part:
-        """Batch ``number``, from 0, of those of an update. Raises as the update does."""
-        return self._part(batch, state, step, number, measured)[0]
+        """Batch ``number``, from 0, of those of an update. Raises as the update does.
+
+        Args:
+            factors: of several outputs, what their losses are scaled by.
+        """
+        return self._part(batch, state, step, number, measured, factors)[0]
 
     @ieee
     def finish(self, part: Part, step: int) -> Updated:
@@ -161,13 +171,19 @@ class Update:
         return self._finish(part, check_finite(f"step {step + 1}:", grads), step)
 
     def _part(
-        self, batch: Batch, state: States, step: int, number: int, measured: Averages | None
+        self,
+        batch: Batch,
+        state: States,
+        step: int,
+        number: int,
+        measured: Averages | None,
+        factors: Mapping[str | int, float] | None = None,
     ) -> tuple[Part, list[Extent]]:
         """A batch, and the extents of its gradients, all finite."""
         self.optimizer.check_parameters(self.model)
         place = f"step {step + 1}:"
         with carrying(batch, state):
-            for losses in self.runs.losses_of(batch, measured):
+            for losses in self.runs.losses_of(batch, measured, factors):
                 with contextlib.suppress(NoWeightError):
                     return self._learned(
                         place, batch, self.runs(batch, losses, state, step, number)
