@@ -189,7 +189,7 @@ def test_iterables_have_lengths_and_targets_by_output() -> None:
 
 
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
-    "metrics of all": (lambda: rb.fit(two_heads(), heads(), LOSS, epochs=1, metrics=["mse"]), TypeError, r"metrics: of a model of several outputs they are a dict by output, as \{'tag'"),
+    "metrics of all": (lambda: rb.fit(two_heads(), heads(), LOSS, epochs=1, metrics=[squares]), TypeError, r"metrics: of a model of several outputs they are names, as .* or a dict by output, as \{'tag'"),
     "a metric of no output": (lambda: rb.fit(two_heads(), heads(), LOSS, epochs=1, metrics={"tags": ["mse"]}), ValueError, "metrics has 'tags', which is no output with a loss, did you mean 'tag'"),
     "an output without a loss": (lambda: rb.fit(two_heads(), heads(), {"tag": MSE}, epochs=1), ValueError, "loss has nothing for the output 'class'"),
     "a loss of no output": (lambda: rb.fit(two_heads(), heads(), LOSS | {"tags": MSE}, epochs=1), ValueError, "loss has 'tags', which is no output of the model, did you mean 'tag'"),

@@ -105,9 +105,11 @@ class Trainer(Attributes, Named, Instead):
             says so if a call has learned nothing for that reason.
         metrics: averages over each batch and over the validation, by the mask's weights: "accuracy"
             of classes or of one output, "mse", "mae", or functions ``(y, target) -> values`` of
-            each step (T, B) or each element, or a dict of these by name. Of several outputs a dict
-            of these by output: {"tag": ["accuracy"]} has the name "tag_accuracy". A batch's are of
-            the outputs that its loss was computed from, dropout included, before the update.
+            each step (T, B) or each element, or a dict of these by name. Of several outputs names
+            are for those that they suit by their losses, "accuracy" for classes, the others for
+            numbers, or a dict by output: {"tag": ["accuracy"]} has the name "tag_accuracy". A
+            batch's are of the outputs that its loss was computed from, dropout included, before
+            the update.
         accumulate: batches per update: its loss and gradients are those of one batch of all their
             rows, or for a function of your own the mean. Steps, in all counts, schedules and
             metrics, are updates; the rest of an epoch makes a smaller one. It takes a second copy

@@ -16,6 +16,7 @@ from rnnbp.train.averages import Metric
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 from rnnbp.train.named_figures import PENALTY
 from rnnbp.train.output_losses import by_output
+from rnnbp.train.suited_metrics import suited
 
 MetricsLike: TypeAlias = (
     str
@@ -77,7 +78,7 @@ def as_metrics(what: str, given: MetricsLike, loss: LossesLike) -> tuple[Metric,
     Args:
         what: the argument, for errors.
         loss: decides whether y is logits, as for BinaryCrossEntropy; of losses by output metrics
-            are too.
+            are too, or names for the outputs that each suits.
 
     Raises TypeError or ValueError for anything else.
     """
@@ -98,16 +99,19 @@ def as_metrics(what: str, given: MetricsLike, loss: LossesLike) -> tuple[Metric,
 
 
 def _of_outputs(what: str, given: object, losses: LossesLike) -> tuple[Metric, ...]:
-    """Metrics of several outputs, from a dict by output: names begin with that of the output."""
+    """Metrics of several outputs, from a dict by output, or names for the outputs that each suits.
+
+    Names begin with that of the output.
+    """
     items = losses.items() if isinstance(losses, Mapping) else enumerate(losses)
     known = {key: unweighted("loss", loss)[1] for key, loss in items if loss is not None}
+    if not given:
+        return ()
     if not isinstance(given, Mapping):
-        if not given:
-            return ()
-        raise TypeError(
-            f"{what}: of a model of several outputs they are a dict by output, as "
-            f"{{{next(iter(known))!r}: ['mse']}}, found {shown(given)}"
-        )
+        for name in given if isinstance(given, list | tuple) else [given]:
+            if isinstance(name, str):
+                _metric(what, "", name, None)  # whose error says which names there are
+        given = suited(what, given, known)
     found: list[Metric] = []
     for key, each in given.items():
         if key not in known:
