@@ -213,4 +213,4 @@ def test_batches_have_defaults_and_sources_are_iterable() -> None:
     with pytest.raises(
         rb.ShapeError, match=r"mask must have shape \(N, T\), a weight for each step"
     ):
-        rb.Sequences(x, x, batch_size=2, mask=np.ones((5, 3, 2)))
+        rb.Sequences(x, x, batch_size=2, mask=np.ones((5, 3, 4)))

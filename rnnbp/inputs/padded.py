@@ -8,6 +8,7 @@ from typing import NoReturn, TypeAlias, final
 import numpy as np
 
 from rnnbp.inputs.held import Check, Held
+from rnnbp.inputs.weighted import of_steps
 from rnnbp.numerics import Array
 
 Unusable: TypeAlias = Callable[[Array], Array]
@@ -48,7 +49,7 @@ class Masked(Held):
 
     def read(self, span: slice) -> Array:
         found = super().read(span)
-        found[self.unusable(found) & ~(self.weights.read(span) > 0)] = 0
+        found[self.unusable(found) & ~of_steps(self.weights.read(span))] = 0
         return found
 
     again = read

@@ -17,7 +17,7 @@ from rnnbp.inputs.held import BLOCK, Check, Held
 from rnnbp.inputs.padded import NEVER, Cleaned, Masked, Padded, Unusable, refuse
 from rnnbp.inputs.series import Series, series
 from rnnbp.inputs.streams import Stream
-from rnnbp.inputs.weighted import last_weighted
+from rnnbp.inputs.weighted import last_weighted, of_steps
 from rnnbp.numerics import Array, Dtype, NonFiniteError
 
 AT_ONE_LOOK = 2**26
@@ -61,7 +61,7 @@ def _weights(x: Series, mask: SeriesLike) -> Held | Literal["unknown"] | None:
     if mask is None or is_stream(mask):
         return None if mask is None else "unknown"
     found = series("mask", mask)
-    return found if isinstance(found, Held) and found.shape == x.shape[:1] else None
+    return found if isinstance(found, Held) and found.shape[:1] == x.shape[:1] else None
 
 
 def _padded(x: Held, unusable: Unusable, weights: Held | str, *, time: bool) -> Padded | Masked:
@@ -94,7 +94,7 @@ def check_weights(x: Series, span: slice, weights: Array) -> None:
     end = end_of(x)
     if end is None:
         return
-    bad = (weights > 0) & (np.arange(span.start, span.stop)[:, None] >= end)
+    bad = of_steps(weights) & (np.arange(span.start, span.stop)[:, None] >= end)
     if bad.any():
         step, row = np.argwhere(bad)[0].tolist()
         raise NonFiniteError(

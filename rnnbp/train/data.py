@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import final
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from rnnbp.checks.batch_first import remember
 from rnnbp.checks.mapped import check_there
@@ -15,6 +14,7 @@ from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
 from rnnbp.train.ended_rows import ListRows, PaddedRows
+from rnnbp.train.given_lengths import LengthsOf as GivenLengths
 from rnnbp.train.in_order import are_inputs
 from rnnbp.train.length_order import LengthOrder
 from rnnbp.train.rows import Data, Rows
@@ -59,9 +59,11 @@ class Sequences(Shuffled):
             a dict of these by name, or a tuple in order. Or None.
         batch_size: sequences in a batch; the last batch of an epoch may be smaller.
         mask: (N, T), or a list of (T_k,), bool or weights ≥ 0 of the steps in the loss; or (N,) or
-            (N, 1), weights of whole sequences. Of several outputs a dict likewise.
+            (N, 1), weights of whole sequences; or as the target, weights of single elements. Of
+            several outputs a dict likewise.
         lengths: (N,), the steps of each sequence of a padded array: later ones are padding,
-            whatever they hold and whatever the mask.
+            whatever they hold and whatever the mask. Of inputs of several time axes a dict by name
+            or number of an input: others with as many steps as it end as it does.
         last: True for a target for each sequence that is placed at its last step: the last one of
             weight above 0.
         shuffle: True for a new order in each epoch, drawn from (seed, epoch).
@@ -96,7 +98,7 @@ class Sequences(Shuffled):
         *,
         batch_size: int,
         mask: Targets = None,
-        lengths: ArrayLike | None = None,
+        lengths: GivenLengths = None,
         last: bool = False,
         shuffle: bool = True,
         seed: int = 0,

@@ -9,8 +9,8 @@ from rnnbp.bptt.inference import last_steps
 from rnnbp.checks.arrays import as_array, plain
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
-TURN = "time-first: say batch_first=False"
-"""What to do where x was taken as batch-first."""
+TURN, TURNED = "time-first: say batch_first=False", "batch-first: leave batch_first out"
+"""What to do where x was taken as batch-first, or as time-first."""
 
 
 def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array]:
@@ -91,6 +91,7 @@ def of_sequences(name: str, weights: Array, shape: Shape) -> Array:
 
 
 def within(mask: Array, known: Array) -> Array:
-    """A mask (N, T), 0 after the end of each sequence, as ``known`` (N, T) says."""
+    """A mask (N, T), or of elements, 0 after the end of each sequence, as ``known`` (N, T) says."""
+    known = known.reshape(known.shape + (1,) * (mask.ndim - known.ndim))
     found: Array = np.where(known, mask, mask.dtype.type(0))
     return found

@@ -177,7 +177,8 @@ def _recording(
     if mask is None:
         return Recording(first, second, None)
     weights = rows(f"{place}: mask{at}", mask, numbers=True, axes="(S,)")
-    if weights.shape != (len(first),):
+    each_element = second is not None and weights.shape == second.shape
+    if weights.shape != (len(first),) and not each_element:
         elements = weights.ndim > 1 and len(weights) == len(first)
         cure = of_elements(weights.shape[1:]) if elements else "give one axis"
         raise ShapeError(

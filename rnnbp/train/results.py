@@ -6,12 +6,15 @@ import copy
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from rnnbp.bptt.inference import predict as predict_batch
 from rnnbp.bptt.networks import LossesLike
 from rnnbp.graph.axes import is_over_time
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.models import as_network
+from rnnbp.inputs.weighted import of_steps
 from rnnbp.numerics import flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.averages import Averages, Metric
@@ -99,7 +102,8 @@ def _reading(graph: Graph, batch: Batch) -> _Reading:
     options = row_options(graph, batch)
     if options or is_over_time(graph):
         return {"mask": None, **options}
-    return {"mask": batch.mask}
+    mask = batch.mask
+    return {"mask": of_steps(mask) if isinstance(mask, np.ndarray) and mask.ndim > 2 else mask}
 
 
 def _check(what: str, batch: Batch, index: int, *, last: bool) -> None:

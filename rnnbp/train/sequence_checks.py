@@ -11,12 +11,10 @@ from numpy.typing import ArrayLike
 from rnnbp.inputs.cures import of_elements
 from rnnbp.numerics import Array, Shape, ShapeError
 from rnnbp.train.ended_rows import EndedRows, ListRows, PaddedRows
-from rnnbp.train.last import TURN, lengths_of
+from rnnbp.train.last import TURN, TURNED, lengths_of
 from rnnbp.train.rows import Rows, blocks
 from rnnbp.train.sequence_lists import check_steps
 from rnnbp.train.several_rows import SeveralRows, series_of
-
-TURNED = "batch-first: leave batch_first out"
 
 
 @final
@@ -47,9 +45,12 @@ class Lead:
                 f"{array.shape}; {self._cure(name, array.shape, expected)}"
             )
 
-    def check_mask(self, mask: Rows | None, *, each: bool, at: str = "") -> None:
-        """Raise ShapeError for a mask that is not of steps, or of sequences where targets are."""
-        if mask is not None and mask.ndim > 2 - each:
+    def check_mask(
+        self, mask: Rows | None, target: Rows | None, *, each: bool, at: str = ""
+    ) -> None:
+        """Raise ShapeError for a mask of neither steps, elements of targets, nor sequences."""
+        elements = mask is not None and target is not None and mask.shape == target.shape
+        if mask is not None and mask.ndim > 2 - each and not elements:
             if each:
                 raise ShapeError(
                     f"Sequences: mask{at} must have shape (N,), a weight for each sequence, as "

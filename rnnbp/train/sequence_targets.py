@@ -87,7 +87,7 @@ class SequenceTarget:
         elif mask is not None:
             weights = mask_with_axes(mask, how.axis, leads[number], lists=lists)
         axis.lead.check(f"target{at}", found, each=of_each or last)
-        axis.lead.check_mask(weights, each=of_each, at=at)
+        axis.lead.check_mask(weights, None if last else found, each=of_each, at=at)
         return cls(key, found, weights, of_each, last, number)._ended(axis, at, ends=how.ends)
 
     def _ended(self, axis: TimeAxis, at: str, *, ends: bool) -> SequenceTarget:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from rnnbp.numerics import Array
 from rnnbp.train.ended_rows import EndedRows
+from rnnbp.train.given_lengths import LengthsOf, Mark, marks_of, of_one
 from rnnbp.train.rows import Rows
 from rnnbp.train.sequence_checks import Lead, ended
 from rnnbp.train.several_rows import SeveralRows
@@ -39,50 +39,42 @@ class TimeAxis:
 
 
 def time_axes(
-    x: Rows | SeveralRows, given: ArrayLike | None, *, batch_first: bool
+    x: Rows | SeveralRows, given: LengthsOf, *, batch_first: bool
 ) -> tuple[TimeAxis, ...]:
     """The time axes of x: several where its inputs have different numbers of steps.
 
-    An array has as many as the lists that are as long as it at most.
+    An array has as many as the inputs of lengths that are as long as it at most.
 
     Args:
-        given: the lengths of sequences of arrays.
+        given: the lengths of sequences of arrays, or of each input by name or number.
 
-    Raises as ``Lead.lengths`` does, TypeError for lengths of several axes.
+    Raises as ``Lead.lengths`` does, TypeError for lengths of several axes, ValueError for those of
+    no input.
     """
     lead = Lead(int(x.shape[0]), int(x.shape[1]), batch_first)
     if not isinstance(x, SeveralRows):
-        return (TimeAxis(lead, lead.lengths(x, given)),)
-    found, marks = dict[bytes | int, TimeAxis](), _marks(x)
+        return (TimeAxis(lead, lead.lengths(x, of_one(given))),)
+    found, marks = dict[Mark, TimeAxis](), marks_of(x, given, batch_first=batch_first)
     for k, mark in marks.items():
         part = x.parts[k]
-        own = np.frombuffer(mark, np.int64) if isinstance(mark, bytes) else None
+        own = np.frombuffer(mark[1], np.int64) if mark[1] else None
         keys = found[mark].keys if mark in found else ()
         alike = Lead(len(part), int(part.shape[1]), batch_first)
         found[mark] = TimeAxis(alike, own, (*keys, x.form.key(k)))
+    if isinstance(given, dict):
+        return tuple(found.values())
     if len(found) < 2:
         return (TimeAxis(lead, lead.lengths(x, given), next(iter(found.values())).keys),)
     if given is not None and not any(isinstance(part, EndedRows) for part in x.parts):
         steps = ", ".join(str(axis.lead.steps) for axis in found.values())
+        keys = tuple([axis.keys[0] for axis in found.values()])
         raise TypeError(
             f"Sequences: lengths are for one number of steps, and the series of x have {steps}; "
-            "give those that end as lists of sequences, [a[:n] for a, n in zip(x, lengths)]"
+            f"give those of each, lengths={{{keys[0]!r}: ..., {keys[1]!r}: ...}}, or lists of "
+            "sequences, [a[:n] for a, n in zip(x, lengths)]"
         )
     lead.lengths(x, given)
     return tuple(found.values())
-
-
-def _marks(x: SeveralRows) -> dict[int, bytes | int]:
-    """What series of one time axis have in common: the lengths of lists, or T; by number."""
-    series = {k: part for k, part in enumerate(x.parts) if k not in x.static}
-    lists = {k: part.lengths.tobytes() for k, part in series.items() if isinstance(part, EndedRows)}
-    by_steps = dict[int, bytes | int]()
-    for k, mark in lists.items():
-        by_steps.setdefault(series[k].shape[1], mark)
-    return {
-        k: lists[k] if k in lists else by_steps.get(part.shape[1], int(part.shape[1]))
-        for k, part in series.items()
-    }
 
 
 def total(axes: tuple[TimeAxis, ...]) -> Array | None:

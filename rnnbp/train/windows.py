@@ -52,8 +52,9 @@ class Windows(Named):
         target: (S, ...), or None; for recordings a list of equal length.
         horizon: steps in a window, which is how far gradients flow.
         batch_size: number of lanes.
-        mask: (S,), bool or weights ≥ 0 of the steps in the loss; for recordings a list of equal
-            length. A window without weight carries the state, and changes no parameter.
+        mask: (S,), bool or weights ≥ 0 of the steps in the loss, or as the target, of single
+            elements; for recordings a list of equal length. A window without weight carries the
+            state, and changes no parameter.
         recordings: True if a list is one of recordings; None for the rule above.
         join: True to put recordings one after the other, and cut all of them into lanes together:
             where one begins within a window, the ``reset`` of the batch returns its row to the
