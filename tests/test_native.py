@@ -86,8 +86,8 @@ def test_large_arrays_are_looked_at_by_machine_code(
     backend: str, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    squares = arrays.squares
-    monkeypatch.setattr(arrays, "squares", lambda x: (seen.append(x.size), squares(x))[1])
+    whole = arrays.finite
+    monkeypatch.setattr(arrays, "finite", lambda x: (seen.append(x.size), whole(x))[1])
     for size in (finite.LARGE - 1, finite.LARGE):
         assert finite.first_bad(np.zeros(size)) is None
     assert seen == expected
@@ -96,9 +96,15 @@ def test_large_arrays_are_looked_at_by_machine_code(
 @pytest.mark.quick
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_squares(n: int, dtype: str) -> None:
+def test_finite(n: int, dtype: str) -> None:
     x = reals(n, dtype=dtype)
-    assert arrays.squares(x) == pytest.approx((x.astype(np.float64) ** 2).sum(), rel=1e-13)
+    x[0], x[-1] = np.finfo(dtype).max, -np.finfo(dtype).tiny / 2
+    assert arrays.finite(x)
+    for at in {0, n // 2, max(0, n - 9), n - 1}:
+        for bad in (np.nan, -np.nan, np.inf, -np.inf):
+            given = x.copy()
+            given[at] = bad
+            assert not arrays.finite(given)
 
 
 def test_squares_that_overflow_are_no_bad_gradients(backend: str) -> None:

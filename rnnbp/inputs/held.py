@@ -17,6 +17,8 @@ BLOCK = 2**14
 """Elements that are checked, cast or written at once."""
 AT_ONCE = 2**17
 """Elements of an array in memory that are checked at once."""
+IN_PLACE = 2**20
+"""The same where each look is some calls in Python, and takes no memory."""
 Check: TypeAlias = Callable[[Array, int], None]
 """(steps, number of the first) -> None; raises for values that cannot be used."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from rnnbp.checks.batch_first import warn_if_known, warn_if_prefixes
 from rnnbp.inputs import cures
 from rnnbp.inputs.given import SeriesLike, TargetLike
-from rnnbp.inputs.held import AT_ONCE, BLOCK, Held
+from rnnbp.inputs.held import AT_ONCE, BLOCK, IN_PLACE, Held
 from rnnbp.inputs.logits import warn_of_probabilities
 from rnnbp.inputs.padding import check_weights, end_of
 from rnnbp.inputs.problem import Problem
@@ -160,7 +160,11 @@ class Objective:
         small = any(part.mapped or part.dtype.kind != "f" for part in looked)
         # Weights add up alike from a file; what counts whole rows adds up to one number anyway.
         small = small or (self.mask is not None and not self.mask.counts)
-        return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
+        # Losses of elements look at what lies in memory without a copy, and count whole numbers.
+        plain = isinstance(self.loss, Elementwise) and not self.loss.copies_target
+        there = plain and self.target is not None and not self.target.fresh
+        most = BLOCK if small else IN_PLACE if there else AT_ONCE
+        return max(1, most // max(1, size))
 
     def finish_bytes(self) -> int:
         """Bytes that ``finish`` reads of a stream at once, with weights of its steps in float64.

@@ -34,6 +34,7 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     found, needs = list[str](), set[str]()
     bodies = {
         "extent": (array_code.extent(Text(lanes)), EXTENT),
+        "finite": (array_code.finite(Text(lanes)), EXTENT),
         "softmax": (array_code.softmax(Text(lanes)), SOFTMAX),
         "copy": (array_code.copy(Text(lanes)), COPY),
         "number": (symbol_code.number(Text(lanes)), NUMBER),
