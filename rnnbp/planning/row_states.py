@@ -33,8 +33,12 @@ class RowStates:
 
     def at(self, n: int) -> SweepSizes:
         """The sizes of chunk n."""
-        if (found := self._known.get(n)) is None:
-            found = self._known[n] = self._sizes.at(self.live(n))
+        return self._of(self.live(n))
+
+    def _of(self, rows: int) -> SweepSizes:
+        """Those of a chunk of as many rows."""
+        if (found := self._known.get(rows)) is None:
+            found = self._known[rows] = self._sizes.at(rows)
         return found
 
     def did(self, action: Action) -> None:
@@ -56,9 +60,9 @@ class RowStates:
 
     def nbytes(self, live: LiveStates, slots: Container[int], *, turned: bool) -> int:
         """The bytes of all that is alive; ``turned``: some chunk has gone backward."""
-        own = self._sizes.at(self._present).slot if live.own(slots) and self._present else 0
+        own = self._of(self._present).slot if live.own(slots) and self._present else 0
         given = self._sizes.given_deltas if turned else 0
         return 2 * self._sizes.slot + own + given + (0 if live.no_deltas else self._deltas())
 
     def _deltas(self) -> int:
-        return self._sizes.at(self._reversed).deltas
+        return self._of(self._reversed).deltas

@@ -8,7 +8,7 @@ sequences of many lengths have many numbers of rows, most of them for one chunk.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import final
 
 from rnnbp.numerics import Array, Shape
@@ -16,7 +16,10 @@ from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.sizes import KernelSizes
-from rnnbp.runners.llvm.tasks import Pieces
+from rnnbp.runners.llvm.tasks import Addresses, Pieces
+
+WITHIN = "BS"
+"""Kinds of arrays that kernels alone read, of a block and of a step."""
 
 
 @final
@@ -34,12 +37,27 @@ class RowBuffers(Buffers):
         return self._whole.renew()
 
     def arrays(self, kernel: Kernel, length: int) -> dict[str, Array]:
+        """Those that Python fills or reads: states, their deltas, random numbers."""
         key, views = (kernel, length), self.workspace.views(self)
         if key not in views:
-            whole = self._whole.arrays(kernel, length)
-            shapes = self.sizes.arrays(kernel, length)
-            views[key] = {name: _first(whole[name], shape) for name, shape in shapes.items()}
+            views[key] = self._views(kernel, length)
         return views[key]
+
+    def _views(self, kernel: Kernel, length: int) -> dict[str, Array]:
+        whole, sizes = self._whole.arrays(kernel, length), self.sizes
+        if kernel is sizes.cell.backward and not sizes.drawn(kernel):  # as of most, in every chunk
+            rows = sizes.layout.batch
+            return {
+                buffer.name: whole[buffer.name][:rows] for buffer in sizes.step.backward.carried
+            }
+        shapes = sizes.arrays(kernel, length).items()
+        read = [(n, s) for n, s in shapes if n not in kernel.widths or n[0] not in WITHIN]
+        return {name: _first(whole[name], shape) for name, shape in read}
+
+    def addresses(
+        self, kernel: Kernel, length: int, names: Iterable[str] | None = None
+    ) -> Addresses:
+        return self._whole.addresses(kernel, length, names)
 
     def constants(self, kernel: Kernel) -> dict[str, Array]:
         return self._whole.constants(kernel)

@@ -166,18 +166,20 @@ class KernelSizes(StepSizes):
         return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
     def vector_bytes(self, rows: int) -> int:
-        return (
-            min(self.symbols, rows)
-            * math.prod(self.layout.x_shapes[0])
-            * self.layout.dtype.itemsize
-        )
+        size = math.prod(self.layout.x_shapes[0]) * self.layout.dtype.itemsize
+        return min(self.symbols, rows) * size
 
     @once
     def block(self, length: int) -> int:
         """Steps in a block of a chunk of this many steps."""
+        return self.together(length, (self.whole or self)._most)
+
+    @property
+    @once
+    def _most(self) -> int:
+        """Steps of the whole batch in a block."""
         rows = max(sum(kernel.of_kind("B").values()) for kernel in self._all[:-1])
-        row = self.batch * self.layout.dtype.itemsize
-        return self.together(length, CACHE // max(1, rows * row))
+        return CACHE // max(1, rows * self._row)
 
     def piece(self, length: int) -> int:
         """Steps of a chunk that backward takes together."""
@@ -221,10 +223,8 @@ class KernelSizes(StepSizes):
     @once
     def workspace_bytes(self, length: int) -> int:
         """The memory that all kernels use, one after the other."""
-        return max(
-            workspace_bytes(self.arrays(kernel, length).values(), self.layout.dtype)
-            for kernel in self._all
-        )
+        arrays, dtype = (self.arrays(kernel, length) for kernel in self._all), self.layout.dtype
+        return max(workspace_bytes(each.values(), dtype) for each in arrays)
 
     @property
     @once
