@@ -37,36 +37,41 @@ def extent(t: Text) -> Text:
 
 def finite(t: Text) -> Text:
     """finite(x, n, out): out, a double, is 0 where all of x are finite, else 1."""
-    # By bits: NaN and infinity have the exponent whose bits are all 1, and it alone has them, so
+    # By bits: NaN and infinity have the exponent whose bits are all 1, and they alone have it, so
     # the largest exponent tells. No arithmetic, and TURNS maxima that do not wait for each other:
     # as fast as memory is read, where a sum of squares takes four times as long.
     v = t.lanes
     kind, turn = f"<{v.n} x i{v.bits}>", TURNS * v.n
-    bits = ((1 << (8 if v.bits == 32 else 11)) - 1) << (23 if v.bits == 32 else 52)
-    exponent = "<" + ", ".join([f"i{v.bits} {bits}"] * v.n) + ">"
-
-    def larger(most: str, at: str, mask: str | None = None) -> str:
-        whole = t.put(f"bitcast {v.type} {t.load(t.at('%x', at), mask)} to {kind}")
-        here = t.put(f"and {kind} {whole}, {exponent}")
-        above = t.put(f"icmp sgt {kind} {here}, {most}")
-        return t.put(f"select {v.bools} {above}, {kind} {here}, {kind} {most}")
-
     full = t.times(t.put(f"sdiv i64 %n, {turn}"), turn)
-    carried = [(kind, "zeroinitializer")] * TURNS
-    with t.loop(0, full, turn, carried=carried) as loop:
+    with t.loop(0, full, turn, carried=[(kind, "zeroinitializer")] * TURNS) as loop:
         for k, most in enumerate(loop.carried):
-            loop.after.append(larger(most, t.plus(loop.index, k * v.n)))
+            loop.after.append(_larger_exponents(t, most, t.plus(loop.index, k * v.n)))
     with t.loop(full, "%n", v.n, carried=[(kind, loop.carried[0])]) as rest:
         left = t.first(t.put(f"sub i64 %n, {rest.index}"))
-        rest.after.append(larger(rest.carried[0], rest.index, left))
+        rest.after.append(_larger_exponents(t, rest.carried[0], rest.index, left))
     bad = "zeroinitializer"
     for most in (rest.carried[0], *loop.carried[1:]):
-        here = t.put(f"icmp eq {kind} {most}, {exponent}")
+        here = t.put(f"icmp eq {kind} {most}, {_exponent(v)}")
         bad = t.put(f"or {v.bools} {bad}, {here}")
     some = t.put(f"bitcast {v.bools} {bad} to i{v.n}")
     found = t.put(f"uitofp i1 {t.put(f'icmp ne i{v.n} {some}, 0')} to double")
     t.do(f"store double {found}, ptr %out")
     return t
+
+
+def _exponent(v: Lanes) -> str:
+    """Numbers whose bits are 1 where the exponent is, as a vector of integers."""
+    bits = 0x7F800000 if v.bits == 32 else 0x7FF << 52
+    return "<" + ", ".join([f"i{v.bits} {bits}"] * v.n) + ">"
+
+
+def _larger_exponents(t: Text, most: str, at: str, mask: str | None = None) -> str:
+    """The larger of ``most`` and the exponents of a vector of x, lane by lane."""
+    v, kind = t.lanes, f"<{t.lanes.n} x i{t.lanes.bits}>"
+    whole = t.put(f"bitcast {v.type} {t.load(t.at('%x', at), mask)} to {kind}")
+    here = t.put(f"and {kind} {whole}, {_exponent(v)}")
+    above = t.put(f"icmp sgt {kind} {here}, {most}")
+    return t.put(f"select {v.bools} {above}, {kind} {here}, {kind} {most}")
 
 
 def softmax(t: Text) -> Text:
