@@ -123,7 +123,7 @@ class Ragged:
         self.rows = Rows(np.array(self.lengths, np.int64))
         self.problem = self._problem()
         recurrent = parts_of(self.problem.model).recurrent
-        outlets = [OutletSizes(yes, delta=True) for yes in self.wanted]
+        outlets = [OutletSizes(yes) for yes in self.wanted]
         given = zip(recurrent, self.dstate, strict=True) if self.dstate else ()
         dstate = [node.number for node, deltas in given if deltas is not None]
         self.sizes = sizes_of_sweep(self.problem, outlets, dstate=dstate)

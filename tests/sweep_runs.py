@@ -25,14 +25,15 @@ from rnnbp.inputs.passed import Form
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import initial_states
 from rnnbp.ledger import Ledger
-from rnnbp.planning.outlet_sizes import OutletSizes
+from rnnbp.planning.outlet_sizes import DeltaSizes, OutletSizes
 from rnnbp.planning.sweep_ledger import SweepForecast, SweepLedger
 from rnnbp.planning.sweep_sizes import SweepSizes, sizes_of_sweep
 from rnnbp.runners.backend import Backend
 from tests.helpers import reals
 
 Array = np.ndarray
-WANTED = OutletSizes(wanted=True, held=True)
+HELD = DeltaSizes(held=True)
+WANTED = OutletSizes(wanted=True, deltas=(HELD,))
 
 
 def dense(n_in: int, n_out: int, seed: int = 9, dtype: Any = "float64") -> rb.Dense:
@@ -185,7 +186,7 @@ class Sweep:
         how = {"state": self.state, "backend": self.backend, "dtype": self.xs[0].dtype}
         self.problem = posed(self.graph, self.xs, self.chunk, **how)
         outlets = [
-            OutletSizes(yes, held=True, delta=weights is not None)
+            OutletSizes(yes, deltas=(HELD,) * (weights is not None))
             for yes, weights in zip(self.wanted, self.weights, strict=True)
         ]
         recurrent = parts_of(self.problem.model).recurrent

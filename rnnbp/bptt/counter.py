@@ -10,7 +10,7 @@ from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.results import Stats
 from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
-from rnnbp.planning.objects import fused_of, ways_of, ways_of_rows
+from rnnbp.planning.objects import bytes_of_rows, fused_of, ways_of, ways_of_rows
 from rnnbp.planning.sizes import Sizes
 
 
@@ -61,7 +61,7 @@ class Counter:
 
     def stats(self, problem: Problem, ledger: Ledger, sizes: Sizes, tables: int) -> Stats:
         """All of it, with the ledger's peak; ``tables``: bytes of those of the schedule."""
-        peaks = self.peaks
+        peaks, others = self.peaks, tables + bytes_of_rows(problem.rows, problem.chunk)
         return Stats(
             chunks=problem.chunks,
             peak_slots=peaks["slots"],
@@ -86,7 +86,7 @@ class Counter:
                 self._ways(problem),
                 fused_of(self.actions, problem.chunks),
             )
-            + tables,
+            + others,
             seconds=time.perf_counter() - self.began,
             output_bytes=sizes.all_outputs(problem.steps),
         )

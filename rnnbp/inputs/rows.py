@@ -58,6 +58,10 @@ class Rows:
         """The rows whose last step is in a chunk, which are the last of its live rows."""
         return slice(self.live(start + length), self.live(start))
 
+    def whole(self, start: int, length: int) -> bool:
+        """True if no row ends before the last step of a chunk, which is the shorter at the end."""
+        return self.live(min(start + length, self.steps) - 1) == self.live(start)
+
     def counts(self, chunk: int) -> list[int]:
         """The live rows of each chunk of ``chunk`` steps."""
         return [self.live(start) for start in range(0, self.steps, chunk)]

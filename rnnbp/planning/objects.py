@@ -84,6 +84,8 @@ DISK, FILED = 3_500, 1_500
 """Bytes that slots on disk also take in memory: where there are any, and for each."""
 
 
+SIZED = 2_500
+"""Bytes of what a run knows of chunks of fewer rows, by tracemalloc."""
 SHORT, REBUILT = 2, 2
 """Further ways of a shorter last chunk, which is recorded and run backward by jobs of its own; and
 of chunks that are kept and rebuilt."""
@@ -187,6 +189,15 @@ def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
     for name in ("Record", "Backward"):
         ways += min(counts.get(name, 0), 2 if steps > length and steps % length else 1)
     return max(0, ways - 2)
+
+
+def bytes_of_rows(rows: Rows | None, chunk: int) -> int:
+    """Bytes of what a run knows of its chunks, if some have fewer rows than the batch.
+
+    Args:
+        rows, chunk: as of ``ways_of_rows``.
+    """
+    return SIZED * (ways_of_rows(rows, chunk) > 0)
 
 
 def ways_of_rows(rows: Rows | None, chunk: int) -> int:

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
+
+
+@final
+@dataclass(frozen=True)
+class DeltaSizes:
+    """One of the deltas that are summed to that of an output.
+
+    Attributes:
+        held: True if it is a view of what is held elsewhere, else an array of its own.
+        spare: temporary bytes of making it, for each step of each row, apart from that array.
+    """
+
+    held: bool = False
+    spare: float = 0
 
 
 @final
@@ -14,13 +28,16 @@ class OutletSizes:
     Attributes:
         wanted: True if its values are taken on the first pass.
         taking: temporary bytes of that.
-        delta: True if a delta comes back, an array of its own unless it is ``held``.
-        held: True if that is a view of what is held elsewhere.
-        spare: temporary bytes of making the delta.
+        deltas: those that come back, in the order in which they are made and added up.
+        whole: of a chunk in which no row ends; None for the same.
     """
 
     wanted: bool = False
     taking: float = 0
-    delta: bool = True
-    held: bool = False
-    spare: float = 0
+    deltas: tuple[DeltaSizes, ...] = (DeltaSizes(),)
+    whole: tuple[DeltaSizes, ...] | None = None
+
+    @property
+    def of_whole(self) -> OutletSizes:
+        """The same, of chunks in which no row ends."""
+        return self if self.whole is None else replace(self, deltas=self.whole, whole=None)

@@ -25,20 +25,29 @@ class RowStates:
     def __init__(self, sizes: SweepSizes, rows: Rows, chunk: int) -> None:
         self._sizes, self._rows, self._chunk = sizes, rows, chunk
         self._present, self._reversed = rows.batch, 0
-        self._known: dict[int, SweepSizes] = {}
+        self._known: dict[int, tuple[int, int]] = {}
+        self._last = -1, sizes
 
     def live(self, n: int) -> int:
         """The rows of chunk n."""
         return self._rows.live(n * self._chunk)
 
     def at(self, n: int) -> SweepSizes:
-        """The sizes of chunk n."""
-        return self._of(self.live(n))
+        """The sizes of chunk n: of the last asked for alone, or a run would hold those of as many
+        kinds as there are numbers of rows.
+        """
+        if n != self._last[0]:
+            start, length = n * self._chunk, self._chunk
+            whole = self._rows.whole(start, length)
+            sizes = self._sizes.of_whole if whole else self._sizes
+            self._last = n, sizes.at(self._rows.live(start))
+        return self._last[1]
 
-    def _of(self, rows: int) -> SweepSizes:
-        """Those of a chunk of as many rows."""
+    def _states(self, rows: int) -> tuple[int, int]:
+        """The bytes of a state of as many rows, and of its deltas."""
         if (found := self._known.get(rows)) is None:
-            found = self._known[rows] = self._sizes.at(rows)
+            sizes = self._sizes.at(rows)
+            found = self._known[rows] = sizes.slot, sizes.deltas
         return found
 
     def did(self, action: Action) -> None:
@@ -60,9 +69,9 @@ class RowStates:
 
     def nbytes(self, live: LiveStates, slots: Container[int], *, turned: bool) -> int:
         """The bytes of all that is alive; ``turned``: some chunk has gone backward."""
-        own = self._of(self._present).slot if live.own(slots) and self._present else 0
+        own = self._states(self._present)[0] if live.own(slots) and self._present else 0
         given = self._sizes.given_deltas if turned else 0
         return 2 * self._sizes.slot + own + given + (0 if live.no_deltas else self._deltas())
 
     def _deltas(self) -> int:
-        return self._of(self._reversed).deltas
+        return self._states(self._reversed)[1]

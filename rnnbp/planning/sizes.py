@@ -17,7 +17,6 @@ from rnnbp.planning.fixed_rehearsal import FixedBytes, FixedRehearsal
 from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.planning.value_sizes import ValueSizes
-from rnnbp.runners.base import ROW_COUNTS
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
@@ -48,7 +47,7 @@ class Sizes(ValueSizes):
 
     @cached_property
     def _of_rows(self) -> Recent[int, Self]:
-        return Recent(ROW_COUNTS)
+        return Recent(1)  # those of chunks one after the other; a run holds no more of them
 
     def at(self, rows: int) -> Self:
         """The sizes of a chunk of fewer rows than the batch: of its actions, tapes and states.

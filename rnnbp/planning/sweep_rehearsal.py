@@ -15,6 +15,7 @@ from rnnbp.runners.heap import Block
 from rnnbp.runners.rehearsal import StateDeltas
 
 if TYPE_CHECKING:
+    from rnnbp.planning.outlet_sizes import OutletSizes
     from rnnbp.planning.sweep_sizes import SweepSizes
 
 
@@ -96,21 +97,23 @@ class SweepRehearsal(Rehearsal):
 
     def _losses(self) -> BlockDeltas:
         """The deltas of the outputs, made one after the other while all outputs are there."""
-        found: list[Block | None] = []
-        for k, outlet in zip(self.parts.outputs, self.sweep.outlets, strict=True):
-            self.heap.note(self._bytes(outlet.spare))
-            self.heap.numpy += self._bytes(outlet.spare)
-            size = self.size(k)
-            base = self.new(0) if outlet.held else None
-            found.append(self.new(size, base) if outlet.delta else None)
-            self.heap.numpy += size if outlet.delta and not outlet.held else 0
-        deltas: BlockDeltas = [None] * self.sizes.model.n_values
-        send(self.parts.outputs, found, deltas)
+        outputs, deltas = self.parts.outputs, BlockDeltas([None] * self.sizes.model.n_values)
+        send(outputs, [*map(self._delta, outputs, self.sweep.outlets)], deltas)
         return deltas
 
+    def _delta(self, value: int, outlet: OutletSizes) -> Block | None:
+        """The delta of an output: the sum of those that come back."""
+        size, total = self.size(value), None
+        for part in outlet.deltas:
+            new, base = (0, self.new(0)) if part.held else (size, None)
+            self.numpy(new + self._bytes(part.spare))
+            own = self.new(size, base)
+            total = own if total is None else total + own
+            del own, base
+        return total
+
     def _bytes(self, each: float) -> int:
-        """Bytes of all steps of all rows."""
-        return math.ceil(each * self.rows)
+        return math.ceil(each * self.rows)  # of all steps of all rows
 
     def _end(self) -> None:
         """The deltas of the inputs are taken."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import final
 
@@ -12,7 +12,7 @@ from rnnbp.graph.graph import Node
 from rnnbp.inputs.problem import Problem
 from rnnbp.planning.input_sizes import copied, others_of, symbol_bytes
 from rnnbp.planning.outlet_sizes import OutletSizes
-from rnnbp.planning.sizes import Key, Sizes
+from rnnbp.planning.sizes import SHARED, Key, Sizes
 from rnnbp.planning.sweep_rehearsal import SweepRehearsal
 from rnnbp.runners.side_by_side import Group, groups_of, workspaces
 from rnnbp.support.lazy import cached_property
@@ -53,6 +53,16 @@ class SweepSizes(Sizes):
         """The body, with what runs side by side in one group."""
         return groups_of(self.parts, self.cells)
 
+    @cached_property
+    def of_whole(self) -> SweepSizes:
+        """The sizes of chunks in which no row ends."""
+        outlets = tuple([each.of_whole for each in self.outlets])
+        if outlets == self.outlets:
+            return self
+        found, known = replace(self, outlets=outlets), vars(self)
+        vars(found).update({key: known[key] for key in (*SHARED, "cells") if key in known})
+        return found
+
     def workspaces(self, length: int) -> int:
         """Those of what runs side by side, which others share."""
         return sum(workspaces(self.groups, self.cells, length).values())
@@ -61,7 +71,7 @@ class SweepSizes(Sizes):
     def sources(self) -> Iterable[int]:
         """The values that have deltas from an outlet."""
         outlets = zip(self.model.outputs, self.outlets, strict=True)
-        return [k for k, outlet in outlets if outlet.delta]
+        return [k for k, outlet in outlets if outlet.deltas]
 
     @cached_property
     def ahead(self) -> Sequence[Node]:

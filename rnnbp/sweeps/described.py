@@ -10,7 +10,7 @@ from rnnbp.actions import Action
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.network_parts import EdgePlan, SweepPlan
-from rnnbp.planning.objects import fused_of, ways_of, ways_of_rows
+from rnnbp.planning.objects import bytes_of_rows, fused_of, ways_of, ways_of_rows
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.schedules import ScheduleLike, resolve
@@ -143,4 +143,4 @@ def _bytes(
         ways_of(ledger.at_highest, rows.steps, rows.chunk) + ways_of_rows(rows.rows, rows.chunk),
         fused_of(counts.counts, counts.chunks),
     )
-    return found, objects + table_bytes(actions)
+    return found, objects + table_bytes(actions) + bytes_of_rows(rows.rows, rows.chunk)

@@ -97,8 +97,12 @@ class Edge:
         found, rows = self.deltas.copy(n, across=False), self.rows
         if not self.once or rows.whole(n):
             return found
+        # values are left where rows have ended
         alive = rows.alive(n).reshape(*found.shape[:2], *[1] * len(self.shape))
-        return np.where(alive, found, found.dtype.type(0))  # values are left where rows have ended
+        if not self.place.disk:
+            return np.where(alive, found, found.dtype.type(0))
+        np.copyto(found, 0, where=~alive)  # it is a copy already
+        return found
 
     def read_by_all(self) -> None:
         """Release the values, which are read no more."""

@@ -18,7 +18,7 @@ from rnnbp.inputs.given import SeriesLike
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import LossLike, Objective, Observed
 from rnnbp.inputs.problem import Problem
-from rnnbp.inputs.series import series
+from rnnbp.inputs.series import Series, series
 from rnnbp.losses import Loss
 from rnnbp.losses.base import Weighted
 from rnnbp.losses.function import FunctionLoss
@@ -26,7 +26,7 @@ from rnnbp.losses.penalised import Penalised
 from rnnbp.numerics import Array, Dtype, ShapeError, real_number
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.lengths import Lengths
-from rnnbp.sweeps.output_losses import Output, frame
+from rnnbp.sweeps.output_losses import Output, Read, frame
 from rnnbp.sweeps.row_losses import ValidMask
 
 
@@ -156,15 +156,22 @@ def _check_steps(lengths: Lengths, target: SeriesLike) -> None:
 
 def _sized(output: Output, objective: Objective, factor: float, dtype: Dtype) -> Output:
     """The output with what its loss takes."""
-    target, mask = objective.target, objective.mask
+    mask, loss, item = objective.mask, objective.loss, dtype.itemsize
+    read = _read(output, objective.target, mask, dtype)
+    padding = isinstance(mask, ValidMask) and mask.mask is None
+    whole = _read(output, objective.target, None, dtype) if padding else None
+    return output.with_loss(loss, factor, item, read, whole)
+
+
+def _read(output: Output, target: Series | None, mask: Series | None, dtype: Dtype) -> Read:
+    """What is read of chunks, of a target and a mask."""
     masked, given = mask is not None, target if mask is None else mask
     spread = masked and len(output.shape) > 1
     recast = spread or (given is not None and given.dtype != dtype)
     gathered = output.lengths.order is not None or output.lengths.ragged
     copied = [part for part in (target, mask) if part is not None and (gathered or part.fresh)]
-    read = sum(part.dtype.itemsize * math.prod(part.shape[1:]) for part in copied)
-    loss, item = objective.loss, dtype.itemsize
-    return output.with_loss(loss, factor, item, masked=masked, recast=recast, read=read)
+    size = sum(part.dtype.itemsize * math.prod(part.shape[1:]) for part in copied)
+    return Read(masked, recast, size)
 
 
 def _held(name: str, given: SeriesLike) -> SeriesLike:

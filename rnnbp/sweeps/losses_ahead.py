@@ -14,7 +14,7 @@ from rnnbp.losses.as_loss import as_loss
 from rnnbp.numerics import Dtype
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.given_losses import losses_by_output, naming, unweighted
-from rnnbp.sweeps.output_losses import Output
+from rnnbp.sweeps.output_losses import Output, Read
 
 CLASS = 8
 """Bytes of a target that is the number of a class."""
@@ -41,7 +41,8 @@ def with_losses(
 
 def _guessed(output: Output, dtype: Dtype) -> Output:
     size = math.prod(output.shape) * dtype.itemsize
-    return replace(output, trained=True, needs=Loss.spare * size)
+    needs = Loss.spare * size
+    return replace(output, trained=True, needs=needs, needs_whole=needs)
 
 
 def _with_loss(output: Output, given: LossLike, dtype: Dtype) -> Output:
@@ -52,6 +53,6 @@ def _with_loss(output: Output, given: LossLike, dtype: Dtype) -> Output:
     classes = isinstance(loss, CrossEntropy)
     rows = math.prod(output.shape[:-1])
     target = rows * CLASS if classes else math.prod(output.shape) * dtype.itemsize
-    read = target * (classes or gathered) + masked
-    how = {"masked": masked, "recast": masked or classes}
-    return output.with_loss(loss, factor, dtype.itemsize, **how, read=read)
+    copied = target * (classes or gathered)
+    read = Read(masked, masked or classes, copied + masked)
+    return output.with_loss(loss, factor, dtype.itemsize, read, Read(False, classes, copied))

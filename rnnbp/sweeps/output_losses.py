@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -16,6 +16,16 @@ from rnnbp.numerics import Array, Shape
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.lengths import Lengths
 from rnnbp.sweeps.row_losses import RowLosses
+
+
+class Read(NamedTuple):
+    """What a loss reads of a chunk: with a mask, targets or masks of another dtype, and the bytes of
+    target and mask that are copied for a step of a row.
+    """
+
+    masked: bool = False
+    recast: bool = False
+    copied: int = 0
 
 
 @final
@@ -34,6 +44,7 @@ class Output:
         trained: whether it has a loss.
         whole: whether that takes the outputs of all steps at once.
         needs: temporary bytes of the loss for each step of a row, apart from its derivative.
+        needs_whole: of chunks in which no row ends.
     """
 
     number: int
@@ -46,30 +57,34 @@ class Output:
     trained: bool = False
     whole: bool = False
     needs: float = 0.0
+    needs_whole: float = 0.0
 
     def with_loss(
         self,
         loss: Loss,
         factor: float,
         item: int,
-        *,
-        masked: bool = False,
-        recast: bool = False,
-        read: int = 0,
+        read: Read = Read(),  # noqa: B008 (a tuple)
+        whole: Read | None = None,
     ) -> Output:
         """The output with a loss, whose data may be none yet.
 
         Args:
             item: bytes of a number of the output.
-            masked, recast: as of ``Loss.needs``.
-            read: bytes of target and mask that are copied for a step of a row.
+            read: what it reads of a chunk.
+            whole: of a chunk in which no row ends; None for the same.
         """
-        arrays, rows = loss.needs(item, masked=masked, recast=recast)
+        found = replace(self, factor=factor, trained=True, whole=loss.whole)
+        if loss.whole:
+            return found
+        needs, of_whole = [self._needs(loss, factor, item, r) for r in (read, whole or read)]
+        return replace(found, needs=needs, needs_whole=of_whole)
+
+    def _needs(self, loss: Loss, factor: float, item: int, read: Read) -> float:
+        arrays, rows = loss.needs(item, masked=read.masked, recast=read.recast)
         size = math.prod(self.shape) * item
-        needs = (arrays + (factor != 1)) * size + rows * math.prod(self.shape[:-1]) + read
-        return replace(
-            self, factor=factor, trained=True, whole=loss.whole, needs=0.0 if loss.whole else needs
-        )
+        needs = arrays * size + rows * math.prod(self.shape[:-1]) + read.copied
+        return max(needs, size * (factor != 1))  # the loss is done when dy is multiplied
 
     def losses(self, rows: ChunkRows) -> RowLosses:
         """The losses of the chunks of a sweep; the output has one."""

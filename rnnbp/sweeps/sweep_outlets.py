@@ -34,5 +34,6 @@ class SweepOutlets(Outlets):
                 part, delta = sink.delta(n, y)
                 value = value + part
                 total = delta if total is None else total if delta is None else total + delta
+                del delta  # else it would be there while the next output's is made
             found.append(total)
         return value, found

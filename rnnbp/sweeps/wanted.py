@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -10,12 +9,15 @@ from typing import final
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.numerics import Dtype, Shape
-from rnnbp.planning.outlet_sizes import OutletSizes
+from rnnbp.planning.outlet_sizes import DeltaSizes, OutletSizes
 from rnnbp.support.lazy import cached_property
 from rnnbp.sweeps.blocks import IN_MEMORY, Place
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.output_losses import Output
 from rnnbp.sweeps.stage import Ending
+
+FLAGS = 2
+"""Bytes of whether a row has ended at a step, and whether it has not."""
 
 
 @final
@@ -56,25 +58,30 @@ class Wanted:
             shape: its feature shape.
             dtype: of its elements.
         """
-        size, steps = math.prod(shape) * dtype.itemsize, rows.length(0) * rows.batch
         outputs = [each for each in self.outputs if end.result and each.value == end.value]
         losses = [each for each in outputs if each.trained]
         kept = any(each.whole for each in losses) or bool(self.returns_y and outputs)
-        held = end.edge and end.value in self.reached
-        # a delta that lies where values did is copied, without what is there of rows that ended
-        apart = held and end.once and rows.lengths.ragged
-        taking, made = 0, len(losses)
+        taking, steps = 0, rows.length(0) * rows.batch
+        reduced = []
         for node in end.reductions:
             assert isinstance(node.block, OverTime)
             taking = max(taking, node.block.spare(rows.length(0), rows.batch, shape, dtype))
-            made += bool(self.reached.intersection(node.outs))
-        spare = max((each.needs for each in losses), default=0.0)
-        spare += size * (min(made, 2) * (made + held > 1) + (apart and self.place.disk))
+            reduced += [DeltaSizes()] * bool(self.reached.intersection(node.outs))
+        edge, whole_edge = self._of_edge(end, rows)
+        deltas = *edge, *reduced, *[DeltaSizes(spare=each.needs) for each in losses]
+        whole = *whole_edge, *reduced, *[DeltaSizes(spare=each.needs_whole) for each in losses]
         wanted = end.edge or bool(end.reductions) or kept
-        return OutletSizes(
-            wanted,
-            taking / steps,
-            made + held > 0,
-            held and not (made or apart or self.place.disk),
-            spare,
-        )
+        found = OutletSizes(wanted, taking / steps, deltas, whole if whole != deltas else None)
+        return found if rows.lengths.ragged else found.of_whole
+
+    def _of_edge(
+        self, end: Ending, rows: ChunkRows
+    ) -> tuple[tuple[DeltaSizes, ...], tuple[DeltaSizes, ...]]:
+        """(the deltas of an edge, one or none; those in chunks in which no row ends)."""
+        if not end.edge or end.value not in self.reached:
+            return (), ()
+        disk, ragged = self.place.disk, rows.lengths.ragged
+        # deltas that take the place of values are copied, without values where rows have ended
+        apart = end.once and ragged
+        ended = DeltaSizes(held=not (disk or apart), spare=FLAGS * apart)
+        return (ended,), (DeltaSizes(held=not disk),)

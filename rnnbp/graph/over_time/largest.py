@@ -14,6 +14,8 @@ BLOCK = 1 << 18
 """Bytes of the steps that are searched at once: NumPy copies them, and they stay in the cache."""
 STEP = 8
 """Bytes of the number of a step."""
+SENT = 1024
+"""Elements whose deltas are sent at once, so that the numbers of their places take 40 kB at most."""
 
 
 @final
@@ -75,9 +77,13 @@ class _MaxReduced(Reduced):
         return (self.value,)
 
     def send(self, start: int, delta: Array, rows: slice, out: Array) -> None:
-        step = self.at[rows] - start
-        places = np.nonzero((step >= 0) & (step < len(out)))
-        out[(step[places], *places)] = delta[places]
+        at = self.at[rows]
+        several = max(1, SENT // max(1, math.prod(at.shape[1:])))
+        for first in range(0, len(at), several):
+            some = slice(first, first + several)
+            step = at[some] - start
+            places = np.nonzero((step >= 0) & (step < len(out)))
+            out[:, some][(step[places], *places)] = delta[some][places]
 
     def arrays(self) -> tuple[Array, ...]:
         return (self.lengths, self.value, self.at)
