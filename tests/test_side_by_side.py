@@ -60,9 +60,9 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-def run(model: Any, **options: Any) -> Any:
+def run(model: Any, outputs: int = 3, **options: Any) -> Any:
     rng = np.random.default_rng(0)
-    x, target = rng.normal(size=(STEPS, BATCH, 4)), rng.normal(size=(STEPS, BATCH, 3))
+    x, target = rng.normal(size=(STEPS, BATCH, 4)), rng.normal(size=(STEPS, BATCH, outputs))
     given = {"chunk": 4, "lengths": None} | options
     x, target = x.astype(np.float32), target.astype(np.float32)
     return rb.bptt(model, x, target, MSE, **given)
@@ -78,6 +78,12 @@ def numbers(found: Any) -> Iterator[Any]:
 def assert_same(found: Any, expected: Any) -> None:
     for one, other in zip(numbers(found), numbers(expected), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models here are small, and run side by side all the same."""
+    monkeypatch.setattr(beside_chunks, "WORTH", 0)
 
 
 @pytest.fixture
@@ -123,6 +129,19 @@ def test_more_threads_share_the_rows_where_there_are_many(
     monkeypatch.setattr(beside_chunks, "SCARCE", BATCH)
     run(stack())
     assert ran
+
+
+def test_small_ones_run_in_turn(
+    monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads, ran: list[int]
+) -> None:
+    """A chunk of 4 steps of 3 rows of the LSTM has 12 · 2 · 4 · 5 (4 + 5) operations."""
+    use_threads(2)
+    expected = run(both(4, 0), checkpoint="all", outputs=2 * UNITS)
+    count = len(ran)
+    monkeypatch.setattr(beside_chunks, "WORTH", 10**4)
+    found = run(both(4, 0), checkpoint="all", outputs=2 * UNITS)
+    assert (count > 0, len(ran) - count) == (True, 0)
+    assert_same(found, expected)
 
 
 class StoppedError(Exception):

@@ -19,6 +19,7 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Saved
+from rnnbp.runners.base import Runner
 from rnnbp.runners.later import Later
 from rnnbp.runners.select import sizes
 from rnnbp.runners.side_by_side import Group, groups_of, place_of
@@ -28,6 +29,11 @@ from rnnbp.runners.workspace import Workspace
 T = TypeVar("T")
 SCARCE = 4
 """Rows above which more threads than Recurrents share the rows of one after the other."""
+WORTH = 10**6
+"""Floating-point operations of a Recurrent in a chunk for which another thread is worth waking."""
+# Of two LSTMs of one row, one thread over two (an EPYC of the Zen 3 kind, in turn in one process):
+# 0.95 to 0.97 of 0.1 to 0.5 million each (16 and 32 units, 32 steps), 1.03 of 1.0 (16 units, 256
+# steps), 1.14 of 2.1 (64 units, 32 steps).
 
 
 class BesideChunks(Chunks):
@@ -116,19 +122,18 @@ class BesideChunks(Chunks):
                 saved.append(self._forward(group[0], values, n))
                 continue
             calls = [partial(call, node, self._inputs(node, values, n)) for node in group]
-            for node, (y, kept) in zip(group, self._beside(group, calls), strict=True):
+            for node, (y, kept) in zip(group, self._beside(n, group, calls), strict=True):
                 values[node.outs[0]] = y
                 found.append(kept)
         return values, found, saved
 
-    def _beside(self, group: Group, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """Call for each Recurrent of a group, and then run what all have prepared.
+    def _beside(self, n: int, group: Group, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Call for each Recurrent of a group on chunk n, and then run what all have prepared.
 
         Results are the same where they run in turn, as where there are threads for more than these.
         """
-        programs, n = [self.programs[node.number] for node in group], self.workspace.threads
-        rows = programs[0].layout.batch
-        if len(group) == 1 or n == 1 or (n > len(group) and rows > SCARCE):
+        programs, threads = [self.programs[node.number] for node in group], self.workspace.threads
+        if not self._worth(n, programs, threads):
             return [call() for call in calls]
         later = Later()
         try:
@@ -138,8 +143,17 @@ class BesideChunks(Chunks):
         finally:
             for program in programs:
                 program.later(None)
-        later.run(n)
+        later.run(threads)
         return found
+
+    def _worth(self, n: int, programs: Sequence[Runner], threads: int) -> bool:
+        """True if several run faster side by side than in turn."""
+        if len(programs) == 1 or threads == 1:
+            return False
+        if threads > len(programs) and programs[0].layout.batch > SCARCE:
+            return False
+        length = self.problem.length(n)
+        return all(program.flops(length) >= WORTH for program in programs)
 
     def backward(
         self,
@@ -180,7 +194,7 @@ class BesideChunks(Chunks):
         """Run Recurrents backward, and send on their deltas."""
         backward = partial(self._backward_one, n, tapes, deltas, dstates, grads, into)
         for nodes in self._at_once(group, tapes, dstates):
-            found = self._beside(nodes, [partial(backward, node) for node in nodes])
+            found = self._beside(n, nodes, [partial(backward, node) for node in nodes])
             for node, dxs in zip(nodes, found, strict=True):
                 left = self.fixed.left(node, dxs, grads.fixed) if grads.fixed else dxs
                 add_deltas(node, left, deltas)

@@ -102,6 +102,10 @@ class Runner(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} runs every call at once")
 
+    def flops(self, length: int) -> int:
+        """Floating-point operations of a chunk's products, forward; 0 of runners that cannot wait."""
+        return 0
+
     @abstractmethod
     def take(self, leaves: Mapping[int, Array]) -> None:
         """Take the inputs per "run", by number: called before ``prepare`` and ``renew``, and with

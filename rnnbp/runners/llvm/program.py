@@ -78,6 +78,10 @@ class KernelProgram(Runner, FusedRunner):
         self._team = threads if work is None else work.team
         self.given = self._given if work is None else LateArguments(self.layout, work)
 
+    def flops(self, length: int) -> int:
+        kernel = self.kernels.forward(rolling=True, output=False)
+        return kernel.flops * length * self.layout.batch
+
     def take(self, leaves: Mapping[int, Array]) -> None:
         self.buffers.leaves.clear()
         self.buffers.leaves.update({key_of(k): value for k, value in leaves.items()})
