@@ -183,11 +183,6 @@ def test_a_network_over_time_is_planned_by_sweep(capsys: pytest.CaptureFixture[s
     assert "sweep  axis  layers" in capsys.readouterr().out
 
 
-def test_other_commands_say_that_they_take_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", *SMALL, "--model", "mymodel:two_outputs"]) == 1
-    assert "is a network over time, and this command runs one sweep" in capsys.readouterr().err
-
-
 ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "no such module": (("--model", "mymodl:build"), "there is no module 'mymodl', did you mean 'mymodel'?"),
     "no such file": (("--model", "mymodle.py:build"), "there is no file 'mymodle.py', did you mean 'mymodel.py'?"),

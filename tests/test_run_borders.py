@@ -84,7 +84,7 @@ def test_a_description_of_another_kind(
 ) -> None:
     save_tensors("m", good_arrays(), {"description": description})
     status, line = error_of(capsys, "sample", "m")
-    assert (status, line[-15:]) == (1, "found kind None")
+    assert (status, "found kind None; rnnbp sample steps forward" in line) == (1, True)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

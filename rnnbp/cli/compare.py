@@ -103,17 +103,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _compare(problem: Problem | OwnProblem, options: argparse.Namespace) -> Comparison:
+    model, (x, target) = problem.build(), problem.data()
     try:
         found = sweep(
-            problem.build(),
-            *problem.data(),
-            problem.loss,
+            model,
+            x,
+            target,
+            problem.losses,
             shares=options.budgets,
             schedules=options.schedules,
             chunk=options.chunk,
             repeats=options.repeats,
             seed=options.seed,
             dx=options.dx,
+            lengths=problem.lengths,
             progress=False if options.quiet else None,
         )
     except BudgetError as error:

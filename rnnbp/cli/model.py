@@ -13,6 +13,11 @@ from rnnbp.train.assigning import assign
 from rnnbp.train.given_weights import check_no_snapshot
 from rnnbp.train.misfits import check_shapes
 
+OTHERS = (
+    "; rnnbp sample steps forward through what rnnbp train has written, and a model of your own, or "
+    "one that reads in both directions, is loaded in Python: rnnbp.load_weights, rnnbp.predict"
+)
+"""The cure for a file of another model."""
 MODEL_NAME = "model.safetensors"
 
 
@@ -32,15 +37,17 @@ def load_model(path: Path) -> Sequential:
             f"{path} has no {MODEL_NAME}; name a folder that rnnbp train has finished or stopped in"
         )
     arrays, metadata = load_tensors(file)
+    described, cure = _described(metadata), ""
     try:
         check_no_snapshot(file, metadata)
-        architecture = Architecture.from_dict(_described(metadata))
+        cure = OTHERS * (described.get("kind") != Architecture.kind)
+        architecture = Architecture.from_dict(described)
         place = f"load_weights from {file}"
         check_shapes(place, architecture.shapes(), {name: a.shape for name, a in arrays.items()})
         model = architecture.build()
         assign(place, model.params, arrays)
     except (TypeError, ValueError) as error:
-        raise CommandError(f"{file} is not a model for this command: {error}") from None
+        raise CommandError(f"{file} is not a model for this command: {error}{cure}") from None
     return model
 
 

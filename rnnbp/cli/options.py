@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 WIDEST = 100
 """Columns beyond which lines of words are hard to read."""
 
+_NEXT = "; it learns to predict the next byte, which a model that reads backward would have seen: "
+_OWN = "; its model is of bytes, of --cell, --layers and --units: "
+ELSEWHERE = {
+    ("train", "--bidirectional"): f"{_NEXT}in Python rnnbp.Bidirectional and rnnbp.fit",
+    ("train", "--model"): f"{_OWN}for one of your own call rnnbp.fit in Python",
+}
+"""By command and unknown option, what to do in its place."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and that notes the options that were passed."""
@@ -63,7 +71,8 @@ class Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(
                 unknown[0].split("=")[0], command.option_names(), n=1, cutoff=0.7
             )
-            meant = f", did you mean {near[0]}?" if near else ""
+            way = ELSEWHERE.get((command.prog.split()[-1], unknown[0].split("=")[0]), "")
+            meant = f", did you mean {near[0]}?" if near and not way else way
             command.error(f"unknown argument {unknown[0]}{meant}")
         return options
 

@@ -9,25 +9,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-import numpy as np
-
-from rnnbp.bptt.networks import LossesLike
+from rnnbp.bptt.networks import LengthsLike, LossesLike
+from rnnbp.cli.drawn_data import drawn, drawn_lengths, symbols_of
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import built, imported, is_of_library, needed_arguments, of_user
 from rnnbp.cli.options import given
 from rnnbp.graph.axes import is_over_time
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import symbol_layers
 from rnnbp.graph.network import Network
+from rnnbp.graph.values import TIME
 from rnnbp.inputs.axes import stated_shape
-from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.models import as_network
 from rnnbp.inputs.objective import LossLike
-from rnnbp.inputs.shapes import ShapeLike, Shapes, feature_shape
+from rnnbp.inputs.shapes import ShapeLike, each_shape, feature_shape
 from rnnbp.layers.base import Layer
-from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from rnnbp.losses import Loss
 from rnnbp.losses.named import NAMED
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Shape
 from rnnbp.storage import JSON
 from rnnbp.support.nearest import hint
 
@@ -46,21 +45,20 @@ class OwnProblem:
     batch: int
     seed: int
 
-    over_time: bool = False
-    """True where networks over time are taken, of any inputs and outputs: nothing is run of them."""
+    shortest: int | None = None
 
     cure = "lower --batch or --steps, or build a smaller model"
 
     @classmethod
-    def from_options(cls, options: argparse.Namespace, *, over_time: bool = False) -> Self:
-        """The problem that the options describe; ``over_time`` as of the class.
+    def from_options(cls, options: argparse.Namespace) -> Self:
+        """The problem that the options describe.
 
         Raises CommandError for options of built-in models.
         """
         if named := sorted({*BUILT_IN} & given(options)):
             raise CommandError(f"--{named[0]} is for built-in models; the code of --model says it")
         sizes = options.inputs, options.steps, options.batch, options.seed
-        return cls(options.model, options.loss, *sizes, over_time)
+        return cls(options.model, options.loss, *sizes, options.shortest)
 
     @cached_property
     def _model(self) -> ModelLike:
@@ -72,19 +70,7 @@ class OwnProblem:
             )
         model = built("--model", self.named, found)
         with self.speaking():
-            graph = as_network(model)
-        if is_over_time(graph):
-            if not self.over_time:
-                raise CommandError(
-                    f"--model {self.named} is a network over time, and this command runs one sweep "
-                    "of one x; rnnbp plan takes it, and rnnbp.bptt and rnnbp.fit in Python"
-                )
-            return model
-        if len(graph.pers) > 1:
-            raise CommandError(
-                f"--model {self.named} has {len(graph.pers)} inputs, and commands draw one x; call "
-                "rnnbp.plan or rnnbp.compare.sweep in Python"
-            )
+            as_network(model)
         return model
 
     @property
@@ -93,22 +79,30 @@ class OwnProblem:
 
     @cached_property
     def is_network(self) -> bool:
-        """True for a network over time."""
-        return is_over_time(self._graph)
+        """True for a network over time, and for a model of several inputs."""
+        return is_over_time(self._graph) or len(self._graph.pers) > 1
+
+    @property
+    def lengths(self) -> LengthsLike:
+        """Those of the rows of each time axis; None where all have T steps."""
+        axes = [*dict.fromkeys(axis for axis in self._graph.axes if axis)] or [TIME]
+        return drawn_lengths(axes, self.shortest, (self.steps, self.batch), self.seed)
+
+    @property
+    def losses(self) -> LossesLike:
+        """The loss, for each output of several."""
+        n = self._graph.n_outputs
+        return self.loss if n == 1 else (self.loss,) * n
 
     @cached_property
     def planned(self) -> tuple[LossesLike, int | dict[str, int], ShapeLike]:
         """(loss, steps, shape of x) as ``plan`` takes them: of a network for all outputs and axes."""
         if not self.is_network:
             return self.loss, self.steps, self.x_shape
-        if self.inputs is not None:
-            raise CommandError(
-                f"--inputs {self.inputs} is for models of one x; the Inputs of {self.named} say it"
-            )
-        axes, n = {axis for axis in self._graph.axes if axis}, self._graph.n_outputs
-        loss = None if self.loss_named is None else self.loss
+        self._refuse_inputs()
+        axes = {axis for axis in self._graph.axes if axis}
         steps = dict.fromkeys(axes, self.steps) if len(axes) > 1 else self.steps
-        return loss if n == 1 or loss is None else (loss,) * n, steps, None
+        return self.losses, steps, None
 
     def build(self) -> ModelLike:
         """The model.
@@ -120,28 +114,41 @@ class OwnProblem:
     def check(self) -> None:
         """Build the model and the loss. Raises as ``build`` does."""
         self.build()
-        _ = self.loss, self.x_shape
+        _ = self.loss, self.shapes
+
+    @property
+    def x_shape(self) -> Shape:
+        """Feature shape of x, of one input."""
+        return self.shapes[0]
 
     @cached_property
-    def x_shape(self) -> Shape:
-        """Feature shape of x, by the model, or ``--inputs``."""
+    def shapes(self) -> tuple[Shape, ...]:
+        """Feature shapes of the inputs, by the model, or ``--inputs``."""
         with self.speaking():
+            if self.is_network:
+                self._refuse_inputs()
+                return each_shape(feature_shape("--inputs", self._graph, None))
             if self._symbols:
-                return ()
+                return ((),)
             stated = stated_shape(self._graph)
             if self.inputs is not None and stated not in (None, (self.inputs,)):
                 raise CommandError(
                     f"--inputs {self.inputs} is not what the model takes, {stated}; leave it out"
                 )
             given = None if self.inputs is None else (self.inputs,)
-            found = feature_shape("--inputs", self._graph, given)
-        assert not isinstance(found, Shapes)  # of one input
-        return found
+            return each_shape(feature_shape("--inputs", self._graph, given))
+
+    def _refuse_inputs(self) -> None:
+        """Raise CommandError for ``--inputs`` of a model whose Inputs say it."""
+        if self.inputs is not None:
+            raise CommandError(
+                f"--inputs {self.inputs} is for models of one x; the Inputs of {self.named} say it"
+            )
 
     @property
     def _symbols(self) -> int | None:
-        """The number of symbols, if x is symbols."""
-        return next((layer.n_symbols for layer in symbol_layers(self._graph, 0)), None)
+        """The number of symbols, if x, the first of several inputs, is symbols."""
+        return symbols_of(self._graph, 0)
 
     @cached_property
     def loss(self) -> LossLike:
@@ -172,24 +179,13 @@ class OwnProblem:
             )
         return loss
 
-    def data(self) -> tuple[Array, Array]:
+    def data(self) -> tuple[SeriesLike, SeriesLike]:
         """Random x and target, as the model and the loss take them."""
-        rng, shape = np.random.default_rng(self.seed), (self.steps, self.batch)
-        dtype = self._graph.dtype or np.dtype(np.float32)
-        symbols = self._symbols
-        x = (
-            rng.integers(0, symbols, shape)
-            if symbols
-            else rng.standard_normal((*shape, *self.x_shape)).astype(dtype)
-        )
+        losses = (self.loss,) * self._graph.n_outputs
         with self.speaking():
-            (outputs,) = self._graph.output_shapes(self.x_shape)
-        assert outputs is not None
-        if isinstance(self.loss, CrossEntropy):
-            return x, rng.integers(0, outputs[-1], (*shape, *outputs[:-1]))
-        if isinstance(self.loss, BinaryCrossEntropy):
-            return x, rng.integers(0, 2, (*shape, *outputs)).astype(dtype)
-        return x, rng.standard_normal((*shape, *outputs)).astype(dtype)
+            size = self.steps, self.batch
+            x, target = drawn(self._graph, self.shapes, losses, size, self.seed)
+        return x if len(x) > 1 else x[0], target if len(target) > 1 else target[0]
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
@@ -207,8 +203,6 @@ class OwnProblem:
 
     @property
     def _loss_text(self) -> str:
-        if self.is_network and self.loss_named is None:
-            return "losses not given, their bytes estimated"
         return repr(self.loss) if isinstance(self.loss, Loss) else str(self.loss_named)
 
     def as_json(self) -> dict[str, JSON]:

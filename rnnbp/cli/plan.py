@@ -57,7 +57,7 @@ def add_options(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan. Raises CommandError for a budget that is too small."""
-    problem = problem_of(options, over_time=True)
+    problem = problem_of(options)
     with limited(problem, options.threads), problem.speaking():
         try:
             model = problem.build()
@@ -72,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
                 disk=options.disk,
                 dx=options.dx,
                 optimizer=options.optimizer,
+                lengths=problem.lengths,
             )
         except BudgetError as error:
             raise CommandError(f"--budget: {error}".replace("dx=False", "--no-dx")) from None

@@ -10,15 +10,17 @@ from typing import Self
 
 import numpy as np
 
-from rnnbp.bptt.networks import LossesLike
+from rnnbp.bptt.networks import LengthsLike, LossesLike
 from rnnbp.cli import threads
 from rnnbp.cli.architecture import recurrent
+from rnnbp.cli.drawn_data import drawn_lengths
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.cli.options import given
 from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
+from rnnbp.graph.values import TIME
 from rnnbp.layers import Dense, Embedding, Layer
 from rnnbp.losses import CrossEntropy, Loss, MeanSquaredError
 from rnnbp.numerics import Array, Shape
@@ -39,6 +41,7 @@ class Problem:
     steps: int
     batch: int
     seed: int
+    shortest: int | None = None
 
     cure = "lower --units, --layers, --batch or --steps"
 
@@ -88,6 +91,16 @@ class Problem:
         return x, target
 
     @property
+    def losses(self) -> LossesLike:
+        """The loss."""
+        return self.loss
+
+    @property
+    def lengths(self) -> LengthsLike:
+        """Those of the sequences; None where all have T steps."""
+        return drawn_lengths([TIME], self.shortest, (self.steps, self.batch), self.seed)
+
+    @property
     def planned(self) -> tuple[LossesLike, int, Shape]:
         """(loss, steps, shape of x) as ``plan`` takes them."""
         return self.loss, self.steps, self.x_shape
@@ -115,14 +128,19 @@ class Problem:
         return f"{self.cell.upper()}, {source}, {sizes}; T = {self.steps}, B = {self.batch}"
 
 
-def problem_of(options: argparse.Namespace, *, over_time: bool = False) -> Problem | OwnProblem:
-    """A built-in model, or that of ``--model``, which may be a network where ``over_time``.
+def problem_of(options: argparse.Namespace) -> Problem | OwnProblem:
+    """A built-in model, or that of ``--model``, which may be a network over time.
 
     Raises CommandError if options contradict each other.
     """
+    if options.shortest is not None and options.shortest > options.steps:
+        raise CommandError(
+            f"--shortest {options.shortest} is more than the {options.steps} steps of --steps; "
+            "lower it"
+        )
     if options.model is None:
         return Problem.from_options(options)
-    return OwnProblem.from_options(options, over_time=over_time)
+    return OwnProblem.from_options(options)
 
 
 @contextmanager

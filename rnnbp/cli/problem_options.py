@@ -26,6 +26,13 @@ def add_options(parser: Parser, *, steps: int, batch: int) -> None:
         "--batch", type=whole(1, LARGEST), default=batch, metavar="B", help="sequences side by side"
     )
     group.add_argument(
+        "--shortest",
+        type=whole(1, LARGEST),
+        metavar="N",
+        help="steps of the shortest sequences, whose lengths are drawn from N to T; by default all "
+        "have T",
+    )
+    group.add_argument(
         "--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data"
     )
     threads.add_threads(group)
