@@ -291,5 +291,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_a_memory_of_other_lines_is_refused_when_it_comes() -> None:
     x, _ = data("decoder", "dot")
-    with pytest.raises(rb.ShapeError, match="size 5"):
+    with pytest.raises(
+        rb.ShapeError, match=r"a memory, axis -1 must have size 4, .* found \(S, n\) = \(5, 5\)"
+    ):
         rb.predict(decoder("dot"), x | {"memory": np.ones((3, S, N + 1))})

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rnnbp.graph.network import Network, name_params, named_alone, slots_of
-from rnnbp.graph.outputs import Ends, check_outputs_depend, named_outputs, several
+from rnnbp.graph.outputs import (
+    Ends,
+    check_input_names,
+    check_outputs_depend,
+    named_outputs,
+    several,
+)
 from rnnbp.graph.unrolled import layer_of
 from rnnbp.graph.values import Application, Block, Outputs, Per, Value
 from rnnbp.layers.base import Layer
@@ -63,7 +69,8 @@ class Graph(Network):
             a series or static.
         name: the first part of its parameters' paths in a graph that holds it.
 
-    Raises ValueError if an output depends on an Input that is not among ``inputs``, or on none.
+    Raises ValueError if an output depends on an Input that is not among ``inputs``, or on none, or
+    two inputs have one name.
     There are no cycles: a value is computed from values that were there before it.
 
     >>> import numpy as np, rnnbp as rb
@@ -106,6 +113,7 @@ class Graph(Network):
         _check_values(ins, ends)
         if not self.suffixes:  # a cell may keep a function of parameters as a state
             check_outputs_depend(self.output_names, ends)
+            check_input_names(ins)
         self.input_shapes = tuple([v.shape for v in ins])
         self.pers = tuple([v.per for v in ins])
         self.input_names, self.axes = tuple([v.name for v in ins]), tuple([v.axis for v in ins])

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from rnnbp.graph import memories
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.initial_values import StateValues, states_of
 from rnnbp.graph.network import Network
@@ -172,6 +173,7 @@ class Recurrent(Network, Timed):
                     "for one value of it Last()(...) or the like, or make that of the cell an "
                     "Input per step"
                 )
+        memories.check_values(self, inputs)
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         """The feature shape of y. Raises ShapeError, naming the layer that does not fit."""
@@ -180,6 +182,7 @@ class Recurrent(Network, Timed):
             if shape is not None and expected is not None and shape != expected:
                 several = f"input {cell.input_names[k] or k}" if cell.n_inputs > 1 else "input"
                 raise ShapeError(mismatch(self, expected, shape, several))
+        memories.check_shapes(self, shapes)
         y, *new = cell.output_shapes(*shapes, *cell.state_shapes)
         cell.check_next_state(new)
         return (y,)
