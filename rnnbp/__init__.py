@@ -99,6 +99,7 @@ from rnnbp.memory_pool import release_memory
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.rng import Context
 from rnnbp.schedules.simulation import ScheduleError, simulate
+from rnnbp.stepping import Stepper
 from rnnbp.storage import StorageError
 from rnnbp.support.helping import names_of
 from rnnbp.support.version import VERSION
@@ -151,6 +152,7 @@ __all__ = [
     "Source",
     "State",
     "Stats",
+    "Stepper",
     "StorageError",
     "Trainer",
     "Value",

@@ -13,6 +13,7 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.mapped import check_there
 from rnnbp.naming import NUMBER, ByPath, likely, old_path
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
+from rnnbp.support.writes import WRITES
 
 Pairs: TypeAlias = Mapping[str, npt.ArrayLike] | Iterable[tuple[str, npt.ArrayLike]]
 """What a dict is made of."""
@@ -82,6 +83,7 @@ class Parameters(ByPath):
             ):
                 # Writing one parameter must not change what another is to become.
                 values[path] = value.copy()
+        WRITES.note()
         for path, value in values.items():
             if value is not self[path]:
                 self[path][...] = value

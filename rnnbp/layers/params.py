@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
+from rnnbp.support.writes import WRITES
 
 Named: TypeAlias = Mapping[str, Array] | Iterable[tuple[str, Array]]
 """What a dict is made of."""
@@ -41,6 +42,8 @@ class LayerParams(dict[str, Array]):
         found = dict(given, **named)
         for key, value in found.items():
             self._check(key, value)
+        if self.keys() & found.keys():  # not of a new layer
+            WRITES.note()
         super().update(found)
         shapes = vars(self).setdefault("shapes", {})  # unpickling does not call __init__
         for key, value in found.items():

@@ -19,6 +19,7 @@ from rnnbp.optim.rates import Rate, checked_rate, rate_at, size_of
 from rnnbp.optim.state import check_state
 from rnnbp.parameters import HasParams
 from rnnbp.support.ieee import ieee
+from rnnbp.support.writes import WRITES
 from rnnbp.wording.arguments import Named
 from rnnbp.wording.renamed import warn_renamed
 
@@ -184,6 +185,7 @@ class Optimizer(Named, Hyperparameters, ABC):
             for name, p in part.params.items():
                 part._check_size(name, p, largest[name], self._slots[name])
         self.steps += 1
+        WRITES.note()
         for part, own in parts:
             part.steps = self.steps
             for name in part._updated_at_once(grads, own):

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnbp.numerics import Array, shown
 from rnnbp.optim.gradients import check_grads
+from rnnbp.support.writes import WRITES
 
 Closure: TypeAlias = Callable[[], tuple[float, Mapping[str, Array]]]
 
@@ -49,6 +50,7 @@ class Search:
     def assign(self, x: Array) -> None:
         """Write ``x`` into the parameters, rounded to their dtypes."""
         start = 0
+        WRITES.note()
         for p in self.params.values():
             p[...] = x[start : start + p.size].reshape(p.shape)
             start += p.size

@@ -15,6 +15,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array
 from rnnbp.rng import Context
+from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.later import Later
 from rnnbp.runners.sums import Accumulator, SymbolTable
 from rnnbp.runners.tapes import State, Tape, ThinTape
@@ -132,6 +133,15 @@ class Runner(ABC):
             state: the state before it, each array (B, ...). context: of the first step.
             output: False to run only what feeds the state; y is None then.
         """
+
+    def bound(self, xs: Sequence[Array], y: Array) -> BoundCall | None:
+        """``advance`` of a chunk with output, from arrays xs to y (L, B, ...), as a record that
+        runs again and again; None where it takes Python, or an array does not lie as kernels read.
+
+        It keeps the state in memory of this runner, which nothing else may use meanwhile, and is
+        good until weights or inputs per "run" are read anew.
+        """
+        return None
 
     @abstractmethod
     def keep(

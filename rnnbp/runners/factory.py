@@ -9,6 +9,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Array, Dtype
 from rnnbp.runners.base import Runner
+from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.workspace import Workspace
@@ -36,6 +37,10 @@ class DenseRunner(ABC):
     @abstractmethod
     def forward(self, x: Array, *, once: bool = False) -> Array:
         """y (..., n_out) of x (..., n_in), in memory of its own."""
+
+    def bound(self, x: Array, y: Array) -> BoundCall | None:
+        """``forward`` from x to y as a record that runs again and again; None as of runners."""
+        return None
 
     @abstractmethod
     def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:

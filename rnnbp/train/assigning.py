@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnbp.numerics import Array, Dtype, escaped, first_bad
 from rnnbp.optim.parameters import check_writable
+from rnnbp.support.writes import WRITES
 from rnnbp.train.misfits import check_shapes
 
 
@@ -28,6 +29,7 @@ def converted(place: str, name: str, array: Array, dtype: Dtype) -> Array:
 def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
     """Copy arrays into the parameters of the same names, after all have been checked."""
     check_fits(place, params, arrays)
+    WRITES.note()
     for name, p in params.items():
         p[...] = arrays[name]
 

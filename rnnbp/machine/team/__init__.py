@@ -6,5 +6,6 @@
 - ``handoff``: how a job gets from its caller to threads that wait, and back; the states of a
   thread.
 - ``threads``: the threads themselves, how many they are, and ``do``, which runs a job.
+- ``chain``: jobs that run again and again on the same arrays, by one call.
 - ``beside``: several jobs at once, each by one thread.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
@@ -25,7 +26,7 @@ from rnnbp.numerics import Array, address, shown
 from rnnbp.support.lazy import cached
 from rnnbp.support.stacks import room
 
-__all__ = ["Job", "count", "do"]
+__all__ = ["Job", "count", "do", "together"]
 
 BOX_NUMBERS = 16
 """Numbers that a box takes in memory, 128 bytes, though it has four."""
@@ -168,16 +169,27 @@ def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
     """
     memory = job.numbers(bases, units)
     at = memory.buffer_info()[0]
-    lead, team = _lead(), _team
-    if n == 1 or sys.is_finalizing() or not team.free.acquire(blocking=False):
+    lead = _lead()
+    if n == 1:
         lead(0, 0, at)
+    else:
+        together(lambda boxes, others: lead(boxes, others, at), n)
+
+
+def together(call: Callable[[int, int], None], n: int) -> None:
+    """Call a function with the team: the address of the boxes of its threads, and how many there
+    are besides this one; n in all, or fewer, and (0, 0) where it has none to give.
+    """
+    team = _team
+    if n == 1 or sys.is_finalizing() or not team.free.acquire(blocking=False):
+        call(0, 0)
         return
     try:
         others = team.wake(n - 1)
         # Held in a variable: a finaliser that runs a job of more threads between the next two
         # operations would replace the array, and free the one whose address is passed.
         boxes = team.addresses
-        lead(address(boxes), others, at)
+        call(address(boxes), others)
     except BaseException:  # KeyboardInterrupt: which threads have been woken is not known
         _replace_team()
         team.retire()

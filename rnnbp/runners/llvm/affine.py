@@ -15,6 +15,7 @@ from rnnbp.machine.tasks import ROW
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
+from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.llvm.gradients import Gradient
 from rnnbp.runners.llvm.operands import Operand
 from rnnbp.runners.llvm.products import PRODUCT
@@ -79,6 +80,13 @@ class Map:
         job = self._forth(rows) if once else self._forward.get(rows, lambda: self._forth(rows))
         self._run(job, [address(a) for a in (x, weights, y, bias)], rows, n)
 
+    def bound(
+        self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int
+    ) -> BoundCall:
+        """``forward`` on arrays that stay where they are."""
+        numbers = self._forth(rows).numbers([address(a) for a in (x, weights, y, bias)], False)
+        return BoundCall(numbers, self._workers(rows, n), (), (x, weights, bias, y))
+
     def backward(
         self,
         d: Array,
@@ -134,4 +142,8 @@ class Map:
         )
 
     def _run(self, job: Job, bases: list[int], rows: int, n: int) -> None:
-        threads.do(job, bases, min(n, 1 + 2 * rows * self.columns * self.depth // WAKING))
+        threads.do(job, bases, self._workers(rows, n))
+
+    def _workers(self, rows: int, n: int) -> int:
+        """Threads for products of this many rows, of n."""
+        return min(n, 1 + 2 * rows * self.columns * self.depth // WAKING)

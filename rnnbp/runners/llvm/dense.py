@@ -13,6 +13,7 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
 from rnnbp.machine.target import vector_bytes
 from rnnbp.numerics import Array, Dtype, Shape, ShapeError, fix_sizes, lies, require_features
+from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.factory import DenseRunner, DenseSizes
 from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
@@ -108,6 +109,13 @@ class DenseKernel(DenseRunner):
         self.map.forward(*given, self.workspace.threads, once=once)
         del fixed
         return y
+
+    def bound(self, x: Array, y: Array) -> BoundCall | None:
+        if not self.takes(x, y):
+            return None
+        require_features(self.layer, x, self.layer.n_in, "input 0")
+        given = x, self._weights(0), self._bias, y, y.size // self.layer.n_out
+        return self.map.bound(*given, self.workspace.threads)
 
     def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
         fixed = fix_sizes([x, dy])

@@ -13,9 +13,11 @@ from rnnbp.machine.team import threads
 from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
 from rnnbp.rng import Context
 from rnnbp.runners.base import FusedRunner, Runner
+from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.later import Later, Team
 from rnnbp.runners.llvm import fused
 from rnnbp.runners.llvm.arguments import Arguments
+from rnnbp.runners.llvm.bound_calls import bound_call
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.late_arguments import LateArguments
@@ -122,6 +124,12 @@ class KernelProgram(Runner, FusedRunner):
         n = self._workers(kernel.flops * steps * batch)
         self._team.do(job, bases, n, units=self._by_units(kernel, n))
         return found
+
+    def bound(self, xs: Sequence[Array], y: Array) -> BoundCall | None:
+        kernel, work = self.kernels.forward(rolling=True, output=True), len(y) * self.layout.batch
+        n = self._workers(kernel.flops * work)
+        given = kernel, self.buffers, self.given, xs, y, n
+        return None if self._draws else bound_call(*given, units=self._by_units(kernel, n))
 
     def keep(
         self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
