@@ -86,6 +86,8 @@ class Stepper(Named):
         self._inputs = Inputs(self._found.model, self._found.series, "x")
         self._given = Inputs(self._found.model, self._found.statics, "static")
         self._static = static
+        self._fixed: Mapping[int, Array] | None = None
+        """Static inputs by number, copies, once the dtype is known."""
         self._state: States | None = None
         """Entered before there is a core."""
         self._core: Core | None = None
@@ -138,7 +140,8 @@ class Stepper(Named):
         block.enter(core.states)
         self._run(block, x)
         core.enter(block.states)
-        return self._formed(block.outputs())
+        # Views, because an array of its own could be resized, and machine code writes into it.
+        return self._formed([y[...] for y in block.outputs()])
 
     @takes()
     def begin(self, static: InputsLike) -> None:
@@ -148,7 +151,7 @@ class Stepper(Named):
             self._static, self._state = static, None
             return
         found = static_values(self._given, static, self.batch, core.dtype)
-        self._static, self._block = static, None
+        self._fixed, self._block = found, None
         core.begin(found)
         self._after_reading(core)
         core.enter(core.first_states(self._blocks))
@@ -267,9 +270,10 @@ class Stepper(Named):
         core.enter(first if self._state is None else self._state)
 
     def _made(self, length: int, shapes: Mapping[int, Shape], dtype: Dtype) -> Core:
-        static = static_values(self._given, self._static, self.batch, dtype)
-        inputs, lead = self._inputs, (length, self.batch)
-        return _core(self._found, lead, dtype, shapes, static, inputs, backend=self._backend)
+        if self._fixed is None:
+            self._fixed = static_values(self._given, self._static, self.batch, dtype)
+        given = (length, self.batch), dtype, shapes, self._fixed, self._inputs
+        return _core(self._found, *given, backend=self._backend)
 
     def _after_reading(self, core: Core) -> None:
         """Note that weights are those of now, and what a step of one input needs."""

@@ -125,6 +125,13 @@ class Check(NamedTuple):
 
 
 @final
+class _Address(ctypes.c_int64):
+    """The address of a chain, which keeps what it has addresses of: ``run`` may outlive all else."""
+
+    kept: object
+
+
+@final
 class Chain:
     """Jobs in order; ``run`` does them on what their arrays hold then.
 
@@ -142,17 +149,17 @@ class Chain:
         n: int = 1,
         kept: object = None,
     ) -> None:
-        self._kept = list(checks), list(jobs), kept
         numbers = [0, 0, len(checks), len(jobs)]
         for check in checks:
             numbers += check.record
         numbers += [job.buffer_info()[0] for job in jobs]
-        self._numbers = array("q", numbers)
+        memory = array("q", numbers)
         # An argument that is C's number already: turning Python's into one takes as long as the call.
-        at, call = ctypes.c_int64(self._numbers.buffer_info()[0]), _function()
+        at, call = _Address(memory.buffer_info()[0]), _function()
+        at.kept = memory, list(checks), list(jobs), kept
         # By one thread without a frame of Python, which would take a tenth of a small step.
         self.run: Callable[[], int] = (
-            partial(call, at) if n == 1 else partial(_together, call, at, self._numbers, n)
+            partial(call, at) if n == 1 else partial(_together, call, at, memory, n)
         )
         """Do the jobs; 0, or 1 more than the number of the check that failed: then nothing ran."""
 

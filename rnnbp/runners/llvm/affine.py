@@ -84,8 +84,9 @@ class Map:
         self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int
     ) -> BoundCall:
         """``forward`` on arrays that stay where they are."""
-        numbers = self._forth(rows).numbers([address(a) for a in (x, weights, y, bias)], False)
-        return BoundCall(numbers, self._workers(rows, n), (), (x, weights, bias, y))
+        job, arrays = self._forth(rows), (x, weights, y, bias)
+        numbers = job.numbers([address(a) for a in arrays], False)
+        return BoundCall(numbers, self._workers(rows, n), (), (job, arrays))
 
     def backward(
         self,
