@@ -117,12 +117,12 @@ def build(units: int, seed: int) -> tuple[rb.Graph, rb.Graph]:
 
 def stream(model: rb.Graph, x: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     """(outputs (S, 1), seconds of each block) of x (S, 1), which comes a block at a time."""
-    outputs, seconds, state = [], [], None
+    stepper, outputs, seconds = rb.Stepper(model), [], []
     for start in range(0, len(x), block):
         began = time.perf_counter()
-        y, state = rb.predict(model, x[start : start + block, None], state=state)
+        y = stepper.steps(x[start : start + block, None])
         seconds.append(time.perf_counter() - began)
-        outputs.append(y[:, 0])
+        outputs.append(y[:, 0].copy())
     return np.concatenate(outputs), np.array(seconds)
 
 

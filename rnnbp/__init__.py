@@ -36,6 +36,7 @@ Training, in the module train
     Sequences, Windows         sequences, of one length or padded; long streams in windows
     Examples, Batches, Source  data without time; loaders and generators; a custom source
     evaluate, predict          loss and metrics; outputs, in evaluation mode
+    Stepper                    predict one step at a time: streams, generation, control
     save_weights               and load_weights: safetensors files. fit returns a History
     losses, optim              modules: CrossEntropy, PerStep, ...; Adam, clipping, ...
     initializers               module: first values of weights

@@ -72,7 +72,7 @@ def test_the_error_says_what_to_write(name: str) -> None:
 
 
 def test_generate_leads_to_the_feedback_of_outputs() -> None:
-    with pytest.raises(AttributeError, match=r"feed each output back: y, state = rnnbp\.predict"):
+    with pytest.raises(AttributeError, match=r"feed each output back: stepper = rnnbp\.Stepper"):
         rb.generate  # type: ignore[attr-defined]  # noqa: B018
 
 

@@ -9,10 +9,10 @@ from itertools import islice
 
 import numpy as np
 
-from rnnbp.bptt import predict
 from rnnbp.graph.sequential import Sequential
 from rnnbp.numerics import Array
 from rnnbp.rng import generator
+from rnnbp.stepping import Stepper
 from rnnbp.support.ieee import within
 
 
@@ -53,15 +53,17 @@ class Sampler:
     def _bytes(self, prompt: bytes, allowed: Callable[[], Array] | None = None) -> Iterator[int]:
         """Bytes that follow; ``allowed`` returns which ones may come next, (256,) bools."""
         rng = generator(self.seed)
-        given, state = np.frombuffer(prompt, np.uint8), None
+        stepper = Stepper(self.model)
+        logits = stepper.steps(np.frombuffer(prompt, np.uint8).astype(np.int64)[:, None])[-1]
+        given = np.empty(1, np.int64)
         while True:
-            logits, state = predict(self.model, given.astype(np.int64)[:, None], state=state)
-            scores = logits[-1, 0].astype(np.float64)
+            scores = logits[0].astype(np.float64)
             byte = self._draw(scores.copy(), rng)
             if allowed is not None and not (possible := allowed())[byte]:
                 byte = self._draw(np.where(possible, scores, -np.inf), rng)
             yield byte
-            given = np.array([byte], np.uint8)
+            given[0] = byte
+            logits = stepper.step(given)
 
     def _draw(self, logits: Array, rng: np.random.Generator) -> int:
         if self.temperature == 0:

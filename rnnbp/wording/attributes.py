@@ -58,7 +58,7 @@ INSTEAD = {
     "load": "weights are loaded by rnnbp.load_weights(model, path)",
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
     "SiLU": "write x * Sigmoid()(x) of a value x, in a Graph or Cell",
-    "generate": "feed each output back: y, state = rnnbp.predict(model, y, state=state); for text: rnnbp sample",
+    "generate": "feed each output back: stepper = rnnbp.Stepper(model); y = stepper.step(y); for text: rnnbp sample",
     "random": "layers and sources take rng=, fit and Trainer seed=",
     "ModuleDict": STACK,
     "Checkpoint": "fit and Trainer take folder=, with snapshot_every=; checkpoint= of bptt is a schedule or a budget",
