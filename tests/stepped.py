@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,20 +36,18 @@ def copied(y: Any) -> Any:
 def joined(found: list[Any]) -> Any:
     """Outputs of steps as series."""
     first = found[0]
-    kinds: Mapping[type, Callable[[], Any]] = {
-        dict: lambda: {name: np.array([y[name] for y in found]) for name in first},
-        tuple: lambda: tuple(np.array(each) for each in zip(*found, strict=True)),
-    }
-    return kinds.get(type(first), lambda: np.array(found))()
+    if isinstance(first, dict):
+        return {name: np.array([y[name] for y in found]) for name in first}
+    if isinstance(first, tuple):
+        return tuple(np.array(each) for each in zip(*found, strict=True))
+    return np.array(found)
 
 
 def mapped(function: Callable[[Any], Any], given: Any) -> Any:
     """A function of an array, or of each of a tuple or dict."""
-    kinds: Mapping[type, Callable[[], Any]] = {
-        dict: lambda: {name: function(part) for name, part in given.items()},
-        tuple: lambda: tuple(function(part) for part in given),
-    }
-    return kinds.get(type(given), lambda: function(given))()
+    if isinstance(given, dict):
+        return {name: function(part) for name, part in given.items()}
+    return tuple(map(function, given)) if isinstance(given, tuple) else function(given)
 
 
 def arrays(given: Any) -> list[Array]:
@@ -104,7 +103,7 @@ def of_cell(name: str, batch: int) -> Given:
     pers = cell.pers[: cell.n_inputs]
     lead = {"step": (STEPS, batch), "sequence": (batch,)}
     every = tuple(
-        reals(*lead[per], *shape, seed=k, dtype=cell.dtype or "float64")
+        reals(*lead[per], *(shape or ()), seed=k, dtype=cell.dtype or "float64")
         for k, (per, shape) in enumerate(zip(pers, cell.input_shapes, strict=False))
     )
     x = tuple(a for a, per in zip(every, pers, strict=True) if per == "step")
@@ -146,17 +145,14 @@ def of_model(name: str, batch: int) -> Given:
     return Given(make(), x, None, x)
 
 
-GIVEN: dict[str, Callable[[int], Given]] = {
-    "two outputs": of_two_outputs,
-    **{
-        f"{kind}: {name}": (lambda batch, of=of, name=name: of(name, batch))
-        for kind, of, names in (
-            ("several", of_several, several_inputs.MODELS),
-            ("parameters", of_parameters, parameter_models.MODELS),
-            ("attention", of_attention, attention_models.MODELS),
-            ("inputs", of_cell, input_cells.CELLS),
-            ("model", of_model, ("stack", "conv stack", "residual")),
-        )
-        for name in names
-    },
+MADE: list[tuple[str, Callable[[str, int], Given], list[str]]] = [
+    ("several", of_several, list(several_inputs.MODELS)),
+    ("parameters", of_parameters, list(parameter_models.MODELS)),
+    ("attention", of_attention, list(attention_models.MODELS)),
+    ("inputs", of_cell, list(input_cells.CELLS)),
+    ("model", of_model, ["stack", "conv stack", "residual"]),
+]
+GIVEN: dict[str, Callable[[int], Given]] = {"two outputs": of_two_outputs} | {
+    f"{kind}: {name}": partial(of, name) for kind, of, names in MADE for name in names
 }
+"""By name, what makes a model for a number of sequences."""
