@@ -20,8 +20,11 @@ from rnnbp.layers.symbols import Symbols
 from rnnbp.machine.team.chain import Check
 from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.rng import Context
-from rnnbp.runners.backend import Backend
+from rnnbp.runners.as_python import warn_of_python
+from rnnbp.runners.backend import Backend, BackendLike
+from rnnbp.runners.refused import backend_for, by_numpy_where_refused
 from rnnbp.runners.tapes import State
+from rnnbp.stepping.arguments import Inputs
 from rnnbp.stepping.operations import INDEX, Operation, Operations
 from rnnbp.stepping.step_chunks import StepChunks
 from rnnbp.stepping.stepped import Stepped
@@ -190,3 +193,23 @@ class Core:
 def _run_by_python(order: Sequence[Operation]) -> None:
     for operation in order:
         operation()
+
+
+@by_numpy_where_refused
+@ieee
+def core_of(
+    found: Stepped,
+    lead: tuple[int, int],
+    dtype: Dtype,
+    shapes: Mapping[int, Shape],
+    static: Mapping[int, Array],
+    inputs: Inputs,
+    *,
+    backend: BackendLike,
+) -> Core:
+    """A ``Core``; by NumPy where LLVM refuses a cell and was not named."""
+    chosen = backend_for(found.model, backend)
+    if backend is not None:
+        given = [shapes.get(k, static[k].shape[1:] if k in static else ()) for k in found.inputs]
+        warn_of_python(found.graph, given, chosen, training=False)
+    return Core(found, lead, dtype, shapes, static, inputs.symbols, inputs.labels, chosen)

@@ -16,13 +16,11 @@ from rnnbp.inputs.given import InputsLike, InputsOf, ModelLike, StateLike
 from rnnbp.inputs.pose import dtype_without_parameters
 from rnnbp.inputs.states import States, states_of_blocks
 from rnnbp.numerics import Array, Dtype, Shape, ShapeError, positive_int
-from rnnbp.runners.as_python import warn_of_python
 from rnnbp.runners.backend import BackendLike
-from rnnbp.runners.refused import backend_for, by_numpy_where_refused
+from rnnbp.runners.refused import backend_for
 from rnnbp.stepping.arguments import Inputs, checked_rows, shape_of, static_values, write
-from rnnbp.stepping.core import Core
-from rnnbp.stepping.stepped import Stepped, stepped
-from rnnbp.support.ieee import ieee
+from rnnbp.stepping.core import Core, core_of
+from rnnbp.stepping.stepped import stepped
 from rnnbp.support.writes import WRITES
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.wording.arguments import Named, takes
@@ -273,7 +271,7 @@ class Stepper(Named):
         if self._fixed is None:
             self._fixed = static_values(self._given, self._static, self.batch, dtype)
         given = (length, self.batch), dtype, shapes, self._fixed, self._inputs
-        return _core(self._found, *given, backend=self._backend)
+        return core_of(self._found, *given, backend=self._backend)
 
     def _after_reading(self, core: Core) -> None:
         """Note that weights are those of now, and what a step of one input needs."""
@@ -284,23 +282,3 @@ class Stepper(Named):
             self._y, self._shape = core.outputs()[0][0], self._x.shape
             named = self._formed([self._y]) is not self._y
             self._dtype = None if named else self._x.dtype
-
-
-@by_numpy_where_refused
-@ieee
-def _core(
-    found: Stepped,
-    lead: tuple[int, int],
-    dtype: Dtype,
-    shapes: Mapping[int, Shape],
-    static: Mapping[int, Array],
-    inputs: Inputs,
-    *,
-    backend: BackendLike,
-) -> Core:
-    """A ``Core``; by NumPy where LLVM refuses a cell and was not named."""
-    chosen = backend_for(found.model, backend)
-    if backend is not None:
-        given = [shapes.get(k, static[k].shape[1:] if k in static else ()) for k in found.inputs]
-        warn_of_python(found.graph, given, chosen, training=False)
-    return Core(found, lead, dtype, shapes, static, inputs.symbols, inputs.labels, chosen)

@@ -18,11 +18,10 @@ def bound_call(
     xs: Sequence[Array],
     y: Array,
     n: int,
-    *,
     units: bool,
 ) -> BoundCall | None:
-    """A chunk from xs to y (L, B, ...) by at most n threads, as a record; None where an array would
-    be copied.
+    """A chunk from xs to y (L, B, ...) by at most n threads, as a record; None where random numbers
+    are drawn for each chunk, or an array would be copied.
 
     Args:
         kernel: one that rolls the state: it leaves it where it found it.
@@ -30,7 +29,11 @@ def bound_call(
     """
     length, batch = y.shape[:2]
     read = given.read(xs, length)
-    if not lies(y) or any(a is not b for a, b in zip(read, xs, strict=True)):
+    if (
+        buffers.sizes.drawn(kernel)
+        or not lies(y)
+        or any(a is not b for a, b in zip(read, xs, strict=True))
+    ):
         return None
     arrays, shapes = buffers.arrays(kernel, length), buffers.layout.cell.state_shapes
     bases = buffers.addresses(kernel, length).of(given.addresses(read) | {"y": address(y)})

@@ -126,10 +126,9 @@ class KernelProgram(Runner, FusedRunner):
         return found
 
     def bound(self, xs: Sequence[Array], y: Array) -> BoundCall | None:
-        kernel, work = self.kernels.forward(rolling=True, output=True), len(y) * self.layout.batch
-        n = self._workers(kernel.flops * work)
-        given = kernel, self.buffers, self.given, xs, y, n
-        return None if self._draws else bound_call(*given, units=self._by_units(kernel, n))
+        kernel = self.kernels.forward(rolling=True, output=True)
+        n = self._workers(kernel.flops * len(y) * self.layout.batch)
+        return bound_call(kernel, self.buffers, self.given, xs, y, n, self._by_units(kernel, n))
 
     def keep(
         self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
