@@ -7,7 +7,6 @@ from typing import NoReturn, final
 
 from rnnbp.graph.axes import is_over_time
 from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.value_pers import value_pers
 from rnnbp.inputs.given import ModelLike
@@ -101,8 +100,3 @@ def _check(model: Graph) -> None:
 def _refuse(model: Graph, why: str, cure: str = "") -> NoReturn:
     cure = cure or "run predict on whole sequences"
     raise ValueError(f"Stepper: {model} cannot run one step at a time, as {why}; {cure}")
-
-
-def blocks_of(found: Stepped) -> int:
-    """How many Recurrents it has."""
-    return len(parts_of(found.graph).recurrent)

@@ -18,8 +18,10 @@ from rnnbp.inputs.states import States, states_of_blocks
 from rnnbp.numerics import Array, Dtype, Shape, ShapeError, positive_int
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
-from rnnbp.stepping.arguments import Inputs, checked_rows, shape_of, static_values, write
+from rnnbp.stepping.arguments import Inputs, static_values
 from rnnbp.stepping.core import Core, core_of
+from rnnbp.stepping.rows import checked_rows
+from rnnbp.stepping.step_inputs import shape_of, write
 from rnnbp.stepping.stepped import stepped
 from rnnbp.support.writes import WRITES
 from rnnbp.sweeps.by_output import OutputForm
