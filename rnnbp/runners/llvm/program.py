@@ -23,20 +23,13 @@ from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.late_arguments import LateArguments
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.row_buffers import RowBuffers
+from rnnbp.runners.llvm.sharing import by_units, workers
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
 from rnnbp.runners.llvm.tape import KernelTape, States
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
 from rnnbp.support.lazy import cached_property
-
-WAKING = 10**7
-"""Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
-READING = 2**19
-"""Bytes of weights that take longer to read than to multiply by a row and for threads to meet."""
-FEW = 4
-"""Rows of a thread up to which a loop without products is faster by units (an EPYC of the Zen 3
-kind, two threads: minGRU of one row 1.2 to 1.6 times, of eight rows 1.05 times)."""
 
 
 @final
@@ -273,19 +266,12 @@ class KernelProgram(Runner, FusedRunner):
         return y
 
     def _by_units(self, kernel: Kernel, n: int) -> bool:
-        """True if each of n threads takes a share of the units, and so of the weights.
-
-        That pays, in place of a share of the batch, where there are few rows for the weights that
-        each step reads; or few rows at all, where no step waits for another thread.
-        """
-        rows = -(-self.layout.batch // n)
-        return kernel.weights * self.layout.dtype.itemsize > READING * rows or (
-            rows <= FEW and not kernel.weights
-        )
+        """Whether n threads share the units."""
+        return by_units(kernel, self.layout, n)
 
     def _workers(self, flops: int) -> int:
-        """Threads for some work: to wake another takes as long as many operations."""
-        return min(self.workspace.threads, 1 + flops // WAKING)
+        """Threads for some work."""
+        return workers(flops, self.workspace.threads)
 
     def _made(self, output: bool) -> bool:
         """True if y is an array of its own, and not a state, which the tape has."""

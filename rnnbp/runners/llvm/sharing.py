@@ -1,0 +1,31 @@
+"""How many threads share a kernel's work, and what each takes: rows of the batch, or units."""
+
+from __future__ import annotations
+
+from rnnbp.graph.layout import Layout
+from rnnbp.runners.llvm.kernel import Kernel
+
+WAKING = 10**7
+"""Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
+READING = 2**19
+"""Bytes of weights that take longer to read than to multiply by a row and for threads to meet."""
+FEW = 4
+"""Rows of a thread up to which a loop without products is faster by units (an EPYC of the Zen 3
+kind, two threads: minGRU of one row 1.2 to 1.6 times, of eight rows 1.05 times)."""
+
+
+def by_units(kernel: Kernel, layout: Layout, n: int) -> bool:
+    """True if each of n threads takes a share of the units, and so of the weights.
+
+    That pays, in place of a share of the batch, where there are few rows for the weights that
+    each step reads; or few rows at all, where no step waits for another thread.
+    """
+    rows = -(-layout.batch // n)
+    return kernel.weights * layout.dtype.itemsize > READING * rows or (
+        rows <= FEW and not kernel.weights
+    )
+
+
+def workers(flops: int, most: int) -> int:
+    """Threads for some work, of ``most``: to wake another takes as long as many operations."""
+    return min(most, 1 + flops // WAKING)
