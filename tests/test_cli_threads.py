@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
 def waking_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kernels, where there are any, wake their threads for one number each."""
     if machine.chosen():
-        monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+        monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
 
 
 @pytest.mark.usefixtures("waking_at_once")

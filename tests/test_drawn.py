@@ -84,7 +84,7 @@ def test_bits_do_not_depend_on_threads(
     name: str, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     model, found = cell(name, "float32"), []
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     for n in (1, 2, 3, 7):
         use_threads(n)
         found.append(gradients(model, "float32", backend="llvm"))

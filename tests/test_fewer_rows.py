@@ -146,8 +146,8 @@ def test_threads_change_no_bit(
     given, found = given_to(model, 20, 6), []
     for n, waking, reading in ((1, 10**7, 2**19), (2, 1, 0), (3, 1, 2**62)):
         use_threads(n)
-        monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", waking)
-        monkeypatch.setattr("rnnbp.runners.llvm.program.READING", reading)
+        monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", waking)
+        monkeypatch.setattr("rnnbp.runners.llvm.sharing.READING", reading)
         part = runner_of(model, "llvm", 20, 6).of_rows(rows)
         found.append(everything(model, part, cut(model, given, rows)))
     assert_same_named(found[1], found[0])

@@ -110,8 +110,8 @@ def test_random_wide_cells(
     # By hand: a fixture, as use_threads, would last for all examples, which hypothesis refuses.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RNNBP_NUM_THREADS", n)
-        patch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-        patch.setattr("rnnbp.runners.llvm.program.READING", 0 if units else 2**62)
+        patch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
+        patch.setattr("rnnbp.runners.llvm.sharing.READING", 0 if units else 2**62)
         agree(cell, reals(*shape, *cell.cell.input_shapes[0]), without, kernels)
 
 

@@ -82,8 +82,8 @@ def test_kernels_of_random_cells(model: rb.Recurrent, length: int, batch: int) -
 def test_bits_do_not_depend_on_threads(
     name: str, units: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-    monkeypatch.setattr("rnnbp.runners.llvm.program.READING", 1 if units else 2**40)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.READING", 1 if units else 2**40)
     cell, rng = CELLS[name](33), np.random.default_rng(0)
     xs = inputs_of(cell, 40, 5)
     state = [rng.normal(size=(5, *shape)) for shape in cell.state_shapes]

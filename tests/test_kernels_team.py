@@ -36,7 +36,7 @@ def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(
     monkeypatch: pytest.MonkeyPatch,
     use_threads: UseThreads,
 ) -> None:
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     use_threads(3)
     expected = [lstm(seed) for seed in range(4)]
     found: dict[int, Any] = {}
@@ -58,7 +58,7 @@ def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(
 def test_after_an_interrupt_other_threads_do_the_work(
     monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     use_threads(2)
     expected, team = lstm(), threads._team
 
@@ -76,7 +76,7 @@ def test_after_an_interrupt_other_threads_do_the_work(
 def test_after_an_interrupt_threads_that_waited_end(
     monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     use_threads(4)
     monkeypatch.setattr(threads, "_team", threads._Team())
     others = set(threading.enumerate())  # some of which may be about to end
@@ -112,7 +112,7 @@ def test_without_more_threads_one_does_it_all(
     def none(*_: Any) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     use_threads(5)
     monkeypatch.setattr(threads, "_team", threads._Team())
     monkeypatch.setattr(threading.Thread, "start", none)

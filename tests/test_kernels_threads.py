@@ -30,7 +30,7 @@ def test_bits_do_not_depend_on_threads(
     cell: Any, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     model, found = cell(3, 20, rng=0), []
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     for n in ("1", "2", "3", "11"):
         use_threads(n)
         found.append(gradients(model))
@@ -47,7 +47,7 @@ def test_gradients_of_a_layer_that_is_used_twice_are_added_one_after_the_other(
     model = rb.Sequential(rb.Embedding(150, 96, rng=0), recurrent) if symbols else recurrent
     x = rng.integers(0, 150, (200, 32)) if symbols else reals(200, 32, 96).astype("float32")
     dy = reals(200, 32, 96).astype("float32")
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
     use_threads(1)
     expected = rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend="llvm")
@@ -68,7 +68,7 @@ def test_gradients_of_tied_parameters_are_added_one_after_the_other(
         rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new)),
         rng.normal(size=(2, 64, 32, 128)),
     )
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     use_threads(2)
     for _ in range(runs_before):
         rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm")
@@ -113,8 +113,8 @@ def test_bits_do_not_depend_on_threads_that_share_units(
         reals(60, batch, 3).astype("float32"),
         [],
     )
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
-    monkeypatch.setattr("rnnbp.runners.llvm.program.READING", 0)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.READING", 0)
     for n in ("1", "2", "3"):
         use_threads(n)
         found.append(rb.bptt(model, x, x, half_square, backend="llvm", chunk=8, checkpoint="sqrt"))
@@ -145,7 +145,7 @@ def test_units_are_shared_where_no_step_waits_for_another_thread(
     cell: Any, batch: int, monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     """Loops without products, of few rows: with the bits of one thread."""
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     found, shared, do = [], set(), threads.do
     monkeypatch.setattr(
         threads, "do", lambda *args, **how: (shared.add(how.get("units")), do(*args, **how))
@@ -176,7 +176,7 @@ def test_a_fork_has_threads_of_its_own(
     monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads
 ) -> None:
     use_threads(2)
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     model = rb.LSTM(3, 20, rng=0)
     expected = gradients(model)
     assert (

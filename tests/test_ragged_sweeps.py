@@ -89,7 +89,7 @@ def test_threads_change_no_bit(use_threads: UseThreads, monkeypatch: pytest.Monk
     found = []
     for n, waking in ((1, 10**7), (2, 1), (3, 1)):
         use_threads(n)
-        monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", waking)
+        monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", waking)
         found.append(ragged("stacked", n=20, backend="llvm").swept())
     same(found[1], found[0])
     same(found[2], found[0])

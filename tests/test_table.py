@@ -78,7 +78,7 @@ def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:
 def test_bits_do_not_depend_on_schedule_or_threads(
     cell: str, monkeypatch: pytest.MonkeyPatch, use_threads: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
     monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
     model, (x, target) = model_of(layer_of("embedding", "float32"), cell, "float32"), symbols()
     found = []

@@ -73,6 +73,21 @@ class Stepper(Named):
     True
     """
 
+    _core: Core | None = None
+    """For single steps; None until the shapes of the inputs are known."""
+    _block: Core | None = None
+    """For several steps at once, of the last number of them."""
+    _fixed: Mapping[int, Array] | None = None
+    """Static inputs by number, copies, once the dtype is known."""
+    _state: States | None = None
+    """What was set before there was a core."""
+    _dtype: Dtype | None = None
+    """Of x where a step is one call of machine code, ``_native``; None where it is not."""
+    _shape: Shape = ()
+    _native: Callable[[], int]
+    _x: Array
+    _y: Array
+
     def __init__(
         self,
         model: ModelLike,
@@ -82,29 +97,15 @@ class Stepper(Named):
         backend: BackendLike = None,
     ) -> None:
         self.model, self.batch = model, positive_int("batch", batch)
-        self._found, self._backend = stepped(model), backend
-        self._inputs = Inputs(self._found.model, self._found.series, "x")
-        self._given = Inputs(self._found.model, self._found.statics, "static")
-        self._static = static
-        self._fixed: Mapping[int, Array] | None = None
-        """Static inputs by number, copies, once the dtype is known."""
-        self._state: States | None = None
-        """Entered before there is a core."""
-        self._core: Core | None = None
-        """For single steps; None until the shapes of the inputs are known."""
-        self._block: Core | None = None
-        """For several steps at once, of the last number of them."""
-        self._writes = WRITES.count
-        self._x = self._y = np.empty(0)
-        self._dtype: Dtype | None = None
-        """Of x where a step is one call of machine code; None where it is not."""
-        self._shape: Shape = ()
-        self._native: Callable[[], int] = int
-        stated = {k: stated_shape(self._found.model, k) for k in self._inputs.numbers}
+        self._found, self._backend, self._static = stepped(model), backend, static
+        found, self._writes = self._found.model, WRITES.count
+        self._inputs = Inputs(found, self._found.series, "x")
+        self._given = Inputs(found, self._found.statics, "static")
+        stated = {k: stated_shape(found, k) for k in self._inputs.numbers}
         shapes = {k: shape for k, shape in stated.items() if shape is not None}
-        backend_for(self._found.model, backend)  # raises if it is none
-        if shapes.keys() == stated.keys() and self._found.model.dtype is not None:
-            self._build(shapes, self._found.model.dtype)
+        backend_for(found, backend)  # raises if it is none
+        if shapes.keys() == stated.keys() and found.dtype is not None:
+            self._build(shapes, found.dtype)
 
     def step(self, x: InputsLike) -> InputsOf:
         """y (B, ...) of one step, in an array that the next step writes into again.
