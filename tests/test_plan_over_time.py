@@ -80,6 +80,16 @@ def test_what_a_plan_shows() -> None:
     assert repr(found).startswith("NetworkPlan: ")
 
 
+def test_a_plan_names_layers_in_full() -> None:
+    x = rb.Input(3, "x")
+    pair = rb.Bidirectional(rb.RNN(3, 2, rng=0), rb.RNN(3, 2, rng=1), name="read_what_people_wrote")
+    found = rb.plan(rb.Graph(x, pair(x)), MSE, steps=20, batch=2, budget="1 MB", costs=COSTS)
+    text = str(found)
+    assert "2 layers" in text
+    assert "read_what_people_wrote.forward, read_what_people_wrote.backward (reverse)" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
 def test_rows_that_end_take_less_time() -> None:
     whole, ragged = (plan("2 MB", chunk=6, **HOW[how]).seconds for how in HOW)
     assert ragged < 0.8 * whole

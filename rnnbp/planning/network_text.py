@@ -11,7 +11,7 @@ from rnnbp.support.printing import filled
 from rnnbp.support.reprs import counted
 
 WIDEST = 34
-"""Letters of the layers of a sweep in its row; more are cut."""
+"""Letters of the layers of a sweep in its row; longer names have a line of their own."""
 
 
 def chunks_text(chunks: Mapping[str, int]) -> str:
@@ -39,12 +39,14 @@ def sweep_lines(sweeps: Sequence[SweepPlan]) -> Iterator[str]:
         if k:
             sweep = sweeps[k - 1]
             part = f"part {sweep.part!r}; " * bool(sweep.part)
+            if (layers := ", ".join(sweep.layers)) != row[2]:
+                yield filled(f"       {layers}", 7)
             yield filled(f"       {part}{kinds_text(sweep.bytes)}", 7)
 
 
 def _row(number: int, sweep: SweepPlan) -> tuple[str, ...]:
     layers = ", ".join(sweep.layers)
-    layers = layers if len(layers) <= WIDEST else f"{layers[: WIDEST - 4]} ..."
+    layers = layers if len(layers) <= WIDEST else counted(len(sweep.layers), "layer")
     again = f"{sweep.counts.steps_rerun:,}"
     numbers = f"{sweep.chunk:,}", shown(sweep.peak_bytes), again, f"{sweep.seconds:.3g}"
     return str(number), sweep.axis, layers, sweep.name, *numbers
