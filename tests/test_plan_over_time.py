@@ -191,6 +191,11 @@ def test_a_plan_of_one_sweep_is_for_no_network_and_the_other_way_round() -> None
         rb.bptt(model, x, target, MSE, checkpoint=of_sweep, lengths=LENGTHS)
     with pytest.raises(rb.BudgetError, match="the plan is for a network over time"):
         rb.bptt(model, x, target, MSE, checkpoint=of_rows)
+    ahead: dict[str, Any] = {"steps": T, "batch": B}
+    with pytest.raises(rb.BudgetError, match="the plan is for a network over time"):
+        rb.forecast(model, MSE, checkpoint=of_rows, **ahead)
+    with pytest.raises(TypeError, match="a plan of a model of one sweep"):
+        rb.forecast(model, MSE, checkpoint=of_sweep, lengths=LENGTHS, **ahead)
     with pytest.raises(TypeError, match="chunk=4 is for networks over time"):
         rb.plan(model, MSE, chunk=4, **given)
 

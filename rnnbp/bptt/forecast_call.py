@@ -23,6 +23,7 @@ from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.chosen_chunks import chunk_of_run
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
+from rnnbp.planning.network_plan import refuse_network
 from rnnbp.planning.plan import Plan, check_length
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.runners.backend import BackendLike
@@ -64,7 +65,7 @@ def forecast(
 
     Returns:
         A ``Forecast``. x is assumed to be in C order and of the model's dtype, without an initial
-        state; a checkpoint on disk is assumed to be written at once.
+        state or a mask; a checkpoint on disk is assumed to be written at once.
 
     ``peak_bytes`` is what the arrays take. tracemalloc counts Python's own objects too: its peak is
     about ``peak_bytes + object_bytes``, of which the second is an estimate, in a run that is not
@@ -91,6 +92,7 @@ def forecast(
     chunk = chunk_of_run(checkpoint, chunk_of_sweep(chunk), horizon)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
     if isinstance(checkpoint, Plan):
+        refuse_network(checkpoint)
         check_length(checkpoint, steps, chunk)
         dx, costs = _dx(checkpoint, dx), costs or checkpoint.costs
         chunk, checkpoint = checkpoint.chunk, checkpoint.schedule

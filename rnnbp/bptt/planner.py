@@ -61,7 +61,8 @@ def plan(
         x_shape: feature shape of x, () for symbols; None if the model's Input declares it. Of several
             inputs a tuple or a dict of one for each.
         disk: bytes that checkpoints may take on disk; None for none. Of a network over time bytes
-            of edges in files, None for as many as there are.
+            of edges in files, None for as many as there are; its checkpoints are in memory, unless
+            ``bptt`` is passed a schedule with a tier, as ``EveryK(k=8, tier="disk")``.
         folder: the folder of those checkpoints, as ``bptt`` takes it.
         dx: True if the gradient by x will be kept, which is as long as x; False for streams and
             mapped files.

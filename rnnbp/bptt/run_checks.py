@@ -7,7 +7,7 @@ from rnnbp.inputs.streams import Stream
 from rnnbp.numerics import flag
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.forecast import forecast_of
-from rnnbp.planning.network_plan import NetworkPlan
+from rnnbp.planning.network_plan import refuse_network
 from rnnbp.planning.plan import Plan, check_length
 from rnnbp.planning.sizes import Sizes
 
@@ -44,11 +44,7 @@ def keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
 
 def check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -> None:
     """Raise BudgetError where the run is not the one that was planned, and would take more."""
-    if isinstance(plan, NetworkPlan):
-        raise BudgetError(
-            "the plan is for a network over time, and this run is of one direction, without lengths= "
-            "and reset=; pass those that it was planned with, or plan without them"
-        )
+    refuse_network(plan)
     check_length(plan, problem.steps if problem.known else None, chunk)
     if sizes == plan.sizes:
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import final
 
-from rnnbp.planning.budget import shown
+from rnnbp.planning.budget import BudgetError, shown
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.network_parts import EdgePlan, NetworkChoice, SweepPlan
 from rnnbp.planning.network_text import (
@@ -97,4 +97,13 @@ class NetworkPlan(Plan):
                 "",
                 *sweep_lines(self.sweeps),
             ]
+        )
+
+
+def refuse_network(plan: Plan) -> None:
+    """Raise BudgetError for a plan of a network over time, where a run is not one."""
+    if isinstance(plan, NetworkPlan):
+        raise BudgetError(
+            "the plan is for a network over time, and this run is of one direction, without lengths= "
+            "and reset=; pass those that it was planned with, or plan without them"
         )
