@@ -19,10 +19,17 @@ class RaggedLedger(SweepLedger):
         sizes: of the whole batch.
         rows: their lengths.
         length: steps in a chunk.
+        known: by chunk, sizes that several ledgers share.
     """
 
-    def __init__(self, sizes: SweepSizes, rows: Rows, length: int) -> None:
-        self.states, self._all = RowStates(sizes, rows, length), sizes
+    def __init__(
+        self,
+        sizes: SweepSizes,
+        rows: Rows,
+        length: int,
+        known: dict[int, SweepSizes] | None = None,
+    ) -> None:
+        self.states, self._all = RowStates(sizes, rows, length, known), sizes
         super().__init__(sizes, rows.steps, length)
 
     def _slot(self, n: int) -> int:

@@ -20,10 +20,18 @@ class RowStates:
 
     Args:
         sizes: of the whole batch. rows: their lengths. chunk: steps in a chunk.
+        known: by chunk, the sizes that are known, to which those of others are added; by default
+            those of the last chunk alone, or a run would hold as many as there are numbers of rows.
     """
 
-    def __init__(self, sizes: SweepSizes, rows: Rows, chunk: int) -> None:
-        self._sizes, self._rows, self._chunk = sizes, rows, chunk
+    def __init__(
+        self,
+        sizes: SweepSizes,
+        rows: Rows,
+        chunk: int,
+        known: dict[int, SweepSizes] | None = None,
+    ) -> None:
+        self._sizes, self._rows, self._chunk, self._sized = sizes, rows, chunk, known
         self._present, self._reversed = rows.batch, 0
         self._known: dict[int, tuple[int, int]] = {}
         self._last = -1, sizes
@@ -33,14 +41,15 @@ class RowStates:
         return self._rows.live(n * self._chunk)
 
     def at(self, n: int) -> SweepSizes:
-        """The sizes of chunk n: of the last asked for alone, or a run would hold those of as many
-        kinds as there are numbers of rows.
-        """
+        """The sizes of chunk n."""
         if n != self._last[0]:
-            start, length = n * self._chunk, self._chunk
-            whole = self._rows.whole(start, length)
-            sizes = self._sizes.of_whole if whole else self._sizes
-            self._last = n, sizes.at(self._rows.live(start))
+            known = {} if self._sized is None else self._sized
+            if n not in known:
+                start, length = n * self._chunk, self._chunk
+                whole = self._rows.whole(start, length)
+                sizes = self._sizes.of_whole if whole else self._sizes
+                known[n] = sizes.at(self._rows.live(start))
+            self._last = n, known[n]
         return self._last[1]
 
     def _states(self, rows: int) -> tuple[int, int]:

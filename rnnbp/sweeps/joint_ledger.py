@@ -18,7 +18,7 @@ def ledger_of(sweep: SweepBytes) -> SweepLedger:
     sizes, chunks = sweep.sizes, sweep.rows
     if chunks.rows is None:
         return SweepLedger(sizes, chunks.steps, chunks.chunk)
-    return RaggedLedger(sizes, chunks.rows, chunks.chunk)
+    return RaggedLedger(sizes, chunks.rows, chunks.chunk, sweep.by_chunk)
 
 
 def forecasts_of(found: NetworkBytes, schedules: Sequence[Iterable[Action]]) -> list[SweepForecast]:

@@ -12,7 +12,7 @@ from rnnbp.support.lazy import cached_property
 from rnnbp.sweeps.blocks import Place
 from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.joint_search import Chosen, Levels, fastest, levels_of
-from rnnbp.sweeps.menus import Menu
+from rnnbp.sweeps.menus import Menu, Option
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.stage import Stage
 from rnnbp.sweeps.stage_bytes import NetworkBytes, bytes_of
@@ -85,7 +85,9 @@ class Layout:
 
     def rough(self, room: float) -> float:
         """Seconds of schedules that share ``room`` bytes, about: to try the fastest layout first."""
-        cached = sum(menu.candidates[-1].bytes for menu in self.menus)
+        cached = sum(menu.full.bytes for menu in self.menus)
+        if room >= cached:
+            return sum(menu.full.seconds for menu in self.menus)
         least = sum(menu.candidates[0].bytes for menu in self.menus)
         share = min(1.0, max(0.0, (room - least) / max(1, cached - least)))
         picks = [menu.candidates[int(share * (len(menu.candidates) - 1))] for menu in self.menus]
@@ -99,7 +101,15 @@ class Layout:
 
     def fastest(self, limits: Limits) -> Chosen | None:
         """The fastest schedules within bytes; None where none fit."""
-        options = [menu.options for menu in self.menus]
+        if sum(menu.about for menu in self.menus) <= limits.room:
+            found = self._fastest([menu.cached for menu in self.menus], limits)
+            if found is not None:
+                return found  # nothing is faster
+        if self.least.bytes > limits.room:
+            return None
+        return self._fastest([menu.options for menu in self.menus], limits)
+
+    def _fastest(self, options: Sequence[Sequence[Option]], limits: Limits) -> Chosen | None:
         of = limits.of or ("",) * len(options)
         return fastest(options, self.levels, self._handed, limits.room, of, limits.parts)
 

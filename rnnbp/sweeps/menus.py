@@ -91,6 +91,22 @@ class Menu:
         return min(found or [full], key=lambda c: (c.seconds, c.bytes))
 
     @cached_property
+    def full(self) -> Candidate:
+        """Full caching, the fastest of all."""
+        return self._bounds[1]
+
+    @property
+    def about(self) -> float:
+        """Bytes of full caching, hardly more than it takes if rows end."""
+        rows = self.sweep.rows
+        return self.full.bytes * rows.total / (rows.steps * rows.batch)
+
+    @cached_property
+    def cached(self) -> list[Option]:
+        """Full caching, with its bytes."""
+        return [*self._priced([self.full])]
+
+    @cached_property
     def options(self) -> list[Option]:
         """All of them, with their bytes."""
         return [*self.least, *self._priced(self.candidates[1:])]

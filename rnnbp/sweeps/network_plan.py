@@ -107,7 +107,7 @@ class _Lengths:
         found: list[tuple[Layout, Chosen]] = []
         layouts = self._layouts(SHORTEST, disk=disk)
         for layout in sorted(layouts, key=lambda each: each.rough(limits.room)):
-            if layout.on_disk > limits.disk or layout.least.bytes > limits.room:
+            if layout.on_disk > limits.disk:
                 continue
             chosen = layout.fastest(limits)
             if chosen is not None:

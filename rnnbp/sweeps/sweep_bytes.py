@@ -34,10 +34,12 @@ class SweepBytes:
     Attributes:
         shapes: the feature shapes of its outputs.
         sizes: bytes of its actions.
+        by_chunk: those of chunks whose rows are known to a ledger.
     """
 
     def __init__(self, sweep: Sweep, problem: Problem, rows: ChunkRows, wanted: Wanted) -> None:
         self.sweep, self.rows, self.dtype = sweep, rows, problem.dtype
+        self.by_chunk: dict[int, SweepSizes] = {}
         values = sweep.graph.value_shapes(*problem.shapes)
         self.shapes: Sequence[Shape] = [values[k] or () for k in sweep.graph.outputs]
         ends = zip(sweep.outputs, self.shapes, strict=True)
