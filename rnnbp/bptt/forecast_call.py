@@ -92,9 +92,8 @@ def forecast(
     chunk = chunk_of_run(checkpoint, chunk_of_sweep(chunk), horizon)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
     if isinstance(checkpoint, Plan):
-        refuse_network(checkpoint)
-        check_length(checkpoint, steps, chunk)
         dx, costs = _dx(checkpoint, dx), costs or checkpoint.costs
+        check_length(checkpoint, steps, chunk)
         chunk, checkpoint = checkpoint.chunk, checkpoint.schedule
     if chunk is None:
         chunk = default_chunk(graph, each_shape(shape), batch, steps)
@@ -129,7 +128,10 @@ def _check_no_budget(checkpoint: object, steps: object, batch: object) -> None:
 
 
 def _dx(plan: Plan, asked: bool) -> bool:
-    """Whether the run of a plan keeps dx. Raises BudgetError where it is not to, but does."""
+    """Whether the run of a plan keeps dx. Raises BudgetError where it is not to, but does, and for
+    the plan of a network.
+    """
+    refuse_network(plan)
     if plan.sizes.dx and not asked:
         raise BudgetError(
             "forecast: the plan is for dx=True, found dx=False; plan for that, or leave it out"
