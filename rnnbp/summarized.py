@@ -34,9 +34,7 @@ class Summarized(Instead):
         """Raise AttributeError for what other libraries set, and would change nothing here."""
         if name in SET and _is_ours(self):
             way = with_example(SET[name], self)
-            raise AttributeError(
-                f"{type(self).__name__}.{name} cannot be set; {way}", name=name, obj=self
-            )
+            raise AttributeError(f"{type(self).__name__}.{name} cannot be set; {way}", obj=self)
         if self._has_paths and name.startswith(WEIGHTS) and _is_ours(self):
             text = (
                 f"{type(self).__name__}.{name} = ... changes no parameter; write into the live "

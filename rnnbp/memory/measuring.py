@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, ContextDecorator
 from types import TracebackType
 from typing import Generic, NoReturn, TypeVar
 
+from rnnbp.support.nearest import unknown
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -38,7 +40,8 @@ class Measuring(AbstractContextManager[T_co], ContextDecorator, Generic[T_co]):
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):  # as copies ask for, of an object that has no attribute yet
             raise AttributeError(name)
-        raise AttributeError(f"{self._name}() has no attribute {name!r}; {self._cure(name)}")
+        text = f"; {self._cure(name)}"
+        raise unknown(f"{self._name}() has no attribute {name!r}", text, name, self)
 
     def __repr__(self) -> str:
         return f"<{self._name}(): {self._cure()}>"

@@ -9,7 +9,7 @@ from rnnbp.numerics import Array
 from rnnbp.optim.groups import ELSEWHERE
 from rnnbp.optim.option_checks import Check, betas
 from rnnbp.optim.rates import Rate, checked_rate, rate_at
-from rnnbp.support.nearest import nearest
+from rnnbp.support.nearest import nearest, unknown
 from rnnbp.wording.renamed import warn_renamed
 
 EVERY_OPTION = (
@@ -90,9 +90,8 @@ class Hyperparameters:
         def __getattr__(self, name: str) -> object:
             """Raise AttributeError, with the equivalent here for methods of other libraries."""
             way = WAYS.get(name)
-            raise AttributeError(
-                f"{type(self).__name__} has no attribute {name!r}{f'; {way}' if way else ''}"
-            )
+            text = f"; {way}" if way else ""
+            raise unknown(f"{type(self).__name__} has no attribute {name!r}", text, name, self)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "lr":

@@ -17,7 +17,7 @@ from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
-from rnnbp.support.nearest import hint
+from rnnbp.support.nearest import hint, unknown
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import counted
 
@@ -94,7 +94,7 @@ class Plan:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise AttributeError(f"'Plan' object has no attribute {name!r}{_instead(name)}")
+            raise unknown(f"'Plan' object has no attribute {name!r}", _instead(name), name, self)
 
     @reprs.safe
     def __repr__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rnnbp.support.nearest import nearest
+from rnnbp.support.nearest import nearest, unknown
 from rnnbp.support.reprs import bytes_text
 
 
@@ -21,7 +21,7 @@ class _Late:
             )
         near = f"{name}_bytes" if f"{name}_bytes" in self._late else nearest(name, self._late)
         cure = f"did you mean {near!r}?" if near else f"it has {', '.join(self._late)}"
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {cure}")
+        raise unknown(f"{type(self).__name__} has no attribute {name!r}", f"; {cure}", name, self)
 
 
 class HighWater(_Late):

@@ -19,5 +19,16 @@ def hint(name: object, known: Iterable[str]) -> str:
     return f", did you mean {found!r}?" if found else ""
 
 
+def unknown(text: str, way: str, name: str, owner: object) -> AttributeError:
+    """The error for an attribute that there is not.
+
+    With a ``way`` of our own it has no ``name``: Python would add its own suggestion in a traceback.
+    An ``owner`` keeps it from setting both.
+    """
+    if way:
+        return AttributeError(f"{text}{way}", obj=owner)
+    return AttributeError(text, name=name, obj=owner)
+
+
 def _folded(name: str) -> str:
     return name.casefold().replace("-", "_").replace(" ", "_")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NoReturn
 
-from rnnbp.support.nearest import hint
+from rnnbp.support.nearest import hint, unknown
 from rnnbp.wording.instead import CPU
 from rnnbp.wording.other_initializers import OURS as DRAWS
 from rnnbp.wording.other_losses import NOT_HERE, OWN
@@ -150,8 +150,9 @@ def refusing(
 
     def refuse(name: str) -> NoReturn:
         """Raise AttributeError."""
-        raise AttributeError(
-            f"module {module!r} has no attribute {name!r}{_instead(module, name, known, others)}"
+        text = _instead(module, name, known, others)
+        raise unknown(
+            f"module {module!r} has no attribute {name!r}", text, name, sys.modules.get(module)
         )
 
     return refuse

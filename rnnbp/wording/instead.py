@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from rnnbp.support.nearest import hint
+from rnnbp.support.nearest import hint, unknown
 
 CPU = "everything runs on the CPU; leave it out"
 FIT = "rnnbp.fit(model, data, loss) trains it"
@@ -189,9 +189,7 @@ class Instead:
                 if way
                 else hint(name, [n for n in dir(self) if n[0] != "_"])
             )
-            raise AttributeError(
-                f"{kind.__name__!r} object has no attribute {name!r}{text}", name=name, obj=self
-            )
+            raise unknown(f"{kind.__name__!r} object has no attribute {name!r}", text, name, self)
 
 
 def with_example(way: str, owner: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
+from rnnbp.support.nearest import unknown
+
 OWN = "write a layer of your own: help('rnnbp.missing') has the lines"
 PART = (
     "features are a[start:stop] or Slice(n, start, stop)(a), several parts Split(...)(a); "
@@ -89,6 +91,5 @@ class Unsupported:
 
         def __getattr__(self, name: str) -> object:
             instead = f"; {METHODS[name]}" if name in METHODS else ""
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}{instead}"
-            )
+            kind = type(self).__name__
+            raise unknown(f"{kind!r} object has no attribute {name!r}", instead, name, self)
