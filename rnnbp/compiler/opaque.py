@@ -12,18 +12,19 @@ from rnnbp.compiler.maker import Values
 from rnnbp.compiler.op import Op
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
+from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 
 
-def python_layers(cell: Cell, shapes: Sequence[Shape], *, training: bool) -> tuple[str, ...]:
-    """The layers of a cell that are not lowered, each repr once; () if it is machine code.
+def python_layers(cell: Cell, shapes: Sequence[Shape], *, training: bool) -> tuple[Layer, ...]:
+    """The layers of a cell that are not lowered, each once; () if it is machine code.
 
     Args:
         shapes: of its values. training: False for evaluation mode.
     """
     code = lower(cell, shapes, Values(), training=training)
-    found = [repr(op.opaque.layer) for op in code.ops if op.name == "opaque"]
-    return tuple(dict.fromkeys(found))
+    found = [op.opaque.layer for op in code.ops if op.name == "opaque"]
+    return tuple({id(layer): layer for layer in found}.values())
 
 
 def takes_symbols(op: Op) -> bool:

@@ -15,6 +15,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.layout import layouts
 from rnnbp.graph.model_split import recurrent_blocks
+from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.runners.backend import Backend
 from rnnbp.support.callers import outside
@@ -22,6 +23,8 @@ from rnnbp.support.prepared import Remembered
 
 _looked = Remembered[Cell, bool](lambda cell: False)
 """Whether a cell has been looked at: a run of known cells costs one look-up for each."""
+_told = Remembered[Layer, bool](lambda layer: False)
+"""Whether a layer has been named in a warning: cells are written anew for rows that end or reset."""
 
 
 def warn_of_python(
@@ -44,8 +47,10 @@ def warn_of_python(
         if not _looked.get(layout.cell):
             _looked.put(layout.cell, True)
             found = python_layers(layout.cell, layout.shapes, training=layout.draws)
-            if found:
-                _warn(layout.cell, found)
+            if any(not _told.get(layer) for layer in found):
+                _warn(layout.cell, tuple(dict.fromkeys(map(repr, found))))
+            for layer in found:
+                _told.put(layer, True)
 
 
 def _warn(cell: Cell, found: tuple[str, ...]) -> None:
