@@ -218,3 +218,12 @@ def test_mingru_beside_lstm() -> None:
     assert head.split()[-1] == "share"
     assert row.split()[:2] == ["1,", "16"]
     assert 0 < float(row.split()[-1]) < 0.5
+
+
+@pytest.mark.long
+def test_times_of_single_steps_are_written(tmp_path: Path) -> None:
+    what = ["--contenders", "rnnbp", "--rounds", "1", "--units", "5", "--threads", "1"]
+    found = script("stepper.py", *what, "--block", "3", "--out", str(tmp_path))
+    rows = written(found, tmp_path, "stepper")["rows"]
+    assert [(row["units"], row["n_in"], row["batch"]) for row in rows] == [(5, 8, 1), (5, 5, 1)]
+    assert all(row["rnnbp"] > 0 for row in rows)

@@ -75,6 +75,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", WRONG)
 def test_steps_that_do_not_fit_are_refused_and_change_nothing(name: str) -> None:
     x, kind, message = WRONG[name]
@@ -86,6 +87,7 @@ def test_steps_that_do_not_fit_are_refused_and_change_nothing(name: str) -> None
     np.testing.assert_array_equal(stepper.state, before)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("backend", [None, "numpy"])
 @pytest.mark.parametrize("symbol", [-1, 5, 2**62])
 def test_symbols_out_of_range_are_refused(symbol: int, backend: str | None) -> None:
