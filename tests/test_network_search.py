@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from typing import Any
@@ -107,3 +108,20 @@ def test_a_choice_takes_what_the_ledger_says() -> None:
     of = Layout(*case, found.chunks, disk=found.disk)
     peak = JointLedger(of.found, forecasts_of(of.found, found.schedules)).peak
     assert peak < found.bytes <= 350_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("beyond", [1, 20_000])
+def test_a_tight_budget_is_used_up_by_short_chunks(beyond: int) -> None:
+    """Those of a length that a person may name are no faster."""
+    with pytest.raises(BudgetError) as caught:
+        choice_of(*given(RAGGED), 1, {"time": 8})
+    assert caught.value.least is not None
+    budget = caught.value.least - beyond  # chunks of 8 steps do not fit, or hardly
+    found = choice_of(*given(RAGGED), budget)
+    named = []
+    for chunk in (1, 2, 4):
+        with contextlib.suppress(BudgetError):
+            named.append(choice_of(*given(RAGGED), budget, {"time": chunk}).seconds)
+    assert named
+    assert found.seconds <= min(named)

@@ -94,6 +94,11 @@ class Layout:
         return sum(pick.seconds for pick in picks)
 
     @property
+    def cached(self) -> float:
+        """Seconds of full caching."""
+        return sum(menu.candidates[-1].seconds for menu in self.menus)
+
+    @property
     def bound(self) -> int:
         """Bytes that the least schedules need, about: what the sweeps do at the same time, and edges."""
         own = max(menu.candidates[0].bytes for menu in self.menus)

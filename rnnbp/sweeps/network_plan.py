@@ -17,7 +17,9 @@ from rnnbp.sweeps.stage import Stage
 from rnnbp.sweeps.wanted import Wanted
 
 SHORTEST, LONGEST = 8, 256
-"""Steps in a chunk at least and at most, apart from short sequences and the least budgets."""
+"""Steps in a chunk at least and at most, apart from short sequences and tight budgets."""
+SLOW = 1.5
+"""Times as long as full caching from which on shorter chunks are tried too: they run less again."""
 TRIED = 2
 """Lengths of chunks of which the schedules that fit are compared, the most promising ones."""
 
@@ -40,7 +42,9 @@ def choice_of(
     """
     search = _Lengths(network, stages, wanted, chunks or {})
     limits = limits or Limits(budget - margin(budget))
-    fitting = search.fitting(limits)
+    fitting = search.fitting(limits, SHORTEST)
+    if not any(each.seconds < SLOW * search.cached for each in fitting):
+        fitting += search.fitting(limits, 1)
     if fitting:
         return min(fitting, key=lambda each: each.seconds)
     every = search.least(limits)
@@ -94,18 +98,23 @@ class _Lengths:
                 self._known[length, disk] = Layout(*self.given, chunks, disk=disk)
             yield self._known[length, disk]
 
-    def fitting(self, limits: Limits) -> list[NetworkChoice]:
+    @property
+    def cached(self) -> float:
+        """Seconds of full caching, in the chunks for which it is fastest."""
+        return min(layout.cached for layout in self._layouts(SHORTEST, disk=False))
+
+    def fitting(self, limits: Limits, shortest: int) -> list[NetworkChoice]:
         """The fastest choice with edges in memory, and that with edges in files; those that fit."""
-        memory = self.fastest(limits, disk=False)
+        memory = self.fastest(limits, shortest, disk=False)
         if memory is not None and all(isinstance(each, All) for each in memory.schedules):
             return [memory]
-        found = memory, self.fastest(limits, disk=True)
+        found = memory, self.fastest(limits, shortest, disk=True)
         return [each for each in found if each is not None]
 
-    def fastest(self, limits: Limits, *, disk: bool) -> NetworkChoice | None:
+    def fastest(self, limits: Limits, shortest: int, *, disk: bool) -> NetworkChoice | None:
         """The fastest of the layouts; None where nothing fits."""
         found: list[tuple[Layout, Chosen]] = []
-        layouts = self._layouts(SHORTEST, disk=disk)
+        layouts = self._layouts(shortest, disk=disk)
         for layout in sorted(layouts, key=lambda each: each.rough(limits.room)):
             if layout.on_disk > limits.disk:
                 continue
