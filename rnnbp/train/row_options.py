@@ -25,7 +25,9 @@ def row_options(graph: Graph, batch: Batch) -> RowOptions:
     """The options of a batch; none for a model of one direction without resets.
 
     There its mask leaves out what is past the ends, with the bits of arrays that are padded by
-    hand, and within any budget. Raises ShapeError for inputs of one time axis that end differently.
+    hand, and within any budget; without a mask its lengths do.
+
+    Raises ShapeError for inputs of one time axis that end differently.
     """
     if not isinstance(batch, Batch) or (batch.lengths is None and batch.reset is None):
         return {}
@@ -34,7 +36,7 @@ def row_options(graph: Graph, batch: Batch) -> RowOptions:
         lengths = _by_axis(graph, batch.lengths)
     elif batch.lengths is not None and (axes := _alike(graph, batch)):
         lengths = dict.fromkeys(axes, batch.lengths)
-    if batch.reset is None and not is_over_time(graph):
+    if batch.reset is None and batch.mask is not None and not is_over_time(graph):
         return {}
     found: RowOptions = {"lengths": lengths, "reset": batch.reset}
     return found
