@@ -42,6 +42,10 @@ LENGTHS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "of the other axis": ([3, 1, 1, 1, 1, 1, 1], ("(4,)", "(7,)", "x.swapaxes(0, 1)")),
     "words": (["3", "7", "1", "5"], ("lengths",)),
     "by another axis": ({"tme": [3, 7, 1, 5]}, ("lengths", "'tme'", "'time'")),
+    "by an input": (
+        {"x": [3, 7, 1, 5]},
+        ("'x'", "'time', the axis= of its Inputs, and not their names"),
+    ),
 }
 
 

@@ -9,6 +9,9 @@ from rnnbp.graph.graph import Graph
 from rnnbp.numerics import positive_int
 from rnnbp.support.nearest import hint
 
+OF_INPUTS = "the axis= of its Inputs, and not their names"
+"""Where the names of time axes are from, for errors."""
+
 
 def chunks_by_axis(what: str, axes: Sequence[str], given: object) -> dict[str, int]:
     """Steps in a chunk, by those axes that they are passed for."""
@@ -26,7 +29,7 @@ def check_axes(what: str, given: Mapping[str, object], axes: Sequence[str]) -> N
         if axis not in axes:
             raise ValueError(
                 f"{what} has {axis!r}, which is no time axis of the model{hint(axis, axes)}; it "
-                f"has {', '.join(map(repr, axes))}"
+                f"has {', '.join(map(repr, axes))}, {OF_INPUTS}"
             )
 
 

@@ -14,6 +14,7 @@ from rnnbp.inputs.rows import Rows
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.nearest import hint
+from rnnbp.sweeps.by_axis import OF_INPUTS
 
 TURNED = ", or, if x is (B, T, ...), its first axes swapped, x.swapaxes(0, 1)"
 """The cure of lengths for a batch that has as many rows as the lengths say steps."""
@@ -121,7 +122,7 @@ def _named(given: LengthsLike, steps: Mapping[str, int]) -> dict[str, object]:
             if axis not in steps:
                 raise ValueError(
                     f"lengths has {axis!r}, which is no time axis of the model"
-                    f"{hint(axis, list(steps))}; it has {_listed(steps)}"
+                    f"{hint(axis, list(steps))}; it has {_listed(steps)}, {OF_INPUTS}"
                 )
         return given
     if len(steps) > 1:

@@ -9,6 +9,7 @@ import numpy as np
 from rnnbp.checks.arrays import as_array
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 from rnnbp.support.nearest import hint
+from rnnbp.sweeps.by_axis import OF_INPUTS
 
 
 def resets_by_axis(given: object, steps: Mapping[str, int], batch: int) -> dict[str, Array]:
@@ -27,7 +28,7 @@ def resets_by_axis(given: object, steps: Mapping[str, int], batch: int) -> dict[
             listed = ", ".join(map(repr, steps))
             raise ValueError(
                 f"reset has {axis!r}, which is no time axis of the model{hint(axis, list(steps))}; "
-                f"it has {listed}"
+                f"it has {listed}, {OF_INPUTS}"
             )
         if flags is not None:
             name = f"reset[{axis!r}]" if len(steps) > 1 else "reset"
