@@ -63,10 +63,20 @@ class Problem:
     target: Any
     loss: Any
     options: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=lambda: STEPS)
 
     def run(self, **options: Any) -> rb.Gradients:
         given = {"chunk": CHUNK, **self.options, **options}
         return rb.bptt(self.model, self.x, self.target, self.loss, **given)
+
+    @property
+    def ahead(self) -> dict[str, Any]:
+        """The arguments of ``plan`` for it."""
+        graph, options = as_graph(self.model), self.options
+        axes = {axis_of(graph, k) for k, per in enumerate(graph.pers) if per == "step"}
+        steps = {axis: self.steps[axis] for axis in sorted(axes)}
+        lengths, reset = options.get("lengths"), bool(options.get("reset"))
+        return {"steps": steps, "batch": BATCH, "lengths": lengths, "reset": reset}
 
     def bytes(self, *, disk: bool = False, **options: Any) -> Bytes:
         """Those of a run that is not the first of its kind.
@@ -137,12 +147,14 @@ def forecast_of(run: NetworkRun) -> int:
     return JointLedger(found, forecasts_of(found, schedules)).peak
 
 
-def problem_of(model: Any, *, ragged: bool = True, resets: bool = False) -> Problem:
-    """A network with random data, and the mean square of each output."""
+def problem_of(
+    model: Any, *, ragged: bool = True, resets: bool = False, most: Mapping[str, int] = STEPS
+) -> Problem:
+    """A network with random data of at ``most`` steps by axis, and the mean square of each output."""
     graph, rng = as_graph(model), np.random.default_rng(5)
     series = [k for k, per in enumerate(graph.pers) if per == "step"]
-    steps = {axis: STEPS[axis] for axis in sorted({axis_of(graph, k) for k in series})}
-    inputs = [_input(graph, k, rng) for k in range(len(graph.pers))]
+    steps = {axis: most[axis] for axis in sorted({axis_of(graph, k) for k in series})}
+    inputs = [_input(graph, k, most, rng) for k in range(len(graph.pers))]
     options: dict[str, Any] = {}
     if ragged:
         options["lengths"] = {a: rng.integers(n // 4, n + 1, BATCH) for a, n in steps.items()}
@@ -152,15 +164,15 @@ def problem_of(model: Any, *, ragged: bool = True, resets: bool = False) -> Prob
     y, _ = rb.predict(model, x, **options)
     if isinstance(y, dict):
         target: Any = {key: np.zeros_like(part) for key, part in y.items()}
-        return Problem(model, x, target, dict.fromkeys(y, MSE), options)
+        return Problem(model, x, target, dict.fromkeys(y, MSE), options, most)
     if isinstance(y, tuple):
         target = tuple(np.zeros_like(part) for part in y)
-        return Problem(model, x, target, (MSE,) * len(y), options)
-    return Problem(model, x, np.zeros_like(y), MSE, options)
+        return Problem(model, x, target, (MSE,) * len(y), options, most)
+    return Problem(model, x, np.zeros_like(y), MSE, options, most)
 
 
-def _input(graph: Any, k: int, rng: np.random.Generator) -> Any:
+def _input(graph: Any, k: int, most: Mapping[str, int], rng: np.random.Generator) -> Any:
     shape = graph.input_shapes[k]
     shape = (IN,) if shape is None else shape
-    lead = (STEPS[axis_of(graph, k)], BATCH) if graph.pers[k] == "step" else (BATCH,)
+    lead = (most[axis_of(graph, k)], BATCH) if graph.pers[k] == "step" else (BATCH,)
     return rng.normal(size=(*lead, *shape)) if shape else rng.integers(0, SYMBOLS, lead)

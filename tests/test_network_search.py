@@ -13,6 +13,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.inputs.models import as_network
 from rnnbp.planning.budget import BudgetError, with_margin
+from rnnbp.planning.objects import NETWORK
 from rnnbp.schedules import Revolve
 from rnnbp.sweeps.dry_network import dry_network
 from rnnbp.sweeps.joint_ledger import JointLedger, forecasts_of, ledger_of
@@ -54,7 +55,7 @@ def every(of: Layout) -> list[tuple[int, float]]:
     found = []
     for picks in itertools.product(*[menu.options for menu in of.menus]):
         peak = JointLedger(of.found, [pick.forecast for pick in picks]).peak
-        objects = sum(pick.objects for pick in picks)
+        objects = NETWORK + sum(pick.objects for pick in picks)
         found.append((peak + objects, sum(pick.seconds for pick in picks)))
     return found
 

@@ -90,6 +90,16 @@ def test_a_plan_names_layers_in_full() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_rows_for_other_budgets() -> None:
+    found = plan()
+    rows = found.rows
+    assert len(rows) > 2
+    assert [each.bytes for each in rows] == sorted({each.bytes for each in rows})
+    assert [each.seconds for each in rows] == sorted(each.seconds for each in rows)[::-1]
+    assert found.chosen in rows
+    assert all(each.name in str(found) for each in rows)
+
+
 def test_rows_that_end_take_less_time() -> None:
     whole, ragged = (plan("2 MB", chunk=6, **HOW[how]).seconds for how in HOW)
     assert ragged < 0.8 * whole

@@ -75,6 +75,12 @@ def _frontier(candidates: list[Candidate]) -> list[Candidate]:
     return found
 
 
+def thinned(candidates: list[Candidate], best: Candidate) -> list[Candidate]:
+    """Those of few candidates that no other beats, and ``best``, by bytes."""
+    found = _frontier([best, *candidates])
+    return found if best in found else sorted([*found, best], key=lambda c: c.bytes)
+
+
 def _thinned(frontier: list[Candidate], best: Candidate, most: int = 9) -> list[Candidate]:
     """About ``most`` of the frontier: the least, the fastest, the chosen, and some between.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
@@ -17,7 +17,8 @@ from rnnbp.planning.network_text import (
     sweep_lines,
 )
 from rnnbp.planning.plan import Plan
-from rnnbp.planning.plan_text import budget_lines, seconds_text
+from rnnbp.planning.plan_text import budget_lines, frontier_lines, seconds_text
+from rnnbp.planning.search import Candidate
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.printing import printable
@@ -53,6 +54,16 @@ class NetworkPlan(Plan):
     adapts: bool = field(default=False, repr=False)
     """True if a run of other sequences is planned anew within the budget, as in training."""
 
+    others: Callable[[], list[Candidate]] | None = field(default=None, repr=False, compare=False)
+    """Works out schedules for other budgets; None where there are none."""
+
+    @cached_property
+    def rows(self) -> tuple[Candidate, ...]:
+        """The table that ``print`` shows, as ``frontier`` of other plans: worked out when first asked
+        for, in some tenths of a second. Each row names what its sweeps do.
+        """
+        return self.frontier if self.others is None else tuple(self.others())
+
     @property
     def chunks(self) -> Mapping[str, int]:
         """Steps in a chunk, by time axis."""
@@ -86,6 +97,8 @@ class NetworkPlan(Plan):
         what = f"{counted(len(self.sweeps), 'sweep')}, chunks of {chunks_text(self.chunks)}"
         steps = f"{self.joint.steps_rerun:,} run again, {self.joint.steps_rebuilt:,} rebuilt"
         seconds = seconds_text(self.seconds, self.ratio)
+        least, rows = self.seconds / self.ratio, self.rows
+        table = frontier_lines(rows, self.chosen, least, self.held.total)
         return "\n".join(
             [
                 f"network    {what}",
@@ -96,6 +109,7 @@ class NetworkPlan(Plan):
                 f"seconds    {seconds}",
                 "",
                 *sweep_lines(self.sweeps),
+                *["", *table] * (len(rows) > 1),
             ]
         )
 

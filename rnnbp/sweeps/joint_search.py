@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
+from rnnbp.planning.objects import NETWORK
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.sweeps.joint_ledger import JointLedger
 from rnnbp.sweeps.menus import Option
@@ -127,7 +128,7 @@ def fastest(
             it hands on in memory, and the part that it is of.
         room: bytes of all. limits: by part.
     """
-    found = [Chosen()]
+    found = [Chosen(objects=NETWORK)]
     for menu, level, handed, part in zip(menus, levels, edges, parts, strict=True):
         tried = [chosen.then(option, level, part, handed) for chosen in found for option in menu]
         found = _kept([each for each in tried if each.fits(room, limits)])

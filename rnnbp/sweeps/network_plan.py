@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import final
 
 from rnnbp.planning.budget import BudgetError, exactly, margin, shown, too_small
@@ -20,6 +21,8 @@ SHORTEST, LONGEST = 8, 256
 """Steps in a chunk at least and at most, apart from short sequences and tight budgets."""
 SLOW = 1.5
 """Times as long as full caching from which on shorter chunks are tried too: they run less again."""
+BETWEEN = 4
+"""Budgets between the least and full caching that a plan shows."""
 TRIED = 2
 """Lengths of chunks of which the schedules that fit are compared, the most promising ones."""
 
@@ -40,11 +43,13 @@ def choice_of(
 
     Raises BudgetError where nothing fits, which names the least that does.
     """
-    search = _Lengths(network, stages, wanted, chunks or {})
     limits = limits or Limits(budget - margin(budget))
-    fitting = search.fitting(limits, SHORTEST)
-    if not any(each.seconds < SLOW * search.cached for each in fitting):
-        fitting += search.fitting(limits, 1)
+    return chosen_of(Layouts(network, stages, wanted, chunks or {}), budget, limits)
+
+
+def chosen_of(search: Layouts, budget: int, limits: Limits) -> NetworkChoice:
+    """The fastest schedules within a budget. Raises BudgetError where nothing fits."""
+    fitting = search.promising(limits)
     if fitting:
         return min(fitting, key=lambda each: each.seconds)
     every = search.least(limits)
@@ -69,8 +74,20 @@ def check_parts(every: Sequence[tuple[Layout, Chosen]], limits: Limits) -> None:
             raise error
 
 
+def choices_between(search: Layouts, limits: Limits) -> list[NetworkChoice]:
+    """Choices for a few budgets from the least that works to full caching; ``limits``: of files."""
+    layout, least = min(search.least(limits), key=lambda each: each[1].bytes)
+    found, cached = [layout.choice(least)], search.fastest(Limits(math.inf), SHORTEST, disk=False)
+    assert cached is not None
+    apart = max(1.0, cached.bytes / least.bytes) ** (1 / (BETWEEN + 1))
+    for k in range(1, BETWEEN + 1):
+        fitting = search.promising(replace(limits, room=least.bytes * apart**k))
+        found += sorted(fitting, key=lambda each: each.seconds)[:1]
+    return [*found, cached]
+
+
 @final
-class _Lengths:
+class Layouts:
     """The layouts of a network, for lengths of chunks."""
 
     def __init__(
@@ -102,6 +119,12 @@ class _Lengths:
     def cached(self) -> float:
         """Seconds of full caching, in the chunks for which it is fastest."""
         return min(layout.cached for layout in self._layouts(SHORTEST, disk=False))
+
+    def promising(self, limits: Limits) -> list[NetworkChoice]:
+        """Those that fit, in short chunks too where longer ones would run much again."""
+        found = self.fitting(limits, SHORTEST)
+        fast = any(each.seconds < SLOW * self.cached for each in found)
+        return found if fast else found + self.fitting(limits, 1)
 
     def fitting(self, limits: Limits, shortest: int) -> list[NetworkChoice]:
         """The fastest choice with edges in memory, and that with edges in files; those that fit."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rnnbp.bptt.networks import Ahead, Allowed
 from rnnbp.graph.graph import Graph
 from rnnbp.planning.budget import margin
+from rnnbp.planning.choice import thinned
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.network_parts import NetworkChoice
@@ -20,7 +22,7 @@ from rnnbp.sweeps.by_axis import axes_of, chunks_by_axis
 from rnnbp.sweeps.described import Described
 from rnnbp.sweeps.layouts import Layout, Limits
 from rnnbp.sweeps.measuring import costs_of
-from rnnbp.sweeps.network_plan import choice_of
+from rnnbp.sweeps.network_plan import Layouts, choices_between, chosen_of
 from rnnbp.sweeps.outputs import stages_of_network
 from rnnbp.sweeps.parts import parts_of_sweeps
 from rnnbp.sweeps.scheduling import check_plan, schedule_of_sweeps
@@ -40,9 +42,32 @@ def planned(graph: Graph, ahead: Ahead, allowed: Allowed) -> NetworkPlan:
     room, disk = allowed.budget - margin(allowed.budget), allowed.disk or math.inf
     limits = Limits(room, allowed.parts, parts, disk)
     chunks = chunks_by_axis("plan: chunk", axes_of(graph), ahead.chunk)
-    choice = choice_of(network, stages, wanted, allowed.budget, chunks, limits)
+    choice = chosen_of(Layouts(network, stages, wanted, chunks), allowed.budget, limits)
     layout = Layout(network, stages, wanted, choice.chunks, disk=choice.disk)
-    return _shown(layout, choice, allowed, parts)
+    found = _shown(layout, choice, allowed, parts)
+    costs = [each.costs for each in found.sweeps]
+
+    def others() -> list[Candidate]:
+        search = Layouts(network, stages, wanted, chunks)
+        rows = [_candidate(search, each, costs) for each in choices_between(search, limits)]
+        return thinned(rows, found.chosen)
+
+    return replace(
+        found, others=None if allowed.parts else others
+    )  # parts have budgets of their own
+
+
+def _candidate(search: Layouts, choice: NetworkChoice, costs: Sequence[Costs]) -> Candidate:
+    """A choice as a row of the table of a plan; seconds by the costs of its sweeps."""
+    layout = Layout(*search.given, choice.chunks, disk=choice.disk)
+    of = Described(layout.network, layout.found, choice.schedules, costs, choice.disk)
+    chunk, seconds = layout.found.sweeps[0].rows.chunk, of.forecast().seconds or 0.0
+    return Candidate(_name(choice, layout), choice.schedules[0], chunk, choice.bytes, seconds)
+
+
+def _name(choice: NetworkChoice, layout: Layout) -> str:
+    """What the sweeps do, each schedule named once."""
+    return "; ".join(dict.fromkeys(choice.names)) + ", edges in files" * (layout.on_disk > 0)
 
 
 def _shown(
@@ -51,10 +76,10 @@ def _shown(
     """A plan, from the choice that it is of."""
     costs, longest = _costs(layout, allowed), layout.longest
     of = Described(layout.network, layout.found, choice.schedules, costs, choice.disk)
-    found, names = of.forecast(), "; ".join(choice.names)
+    found = of.forecast()
     seconds, first = found.seconds or 0.0, of.found.sweeps[0]
     bytes_ = choice.schedules[0], first.rows.chunk, choice.bytes, seconds
-    candidate = Candidate(names, *bytes_)
+    candidate = Candidate(_name(choice, layout), *bytes_)
     return NetworkPlan(
         budget=allowed.budget,
         steps=max(longest.values()),
