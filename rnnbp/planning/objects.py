@@ -84,7 +84,7 @@ DISK, FILED = 3_500, 1_500
 """Bytes that slots on disk also take in memory: where there are any, and for each."""
 
 
-NETWORK = 16_000
+NETWORK = 24_000
 """Bytes that a network over time takes apart from its sweeps, fitted to 40 of them."""
 SIZED = 2_500
 """Bytes of what a run knows of chunks of fewer rows, by tracemalloc."""
