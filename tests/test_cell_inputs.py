@@ -50,6 +50,11 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         TypeError,
         "takes 2 inputs, x, s, found 1; give one for each Input of its cell",
     ),
+    "too many": (
+        lambda: rb.GRU(5, 4)(rb.Input(3), rb.Input(2)),
+        TypeError,
+        r"takes 1 input, found 2; join them first, as Concat\(3, 2\)\(...\) does",
+    ),
     "another size": (
         lambda: rb.Recurrent(gated())(rb.Input(3), rb.Input(5, per="sequence")),
         rb.ShapeError,

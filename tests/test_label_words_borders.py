@@ -105,6 +105,16 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"Sequences: target has shape \(6, 1\); CrossEntropy takes class numbers \(N,\) for outputs of 4 classes: give "
         r"target\[..., 0\]",
     ),
+    "real numbers": (
+        lambda: rb.fit(rb.LSTM(F, 1), sequences(X[..., :1]), CE, epochs=1),
+        rb.ShapeError,
+        r"target has shape \(6, 10, 1\).* of one output, for real numbers use MeanSquaredError, for two classes",
+    ),
+    "class numbers of a loss of real ones": (
+        lambda: rb.fit(net(), sequences(STEPS), rb.losses.MeanSquaredError(), epochs=1),
+        rb.ShapeError,
+        r"for class numbers use CrossEntropy, for real ones end the model in one output",
+    ),
     "one-hot": (
         lambda: fitted(sequences(np.eye(K)[LABELS], last=True)),
         rb.ShapeError,

@@ -153,7 +153,11 @@ CONSTRUCTORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (lambda: L.OneHot(3, dtype="complex64"), DtypeError, "found dtype complex64"),
     (lambda: L.Slice(4, "a", 2), TypeError, "Slice: start must be an integer, found 'a'"),
-    (lambda: L.Concat(3), ValueError, "Concat: give the size of each input, at least 2"),
+    (
+        lambda: L.Concat(3),
+        ValueError,
+        r"Concat: give the size of each input, of two or more, as Concat\(2, 3\)",
+    ),
     (lambda: L.Split(3), ValueError, "Split: give the size of each output, at least 2"),
     (lambda: L.Slice(4, 2, 2), ValueError, "Slice: needs 0 ≤ start < stop"),
 ]

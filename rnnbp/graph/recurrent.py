@@ -157,7 +157,7 @@ class Recurrent(Network, Timed):
             listed = f", {', '.join(names)}" if len(names) == len(expected) > 1 else ""
             raise TypeError(
                 f"{self} takes {len(expected)} input{'s' * (len(expected) > 1)}{listed}, found "
-                f"{len(inputs)}; give one for each Input of its cell"
+                f"{len(inputs)}; {_count_cure(len(expected), inputs)}"
             )
         if all(value.per != "step" for value in inputs):
             raise ValueError(
@@ -237,3 +237,11 @@ def _check_initial(initial: object) -> None:
             f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}{near}; "
             "give other values as state="
         )
+
+
+def _count_cure(expected: int, inputs: Sequence[Value]) -> str:
+    """What to do about another number of inputs than a cell has."""
+    if expected > 1 or not inputs:
+        return "give one for each Input of its cell"
+    sizes = [value.shape[0] if value.shape and len(value.shape) == 1 else "n" for value in inputs]
+    return f"join them first, as Concat({', '.join(map(str, sizes))})(...) does"

@@ -43,7 +43,10 @@ class Concat(Layer):
         super().__init__(name=name)
         self.params = {}
         if len(sizes) < 2:
-            raise ValueError(f"Concat: give the size of each input, at least 2; found {sizes}")
+            raise ValueError(
+                "Concat: give the size of each input, of two or more, as Concat(2, 3); found "
+                f"{sizes}"
+            )
         self.sizes = tuple([positive_int("Concat: size", n) for n in sizes])
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:

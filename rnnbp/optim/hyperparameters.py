@@ -90,8 +90,8 @@ class Hyperparameters:
         def __getattr__(self, name: str) -> object:
             """Raise AttributeError, with the equivalent here for methods of other libraries."""
             way = WAYS.get(name)
-            text = f"; {way}" if way else ""
-            raise unknown(f"{type(self).__name__} has no attribute {name!r}", text, name, self)
+            missing = f"{type(self).__name__} has no attribute {name!r}"
+            raise unknown(missing, f"; {way}" if way else "", name, self)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "lr":

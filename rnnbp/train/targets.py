@@ -193,6 +193,11 @@ def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axe
         f"{name} has shape {shape}; CrossEntropy takes class numbers {axes} for outputs of "
         f"{features[-1]} classes"
     )
+    if own == features == (1,):
+        raise ShapeError(
+            f"{text}: of one output, for real numbers use MeanSquaredError, for two classes "
+            "BinaryCrossEntropy"
+        )
     if own == features:
         raise ShapeError(f"{text}: of one-hot rows give target.argmax(axis=-1)")
     if own == (*features[:-1], 1):
@@ -212,6 +217,8 @@ def _check_elements(
         f"{lead}, {', '.join(map(str, each))})" if each else axes for each in fitting
     )
     cure = f"give {added}" if added else f"end the model in {own} at each step, not {features}"
+    if not (own or added):
+        cure = "for class numbers use CrossEntropy, for real ones end the model in one output"
     raise ShapeError(
         f"{name} has shape {shape}; {loss} takes {takes}{'' if others else ', as the outputs'}: "
         f"{cure}"
