@@ -88,3 +88,10 @@ def test_plan_and_forecast_are_of_the_rows_that_run() -> None:
     told = rb.forecast(MODEL, MSE, checkpoint="sqrt", chunk=2, **sizes)
     found = rb.bptt(MODEL, X, TARGET, MSE, lengths=ENDS, checkpoint="sqrt", chunk=2)
     assert found.stats.peak_bytes == told.peak_bytes
+
+
+def test_a_plan_of_lengths_is_one_for_fit() -> None:
+    plan = rb.plan(MODEL, MSE, budget="1 MB", steps=T, batch=4, lengths=ENDS)
+    for name in ("padded", "an item of lengths", "lists"):
+        history = rb.fit(deepcopy(MODEL), SOURCES[name], MSE, epochs=1, checkpoint=plan)
+        assert history.losses == pytest.approx([LOSS], rel=1e-13)

@@ -24,6 +24,7 @@ from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.inputs.states import States
 from rnnbp.losses.no_loss import NoLoss
 from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
+from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.rng import fold
@@ -102,7 +103,9 @@ class BatchRuns:
             chunk=self.options.chunk,
             state=None if batch.fresh else going_on(self.model, state),
             mask=batch.mask,
-            **row_options(self.model, batch),
+            **row_options(
+                self.model, batch, planned=isinstance(self.options.checkpoint, NetworkPlan)
+            ),
             seed=fold(self.seed, step, *[number] * (number > 0)),
             dx=False,
             progress=False,

@@ -21,11 +21,12 @@ class RowOptions(TypedDict, total=False):
     reset: LengthsLike
 
 
-def row_options(graph: Graph, batch: Batch) -> RowOptions:
+def row_options(graph: Graph, batch: Batch, *, planned: bool = False) -> RowOptions:
     """The options of a batch; none for a model of one direction without resets.
 
     There its mask leaves out what is past the ends, with the bits of arrays that are padded by
-    hand, and within any budget; without a mask its lengths do.
+    hand, and within any budget; without a mask its lengths do, and where a plan has been ``planned``
+    with lengths.
 
     Raises ShapeError for inputs of one time axis that end differently.
     """
@@ -36,7 +37,8 @@ def row_options(graph: Graph, batch: Batch) -> RowOptions:
         lengths = _by_axis(graph, batch.lengths)
     elif batch.lengths is not None and (axes := _alike(graph, batch)):
         lengths = dict.fromkeys(axes, batch.lengths)
-    if batch.reset is None and batch.mask is not None and not is_over_time(graph):
+    by_mask = batch.mask is not None and not planned
+    if batch.reset is None and by_mask and not is_over_time(graph):
         return {}
     found: RowOptions = {"lengths": lengths, "reset": batch.reset}
     return found
