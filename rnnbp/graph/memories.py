@@ -21,7 +21,10 @@ def _lines(cell: Cell) -> dict[int, int]:
     """By number of an input of a cell, the features that a product needs its lines to have."""
     if None not in cell.input_shapes[: cell.n_inputs]:
         return {}
-    shapes = cell.value_shapes(*cell.input_shapes)
+    try:
+        shapes = cell.value_shapes(*cell.input_shapes)
+    except ShapeError:  # one written anew for a run, whose other inputs stand for what is not known
+        return {}
     memories, found = {k: k for k in range(cell.n_inputs)}, dict[int, int]()
     for node in cell.nodes:
         first = memories.get(node.args[0]) if node.args else None

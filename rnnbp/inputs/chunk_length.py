@@ -83,8 +83,11 @@ def _by_value(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[tuple[in
         block, inputs = layer_of(node.block), [shapes[k] or () for k in node.args]
         if isinstance(block, Recurrent):
             cell = block.cell
-            values = cell.value_shapes(*inputs[: cell.n_inputs], *cell.state_shapes)
+            given = [shapes[k] for k in node.args[: cell.n_inputs]]  # None of a memory of some S
+            values = cell.value_shapes(*given, *cell.state_shapes)
             yield node.outs[0], sum(flops for _, flops in _by_value(cell, values))
+        elif any(shapes[k] is None for k in (*node.args, *node.outs)):
+            continue  # what looks up a memory, whose S is not known here, is not counted
         elif isinstance(block, Layer) and pers[node.outs[0]] == "step":
             outputs = [shapes[k] or () for k in node.outs]
             yield node.outs[0], layer_flops(block, inputs, outputs) or 0
