@@ -81,7 +81,9 @@ def _by_value(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[tuple[in
     pers = value_pers(graph)
     for node in graph.nodes:
         block, inputs = layer_of(node.block), [shapes[k] or () for k in node.args]
-        if isinstance(block, Recurrent):
+        if any(shapes[k] is None for k in node.args) and pers[node.outs[0]] == "step":
+            yield node.outs[0], ENOUGH  # of a whole series, as attention's: as many as it has steps
+        elif isinstance(block, Recurrent):
             cell = block.cell
             given = [shapes[k] for k in node.args[: cell.n_inputs]]  # None of a memory of some S
             values = cell.value_shapes(*given, *cell.state_shapes)
