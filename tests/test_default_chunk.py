@@ -51,6 +51,19 @@ def test_each_time_axis_has_its_own() -> None:
     assert found == {"source": 63, "time": pytest.approx(1e8 / lstm(256, 256), rel=0.03)}
 
 
+def test_what_looks_up_a_series_counts_as_much_and_has_the_shortest() -> None:
+    inside, h = rb.Input(2), rb.State(4, "h")
+    memory, mask = (rb.Input(None, name, per="sequence") for name in ("memory", "mask"))
+    context = rb.Attention("dot")(h, memory, mask)
+    new = rb.Dense((2, 4, 4), 4)(inside, h, context)
+    cell = rb.Cell((inside, memory, mask), {h: new}, output=new)
+    source, text = rb.Input(2, axis="source"), rb.Input(2, axis="time")
+    whole = rb.WholeSeries()(rb.GRU(2, 4)(source))
+    graph = as_network(rb.Graph((source, text), rb.Recurrent(cell)(text, *whole)))
+    steps = {"source": 1000, "time": 2000}
+    assert default_chunks(graph, [(2,), (2,)], 1, steps) == {"source": 63, "time": 32}
+
+
 MODELS = {
     "one sweep": lambda: rb.Sequential(rb.LSTM(2, 3, rng=0), rb.Dense(3, 1, rng=1)),
     "a network": lambda: rb.Sequential(

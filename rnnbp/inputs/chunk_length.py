@@ -80,16 +80,18 @@ def _by_value(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[tuple[in
     """(the first output, operations) of the nodes that run at each step."""
     pers = value_pers(graph)
     for node in graph.nodes:
-        block, inputs = layer_of(node.block), [shapes[k] or () for k in node.args]
-        if any(shapes[k] is None for k in node.args) and pers[node.outs[0]] == "step":
-            yield node.outs[0], ENOUGH  # of a whole series, as attention's: as many as it has steps
+        first, block = node.outs[0], layer_of(node.block)
+        inputs, outputs = ([shapes[k] or () for k in some] for some in (node.args, node.outs))
+        if pers[first] != "step":
+            continue
+        if any(shapes[k] is None for k in (*node.args, *node.outs)):
+            yield (
+                first,
+                ENOUGH,
+            )  # of a whole series, as attention's: many, for as many steps as it has
         elif isinstance(block, Recurrent):
             cell = block.cell
-            given = [shapes[k] for k in node.args[: cell.n_inputs]]  # None of a memory of some S
-            values = cell.value_shapes(*given, *cell.state_shapes)
-            yield node.outs[0], sum(flops for _, flops in _by_value(cell, values))
-        elif any(shapes[k] is None for k in (*node.args, *node.outs)):
-            continue  # what looks up a memory, whose S is not known here, is not counted
-        elif isinstance(block, Layer) and pers[node.outs[0]] == "step":
-            outputs = [shapes[k] or () for k in node.outs]
-            yield node.outs[0], layer_flops(block, inputs, outputs) or 0
+            values = cell.value_shapes(*inputs[: cell.n_inputs], *cell.state_shapes)
+            yield first, sum(flops for _, flops in _by_value(cell, values))
+        elif isinstance(block, Layer):
+            yield first, layer_flops(block, inputs, outputs) or 0
