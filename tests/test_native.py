@@ -107,17 +107,6 @@ def test_finite(n: int, dtype: str) -> None:
             assert not arrays.finite(given)
 
 
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_squared(n: int, dtype: str) -> None:
-    y, x = reals(2, n, dtype=dtype)
-    y[0], x[0] = np.finfo(dtype).tiny, np.finfo(dtype).tiny / 4  # a difference that is subnormal
-    losses, dy = arrays.squared(y, x)
-    d = y - x
-    assert losses.tobytes() == (d * d).tobytes()
-    assert dy.tobytes() == (2 * d).tobytes()
-
-
 def test_squares_that_overflow_are_no_bad_gradients(backend: str) -> None:
     grads = {"a": np.full(100, 1e200), "b": np.full(7, -3e200)}
     assert rb.optim.clip_norm(grads, 1.0) == pytest.approx(np.sqrt(163) * 1e200, rel=1e-12)

@@ -7,9 +7,6 @@ from typing import final
 import numpy as np
 
 from rnnbp.losses.elementwise import Elementwise
-from rnnbp.machine import arrays
-from rnnbp.machine.availability import chosen
-from rnnbp.machine.finite import LARGE
 from rnnbp.numerics import Array, real_number
 
 
@@ -23,15 +20,9 @@ class MeanSquaredError(Elementwise):
     (2.0, [[-2.0, 0.0]])
     """
 
-    spare = 1.0
-
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
-        if y.size >= LARGE and chosen() and arrays.takes(y, target):
-            return arrays.squared(y, target)
         d = y - target
-        losses = d * d
-        d *= 2
-        return losses, d
+        return d * d, 2 * d
 
 
 @final

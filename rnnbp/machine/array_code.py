@@ -123,18 +123,6 @@ def copy(t: Text) -> Text:
     return t
 
 
-def squared(t: Text) -> Text:
-    """squared(y, x, n, losses, dy): (y − x)² and 2 (y − x) of n numbers."""
-
-    def some(i: str, mask: str | None) -> None:
-        d = t.op("fsub", t.load(t.at("%y", i), mask), t.load(t.at("%x", i), mask))
-        t.store(t.op("fmul", d, d), t.at("%losses", i), mask)
-        t.store(t.op("fadd", d, d), t.at("%dy", i), mask)
-
-    Row(t, "%n").each(some)
-    return t
-
-
 def adam(t: Text, *, penalty: bool) -> Text:
     """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``."""
     # Operation by operation as NumPy does it, without fused multiply-adds, so that an update has

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from rnnbp.machine.elementwise import EXTENT, SOFTMAX, SQUARED, UPDATE, library
+from rnnbp.machine.elementwise import EXTENT, SOFTMAX, UPDATE, library
 from rnnbp.machine.records import place
 from rnnbp.machine.tasks import Column, Signature
 from rnnbp.machine.team import threads
@@ -118,21 +118,6 @@ def finite(x: Array) -> bool:
     do(job, [address(x), address(out)], x.size)
     del fixed
     return not out.any()
-
-
-def squared(y: Array, x: Array) -> tuple[Array, Array]:
-    """((y − x)², 2 (y − x)), new arrays. Raises ShapeError for arrays of different shapes."""
-    fixed = fix_sizes([y, x])
-    if x.shape != y.shape:
-        raise ShapeError(f"squared: arrays of shapes {shapes_of((y, x))}")
-    function, (losses, dy) = (
-        library(y.dtype).address("squared.task"),
-        (np.empty_like(y), np.empty_like(y)),
-    )
-    job, _ = _split(function, SQUARED, (y.size,), y.itemsize, y.itemsize * TOGETHER)
-    do(job, [address(array) for array in (y, x, losses, dy)], y.size)
-    del fixed
-    return losses, dy
 
 
 def adam(

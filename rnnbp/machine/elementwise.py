@@ -16,7 +16,6 @@ SOFTMAX = Signature(
     "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less",
     "ptr %tops", "ptr %totals", "ptr %ats",
 )  # fmt: skip
-SQUARED = Signature("ptr %y", "ptr %x", "ptr %losses", "i64 %n", "ptr %dy")
 COPY = Signature("ptr %x", "ptr %y", "i64 %n")
 NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")
 UPDATE = Signature("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
@@ -36,7 +35,6 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     bodies = {
         "extent": (array_code.extent(Text(lanes)), EXTENT),
         "finite": (array_code.finite(Text(lanes)), EXTENT),
-        "squared": (array_code.squared(Text(lanes)), SQUARED),
         "softmax": (array_code.softmax(Text(lanes)), SOFTMAX),
         "copy": (array_code.copy(Text(lanes)), COPY),
         "number": (symbol_code.number(Text(lanes)), NUMBER),
