@@ -174,13 +174,13 @@ def test_a_mask_of_elements_of_windows_names_the_loss_of_known_elements(x, mask)
         rb.Windows(x, x, horizon=10, batch_size=1, mask=mask)
 
 
-def test_a_mask_of_elements_of_sequences():
+def test_a_mask_of_elements_of_sequences_that_has_not_those_of_the_target():
     x = np.ones((4, 5, 12), "f4")
     with pytest.raises(
         rb.ShapeError,
         match=r"put NaN in the target in the place of the others, and give the loss as "
         r"rnnbp\.losses\.Known\(loss\)$",
     ):
-        rb.Sequences(x, x, batch_size=2, mask=x > 0)
+        rb.Sequences(x, x, batch_size=2, mask=x[..., :3] > 0)
     with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):
         rb.Sequences(x, x, batch_size=2, mask=x[..., :1] > 0)

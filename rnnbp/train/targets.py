@@ -196,7 +196,7 @@ def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axe
     if own == features == (1,):
         raise ShapeError(
             f"{text}: of one output, for real numbers use MeanSquaredError, for two classes "
-            "BinaryCrossEntropy"
+            "BinaryCrossEntropy; of one-hot rows of one class give target.argmax(axis=-1)"
         )
     if own == features:
         raise ShapeError(f"{text}: of one-hot rows give target.argmax(axis=-1)")
