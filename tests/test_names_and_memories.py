@@ -24,7 +24,7 @@ def decoder(kind: str = "dot") -> rb.Recurrent:
 
 
 def whole(size: int) -> Any:
-    """Memory and mask of a series of so many features."""
+    """Memory and mask of a series of ``size`` features."""
     return rb.WholeSeries()(rb.GRU(3, size, rng=2)(rb.Input(3, "s", axis="source")))
 
 

@@ -226,7 +226,7 @@ def test_a_model_that_says_no_shape_learns_it_from_the_first_step() -> None:
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_bits_do_not_depend_on_threads(n: int, use_threads: UseThreads) -> None:
-    """Of so many units that threads share them."""
+    """Of enough units for threads to share them."""
     use_threads(n)
     model, x = rb.LSTM(8, 900, rng=0), reals(3, 1, 8, dtype="float32")
     stepper = rb.Stepper(model)

@@ -1,4 +1,4 @@
-"""The length of chunks where none is named: by the model's shape, so that it is the same on every machine."""
+"""The length of chunks where none is named: by the shapes, so that it is the same everywhere."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from rnnbp.support.prepared import Remembered
 LEAST, MOST = 32, 1024
 """Steps of the shortest and of the longest chunk that is chosen."""
 SHARE = 16
-"""Sequences are cut into at least so many chunks, as far as they have LEAST steps."""
-# A schedule holds whole chunks: of 16 chunks, two that are held are an eighth of full caching's bytes.
+"""Sequences are cut into at least this many chunks, as far as they have LEAST steps."""
+# A schedule holds whole chunks: two of 16 are an eighth of full caching's bytes.
 ENOUGH = 100_000_000
-"""Floating-point operations forward, beside which what a chunk costs once hardly counts."""
+"""Floating-point operations forward that make what a chunk costs once hardly count."""
 # A few milliseconds forward and back on two cores of 2024; Python takes 0.1 to 0.2 of them.
 
 Flops: TypeAlias = Mapping[str, int]
@@ -85,10 +85,8 @@ def _by_value(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[tuple[in
         if pers[first] != "step":
             continue
         if any(shapes[k] is None for k in (*node.args, *node.outs)):
-            yield (
-                first,
-                ENOUGH,
-            )  # of a whole series, as attention's: many, for as many steps as it has
+            # Of a whole series, as attention's: many, for it has as many steps.
+            yield first, ENOUGH
         elif isinstance(block, Recurrent):
             cell = block.cell
             values = cell.value_shapes(*inputs[: cell.n_inputs], *cell.state_shapes)

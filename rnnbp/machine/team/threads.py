@@ -178,7 +178,7 @@ def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
 
 def together(call: Callable[[int, int], None], n: int) -> None:
     """Call a function with the team: the address of the boxes of its threads, and how many there
-    are besides this one; n in all, or fewer, and (0, 0) where it has none to give.
+    are apart from this one; n in all, or fewer, and (0, 0) where it has none to give.
     """
     team = _team
     if n == 1 or sys.is_finalizing() or not team.free.acquire(blocking=False):
