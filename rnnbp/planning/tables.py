@@ -6,7 +6,6 @@ length.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from rnnbp.graph.graph import Node
@@ -16,10 +15,9 @@ if TYPE_CHECKING:
 
 
 def job(sizes: Sizes, node: Node, length: int) -> int:
-    """The table of either job, forward or backward, of a Dense that runs outside cells."""
-    return sizes.dense[node.number].task_bytes(
-        length * sizes.batch * math.prod(sizes.shapes[node.args[0]][:-1])
-    )
+    """The table of either job, forward or backward, of a layer that runs outside cells."""
+    shape = sizes.shapes[node.args[0]]
+    return sizes.dense[node.number].task_bytes(length * sizes.batch, shape)
 
 
 def forward(sizes: Sizes, length: int) -> int:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbols import Symbols
-from rnnbp.numerics import Array, Dtype
+from rnnbp.numerics import Array, Dtype, Shape
 from rnnbp.runners.base import Runner
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.runner_sizes import RunnerSizes
@@ -16,7 +16,7 @@ from rnnbp.runners.workspace import Workspace
 
 
 class DenseRunner(ABC):
-    """Runs a Dense layer outside cells.
+    """Runs a layer with an input and an output outside cells: a Dense, or a convolution.
 
     ``forward`` and ``backward`` keep a table of tasks for the number of rows of x, unless ``once``,
     for a number that hardly comes again.
@@ -36,7 +36,7 @@ class DenseRunner(ABC):
 
     @abstractmethod
     def forward(self, x: Array, *, once: bool = False) -> Array:
-        """y (..., n_out) of x (..., n_in), in memory of its own."""
+        """y of x, each with its features last, in memory of its own."""
 
     def bound(self, x: Array, y: Array) -> BoundCall | None:
         """``forward`` from x to y as a record that runs again and again; None as of runners."""
@@ -44,7 +44,7 @@ class DenseRunner(ABC):
 
     @abstractmethod
     def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
-        """dx (..., n_in) from dy (..., n_out); adds the parameters' gradients to ``grads``."""
+        """dx from dy, of the shapes of x and y; adds the parameters' gradients to ``grads``."""
 
 
 class DenseSizes(ABC):
@@ -56,8 +56,8 @@ class DenseSizes(ABC):
         """Held for a whole run: packed weights, and a copy of the bias."""
 
     @abstractmethod
-    def task_bytes(self, rows: int) -> int:
-        """The table of tasks that either direction makes for inputs of ``rows`` rows, and keeps."""
+    def task_bytes(self, lead: int, shape: Shape) -> int:
+        """The table of tasks that either direction makes, and keeps, for inputs (lead, *shape)."""
 
 
 class RunnerFactory(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeGuard, final
 
@@ -45,8 +46,8 @@ class DenseKernelSizes(DenseSizes):
         numbers = packed_rows(n_out, lanes) * n_in + packed_rows(n_in, lanes) * n_out + bias
         return numbers * self.dtype.itemsize
 
-    def task_bytes(self, rows: int) -> int:
-        return job_bytes(rows)
+    def task_bytes(self, lead: int, shape: Shape) -> int:
+        return job_bytes(lead * math.prod(shape[:-1]))
 
 
 @final

@@ -12,6 +12,8 @@ from rnnbp.numerics import Dtype
 from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import DenseRunner, DenseSizes, RunnerFactory
 from rnnbp.runners.llvm.buffers import Buffers
+from rnnbp.runners.llvm.conv import ConvKernel
+from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.program import KernelProgram
@@ -22,7 +24,7 @@ from rnnbp.runners.workspace import Workspace
 
 @final
 class KernelFactory(RunnerFactory):
-    """Runs cells of real numbers whose layers are all lowered, and Dense layers outside cells."""
+    """Runs cells of real numbers whose layers are all lowered, and Dense layers and convolutions outside cells."""
 
     def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
         super().__init__(workspace, without)
@@ -46,9 +48,13 @@ class KernelFactory(RunnerFactory):
 
     @classmethod
     def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
+        if convolves(layer, dtype):
+            return ConvKernelSizes(layer)
         return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
 
     def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
+        if convolves(layer, dtype):
+            return ConvKernel(layer, dtype, self.workspace, brief=brief)
         return (
             DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
             if fits(layer, dtype)

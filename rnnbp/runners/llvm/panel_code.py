@@ -67,14 +67,14 @@ def _upright(t: Text, width: int) -> Text:
             masks = [t.where(yes, mask) for yes in inside]
             pairs = zip(sources, masks, strict=True)
             square = [t.load(t.at(source, along.index), part) for source, part in pairs]
-            for k, vector in enumerate(_transposed(t, square)):
+            for k, vector in enumerate(transposed(t, square)):
                 there = t.plus(along.index, k)
                 scaled, yes = t.op("fmul", vector, factor), t.put(f"icmp slt i64 {there}, %columns")
                 t.store(scaled, t.at(to, t.times(there, across)), t.where(yes, those))
     return t
 
 
-def _transposed(t: Text, square: list[str]) -> list[str]:
+def transposed(t: Text, square: list[str]) -> list[str]:
     """n vectors of n numbers, rows for columns."""
     # Halves are exchanged between rows n/2 apart, then quarters between rows n/4 apart, down to
     # single numbers: log2(n) rounds of n shuffles, where inserting numbers one by one takes n².
