@@ -56,6 +56,7 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "padding as a class": (lambda: rb.bptt(gru(), SERIES, np.full((4, 20), -100), CE), ValueError, "leave padding out by lengths= or a mask$"),
     "a weight behind its loss": (lambda: rb.bptt(two_heads(), SERIES, CLASSES, {"a": (CE, 0.5), "b": CE}), TypeError, r"output 'a': .*the weight comes first, \(weight, loss\)"),
     "weights of losses": (lambda: rb.bptt(two_heads(), SERIES, CLASSES, {"a": CE, "b": CE}, loss_weights=[1, 2]), TypeError, "'class': 0.5"),
+    "weights by another name": (lambda: rb.fit(two_heads(), [], {"a": CE, "b": CE}, weights=[1, 2]), TypeError, r"loss={'tag': \(0.5, CrossEntropy\(\)\)}, and classes have theirs"),
 }
 # fmt: on
 

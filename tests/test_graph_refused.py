@@ -88,6 +88,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         rb.ShapeError,
         r"input must have feature shape \(\), found \(3,\), 1 axes more",
     ),
+    "two inputs of a Dense of one": (lambda: rb.Dense(3, 4)(rb.Input(3), rb.Input(3)), rb.ShapeError, r"takes 1 input, found 2; give one for each size in n_in"),
     "one input of Add": (lambda: rb.Add()(rb.Input(2)), rb.ShapeError, r"Add\(\): merges at least 2 inputs, found 1; call it on all"),
     "three inputs of Add": (lambda: rb.Add()(rb.Input(2), rb.Input(2), rb.Input(2)), rb.ShapeError, r"found 3; build Add\(3\)"),
     "NaN times value": (lambda: rb.Input(2) * float("nan"), ValueError, "Scale: scale must lie in .*, found nan"),

@@ -149,8 +149,8 @@ class Dense(Layer):
     def _check_count(self, found: int) -> None:
         if found != len(self.n_in):
             raise ShapeError(
-                f"{self}: takes {len(self.n_in)} inputs, found {found}; give one for each size in "
-                "n_in"
+                f"{self}: takes {len(self.n_in)} input{'s' * (len(self.n_in) > 1)}, found {found}; "
+                "give one for each size in n_in"
             )
 
     def describe(self) -> str:

@@ -188,6 +188,12 @@ RUNS_AND_TRAINING = (
         "loss_weights loss_weight",
         "a loss has its weight: {{'tag': CrossEntropy(), 'class': 0.5 * CrossEntropy()}}",
     ),
+    Way(
+        TRAINING,
+        "weights",
+        "a loss has its weight, loss={{'tag': (0.5, CrossEntropy())}}, and classes have theirs, "
+        "CrossEntropy(class_weight=...)",
+    ),
     Way(TRAINING, "class_weight", "the loss has it: CrossEntropy(class_weight=...)"),
     Way(
         TRAINING,
