@@ -7,12 +7,19 @@ from abc import ABC, abstractmethod
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbols import Symbols
-from rnnbp.numerics import Array, Dtype, Shape
+from rnnbp.numerics import Array, Dtype, Shape, ShapeError
 from rnnbp.runners.base import Runner
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.workspace import Workspace
+
+
+def resized(layer: Layer, x: Array, dy: Array) -> ShapeError:
+    """The error of a layer whose input or delta is not of the shape that it had."""
+    return ShapeError(
+        f"{layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no array"
+    )
 
 
 class DenseRunner(ABC):

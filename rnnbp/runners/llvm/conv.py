@@ -12,8 +12,8 @@ from rnnbp.layers.params import parameter
 from rnnbp.machine.records import place
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
-from rnnbp.numerics import Array, Dtype, Shape, ShapeError, address, fix_sizes, lies
-from rnnbp.runners.factory import DenseRunner
+from rnnbp.numerics import Array, Dtype, Shape, address, fix_sizes, lies
+from rnnbp.runners.factory import DenseRunner, resized
 from rnnbp.runners.llvm.conv_code import BACK, BIAS, FORWARD, GRADIENT, library_of
 from rnnbp.runners.llvm.conv_sizes import blocks_of, channels_of, together
 from rnnbp.runners.llvm.window_code import SIZES
@@ -66,10 +66,7 @@ class ConvKernel(DenseRunner):
         fixed = fix_sizes([x, dy, *self.layer.params.values()])
         axes = self.layer.axes + 1
         if (*x.shape[:-axes], *(self.layer.output_shapes(x.shape[-axes:])[0] or ())) != dy.shape:
-            raise ShapeError(
-                f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; "
-                "resize no array"
-            )
+            raise resized(self.layer, x, dy)
         dx = self.workspace.new(x.shape, self.dtype, brief=True)
         arrays = dy, self._weight(), dx, self._numbers(x.shape), x
         params = self.layer.params

@@ -13,9 +13,9 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
 from rnnbp.machine.target import vector_bytes
-from rnnbp.numerics import Array, Dtype, Shape, ShapeError, fix_sizes, lies, require_features
+from rnnbp.numerics import Array, Dtype, Shape, fix_sizes, lies, require_features
 from rnnbp.runners.bound import BoundCall
-from rnnbp.runners.factory import DenseRunner, DenseSizes
+from rnnbp.runners.factory import DenseRunner, DenseSizes, resized
 from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
@@ -121,10 +121,7 @@ class DenseKernel(DenseRunner):
     def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
         fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
-            raise ShapeError(
-                f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; "
-                "resize no array"
-            )
+            raise resized(self.layer, x, dy)
         dx = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True)
         given = dy, x, self._weights(1), dx, grads, dy.size // self.layer.n_out
         self.map.backward(*given, self.workspace.threads, once=once)
