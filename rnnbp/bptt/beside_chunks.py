@@ -71,7 +71,7 @@ class BesideChunks(Chunks):
 
         def advance(node: Node, xs: Sequence[Array]) -> tuple[Array | None, State]:
             k = node.number
-            context, output = self._context(n, node), k in fed
+            context, output = self.context(n, node), k in fed
             return self.programs[k].advance(xs, given[k], context, output=output)
 
         values, after, _ = self._body(n, advance)
@@ -84,7 +84,7 @@ class BesideChunks(Chunks):
 
         def keep(node: Node, xs: Sequence[Array]) -> tuple[Array | None, ThinTape]:
             k = node.number
-            context, output = self._context(n, node), k in fed
+            context, output = self.context(n, node), k in fed
             return self.programs[k].keep(xs, given[k], context, output=output)
 
         values, found, _ = self._body(n, keep)
@@ -96,7 +96,7 @@ class BesideChunks(Chunks):
         entering = self._by_number(given)
 
         def tape(node: Node, xs: Sequence[Array]) -> tuple[Array | None, Tape]:
-            program, context = self.programs[node.number], self._context(n, node)
+            program, context = self.programs[node.number], self.context(n, node)
             (state, thin), output = entering[node.number], node.number not in self.remade
             if state is not None:
                 return program.record(xs, state, context, output=output)
@@ -221,6 +221,6 @@ class BesideChunks(Chunks):
         """The deltas of the inputs of a Recurrent."""
         k, own = node.number, take_delta(node, deltas)
         places = self.parts.places_of(node, into) if into else ()
-        given = own, dstates[k], grads, places, partial(self._context, n, node)
+        given = own, dstates[k], grads, places, partial(self.context, n, node)
         dxs, dstates[k] = last_steps.backward(self.programs[k], tapes[k], *given)
         return dxs

@@ -173,7 +173,7 @@ class Chunks:
             if isinstance(node.block, Recurrent):
                 own = take_delta(node, deltas)
                 places = self.parts.places_of(node, into) if into else ()
-                given = own, dstates[node.number], grads, places, partial(self._context, n, node)
+                given = own, dstates[node.number], grads, places, partial(self.context, n, node)
                 program, whole = self.programs[node.number], next(tapes)
                 dxs, dstates[node.number] = last_steps.backward(program, whole, *given)
                 del own, given
@@ -218,7 +218,7 @@ class Chunks:
             return (x,)
         wide = node.number in self.parts.widened
         seen = self.fixed.spread(node, values, n) if wide else values
-        saved = forward_node(node, seen, self._context(n))
+        saved = forward_node(node, seen, self.context(n))
         check_outputs(node, seen, self.problem.dtype, self.shapes)
         learn(node, seen, self.shapes, AXES)
         if wide:
@@ -243,7 +243,7 @@ class Chunks:
         values, entering, after = self._begin(n), iter(states), []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                program, context = self.programs[node.number], self._context(n, node)
+                program, context = self.programs[node.number], self.context(n, node)
                 xs, output = self._inputs(node, values, n), node.number in fed
                 y, state = program.advance(xs, next(entering), context, output=output)
                 values[node.outs[0]] = y
@@ -258,7 +258,7 @@ class Chunks:
         found: list[ThinTape] = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                program, context = self.programs[node.number], self._context(n, node)
+                program, context = self.programs[node.number], self.context(n, node)
                 xs, output = self._inputs(node, values, n), node.number in fed
                 y, thin = program.keep(xs, next(entering), context, output=output)
                 values[node.outs[0]] = y
@@ -274,7 +274,7 @@ class Chunks:
         others: list[Saved] = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                program, context = self.programs[node.number], self._context(n, node)
+                program, context = self.programs[node.number], self.context(n, node)
                 xs, (state, thin) = self._inputs(node, values, n), next(entering)
                 output = node.number not in self.remade
                 if state is not None:
@@ -292,7 +292,7 @@ class Chunks:
     def _feeds_body(self, node: Node) -> bool:
         return not self.parts.fed.isdisjoint(node.outs)
 
-    def _context(self, n: int, node: Node | None = None) -> Context:
+    def context(self, n: int, node: Node | None = None) -> Context:
         """Nodes of the model have their numbers as places, each Recurrent a range of its own."""
         span = self.problem.span(n)
         place = 0 if node is None else (node.number + 1) << 20

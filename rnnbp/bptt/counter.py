@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import final
 
-from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
+from rnnbp.actions import TIERS, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.results import Stats
+from rnnbp.bptt.stretch import Step, Stretch
 from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
 from rnnbp.planning.objects import bytes_of_rows, fused_of, ways_of, ways_of_rows
@@ -28,14 +29,17 @@ class Counter:
         self.reads: dict[str, int] = dict.fromkeys(TIERS, 0)
         self.peaks: dict[str, int] = dict.fromkeys(("slots", "tapes", "thin", *TIERS), 0)
 
-    def count(self, action: Action, held: Holdings, problem: Problem) -> None:
+    def count(self, action: Step, held: Holdings, problem: Problem) -> None:
         """Take note of an action that a run has just done, and of what it holds now."""
-        name = type(action).__name__
-        self.actions[name] = self.actions.get(name, 0) + 1
+        kind, many = type(action), 1
+        if isinstance(action, Stretch):
+            kind, many = action.kind, action.count
+        name = kind.__name__
+        self.actions[name] = self.actions.get(name, 0) + many
         if held.ledger.peak_bytes > self.highest:
             self.highest, self.at_highest = held.ledger.peak_bytes, self.actions.copy()
         match action:
-            case Record():
+            case Record() | Stretch():
                 self._peak("tapes", len(held.tapes))
             case Keep():
                 self._peak("thin", len(held.thin))

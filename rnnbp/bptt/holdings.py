@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import final
 
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
@@ -29,6 +30,15 @@ class Holdings:
         """Hold the tape of chunk n."""
         self.tapes[n] = tape
         self.ledger.hold("tape", tape.arrays())
+
+    def hold_all(self, n: int, tapes: Sequence[ChunkTape]) -> None:
+        """Hold the tapes of chunks from n on."""
+        self.tapes |= enumerate(tapes, n)
+        self.ledger.hold("tape", [tape.arrays() for tape in tapes])
+
+    def release_all(self, chunks: Iterable[int]) -> None:
+        """Hold the tapes of these chunks no more."""
+        self.ledger.release([self.tapes.pop(n).arrays() for n in chunks])
 
     def hold_thin(self, n: int, thin: ChunkStates) -> None:
         """Hold the thin tape of chunk n."""

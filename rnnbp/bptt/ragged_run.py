@@ -10,6 +10,7 @@ from rnnbp.bptt.outlets import InputDeltas, Outlets
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.ragged_chunks import RaggedChunks, cut
 from rnnbp.bptt.resolve import Resolved
+from rnnbp.bptt.stretch import Step
 from rnnbp.bptt.sweep_run import SweepRun
 from rnnbp.inputs.states import FinalDeltas, States
 from rnnbp.ledger import Ledger
@@ -49,7 +50,7 @@ class RaggedRun(SweepRun):
         self._turned = False
         """Whether a chunk has gone backward, or is about to."""
 
-    def _backward(self, actions: Iterable[Action], dstate: FinalDeltas) -> None:
+    def _backward(self, actions: Iterable[Step], dstate: FinalDeltas) -> None:
         self._turned = True
         super()._backward(actions, dstate)
 

@@ -15,7 +15,9 @@ from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.resolve import Resolved
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run_sums import RunSums
-from rnnbp.bptt.scheduled import Scheduled
+from rnnbp.bptt.stretch import Step
+from rnnbp.bptt.stretched import Stretched
+from rnnbp.bptt.stretches import StretchRunner, stretches
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.ledger import Ledger
 from rnnbp.planning.predicted_ledger import OUTPUTS
@@ -24,7 +26,7 @@ from rnnbp.storage import PathLike
 
 
 @final
-class Run(Scheduled):
+class Run(Stretched):
     """A run with the loss of its one output; ``execute`` is called once.
 
     Args:
@@ -49,6 +51,7 @@ class Run(Scheduled):
         ledger = Ledger([*resolved.problem.lent_arrays(), *self.sums.grads.params])
         own = resolved, chunks, self.sums, ledger
         super().__init__(*own, memory=losses.memory, folder=folder, bar=bar)
+        self.stretches = StretchRunner(chunks, losses, cut=horizon is not None)
 
     def execute(self, actions: Iterable[Action]) -> Gradients:
         """Run all actions, and return what they have computed."""
@@ -68,7 +71,7 @@ class Run(Scheduled):
         """True if targets are read, or checked, as chunks come for the first time."""
         return bool(self.sizes.target_bytes) or not self.losses.objective.finished
 
-    def _stream(self, actions: Iterable[Action]) -> Iterable[Action]:
+    def _stream(self, actions: Iterable[Action]) -> Iterable[Step]:
         """The actions, with what is done before or after some of them."""
         arrive = self._targets_arrive and not self.sizes.loss_whole  # which has seen them all
         if not arrive and self.chunks.in_one_go:
@@ -77,7 +80,10 @@ class Run(Scheduled):
             actions = reading_ahead(actions, self.held)
         if arrive:
             actions = preparing(actions, self._prepare)
-        return actions if self.bar is None else reporting(actions, self._report)
+        if self.bar is not None:
+            return reporting(actions, self._report)
+        able = self.stretches.able and not (arrive or self.uses_disk)
+        return stretches(actions, self.stretches.most) if able else actions
 
     def _see_all(self) -> None:
         """Compute the outputs of all steps for a loss that takes them at once; its dy stays."""

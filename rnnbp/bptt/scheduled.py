@@ -12,6 +12,7 @@ from rnnbp.bptt.fused_advances import FusedAdvances
 from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.resolve import Resolved
+from rnnbp.bptt.stretch import Step, Stretch
 from rnnbp.bptt.sums import Sums
 from rnnbp.inputs.states import FinalDeltas, States
 from rnnbp.ledger import Ledger
@@ -86,24 +87,24 @@ class Scheduled:
         self._count_live_states()
         self.chunks.runners.prepare(self.problem.chunk)
 
-    def _forward(self, actions: Iterator[Action]) -> Backward:
+    def _forward(self, actions: Iterator[Step]) -> Backward:
         """Run the actions up to the first Backward, which is returned."""
         for action in actions:
             if isinstance(action, Backward):
                 return action
-            self._state = self._do(action, self._state)
+            self._state = self._run(action, self._state)
             self._count_live_states()
             self.counter.count(action, self.held, self.problem)
         raise AssertionError("simulate lets no schedule pass that ends without a Backward")
 
-    def _backward(self, actions: Iterable[Action], dstate: FinalDeltas) -> None:
+    def _backward(self, actions: Iterable[Step], dstate: FinalDeltas) -> None:
         """Run the actions from the first Backward on, from deltas of the final state."""
         if dstate:
             self._given = self._sums.begin(dstate)
             self.ledger.count("state", self._given)
         state, self._state = self._state, ()
         for action in actions:
-            state = self._do(action, state)
+            state = self._run(action, state)
             self._count_live_states()
             self.counter.count(action, self.held, self.problem)
         self.chunks.runners.finish(self._sums.grads)
@@ -114,6 +115,11 @@ class Scheduled:
         self.ledger.count("state", self.problem.lent - self._live)  # they are the result's
         self.ledger.count("program", -sum(self.tables.values()))
         self.ledger.count("program", -self.sizes.program(self.problem.chunk))
+
+    def _run(self, action: Step, state: States) -> States:
+        """Run an action, or a stretch of them; returns the present state after it."""
+        assert not isinstance(action, Stretch)
+        return self._do(action, state)
 
     def _do(self, action: Action, state: States) -> States:
         """Run one action; returns the present state after it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 import numpy as np
@@ -11,13 +12,14 @@ from rnnbp import machine
 from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Loss, New
 from rnnbp.losses.class_weights import ClassWeight, vector_of
+from rnnbp.losses.in_rounds import InRounds, LossRounds
 from rnnbp.losses.outputs import Scalar, check_outputs, first_true, sum_of
 from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number
 
 
 @final
-class CrossEntropy(Loss):
+class CrossEntropy(Loss, InRounds):
     """Softmax and cross-entropy on logits: ℓ = −Σ_c q_c log softmax(y)_c, derivative p Σq − q.
 
     With class weights v and smoothing ε (Szegedy et al. 2016, sec. 7), in PyTorch's form,
@@ -97,6 +99,20 @@ class CrossEntropy(Loss):
             p -= np.einsum("n,k->nk", soft * real.type(factor), v)
         del top, norm, at_target, logs  # NumPy's sum may take a buffer
         return sum_of(losses), p.reshape(y.shape)
+
+    def in_rounds(
+        self, y: Array, at: Array, target: Like, new: New, factor: float
+    ) -> LossRounds | None:
+        plain = self.class_weight is None and not self.label_smoothing
+        if not (plain and machine.chosen() and compiled.takes(y)):
+            return None
+        rows, k = math.prod(y.shape[:-1]), y.shape[-1]
+        which, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
+        dy, scale = new(y.shape, y.dtype), np.full(rows, y.dtype.type(factor))
+        turn, totals, ats = compiled.softmax_turn(
+            y.reshape(rows, k), at, scale, which.reshape(-1, rows)[::-1], scale, dy
+        )
+        return LossRounds(turn, dy, lambda: [sum_of(row) for row in np.log(totals) - ats])
 
     def _checked(
         self, target: Like, weights: Like | None, outputs: Shape

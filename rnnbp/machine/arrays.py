@@ -13,6 +13,7 @@ from rnnbp.machine.records import place
 from rnnbp.machine.tasks import Column, Signature
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
+from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, ShapeError, address, fix_sizes
 
 PLAIN = (np.ndarray, np.memmap)
@@ -181,6 +182,28 @@ def softmax(
     return tops, totals, ats
 
 
+def softmax_turn(
+    y: Array, at: Array, factors: Array, which: Array, less: Array, out: Array
+) -> tuple[Turn, Array, Array]:
+    """(``softmax`` of arrays like y, totals, ats), each with a row for each round.
+
+    Args:
+        at: by round, the address of y. which: (rounds, N), int64; its rows may lie anyhow.
+        factors, less, out: the same for all rounds.
+    """
+    rounds, n = which.shape
+    tops, totals, ats = found = np.empty((3, rounds, n), y.dtype)
+    bases = np.empty((rounds, 8), np.int64)
+    bases[:, 0], bases[:, [1, 3, 4]] = at, [address(a) for a in (out, factors, less)]
+    along = np.arange(rounds)
+    bases[:, 2] = address(which) + which.strides[0] * along
+    for column, array in enumerate(found, 5):
+        bases[:, column] = address(array) + array.strides[0] * along
+    job = _softmax(library(y.dtype).address("softmax.task"), n, y.shape[1], y.itemsize)
+    kept = y, factors, which, less, out, tops
+    return Turn(job, bases, workers(y.size), kept=kept), totals, ats
+
+
 def shapes_of(arrays: Iterable[Array]) -> str:
     """Their shapes, for an error."""
     return ", ".join(str(array.shape) for array in arrays)
@@ -188,4 +211,9 @@ def shapes_of(arrays: Iterable[Array]) -> str:
 
 def do(job: Job, bases: list[int], size: int) -> None:
     """Do a job on this many numbers, by the threads that are worth waking."""
-    threads.do(job, bases, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))
+    threads.do(job, bases, workers(size))
+
+
+def workers(size: int) -> int:
+    """The threads that are worth waking for this many numbers."""
+    return 1 if size < WAKING else min(threads.count(), 1 + size // WAKING)

@@ -19,6 +19,7 @@ from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.later import Later
 from rnnbp.runners.sums import Accumulator, SymbolTable
 from rnnbp.runners.tapes import State, Tape, ThinTape
+from rnnbp.runners.turns import TurnRunner
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Recent
 
@@ -92,6 +93,11 @@ class Runner(ABC):
     @property
     def fused(self) -> FusedRunner | None:
         """What advances several chunks by one call; None where each chunk takes a call."""
+        return None
+
+    @property
+    def turns(self) -> TurnRunner | None:
+        """What runs many chunks by one call, forward and backward; None where Python runs each."""
         return None
 
     def later(self, work: Later | None) -> None:

@@ -50,7 +50,7 @@ class StepChunks(Chunks):
 
     def run_recurrent(self, node: Node, values: Values, state: State) -> Array:
         """y (L, B, ...) of a Recurrent, whose ``state`` becomes that after the chunk."""
-        xs, context = self._inputs(node, values, 0), self._context(0, node)
+        xs, context = self._inputs(node, values, 0), self.context(0, node)
         y, after = self.programs[node.number].advance(xs, state, context, output=True)
         for held, new in zip(state, after, strict=True):
             np.copyto(held, new)

@@ -14,6 +14,7 @@ from rnnbp.machine.records import place
 from rnnbp.machine.tasks import ROW
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
+from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, address
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.llvm.gradients import Gradient
@@ -87,6 +88,26 @@ class Map:
         job, arrays = self._forth(rows), (x, weights, y, bias)
         numbers = job.numbers([address(a) for a in arrays], False)
         return BoundCall(numbers, self._workers(rows, n), (), (job, arrays))
+
+    def forward_turn(
+        self, xs: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int
+    ) -> Turn:
+        """``forward`` from arrays x that begin at the addresses ``xs``, all to the same y."""
+        job = self._forward.get(rows, lambda: self._forth(rows))
+        bases = np.array([[0, address(weights), address(y), address(bias)]] * len(xs), np.int64)
+        bases[:, 0] = xs
+        return Turn(job, bases, self._workers(rows, n), kept=(weights, bias, y))
+
+    def backward_turn(
+        self, d: Array, xs: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int
+    ) -> Turn:
+        """``backward`` of the same d, to the same dx, with the inputs at the addresses ``xs``."""
+        job, names = self._backward.get(rows, lambda: self._back(rows)), list(self._tasks.names)
+        row = [address(d)] * len(names)
+        row += [*self._tasks.sums(grads), address(weights), address(dx)]
+        bases = np.array([row] * len(xs), np.int64)
+        bases[:, names.index("x")] = xs
+        return Turn(job, bases, self._workers(2 * rows, n), kept=(d, weights, dx))
 
     def backward(
         self,

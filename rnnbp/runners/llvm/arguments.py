@@ -35,6 +35,7 @@ class Arguments:
         # Of a step of each input; where it is numbers of symbols, these have no features.
         shapes = [s if leaf else (self.batch, *(() if symbols else s)) for s, leaf in whole]
         self._inputs = list(zip(self.names, shapes, self._series, self.leaves, strict=True))
+        self.one_series = self._series == [True]
 
     def read(self, xs: Sequence[Array], length: int) -> tuple[Array, ...]:
         """The inputs as kernels read them. Raises ShapeError for one of another shape."""

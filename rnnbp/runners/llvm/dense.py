@@ -13,6 +13,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
 from rnnbp.machine.target import vector_bytes
+from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, Dtype, Shape, fix_sizes, lies, require_features
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.factory import DenseRunner, DenseSizes, resized
@@ -20,6 +21,7 @@ from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
 from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.turns import LayerTurns
 from rnnbp.runners.workspace import Workspace
 
 
@@ -51,7 +53,7 @@ class DenseKernelSizes(DenseSizes):
 
 
 @final
-class DenseKernel(DenseRunner):
+class DenseKernel(DenseRunner, LayerTurns):
     """Runs a Dense on contiguous rows (..., features); weights are packed once a run.
 
     Args:
@@ -117,6 +119,16 @@ class DenseKernel(DenseRunner):
         require_features(self.layer, x, self.layer.n_in, "input 0")
         given = x, self._weights(0), self._bias, y, y.size // self.layer.n_out
         return self.map.bound(*given, self.workspace.threads)
+
+    def forward_turn(self, xs: Array, lead: Shape) -> tuple[Array, Turn]:
+        y = self._new((*lead, self.layer.n_out), brief=self.brief)
+        given = xs, self._weights(0), self._bias, y, math.prod(lead)
+        return y, self.map.forward_turn(*given, self.workspace.threads)
+
+    def backward_turn(self, xs: Array, dy: Array, grads: Accumulator) -> tuple[Array, Turn]:
+        dx = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True)
+        given = dy, xs, self._weights(1), dx, grads, dy.size // self.layer.n_out
+        return dx, self.map.backward_turn(*given, self.workspace.threads)
 
     def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
         fixed = fix_sizes([x, dy])

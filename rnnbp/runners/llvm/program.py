@@ -27,8 +27,10 @@ from rnnbp.runners.llvm.sharing import by_units, workers
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
 from rnnbp.runners.llvm.tape import KernelTape, States
+from rnnbp.runners.llvm.turns import KernelTurns
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
+from rnnbp.runners.turns import TurnRunner
 from rnnbp.support.lazy import cached_property
 
 
@@ -68,6 +70,12 @@ class KernelProgram(Runner, FusedRunner):
             return self
         rolling = self.kernels.forward(rolling=True, output=False)
         return None if self.sizes.drawn(rolling) else self
+
+    @property
+    def turns(self) -> TurnRunner | None:
+        series = self.given.one_series and self.table is None
+        plain = series and not self._draws and not self._cleared[0]
+        return KernelTurns(self.sizes, self.buffers, self._given) if plain else None
 
     def later(self, work: Later | None) -> None:
         self._team = threads if work is None else work.team
@@ -236,7 +244,10 @@ class KernelProgram(Runner, FusedRunner):
         """y of a chunk whose tape this fills."""
         tape.addresses |= self.given.addresses(tape.xs)
         y = self._run(kernel, tape.addresses, length, tape.context, output=self._made(output))
-        return self._state_as_output(tape) if output and y is None else y
+        if not output or y is not None:
+            return y
+        assert self.output_state is not None
+        return tape.output(self.output_state, self._output_shape)
 
     def _draw(self, kernel: Kernel, context: Context, length: int) -> None:
         """Fill the arrays of random numbers that a kernel takes of a chunk."""
@@ -276,15 +287,6 @@ class KernelProgram(Runner, FusedRunner):
     def _made(self, output: bool) -> bool:
         """True if y is an array of its own, and not a state, which the tape has."""
         return output and self.output_state is None
-
-    def _state_as_output(self, tape: KernelTape) -> Array:
-        """y, where it is a state of the tape: to be read."""
-        assert self.output_state is not None
-        y = tape.states.states[self.output_state][1:].reshape(
-            -1, self.layout.batch, *self._output_shape
-        )
-        y.setflags(write=False)
-        return y
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes)

@@ -261,7 +261,6 @@ class KernelSizes(StepSizes):
         return Tasks(self.cell.gradients, functions, self.layout.batch, self.layout.dtype.itemsize)
 
     @property
-    @once
     def copy(self) -> int:
         """The address of what copies numbers, as a task."""
         return elementwise.library(self.layout.dtype).address("copy.task")

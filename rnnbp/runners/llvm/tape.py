@@ -54,6 +54,13 @@ class KernelTape(CutTape):
     def at(self, step: int) -> State:
         return self.states.at(step)
 
+    def output(self, k: int, shape: Shape) -> Array:
+        """y (L, B, ...), where it is state k: to be read."""
+        states = self.states.states[k]
+        y = states[1:].reshape(-1, states.shape[1], *shape)
+        y.setflags(write=False)
+        return y
+
     def arrays(self) -> Nest:
         return [*self.xs, *self.owned]
 

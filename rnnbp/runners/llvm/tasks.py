@@ -46,6 +46,13 @@ class Addresses:
             found[k] = given.get(name, 0)
         return found
 
+    def table(self, given: Sequence[Mapping[str, int]]) -> Array:
+        """(rounds, names): the same for each of ``given``."""
+        found = np.array([self._found] * len(given), np.int64)
+        for k, name in self._open:
+            found[:, k] = [each.get(name, 0) for each in given]
+        return found
+
 
 def first_places(arrays: int) -> Array:
     """(1, arrays): the places at which a job's first arrays begin."""
@@ -227,3 +234,9 @@ class Pieces:
     def bases(self, given: Mapping[str, int], grads: Accumulator) -> list[int]:
         """The addresses of the job's arrays."""
         return [*self._own.of(given), *self._read.of(given), *self._tasks.sums(grads)]
+
+    def table(self, given: Sequence[Mapping[str, int]], grads: Accumulator) -> Array:
+        """(rounds, arrays): the same for each of ``given``."""
+        sums = np.array([self._tasks.sums(grads)] * len(given), np.int64)
+        parts = self._own.table(given), self._read.table(given), sums
+        return np.ascontiguousarray(np.hstack(parts))

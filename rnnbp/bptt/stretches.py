@@ -1,0 +1,216 @@
+"""Stretches: chunks one after the other that machine code runs in rounds, without Python between.
+
+So a chunk costs little more than its kernels. Bits are those of chunks that run one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import final
+
+import numpy as np
+
+from rnnbp.actions import Action, Backward, Record
+from rnnbp.bptt.accumulators import Accumulators
+from rnnbp.bptt.chunk import Chunks, DeltaStates
+from rnnbp.bptt.chunk_tapes import ChunkTape
+from rnnbp.bptt.stretch import Step, Stretch
+from rnnbp.graph.graph import Node
+from rnnbp.inputs.chunk_losses import ChunkLosses
+from rnnbp.inputs.held import Held
+from rnnbp.inputs.series import counted_from
+from rnnbp.inputs.states import States
+from rnnbp.losses.in_rounds import InRounds, LossRounds
+from rnnbp.machine.team import rounds
+from rnnbp.machine.team.rounds import Turn
+from rnnbp.numerics import Array, address, lies
+from rnnbp.runners.tapes import Tape
+from rnnbp.runners.turns import LayerTurns, TurnRunner
+
+MOST = 32
+"""Chunks of a stretch at most, whose addresses take some 30 kB."""
+BYTES = 2**15
+"""Of targets and sums of rows that a stretch holds in addition to its chunks, at most."""
+ROW = 24
+"""Of these, the bytes of a row: a target, and what softmax leaves."""
+
+
+def stretches(actions: Iterable[Action], most: int) -> Iterator[Step]:
+    """The actions, with stretches of at most ``most`` chunks in place of those that they stand for.
+
+    The first Record and the first Backward of a row of them stay: they bring what the others find.
+    """
+    row, begins = list[Action](), True
+    for action in actions:
+        follows = not row or _follows(row[-1], action)
+        if not follows or len(row) == most + begins:
+            yield from _joined(row, alone=begins)
+            row, begins = [], not follows
+        row.append(action)
+    yield from _joined(row, alone=begins)
+
+
+def _follows(last: Action, action: Action) -> bool:
+    """True if two actions can be of one stretch."""
+    match last, action:
+        case Record(n), Record(after):
+            return after == n + 1
+        case Backward(n), Backward(after):
+            return after == n - 1
+    return False
+
+
+def _joined(row: Sequence[Action], *, alone: bool) -> Iterator[Step]:
+    """A row as one, the first of it apart where that is to be ``alone``."""
+    yield from row[:alone]
+    rest = row[alone:]
+    if len(rest) > 1 and isinstance(rest[0], Record | Backward):
+        yield Stretch(type(rest[0]), rest[0].n, len(rest))
+    else:
+        yield from rest
+
+
+@final
+class StretchRunner:
+    """Runs stretches of a chain: Recurrents, each of the one before; Denses behind; a loss.
+
+    Args:
+        chunks: of the problem. losses: of that problem. cut: whether a horizon ends deltas.
+    """
+
+    def __init__(self, chunks: Chunks, losses: ChunkLosses, *, cut: bool) -> None:
+        self.chunks, self.losses, self.problem = chunks, losses, chunks.problem
+        parts = chunks.parts
+        found = [chunks.programs[node.number].turns for node in parts.recurrent]
+        self.programs: list[TurnRunner] = [turns for turns in found if turns is not None]
+        self.dense = list[LayerTurns]()
+        for node in parts.tail:
+            layer = chunks.dense.get(node.number)
+            if isinstance(layer, LayerTurns):
+                self.dense.append(layer)
+        self.able = not cut and self._able()
+        """Whether Python need not be between chunks that are recorded."""
+        self.reverses = self.able and isinstance(losses.loss, InRounds)
+        """Whether it need not be between those that go backward, as far as is known."""
+
+    def _able(self) -> bool:
+        parts, problem, objective = self.chunks.parts, self.problem, self.losses.objective
+        x = problem.x.array if isinstance(problem.x, Held) else None
+        if x is None or not (lies(x) and x.dtype == problem.dtype):
+            return False
+        if len(self.programs) < len(parts.body) or len(self.dense) < len(parts.tail):
+            return False
+        nodes = [*parts.body, *parts.tail]
+        chained = _chained(nodes, parts.x) and nodes[-1].outs == self.chunks.model.outputs
+        read = objective.mask is None and objective.see is None and problem.known
+        return chained and read and not (parts.fixed or parts.widened) and self.most > 1
+
+    @property
+    def most(self) -> int:
+        """The most chunks of a stretch, by what it holds in addition to them."""
+        return min(MOST, BYTES // (ROW * self.problem.chunk * self.problem.batch))
+
+    def record(self, n: int, count: int, states: States) -> list[ChunkTape]:
+        """The tapes of ``count`` chunks from n on; the state before them is ``states``."""
+        problem, chunks = self.problem, self.chunks
+        problem.x.check_there()
+        whole, length = problem.inputs(n, count), problem.chunk
+        xs = [whole[at : at + length] for at in range(0, count * length, length)]
+        turns, tapes = list[Turn](), list[list[Tape]]()
+        for node, program, state in zip(chunks.parts.body, self.programs, states, strict=True):
+            contexts = [chunks.context(k, node) for k in range(n, n + count)]
+            found = program.record(xs, state, contexts)
+            turns += found.turns
+            tapes.append(found.tapes)
+            xs = found.ys
+        rounds.run(turns, count)
+        keys = chunks.parts.frontier
+        return [
+            ChunkTape([of[k] for of in tapes], [], dict.fromkeys(keys, y)) for k, y in enumerate(xs)
+        ]
+
+    def backward(
+        self,
+        n: int,
+        tapes: Sequence[ChunkTape],
+        dstates: DeltaStates,
+        grads: Accumulators,
+        dx: Array | None,
+    ) -> list[float] | None:
+        """The parts of the loss of chunks from n down, whose ``tapes`` these are; None where Python
+        has to run them one by one.
+
+        Args:
+            dstates: goes from the state after them to that before them.
+            dx: (T, B, ...), for the delta of x; None where it is not wanted.
+        """
+        self.problem.x.check_there()  # tapes have views of it
+        (key,) = self.chunks.parts.frontier
+        y, turns, given = tapes[0].frontier[key], list[Turn](), list[Array]()
+        at = np.array([address(tape.frontier[key]) for tape in tapes], np.int64)
+        for dense in self.dense:
+            given.append(at)
+            y, turn = dense.forward_turn(at, y.shape[:2])
+            turns.append(turn)
+            at = np.full(len(tapes), address(y), np.int64)
+        loss = self._loss(y, at, n)
+        self.reverses = loss is not None
+        if loss is None:
+            return None
+        turns.append(loss.turn)
+        dy = loss.dy
+        for dense, xs in zip(reversed(self.dense), reversed(given), strict=True):
+            dy, turn = dense.backward_turn(xs, dy, grads)
+            turns.append(turn)
+        turns += self._recurrents(n, tapes, dy, dstates, grads, dx)
+        rounds.run(turns, len(tapes))
+        total = self.losses.objective.total
+        return [value / total for value in loss.values()]
+
+    def _loss(self, y: Array, at: Array, n: int) -> LossRounds | None:
+        """The loss of the chunks from n down, whose outputs are like y, at the addresses ``at``."""
+        losses, problem = self.losses, self.problem
+        objective, first = losses.objective, n + 1 - len(at)
+        span = slice(problem.span(first).start, problem.span(n).stop)
+        if objective.target is None or not isinstance(losses.loss, InRounds):
+            return None
+        target = objective.target.read(span)
+        new, factor = partial(losses.memory.new, brief=True), 1 / objective.total
+        with counted_from(span.start):
+            return losses.loss.in_rounds(y, at, target, new, factor)
+
+    def _recurrents(
+        self,
+        n: int,
+        tapes: Sequence[ChunkTape],
+        dy: Array,
+        dstates: DeltaStates,
+        grads: Accumulators,
+        dx: Array | None,
+    ) -> list[Turn]:
+        """The way back of the Recurrents, the last one first."""
+        turns, body, chunks = list[Turn](), self.chunks.parts.body, self.chunks
+        for k in reversed(range(len(body))):
+            number = body[k].number
+            features = chunks.shapes[body[k].args[0]]
+            assert features is not None  # of a series
+            shape = *dy.shape[:2], *features
+            if k == 0 and dx is not None:
+                places = [dx[self.problem.span(n - at)] for at in range(len(tapes))]
+            else:
+                places = [chunks.workspace.new(shape, dy.dtype, brief=True)] * len(tapes)
+            own = tuple([np.array(d, order="C") for d in dstates[number]])
+            of_node = [tape.tapes[k] for tape in tapes]
+            turns += self.programs[k].backward(of_node, dy, own, places, grads)
+            dstates[number], dy = own, places[0]
+        return turns
+
+
+def _chained(nodes: Sequence[Node], x: int) -> bool:
+    """True if each node takes the output of the one before alone, the first one x."""
+    for node in nodes:
+        if tuple(node.args) != (x,) or len(node.outs) != 1:
+            return False
+        x = node.outs[0]
+    return True

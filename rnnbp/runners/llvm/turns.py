@@ -1,0 +1,137 @@
+"""The chunks of a cell's kernels in rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import final
+
+import numpy as np
+
+from rnnbp.machine.elementwise import COPY
+from rnnbp.machine.records import place
+from rnnbp.machine.team.job import Job
+from rnnbp.machine.team.rounds import Turn
+from rnnbp.numerics import Array, address
+from rnnbp.rng import Context
+from rnnbp.runners.llvm.arguments import Arguments
+from rnnbp.runners.llvm.buffers import Buffers
+from rnnbp.runners.llvm.kernel import Kernel
+from rnnbp.runners.llvm.sharing import by_units, workers
+from rnnbp.runners.llvm.sizes import KernelSizes
+from rnnbp.runners.llvm.table import WithTable
+from rnnbp.runners.llvm.tape import KernelTape, States
+from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.tapes import Tape
+from rnnbp.runners.turns import Recorded, TurnRunner
+
+
+@final
+class KernelTurns(TurnRunner):
+    """The rounds of a program whose one input is a series of numbers, and which draws none.
+
+    Args:
+        sizes, buffers, given: those of the program.
+    """
+
+    def __init__(self, sizes: KernelSizes, buffers: Buffers, given: Arguments) -> None:
+        self.sizes, self.buffers, self.given = sizes, buffers, given
+        self.layout, self.kernels = sizes.layout, sizes.cell
+        self._state = sizes.step.forward.output_state
+        self._taped = self.kernels.forward(output=self._state is None, taped=True)
+
+    def record(
+        self, xs: Sequence[Array], state: Sequence[Array], contexts: Sequence[Context]
+    ) -> Recorded:
+        kernel, length, shapes = self._taped, len(xs[0]), self.layout.cell.state_shapes
+        packed = self.buffers.packed_arrays(kernel, length)
+        found, addresses = Recorded([], [], []), list[dict[str, int]]()
+        for x, context in zip(xs, contexts, strict=True):
+            memory, read = self.buffers.new((packed.size,)), self.given.read([x], length)
+            states = [packed.array(memory, f"H{k}") for k in range(len(state))]
+            at = packed.addresses(memory) | self.given.addresses(read)
+            tape = KernelTape(context, read, States(states, shapes), [memory], at)
+            y = self._output(tape, length)
+            found.ys.append(y)
+            found.tapes.append(tape)
+            addresses.append(at | {"y": address(y)})
+        found.turns.append(self._copies(state, addresses, packed.moves, length))
+        bases, job = self.buffers.addresses(kernel, length).table(addresses), self.buffers.job
+        found.turns.append(self._turn(job(kernel, length), bases, kernel, kernel.flops * length))
+        return found
+
+    def _output(self, tape: KernelTape, length: int) -> Array:
+        """y of a chunk: a state of the tape, or an array of its own."""
+        shape = self.layout.shapes[self.layout.cell.outputs[0]]
+        if self._state is not None:
+            return tape.output(self._state, shape)
+        return self.buffers.new((length, self.layout.batch, *shape))
+
+    def _turn(
+        self, job: Job, bases: Array, kernel: Kernel, flops: int, kept: object = None
+    ) -> Turn:
+        """A kernel's job, by as many threads as ``flops`` of a row are worth."""
+        batch = self.layout.batch
+        n = workers(flops * batch, self.buffers.workspace.threads)
+        units = by_units(kernel, self.layout, n)
+        return Turn(job, bases, n if units else min(n, batch), units, kept)
+
+    def _copies(
+        self,
+        state: Sequence[Array],
+        addresses: Sequence[dict[str, int]],
+        moves: dict[str, int],
+        length: int,
+    ) -> Turn:
+        """The state after a chunk becomes that before the next one; ``state`` before the first."""
+        lying = [np.ascontiguousarray(s) for s in state]
+        bases = np.empty((len(addresses), 2 * len(lying)), np.int64)
+        for k, given in enumerate(lying):
+            name = f"H{k}"
+            to = bases[:, 2 * k + 1] = [each[name] for each in addresses]
+            bases[0, 2 * k] = address(given)
+            bases[1:, 2 * k] = to[:-1]
+            bases[1:, 2 * k] += length * moves[name]
+        return Turn(self._job([s.size for s in lying]), bases, kept=lying)
+
+    def backward(
+        self,
+        tapes: Sequence[Tape],
+        dy: Array,
+        dstate: Sequence[Array],
+        dxs: Sequence[Array],
+        grads: Accumulator,
+    ) -> list[Turn]:
+        kernel, length, name = self.kernels.backward, len(dy), self.given.deltas[0]
+        recorded = [tape for tape in tapes if isinstance(tape, KernelTape)]
+        moves = partial(self.given.moves, recorded[0].xs, dy, dxs[:1])
+        pieces = self.buffers.pieces(kernel, self._taped, moves, length)
+        of_dy = {"dy": address(dy)}
+        given = [
+            tape.addresses | of_dy | {name: address(dx)}
+            for tape, dx in zip(recorded, dxs, strict=True)
+        ]
+        bases = pieces.table(given, WithTable(grads, None))
+        flops = (kernel.flops + self.kernels.gradient_flops) * length
+        job = self._turn(pieces.job, bases, kernel, flops, (dy, dxs))
+        # Runners carry them in one workspace, so each has its own arrays between its kernels.
+        arrays = self.buffers.arrays(kernel, length)
+        carried = [arrays[f"C{k}"] for k in range(len(dstate))]
+        before = self._copying(list(zip(dstate, carried, strict=True)), len(tapes))
+        after = self._copying(list(zip(carried, dstate, strict=True)), len(tapes))
+        return [before, job, after]
+
+    def _copying(self, pairs: Sequence[tuple[Array, Array]], rounds: int) -> Turn:
+        """Copy the same arrays in each round."""
+        row = [address(array) for pair in pairs for array in pair]
+        bases, sizes = np.array([row] * rounds, np.int64), [given.size for given, _ in pairs]
+        return Turn(self._job(sizes), bases, kept=pairs)
+
+    def _job(self, sizes: Sequence[int]) -> Job:
+        """Copies of as many numbers, from every even array to the next."""
+        copy = self.sizes.copy
+        rows = [
+            COPY.row(copy, False, x=place(2 * k), y=place(2 * k + 1), n=size)
+            for k, size in enumerate(sizes)
+        ]
+        return Job(np.array([rows], np.int64))

@@ -1,0 +1,73 @@
+"""The abstract class of runners whose chunks are run in rounds: many of them by one call."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rnnbp.machine.team.rounds import Turn
+from rnnbp.numerics import Array, Shape
+from rnnbp.rng import Context
+from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.tapes import Tape
+
+
+class Recorded(NamedTuple):
+    """Chunks that are to be recorded: (y, tape) of each, and the jobs of a round.
+
+    What y and the tapes hold is not there before the rounds have run.
+    """
+
+    ys: list[Array]
+    tapes: list[Tape]
+    turns: list[Turn]
+
+
+class TurnRunner(ABC):
+    """Prepares chunks of a Recurrent of one series; each is a round of the same jobs.
+
+    Their bits are those of ``Runner.record`` and ``backward``.
+    """
+
+    @abstractmethod
+    def record(
+        self, xs: Sequence[Array], state: Sequence[Array], contexts: Sequence[Context]
+    ) -> Recorded:
+        """Chunks of equal length, in order, from ``state`` before the first; x (L, B, ...) each."""
+
+    @abstractmethod
+    def backward(
+        self,
+        tapes: Sequence[Tape],
+        dy: Array,
+        dstate: Sequence[Array],
+        dxs: Sequence[Array],
+        grads: Accumulator,
+    ) -> list[Turn]:
+        """The way back of ``tapes``, in the order of the rounds.
+
+        Args:
+            dy: (L, B, ...), the delta of y of every round.
+            dstate: in C order; it goes from the state after the first round's chunk to the state
+                before the last one's.
+            dxs: by round, where the delta of x goes.
+        """
+
+
+class LayerTurns(ABC):
+    """Prepares chunks of a layer outside cells; each is a round of the same jobs.
+
+    Their bits are those of its ``forward`` and ``backward``.
+    """
+
+    @abstractmethod
+    def forward_turn(self, xs: Array, lead: Shape) -> tuple[Array, Turn]:
+        """(y, the job) of inputs at the addresses ``xs``, (*lead, n_in) each.
+
+        All rounds write into one y.
+        """
+
+    @abstractmethod
+    def backward_turn(self, xs: Array, dy: Array, grads: Accumulator) -> tuple[Array, Turn]:
+        """(dx, the job) of such inputs: from one dy, (*lead, n_out), to one dx."""
