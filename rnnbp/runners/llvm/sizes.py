@@ -262,7 +262,7 @@ class KernelSizes(StepSizes):
 
     @property
     def copy(self) -> int:
-        """The address of what copies numbers, as a task."""
+        """The address of what copies numbers, as a task: good as long as that library is there."""
         return elementwise.library(self.layout.dtype).address("copy.task")
 
     def fused_bytes(self, chunks: int) -> int:

@@ -12,7 +12,7 @@ from rnnbp.machine.elementwise import COPY
 from rnnbp.machine.records import place
 from rnnbp.machine.team.job import Job
 from rnnbp.machine.team.rounds import Turn
-from rnnbp.numerics import Array, address
+from rnnbp.numerics import Array, address, fix_sizes
 from rnnbp.rng import Context
 from rnnbp.runners.llvm.arguments import Arguments
 from rnnbp.runners.llvm.buffers import Buffers
@@ -57,7 +57,8 @@ class KernelTurns(TurnRunner):
             addresses.append(at | {"y": address(y)})
         found.turns.append(self._copies(state, addresses, packed.moves, length))
         bases, job = self.buffers.addresses(kernel, length).table(addresses), self.buffers.job
-        found.turns.append(self._turn(job(kernel, length), bases, kernel, kernel.flops * length))
+        flops, fixed = kernel.flops * length, fix_sizes(xs[:1])  # all are views of one array
+        found.turns.append(self._turn(job(kernel, length), bases, kernel, flops, fixed))
         return found
 
     def _output(self, tape: KernelTape, length: int) -> Array:
@@ -113,7 +114,8 @@ class KernelTurns(TurnRunner):
         ]
         bases = pieces.table(given, WithTable(grads, None))
         flops = (kernel.flops + self.kernels.gradient_flops) * length
-        job = self._turn(pieces.job, bases, kernel, flops, (dy, dxs))
+        kept = dy, dxs, fix_sizes(recorded[0].xs)
+        job = self._turn(pieces.job, bases, kernel, flops, kept)
         # Runners carry them in one workspace, so each has its own arrays between its kernels.
         arrays = self.buffers.arrays(kernel, length)
         carried = [arrays[f"C{k}"] for k in range(len(dstate))]
