@@ -35,15 +35,8 @@ def off(found: int, told: int) -> int:
     return max(0, abs(found - told) - max(told // 100, 2**16))
 
 
-@pytest.mark.one_in(40, "backend")
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("checkpoint", SCHEDULES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_part_takes_what_was_predicted(kind: str, checkpoint: str, backend: str) -> None:
-    how = {"checkpoint": SCHEDULES[checkpoint], "backend": backend}
-    graph = GRAPHS[kind](N, "float32")
-    begun(sweep_of(graph, **how))
-    sweep = sweep_of(graph, **how)
+def traced_run(sweep: Sweep) -> tuple[list[int], list[int]]:
+    """Bytes found and told: at the peak before its pause, in it, at the peak after it."""
     sweep.ledger = Ledger(sweep.lent)
     forecast = sweep.forecast
     tracemalloc.start()
@@ -53,6 +46,19 @@ def test_each_part_takes_what_was_predicted(kind: str, checkpoint: str, backend:
     finally:
         tracemalloc.stop()
     objects = sweep.run.counter.stats(sweep.problem, sweep.ledger, sweep.sizes, 0).object_bytes
-    told = forecast.forward + objects, forecast.paused + objects, forecast.backward + objects
-    found = before, paused, paused + after
-    assert [off(*pair) for pair in zip(found, told, strict=True)] == [0, 0, 0], (found, told)
+    told = forecast.forward, forecast.paused, forecast.backward
+    return [before, paused, paused + after], [part + objects for part in told]
+
+
+@pytest.mark.one_in(40, "backend")
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("checkpoint", SCHEDULES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_part_takes_what_was_predicted(kind: str, checkpoint: str, backend: str) -> None:
+    graph = GRAPHS[kind](N, "float32")
+    how = {"checkpoint": SCHEDULES[checkpoint], "backend": backend}
+    begun(sweep_of(graph, **how))
+    (one, told), (other, _) = (traced_run(sweep_of(graph, **how)) for _ in range(2))
+    # The lesser of two: tracemalloc also finds what other threads of the process take meanwhile.
+    found = [min(parts) for parts in zip(one, other, strict=True)]
+    assert [off(*pair) for pair in zip(found, told, strict=True)] == [0, 0, 0], (one, other, told)

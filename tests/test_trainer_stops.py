@@ -120,7 +120,7 @@ def test_the_handler_returns_after_an_error(handler):
 
 
 def test_time(tmp_path):
-    trainer, data = text_run(folder=tmp_path)
+    trainer, data = text_run(folder=tmp_path, patience=None)
     history = trainer.fit(data, max_seconds=0.5)
     assert history.reason == "time"
     assert history.seconds >= 0.5
