@@ -297,4 +297,4 @@ class Rehearsal(Layers):
             self._tables.clear()
 
     def _by_kernels(self, node: Node, x: Block | None) -> bool:
-        return node.number in self.sizes.dense and x is not None and x.dense
+        return node.number in self.sizes.layers and x is not None and x.dense

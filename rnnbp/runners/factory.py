@@ -1,4 +1,4 @@
-"""The abstract classes of what makes a backend's runners and of what runs Dense layers."""
+"""The abstract classes of what makes a backend's runners and of what runs layers outside cells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def resized(layer: Layer, x: Array, dy: Array) -> ShapeError:
     )
 
 
-class DenseRunner(ABC):
+class LayerRunner(ABC):
     """Runs a layer with an input and an output outside cells: a Dense, or a convolution.
 
     ``forward`` and ``backward`` keep a table of tasks for the number of rows of x, unless ``once``,
@@ -54,8 +54,8 @@ class DenseRunner(ABC):
         """dx from dy, of the shapes of x and y; adds the parameters' gradients to ``grads``."""
 
 
-class DenseSizes(ABC):
-    """What a ``DenseRunner`` holds and needs, in bytes."""
+class LayerSizes(ABC):
+    """What a ``LayerRunner`` holds and needs, in bytes."""
 
     @property
     @abstractmethod
@@ -95,12 +95,12 @@ class RunnerFactory(ABC):
         """The runner of a cell; arguments and None as for ``sizes``."""
 
     @classmethod
-    def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
+    def layer_sizes(cls, layer: Layer, dtype: Dtype) -> LayerSizes | None:
         """The sizes of what runs a layer outside cells; None where its own methods run it."""
         return None
 
-    def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
-        """What runs a layer outside cells, None as for ``dense_sizes``.
+    def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
+        """What runs a layer outside cells, None as for ``layer_sizes``.
 
         Args:
             brief: True if its output does not outlive the action that makes it.

@@ -13,7 +13,7 @@ from rnnbp.machine.records import place
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Dtype, Shape, address, fix_sizes, lies
-from rnnbp.runners.factory import DenseRunner, resized
+from rnnbp.runners.factory import LayerRunner, resized
 from rnnbp.runners.llvm.conv_code import BACK, BIAS, FORWARD, GRADIENT, library_of
 from rnnbp.runners.llvm.conv_sizes import blocks_of, channels_of, together
 from rnnbp.runners.llvm.window_code import SIZES
@@ -26,7 +26,7 @@ WAKING = 10**6
 
 
 @final
-class ConvKernel(DenseRunner):
+class ConvKernel(LayerRunner):
     """Runs a convolution on contiguous images; its weights are read as they are."""
 
     def __init__(

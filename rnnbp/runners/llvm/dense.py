@@ -16,7 +16,7 @@ from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, Dtype, Shape, fix_sizes, lies, require_features
 from rnnbp.runners.bound import BoundCall
-from rnnbp.runners.factory import DenseRunner, DenseSizes, resized
+from rnnbp.runners.factory import LayerRunner, LayerSizes, resized
 from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
@@ -33,7 +33,7 @@ def fits(layer: Layer, dtype: Dtype) -> TypeGuard[Dense]:
 
 @final
 @dataclass(frozen=True)
-class DenseKernelSizes(DenseSizes):
+class DenseKernelSizes(LayerSizes):
     """The sizes of a ``DenseKernel``."""
 
     layer: Dense
@@ -53,7 +53,7 @@ class DenseKernelSizes(DenseSizes):
 
 
 @final
-class DenseKernel(DenseRunner, LayerTurns):
+class DenseKernel(LayerRunner, LayerTurns):
     """Runs a Dense on contiguous rows (..., features); weights are packed once a run.
 
     Args:
