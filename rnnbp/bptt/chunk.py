@@ -197,9 +197,9 @@ class Chunks:
         self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators
     ) -> None:
         kernel, (dy, *more) = self.layers.get(node.number), [deltas[k] for k in node.outs]
-        if kernel is not None and dy is not None and not more and kernel.takes(saved[0], dy):
+        if kernel is not None and dy is not None and not more and kernel.takes(*saved, dy):
             take_delta(node, deltas)
-            add_deltas(node, (kernel.backward(saved[0], dy, grads),), deltas)
+            add_deltas(node, (kernel.backward(saved, dy, grads),), deltas)
             return
         dy = backward_node(node, saved, deltas, self.shapes)
         layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
@@ -214,8 +214,8 @@ class Chunks:
             values[node.outs[0]] = self.tables[node.number].numbers(x)
             return ()
         if kernel is not None and kernel.takes(x):
-            values[node.outs[0]] = kernel.forward(x)
-            return (x,)
+            values[node.outs[0]], saved = kernel.forward(x)
+            return saved
         wide = node.number in self.parts.widened
         seen = self.fixed.spread(node, values, n) if wide else values
         saved = forward_node(node, seen, self.context(n))

@@ -19,7 +19,7 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.losses.outputs import Scalar
 from rnnbp.memory_pool import Reuse
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Saved
 from rnnbp.runners.factory import LayerRunner
 from rnnbp.runners.sums import Accumulator
 
@@ -162,8 +162,8 @@ class OnceLayer(LayerRunner):
     def renew(self) -> None:
         self._runner.renew()
 
-    def forward(self, x: Array, *, once: bool = True) -> Array:
+    def forward(self, x: Array, *, once: bool = True) -> tuple[Array, Saved]:
         return self._runner.forward(x, once=True)
 
-    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = True) -> Array:
-        return self._runner.backward(x, dy, grads, once=True)
+    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = True) -> Array:
+        return self._runner.backward(saved, dy, grads, once=True)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbols import Symbols
-from rnnbp.numerics import Array, Dtype, Shape, ShapeError
+from rnnbp.numerics import Array, Dtype, Saved, Shape, ShapeError
 from rnnbp.runners.base import Runner
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.runner_sizes import RunnerSizes
@@ -23,7 +23,7 @@ def resized(layer: Layer, x: Array, dy: Array) -> ShapeError:
 
 
 class LayerRunner(ABC):
-    """Runs a layer with an input and an output outside cells: a Dense, or a convolution.
+    """Runs a layer with an input and an output outside cells: a Dense, a convolution, pooling.
 
     ``forward`` and ``backward`` keep a table of tasks for the number of rows of x, unless ``once``,
     for a number that hardly comes again.
@@ -42,15 +42,15 @@ class LayerRunner(ABC):
         """Read the weights again, if an earlier run has used them."""
 
     @abstractmethod
-    def forward(self, x: Array, *, once: bool = False) -> Array:
-        """y of x, each with its features last, in memory of its own."""
+    def forward(self, x: Array, *, once: bool = False) -> tuple[Array, Saved]:
+        """(y of x, what the layer saves), in memory of their own: as of ``Layer.forward``."""
 
     def bound(self, x: Array, y: Array) -> BoundCall | None:
         """``forward`` from x to y as a record that runs again and again; None as of runners."""
         return None
 
     @abstractmethod
-    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
+    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
         """dx from dy, of the shapes of x and y; adds the parameters' gradients to ``grads``."""
 
 
