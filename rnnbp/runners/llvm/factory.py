@@ -16,6 +16,8 @@ from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
 from rnnbp.runners.llvm.packing import Panels, fill
+from rnnbp.runners.llvm.pool import PoolKernel
+from rnnbp.runners.llvm.pool_sizes import PoolKernelSizes, pools
 from rnnbp.runners.llvm.program import KernelProgram
 from rnnbp.runners.llvm.sizes import KernelSizes, kernel_sizes
 from rnnbp.runners.llvm.table import Table
@@ -50,11 +52,15 @@ class KernelFactory(RunnerFactory):
     def layer_sizes(cls, layer: Layer, dtype: Dtype) -> LayerSizes | None:
         if convolves(layer, dtype):
             return ConvKernelSizes(layer)
+        if pools(layer, dtype):
+            return PoolKernelSizes(layer)
         return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         if convolves(layer, dtype):
             return ConvKernel(layer, dtype, self.workspace, brief=brief)
+        if pools(layer, dtype):
+            return PoolKernel(layer, dtype, self.workspace, brief=brief)
         return (
             DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
             if fits(layer, dtype)
