@@ -53,7 +53,7 @@ class Chunks:
         self.workspace = Workspace(memory)
         self.begin(problem, seed=seed, training=training)
         self.runners = runners = NodeRunners(problem, self.parts, self.workspace)
-        self.programs, self.tables, self.dense = runners.programs, runners.tables, runners.dense
+        self.programs, self.tables, self.layers = runners.programs, runners.tables, runners.layers
         self.states = frozenset([node.number for node in self.parts.recurrent])
         """The Recurrents, by number."""
         self.fed = self.states & {n.number for n in self.parts.body if self._feeds_body(n)}
@@ -196,10 +196,10 @@ class Chunks:
     def _backward_layer(
         self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators
     ) -> None:
-        kernel, (dy, *more) = self.dense.get(node.number), [deltas[k] for k in node.outs]
-        if kernel is not None and dy is not None and not more and kernel.takes(saved[0], dy):
+        kernel, (dy, *more) = self.layers.get(node.number), [deltas[k] for k in node.outs]
+        if kernel is not None and dy is not None and not more and kernel.takes(*saved, dy):
             take_delta(node, deltas)
-            add_deltas(node, (kernel.backward(saved[0], dy, grads),), deltas)
+            add_deltas(node, (kernel.backward(saved, dy, grads),), deltas)
             return
         dy = backward_node(node, saved, deltas, self.shapes)
         layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
@@ -209,13 +209,13 @@ class Chunks:
             self.fixed.collect(node, deltas, grads.fixed)
 
     def _forward(self, node: Node, values: Values, n: int) -> Saved:
-        kernel, x = self.dense.get(node.number), values[node.args[0]]
+        kernel, x = self.layers.get(node.number), values[node.args[0]]
         if node.number in self.tables:
             values[node.outs[0]] = self.tables[node.number].numbers(x)
             return ()
         if kernel is not None and kernel.takes(x):
-            values[node.outs[0]] = kernel.forward(x)
-            return (x,)
+            values[node.outs[0]], saved = kernel.forward(x)
+            return saved
         wide = node.number in self.parts.widened
         seen = self.fixed.spread(node, values, n) if wide else values
         saved = forward_node(node, seen, self.context(n))

@@ -84,11 +84,11 @@ class StretchRunner:
         parts = chunks.parts
         found = [chunks.programs[node.number].turns for node in parts.recurrent]
         self.programs: list[TurnRunner] = [turns for turns in found if turns is not None]
-        self.dense = list[LayerTurns]()
+        self.layers = list[LayerTurns]()
         for node in parts.tail:
-            layer = chunks.dense.get(node.number)
+            layer = chunks.layers.get(node.number)
             if isinstance(layer, LayerTurns):
-                self.dense.append(layer)
+                self.layers.append(layer)
         self.able = not cut and self._able()
         """Whether Python need not be between chunks that are recorded."""
         self.reverses = self.able and isinstance(losses.loss, InRounds)
@@ -99,7 +99,7 @@ class StretchRunner:
         x = problem.x.array if isinstance(problem.x, Held) else None
         if x is None or not (lies(x) and x.dtype == problem.dtype):
             return False
-        if len(self.programs) < len(parts.body) or len(self.dense) < len(parts.tail):
+        if len(self.programs) < len(parts.body) or len(self.layers) < len(parts.tail):
             return False
         nodes = [*parts.body, *parts.tail]
         chained = _chained(nodes, parts.x) and nodes[-1].outs == self.chunks.model.outputs
@@ -149,9 +149,9 @@ class StretchRunner:
         (key,) = self.chunks.parts.frontier
         y, turns, given = tapes[0].frontier[key], list[Turn](), list[Array]()
         at = np.array([address(tape.frontier[key]) for tape in tapes], np.int64)
-        for dense in self.dense:
+        for layer in self.layers:
             given.append(at)
-            y, turn = dense.forward_turn(at, y.shape[:2])
+            y, turn = layer.forward_turn(at, y.shape[:2])
             turns.append(turn)
             at = np.full(len(tapes), address(y), np.int64)
         loss = self._loss(y, at, n)
@@ -160,8 +160,8 @@ class StretchRunner:
             return None
         turns.append(loss.turn)
         dy = loss.dy
-        for dense, xs in zip(reversed(self.dense), reversed(given), strict=True):
-            dy, turn = dense.backward_turn(xs, dy, grads)
+        for layer, xs in zip(reversed(self.layers), reversed(given), strict=True):
+            dy, turn = layer.backward_turn(xs, dy, grads)
             turns.append(turn)
         turns += self._recurrents(n, tapes, dy, dstates, grads, dx)
         rounds.run(turns, len(tapes))

@@ -221,10 +221,11 @@ class Rehearsal(Layers):
             return self._numbers(node, values)
         if self._by_kernels(node, x):
             values[node.outs[0]] = self.new(self.size(node.outs[0]))
+            kept = self.kept_of(node, [x], values)
             again = node in self.sizes.ahead and not self.sizes.few  # its table has been made
             self._table(0 if again else tables.job(self.sizes, node, self.length))
             self._called()
-            return (x,)
+            return kept
         seen = self.fixed.spread(node, values)
         saved = super().forward(node, seen)
         for k in node.outs:
@@ -297,4 +298,4 @@ class Rehearsal(Layers):
             self._tables.clear()
 
     def _by_kernels(self, node: Node, x: Block | None) -> bool:
-        return node.number in self.sizes.dense and x is not None and x.dense
+        return node.number in self.sizes.layers and x is not None and x.dense

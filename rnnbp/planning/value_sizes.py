@@ -19,7 +19,7 @@ from rnnbp.numerics import Dtype, Shape
 from rnnbp.planning.input_sizes import InputSizes
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
-from rnnbp.runners.factory import DenseSizes
+from rnnbp.runners.factory import LayerSizes
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.support.lazy import cached_property
 
@@ -185,7 +185,7 @@ class ValueSizes:
         return length * self.batch if per == "step" else self.batch if per == "sequence" else 1
 
     @cached_property
-    def dense(self) -> dict[int, DenseSizes]:
+    def layers(self) -> dict[int, LayerSizes]:
         """By node, what runs a layer outside cells in place of its own methods."""
         layers = {
             node.number: node.block
@@ -193,6 +193,6 @@ class ValueSizes:
             if isinstance(node.block, Layer)
         }
         found = {
-            k: select.dense_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()
+            k: select.layer_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()
         }
         return {number: sizes for number, sizes in found.items() if sizes is not None}

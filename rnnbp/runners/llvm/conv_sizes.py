@@ -11,7 +11,7 @@ from rnnbp.layers.conv import Conv1D, Conv2D, Convolution
 from rnnbp.layers.params import parameter
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Dtype, Shape
-from rnnbp.runners.factory import DenseSizes
+from rnnbp.runners.factory import LayerSizes
 from rnnbp.runners.llvm.window_code import DEPTH, FAR
 
 TASKS = 32
@@ -30,7 +30,7 @@ def convolves(layer: Layer, dtype: Dtype) -> TypeGuard[Convolution]:
 
 @final
 @dataclass(frozen=True)
-class ConvKernelSizes(DenseSizes):
+class ConvKernelSizes(LayerSizes):
     """The sizes of a ``ConvKernel``."""
 
     layer: Convolution
