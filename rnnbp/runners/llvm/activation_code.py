@@ -57,9 +57,9 @@ def _gelu(t: Text, given: Sequence[str], _: Numbers) -> str:
 def _gelu_slope(t: Text, given: Sequence[str], _: Numbers) -> str:
     """Φ(x) + x φ(x)."""
     (x,), v = given, t.lanes
-    power = special.exponential(t, t.op("fmul", t.op("fmul", x, x), v.constant(-0.5)))
+    phi, power = special.Normal.of(t, x)
     density = t.op("fmul", power, v.constant(0.3989422804014327))  # 1 / √(2π)
-    return t.fma(density, x, special.phi(t, x))
+    return t.fma(density, x, phi)
 
 
 ELEMENTS: dict[str, Pair] = {
