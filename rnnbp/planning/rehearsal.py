@@ -221,13 +221,12 @@ class Rehearsal(Layers):
             return self._numbers(node, values)
         if self._by_kernels(node, x):
             values[node.outs[0]] = self.new(self.size(node.outs[0]))
-            kept = self.kept_of(node, [x], values)
+            saved = self.kept_of(node, [x], values)
             again = node in self.sizes.ahead and not self.sizes.few  # its table has been made
             self._table(0 if again else tables.job(self.sizes, node, self.length))
             self._called()
-            return kept
-        seen = self.fixed.spread(node, values)
-        saved = super().forward(node, seen)
+            return saved
+        saved = super().forward(node, seen := self.fixed.spread(node, values))
         for k in node.outs:
             values[k] = seen[k]
         return saved
