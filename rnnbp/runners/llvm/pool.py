@@ -47,7 +47,7 @@ class PoolKernel(LayerRunner):
     def _near(self, x: object) -> bool:
         """True if offsets within a plane of x, or of what keeps its shape, are below ``FAR``."""
         assert isinstance(x, np.ndarray)
-        shape = x.shape if x.dtype == self.dtype else x.shape[:-1]
+        shape: Shape = x.shape if x.dtype == self.dtype else x.shape[:-1]
         return math.prod(shape[-self.axes :]) < FAR
 
     def prepare(self) -> None:
