@@ -21,6 +21,7 @@ from rnnbp.losses.outputs import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Saved
 from rnnbp.runners.factory import LayerRunner
+from rnnbp.runners.layer_deltas import Into
 from rnnbp.runners.sums import Accumulator
 
 
@@ -165,5 +166,7 @@ class OnceLayer(LayerRunner):
     def forward(self, x: Array, *, once: bool = True) -> tuple[Array, Saved]:
         return self._runner.forward(x, once=True)
 
-    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = True) -> Array:
-        return self._runner.backward(saved, dy, grads, once=True)
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = True
+    ) -> Array:
+        return self._runner.backward(saved, dy, grads, into, once=True)

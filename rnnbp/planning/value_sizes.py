@@ -110,6 +110,10 @@ class ValueSizes:
         """True if the delta of an input has a place where it may be written."""
         return self.dx
 
+    def written(self, node: Node, value: int) -> bool:
+        """True if the delta of an input is written where it stays, among the gradients."""
+        return value in self.parts.taken_once.get(node.number, ()) and self.placed(value)
+
     @property
     def sources(self) -> Iterable[int]:
         """The values that have deltas from a loss."""

@@ -7,19 +7,13 @@ from abc import ABC, abstractmethod
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbols import Symbols
-from rnnbp.numerics import Array, Dtype, Saved, Shape, ShapeError
+from rnnbp.numerics import Array, Dtype, Saved, Shape
 from rnnbp.runners.base import Runner
 from rnnbp.runners.bound import BoundCall
+from rnnbp.runners.layer_deltas import Into
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.workspace import Workspace
-
-
-def resized(layer: Layer, x: Array, dy: Array) -> ShapeError:
-    """The error of a layer whose input or delta is not of the shape that it had."""
-    return ShapeError(
-        f"{layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no array"
-    )
 
 
 class LayerRunner(ABC):
@@ -50,8 +44,14 @@ class LayerRunner(ABC):
         return None
 
     @abstractmethod
-    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
-        """dx from dy, of the shapes of x and y; adds the parameters' gradients to ``grads``."""
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
+        """dx from dy, of the shapes of x and y; adds the parameters' gradients to ``grads``.
+
+        Args:
+            into: where dx may lie: one array, or None or nothing for memory of its own.
+        """
 
 
 class LayerSizes(ABC):

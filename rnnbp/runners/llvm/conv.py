@@ -13,7 +13,8 @@ from rnnbp.machine.records import place
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes, lies
-from rnnbp.runners.factory import LayerRunner, resized
+from rnnbp.runners.factory import LayerRunner
+from rnnbp.runners.layer_deltas import Into, placed, resized
 from rnnbp.runners.llvm.conv_code import BACK, BIAS, FORWARD, GRADIENT, library_of
 from rnnbp.runners.llvm.conv_sizes import blocks_of, channels_of, together
 from rnnbp.runners.llvm.window_code import SIZES
@@ -62,13 +63,15 @@ class ConvKernel(LayerRunner):
         del fixed
         return y, (x,)
 
-    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
         (x,) = saved
         fixed = fix_sizes([x, dy, *self.layer.params.values()])
         axes = self.layer.axes + 1
         if (*x.shape[:-axes], *(self.layer.output_shapes(x.shape[-axes:])[0] or ())) != dy.shape:
             raise resized(self.layer, x, dy)
-        dx = self.workspace.new(x.shape, self.dtype, brief=True)
+        dx = placed(self.workspace, into, x.shape, self.dtype)
         arrays = dy, self._weight(), dx, self._numbers(x.shape), x
         params = self.layer.params
         sums = grads.begins(self._key, lambda: [address(grads.at(params, k)) for k in params])

@@ -16,7 +16,8 @@ from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, Dtype, Saved, Shape, fix_sizes, lies, require_features
 from rnnbp.runners.bound import BoundCall
-from rnnbp.runners.factory import LayerRunner, LayerSizes, resized
+from rnnbp.runners.factory import LayerRunner, LayerSizes
+from rnnbp.runners.layer_deltas import Into, placed, resized
 from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
@@ -130,12 +131,14 @@ class DenseKernel(LayerRunner, LayerTurns):
         given = dy, xs, self._weights(1), dx, grads, dy.size // self.layer.n_out
         return dx, self.map.backward_turn(*given, self.workspace.threads)
 
-    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
         (x,) = saved
         fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
             raise resized(self.layer, x, dy)
-        dx = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True)
+        dx = placed(self.workspace, into, x.shape, self.dtype)
         given = dy, x, self._weights(1), dx, grads, dy.size // self.layer.n_out
         self.map.backward(*given, self.workspace.threads, once=once)
         del fixed

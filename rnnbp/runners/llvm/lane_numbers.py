@@ -18,6 +18,18 @@ def of(t: Text, name: str, a: str, b: str) -> str:
     return t.put(f"{name} {t.lanes.integers} {a}, {b}")
 
 
+def divided(t: Text, a: str, by: str) -> tuple[str, str]:
+    """Quotient and rest of integers from 0 to 2³¹, by an i64."""
+    # By doubles, because vectors have no division of integers: one by one they take longer than
+    # all else that windows need. (a + ½) / b is at least ½ / b away from every integer, which is
+    # more than it is rounded by.
+    kind, wide, others = t.lanes.integers, f"<{t.lanes.n} x double>", every(t, by)
+    number, other = (t.put(f"sitofp {kind} {k} to {wide}") for k in (a, others))
+    half = t.put(f"fadd {wide} {number}, splat (double 0.5)")
+    quotient = t.put(f"fptosi {wide} {t.put(f'fdiv {wide} {half}, {other}')} to {kind}")
+    return quotient, of(t, "sub", a, of(t, "mul", quotient, others))
+
+
 def steps(t: Text) -> str:
     """0, 1, ..., n − 1."""
     bits = t.lanes.bits

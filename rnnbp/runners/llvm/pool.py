@@ -13,7 +13,8 @@ from rnnbp.machine.records import place
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes, lies
-from rnnbp.runners.factory import LayerRunner, resized
+from rnnbp.runners.factory import LayerRunner
+from rnnbp.runners.layer_deltas import Into, placed, resized
 from rnnbp.runners.llvm.pool_code import BACK, FORWARD, library_of
 from rnnbp.runners.llvm.pool_sizes import FAR, SIZES, together
 from rnnbp.runners.sums import Accumulator
@@ -47,7 +48,7 @@ class PoolKernel(LayerRunner):
     def _near(self, x: object) -> bool:
         """True if offsets within a plane of x, or of what keeps its shape, are below ``FAR``."""
         assert isinstance(x, np.ndarray)
-        shape = x.shape if x.dtype == self.dtype else x.shape[:-1]
+        shape: Shape = x.shape if x.dtype == self.dtype else x.shape[:-1]
         return math.prod(shape[-self.axes :]) < FAR
 
     def prepare(self) -> None:
@@ -69,12 +70,14 @@ class PoolKernel(LayerRunner):
         del fixed
         return y, saved
 
-    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
         fixed = fix_sizes([*saved, dy])
         shape = saved[0].shape[:-1]
         if self.layer.output_shapes(shape) != (dy.shape,):
             raise resized(self.layer, saved[0], dy)
-        dx = self.workspace.new(shape, self.dtype, brief=True)
+        dx = placed(self.workspace, into, shape, self.dtype)
         self._do(
             shape, (dy, saved[-1], dx, self._numbers(shape[-self.axes :])), back=True, once=once
         )

@@ -10,7 +10,7 @@ from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.tasks import Signature
-from rnnbp.runners.llvm.lane_numbers import every, gathered, of, steps
+from rnnbp.runners.llvm.lane_numbers import divided, every, gathered, of, steps
 from rnnbp.runners.llvm.pool_deltas import largest_back, mean_back
 from rnnbp.runners.llvm.pool_sizes import sizes, unit
 from rnnbp.support.lazy import cached
@@ -51,8 +51,8 @@ class _Windows:
         self.t, self.g = t, g
         self.exist = t.first(t.put(f"sub i64 {total}, {at}"))
         p = of(t, "add", every(t, at), steps(t))
-        plane, rest = self._divided(p, "P")
-        i, j = self._divided(rest, "WO")
+        plane, rest = divided(t, p, g["P"])
+        i, j = divided(t, rest, g["WO"])
         self.row = self._first(i, "SH", "PH")
         self.column = self._first(j, "SW", "PW")
         start = of(t, "mul", plane, every(t, g["HW"]))
@@ -62,17 +62,6 @@ class _Windows:
     def _first(self, index: str, stride: str, padding: str) -> str:
         t, g = self.t, self.g
         return of(t, "sub", of(t, "mul", index, every(t, g[stride])), every(t, g[padding]))
-
-    def _divided(self, a: str, by: str) -> tuple[str, str]:
-        """Quotient and rest of integers that are at least 0."""
-        # By doubles, as vectors have no division of integers: (a + ½) / b is at least ½ / b away
-        # from every integer, further than it is rounded for any a of 32 bits.
-        t, n, kind = self.t, self.t.lanes.n, self.t.lanes.integers
-        wide = f"<{n} x double>"
-        number, other = (t.put(f"sitofp {kind} {k} to {wide}") for k in (a, every(t, self.g[by])))
-        half = t.put(f"fadd {wide} {number}, splat (double 0.5)")
-        quotient = t.put(f"fptosi {wide} {t.put(f'fdiv {wide} {half}, {other}')} to {kind}")
-        return quotient, of(t, "sub", a, of(t, "mul", quotient, every(t, self.g[by])))
 
     def inside(self, first: str, along: str, size: str) -> str:
         """Which lanes' element ``along`` a window lies on the plane's axis."""

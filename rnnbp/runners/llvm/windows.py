@@ -7,7 +7,7 @@ wide as the positions. It lies on the stack.
 from __future__ import annotations
 
 from rnnbp.machine.ir import Text
-from rnnbp.runners.llvm.lane_numbers import every, of, steps
+from rnnbp.runners.llvm.lane_numbers import divided, every, of, steps
 from rnnbp.runners.llvm.window_code import FAR, Beside
 from rnnbp.runners.llvm.window_moves import Move
 
@@ -28,10 +28,9 @@ class Windows:
 
     def _first(self, at: str) -> tuple[str, str, str]:
         """(row, column) of the first element of each window, and which windows exist."""
-        t, g = self.t, {name: self._spread(self.g[name]) for name in ("WO", "SH", "SW", "PH", "PW")}
+        t, g = self.t, {name: self._spread(self.g[name]) for name in ("SH", "SW", "PH", "PW")}
         p = self._op("add", self._spread(at), steps(self.t))
-        row = self._op("sdiv", p, g["WO"])
-        column = self._op("sub", p, self._op("mul", row, g["WO"]))
+        row, column = divided(self.t, p, self.g["WO"])
         rows = self._op("sub", self._op("mul", row, g["SH"]), g["PH"])
         columns = self._op("sub", self._op("mul", column, g["SW"]), g["PW"])
         return rows, columns, t.first(t.put(f"sub i64 {self.g['P']}, {at}"))
