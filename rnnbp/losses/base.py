@@ -273,9 +273,8 @@ class Weighted(Loss):
 
     def __init__(self, loss: Loss, factor: float) -> None:
         self.loss, self.factor = loss, real_number("a loss times a number", factor, least=0)
-        # those of the class are constants, as of every other loss
-        own = ("spare", "needs_target", "reads_target", "copies_target", "whole")
-        vars(self).update({name: getattr(loss, name) for name in own})
+        own = ("spare", "brief", "needs_target", "reads_target", "copies_target", "whole")
+        vars(self).update({name: getattr(loss, name) for name in own})  # the class has constants
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         return self.loss.needs(item, masked=masked, recast=recast)
@@ -284,8 +283,13 @@ class Weighted(Loss):
         return self.loss.weight(target, weights, outputs=outputs)
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
-        value, dy = self.loss.summed(y, target, weights)
-        return self.factor * value, dy * dy.real.dtype.type(self.factor)
+        return self.summed_in(y, target, weights, np.empty)
+
+    def summed_in(
+        self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
+    ) -> tuple[Scalar, Array]:
+        value, dy = self.loss.summed_in(y, target, weights, new, factor * self.factor)
+        return self.factor * value, dy
 
     def check_target(self, target: Shape, outputs: Shape) -> None:
         self.loss.check_target(target, outputs)

@@ -16,6 +16,7 @@ SOFTMAX = Signature(
     "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less",
     "ptr %tops", "ptr %totals", "ptr %ats",
 )  # fmt: skip
+SQUARES = Signature("ptr %y", "ptr %x", "ptr %out", "i64 %n", "ptr %numbers")
 COPY = Signature("ptr %x", "ptr %y", "i64 %n")
 NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")
 UPDATE = Signature("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
@@ -34,6 +35,7 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     found, needs = list[str](), set[str]()
     bodies = {
         "extent": (array_code.extent(Text(lanes)), EXTENT),
+        "squares": (array_code.squares(Text(lanes)), SQUARES),
         "finite": (array_code.finite(Text(lanes)), EXTENT),
         "softmax": (array_code.softmax(Text(lanes)), SOFTMAX),
         "copy": (array_code.copy(Text(lanes)), COPY),

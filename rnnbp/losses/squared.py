@@ -1,0 +1,87 @@
+"""The squared error."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp import machine
+from rnnbp.losses.base import New
+from rnnbp.losses.counted import clear, with_weight
+from rnnbp.losses.elementwise import Elementwise
+from rnnbp.losses.in_rounds import InRounds, LossRounds
+from rnnbp.losses.outputs import Scalar, check_outputs, sum_of
+from rnnbp.machine import arrays as compiled
+from rnnbp.numerics import Array, cast
+
+
+@final
+class MeanSquaredError(Elementwise, InRounds):
+    """ℓ = (y − t)², without a factor ½. Shapes: y and target (..., n) alike.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> value, dy = rb.losses.MeanSquaredError()(np.array([[1.0, 4.0]]), np.array([[3.0, 4.0]]))
+    >>> value, dy.tolist()
+    (2.0, [[-2.0, 0.0]])
+    """
+
+    brief = True
+    spare = 1.0
+
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        alone = machine.chosen() and not masked  # machine code has no array for the squares
+        return super().needs(item, masked=masked, recast=recast)[0] - alone, 0
+
+    def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
+        d = y - target
+        return d * d, 2 * d
+
+    def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        return self.summed_in(y, target, weights, np.empty)
+
+    def summed_in(
+        self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
+    ) -> tuple[Scalar, Array]:
+        y = check_outputs(self, y)
+        t, w = self._checked(target, weights, y.shape)
+        t = cast(t, y.real.dtype, self, "target")
+        dy = new(y.shape, y.dtype)
+        if w is None and machine.chosen() and compiled.takes(y, t, dy):
+            return compiled.squares(y, t, dy, 2 * y.dtype.type(factor)), dy
+        np.subtract(y if w is None else with_weight(y, w), t, out=dy)
+        value = _sum(dy) if w is None else self._weighted(dy, w)
+        dy *= 2 * factor
+        return value, dy
+
+    def _weighted(self, d: Array, w: Array) -> Scalar:
+        """Σ w d², with d times w in its place."""
+        losses = d * d
+        if w.dtype.kind == "b":
+            clear(losses, w)
+            clear(d, w)
+        else:
+            w = cast(w, d.real.dtype, self, "weights")
+            losses *= w
+            d *= w
+        return sum_of(losses)
+
+    def in_rounds(
+        self, y: Array, at: Array, target: Like, new: New, factor: float
+    ) -> LossRounds | None:
+        t, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
+        if not (machine.chosen() and compiled.takes(y, t)):
+            return None
+        dy, of_chunks = new(y.shape, y.dtype), t.reshape(len(at), *y.shape)[::-1]
+        turn, sums = compiled.squares_turn(y, at, of_chunks, dy, 2 * y.dtype.type(factor))
+        return LossRounds(turn, dy, lambda: [float(row.sum()) for row in sums])
+
+
+def _sum(d: Array) -> Scalar:
+    """Σ d². Where machine code could not take its outputs, by parts: ``needs`` has no array more."""
+    if not machine.chosen():
+        return sum_of(d * d)
+    flat = d.reshape(-1)
+    parts = (flat[at : at + compiled.TOGETHER] for at in range(0, d.size, compiled.TOGETHER))
+    return sum(sum_of(part * part) for part in parts)
