@@ -119,8 +119,7 @@ class StretchRunner:
         xs = [whole[at : at + length] for at in range(0, count * length, length)]
         turns, tapes = list[Turn](), list[list[Tape]]()
         for node, program, state in zip(chunks.parts.body, self.programs, states, strict=True):
-            contexts = [chunks.context(k, node) for k in range(n, n + count)]
-            found = program.record(xs, state, contexts)
+            found = program.record(xs, state, chunks.context(n, node))
             turns += found.turns
             tapes.append(found.tapes)
             xs = found.ys

@@ -31,10 +31,12 @@ class TurnRunner(ABC):
     """
 
     @abstractmethod
-    def record(
-        self, xs: Sequence[Array], state: Sequence[Array], contexts: Sequence[Context]
-    ) -> Recorded:
-        """Chunks of equal length, in order, from ``state`` before the first; x (L, B, ...) each."""
+    def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
+        """Chunks of equal length, in order, from ``state`` before the first; x (L, B, ...) each.
+
+        Args:
+            context: that of the first chunk, for all: nothing is drawn.
+        """
 
     @abstractmethod
     def backward(

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnbp.numerics import Array, Nest, Shape
 from rnnbp.rng import Context
+from rnnbp.runners.llvm.packed import PackedArrays
 from rnnbp.runners.tapes import CutTape, State, ThinTape
 
 
@@ -38,14 +39,22 @@ class KernelTape(CutTape):
     """The internals of a chunk.
 
     xs: the inputs, of which one may be numbers of symbols (L, B). owned: the memory of the states
-    and of all other values. addresses: by name, of inputs, states and other values.
+    and of all other values. given: by name, the addresses of inputs, and of all else that is not
+    ``packed``. packed: what lies in the first of ``owned``.
     """
 
     context: Context
     xs: tuple[Array, ...]
     states: States
     owned: list[Array]
-    addresses: dict[str, int]
+    given: dict[str, int]
+    packed: PackedArrays | None = None
+
+    @property
+    def addresses(self) -> dict[str, int]:
+        """By name, the addresses of inputs, states and other values."""
+        own = {} if self.packed is None else self.packed.addresses(self.owned[0])
+        return own | self.given
 
     @property
     def length(self) -> int:
@@ -61,7 +70,7 @@ class KernelTape(CutTape):
         y.setflags(write=False)
         return y
 
-    def arrays(self) -> Nest:
+    def arrays(self) -> list[Nest]:
         return [*self.xs, *self.owned]
 
     def cut(self) -> CutTape:
@@ -76,4 +85,4 @@ class KernelTape(CutTape):
 
     def first(self, steps: int, xs: tuple[Array, ...]) -> KernelTape:
         states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
-        return KernelTape(self.context, xs, states, self.owned, self.addresses)
+        return KernelTape(self.context, xs, states, self.owned, self.given, self.packed)
