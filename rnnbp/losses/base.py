@@ -14,7 +14,9 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.functions import note_call
 from rnnbp.checks.mapped import check_there
 from rnnbp.losses.calls import called_with, other_axes
+from rnnbp.losses.in_rounds import InRounds, LossRounds
 from rnnbp.losses.outputs import Scalar, check_outputs, check_weightless, first_true
+from rnnbp.losses.shapes import require_shape
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, real_number, shown
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
@@ -231,19 +233,7 @@ class Loss(Named, ABC):
         """
 
     def _same_shape(self, what: str, found: Shape, expected: Shape) -> None:
-        if len(found) != len(expected):
-            cure = f"{what}[..., None]" if (*found, 1) == expected else f"it shape {expected}"
-            cure = f"{what}[..., 0]" if found == (*expected, 1) else cure
-            raise ShapeError(
-                f"{self}: {what} must have {len(expected)} axes, found {len(found)} in shape "
-                f"{found}; give {cure}"
-            )
-        for axis, (a, b) in enumerate(zip(found, expected, strict=True)):
-            if a != b:
-                raise ShapeError(
-                    f"{self}: {what} axis {axis} must have size {b} as in the outputs, found {a} "
-                    f"in shape {found}; give it shape {expected}"
-                )
+        require_shape(self, what, found, expected)
 
     def some(self, total: float) -> float:
         """The total. Raises NoWeightError if it is 0, ValueError if it is negative or not finite."""
@@ -261,7 +251,7 @@ class Loss(Named, ABC):
 
 
 @final
-class Weighted(Loss):
+class Weighted(Loss, InRounds):
     """A loss times a number: what ``0.5 * CrossEntropy()`` is.
 
     Args:
@@ -288,6 +278,16 @@ class Weighted(Loss):
     ) -> tuple[Scalar, Array]:
         value, dy = self.loss.summed_in(y, target, weights, new, factor * self.factor)
         return self.factor * value, dy
+
+    def in_rounds(
+        self, y: Array, at: Array, target: Like, new: New, factor: float
+    ) -> LossRounds | None:
+        loss, factor = self.loss, factor * self.factor
+        found = loss.in_rounds(y, at, target, new, factor) if isinstance(loss, InRounds) else None
+        if found is None:
+            return None
+        turn, dy, values = found
+        return LossRounds(turn, dy, lambda: [self.factor * value for value in values()])
 
     def check_target(self, target: Shape, outputs: Shape) -> None:
         self.loss.check_target(target, outputs)

@@ -16,6 +16,9 @@ from rnnbp.losses.outputs import Scalar, check_outputs, sum_of
 from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, cast
 
+PART = 2**11
+"""Numbers whose squares NumPy has at a time: with the buffer of their sum 24 kB of float32."""
+
 
 @final
 class MeanSquaredError(Elementwise, InRounds):
@@ -28,11 +31,11 @@ class MeanSquaredError(Elementwise, InRounds):
     """
 
     brief = True
-    spare = 1.0
+    spare = 0.0
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
-        alone = machine.chosen() and not masked  # machine code has no array for the squares
-        return super().needs(item, masked=masked, recast=recast)[0] - alone, 0
+        # Of the target, and then of y or of the squares. Without weights these are never all there.
+        return float(masked + (masked or recast)), 0
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         d = y - target
@@ -51,6 +54,7 @@ class MeanSquaredError(Elementwise, InRounds):
         if w is None and machine.chosen() and compiled.takes(y, t, dy):
             return compiled.squares(y, t, dy, 2 * y.dtype.type(factor)), dy
         np.subtract(y if w is None else with_weight(y, w), t, out=dy)
+        del t  # NumPy's sum may take a buffer
         value = _sum(dy) if w is None else self._weighted(dy, w)
         dy *= 2 * factor
         return value, dy
@@ -79,9 +83,7 @@ class MeanSquaredError(Elementwise, InRounds):
 
 
 def _sum(d: Array) -> Scalar:
-    """Σ d². Where machine code could not take its outputs, by parts: ``needs`` has no array more."""
-    if not machine.chosen():
-        return sum_of(d * d)
+    """Σ d², part by part: an array of the squares would be as large as y."""
     flat = d.reshape(-1)
-    parts = (flat[at : at + compiled.TOGETHER] for at in range(0, d.size, compiled.TOGETHER))
+    parts = (flat[at : at + PART] for at in range(0, d.size, PART))
     return sum(sum_of(part * part) for part in parts)
