@@ -37,6 +37,12 @@ MODELS: dict[str, Callable[[str], rb.Sequential]] = {
         rb.Dense(11, 8, dtype=t),
         rb.Dense(8, 5, dtype=t),
     ),
+    "embedding": lambda t: rb.Sequential(
+        rb.Embedding(11, 6, dtype=t), rb.LSTM(6, 9, dtype=t), rb.Dense(9, 5, dtype=t)
+    ),
+    "one-hot": lambda t: rb.Sequential(
+        rb.OneHot(11), rb.GRU(11, 9, dtype=t), rb.Dense(9, 5, dtype=t)
+    ),
     "y of its own": lambda t: rb.Sequential(read_out(t), rb.Dense(4, 5, dtype=t)),
 }
 RUNS = {
@@ -74,6 +80,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def results(model: rb.Sequential, dtype: str, loss: rb.losses.Loss, **run: object) -> list[object]:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(STEPS, BATCH, 6)).astype(dtype)
+    if isinstance(model.blocks[0], rb.Embedding | rb.OneHot):
+        x = rng.integers(0, 11, (STEPS, BATCH))
     found = rb.bptt(model, x, rng.integers(0, CLASSES, (STEPS, BATCH)), loss, **run)
     arrays = [*found.grads.values(), found.dx, found.y]
     arrays += [a for of in (*found.dstate, *found.state) for a in of]
@@ -91,6 +99,7 @@ def test_bits_bytes_and_counts(
     model, loss = MODELS[name](dtype), rb.losses.CrossEntropy()
     rounded = results(model, dtype, loss, **RUNS[run])
     in_rounds = sum(counted)
+    assert bool(in_rounds) == (run != "horizon")
     alone()
     assert results(model, dtype, loss, **RUNS[run]) == rounded
     assert sum(counted) == in_rounds

@@ -73,8 +73,8 @@ class KernelProgram(Runner, FusedRunner):
 
     @property
     def turns(self) -> TurnRunner | None:
-        series = self.given.one_series and self.table is None
-        plain = series and not self._draws and not self._cleared[0]
+        dx = self.table is not None or not self._cleared[0]
+        plain = self.given.one_series and dx and not self._draws
         return KernelTurns(self.sizes, self.buffers, self._given) if plain else None
 
     def later(self, work: Later | None) -> None:

@@ -28,7 +28,7 @@ from rnnbp.runners.turns import Recorded, TurnRunner
 
 @final
 class KernelTurns(TurnRunner):
-    """The rounds of a program whose one input is a series of numbers, and which draws none.
+    """The rounds of a program whose one input is a series, and which draws no numbers.
 
     Args:
         sizes, buffers, given: those of the program.
@@ -36,7 +36,7 @@ class KernelTurns(TurnRunner):
 
     def __init__(self, sizes: KernelSizes, buffers: Buffers, given: Arguments) -> None:
         self.sizes, self.buffers, self.given = sizes, buffers, given
-        self.layout, self.kernels = sizes.layout, sizes.cell
+        self.layout, self.kernels, self.table = sizes.layout, sizes.cell, buffers.table
         self._state = sizes.step.forward.output_state
         self._taped = self.kernels.forward(output=self._state is None, taped=True)
 
@@ -110,7 +110,7 @@ class KernelTurns(TurnRunner):
         tapes: Sequence[Tape],
         dy: Array,
         dstate: Sequence[Array],
-        dxs: Sequence[Array],
+        dxs: Sequence[Array | None],
         grads: Accumulator,
     ) -> list[Turn]:
         kernel, length, name = self.kernels.backward, len(dy), self.given.deltas[0]
@@ -120,7 +120,7 @@ class KernelTurns(TurnRunner):
         pieces = self.buffers.pieces(kernel, self._taped, moves, length)
         given: dict[str, Array | int] = {**self._addresses(tapes), "dy": address(dy)}
         given[name] = _addresses(dxs)
-        bases = pieces.table(len(tapes), given, WithTable(grads, None))
+        bases = pieces.table(len(tapes), given, WithTable(grads, self.table))
         flops = (kernel.flops + self.kernels.gradient_flops) * length
         kept = dy, dxs, fix_sizes(first.xs)
         job = self._turn(pieces.job, bases, kernel, flops, kept)
@@ -147,6 +147,6 @@ class KernelTurns(TurnRunner):
         return Job(np.array([rows], np.int64))
 
 
-def _addresses(arrays: Sequence[Array]) -> Array:
-    """Where they begin."""
+def _addresses(arrays: Sequence[Array | None]) -> Array:
+    """Where they begin; 0 for None."""
     return np.array([address(array) for array in arrays], np.int64)
