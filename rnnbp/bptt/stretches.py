@@ -78,10 +78,10 @@ class StretchRunner:
     """Runs stretches of a chain: symbols or numbers; Recurrents; Denses behind; a loss.
 
     Args:
-        chunks: of the problem. losses: of that problem. cut: whether a horizon ends deltas.
+        chunks: of the problem. losses: of that problem.
     """
 
-    def __init__(self, chunks: Chunks, losses: ChunkLosses, *, cut: bool) -> None:
+    def __init__(self, chunks: Chunks, losses: ChunkLosses) -> None:
         self.chunks, self.losses, self.problem = chunks, losses, chunks.problem
         parts = chunks.parts
         first = parts.body[0].number if parts.body else -1
@@ -96,7 +96,7 @@ class StretchRunner:
             layer = chunks.dense.get(node.number)
             if isinstance(layer, LayerTurns):
                 self.dense.append(layer)
-        self.able = not cut and self._able()
+        self.able = self._able()
         """Whether Python need not be between chunks that are recorded."""
         self.reverses = self.able and isinstance(losses.loss, InRounds)
         """Whether it need not be between those that go backward, as far as is known."""
