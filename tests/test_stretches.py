@@ -107,6 +107,22 @@ def test_bits_bytes_and_counts(
     assert sum(counted) == in_rounds
 
 
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda x: x.astype(np.float64)])
+def test_inputs_that_are_copied(
+    layout: Callable[[Array], Array], alone: Callable[[], None], counted: list[int]
+) -> None:
+    rng, model, loss = np.random.default_rng(3), MODELS["lstm"]("float32"), rb.losses.CrossEntropy()
+    x = layout(rng.normal(size=(STEPS, BATCH, 6)).astype(np.float32))
+    target, found = rng.integers(0, CLASSES, (STEPS, BATCH)), []
+    for run in (lambda: None, alone):
+        run()
+        result = rb.bptt(model, x, target, loss, chunk=5)
+        grads = [result.dx, *result.grads.values()]
+        found.append([result.loss, result.stats.peak_bytes, *[g.tobytes() for g in grads]])
+    assert found[0] == found[1]
+    assert sum(counted) == 78
+
+
 def test_all_but_the_first_and_last_run_in_rounds(counted: list[int]) -> None:
     # Of 41 chunks, the last has 3 steps; the first of a row runs alone, in either direction, and so
     # does one more, the first of 5 steps that goes backward.

@@ -103,8 +103,7 @@ class StretchRunner:
 
     def _able(self) -> bool:
         parts, problem, objective = self.chunks.parts, self.problem, self.losses.objective
-        x = problem.x.array if isinstance(problem.x, Held) else None
-        if x is None or not (self.spelled or (lies(x) and x.dtype == problem.dtype)):
+        if not isinstance(problem.x, Held):
             return False
         whole = len(self.programs) + self.spelled == len(parts.body)
         if not whole or len(self.dense) < len(parts.tail):
@@ -140,7 +139,12 @@ class StretchRunner:
 
     def _inputs(self, n: int, count: int) -> list[Array]:
         """What the first Recurrent takes of ``count`` chunks from n on."""
-        whole, length = self.problem.inputs(n, count), self.problem.chunk
+        problem = self.problem
+        x = problem.x.array if isinstance(problem.x, Held) else None
+        plain = x is not None and lies(x) and x.dtype == problem.dtype
+        if not (plain or self.spelled):
+            return [problem.inputs(k) for k in range(n, n + count)]  # copies
+        whole, length = problem.inputs(n, count), problem.chunk
         if self.table is not None:
             whole = self.table.numbers(whole)
         xs = [whole[at : at + length] for at in range(0, count * length, length)]

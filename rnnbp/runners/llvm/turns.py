@@ -54,7 +54,7 @@ class KernelTurns(TurnRunner):
         addresses = self._addresses(found.tapes) | {"y": _addresses(found.ys)}
         found.turns.append(self._copies(state, addresses, packed.moves, length))
         bases = self.buffers.addresses(kernel, length).table(len(xs), addresses)
-        flops, fixed = kernel.flops * length, fix_sizes(xs[:1])  # all are views of one array
+        flops, fixed = kernel.flops * length, fix_sizes(xs[:1])  # views of one array, or our own
         job = self.buffers.job(kernel, length)
         found.turns.append(self._turn(job, bases, kernel, flops, fixed))
         return found
