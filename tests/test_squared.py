@@ -12,7 +12,8 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.bptt.stretches import StretchRunner
-from rnnbp.machine import arrays as compiled
+from rnnbp.machine.arrays import TOGETHER
+from rnnbp.machine.squared import squared
 from rnnbp.machine.team import rounds
 from rnnbp.numerics import NonFiniteError
 from tests.helpers import reals
@@ -33,16 +34,16 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n", [1, 3, 8, 17, 31, 64, 1000, 3 * compiled.TOGETHER + 5])
+@pytest.mark.parametrize("n", [1, 3, 8, 17, 31, 64, 1000, 3 * TOGETHER + 5])
 def test_sums_and_derivatives(n: int, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     y, x = (reals(n, dtype=dtype, seed=k) for k in (1, 2))
     out, found = np.empty_like(y), set[tuple[float, bytes]]()
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
-        found.add((compiled.squares(y, x, out, 0.7), out.tobytes()))
+        found.add((squared(y, x, out, 0.7), out.tobytes()))
     ((value, dy),) = found
     d = y - x
-    assert dy == (d * y.dtype.type(0.7)).tobytes()
+    assert dy == (2 * d * y.dtype.type(0.7)).tobytes()
     assert math.isclose(value, math.fsum(float(v) ** 2 for v in d), rel_tol=1e-14)
 
 
@@ -85,6 +86,11 @@ def test_the_same_bits_in_rounds_and_without(
     monkeypatch.setattr(StretchRunner, "most", 0)
     assert of_run(loss, target, chunk=chunk) == rounded
     assert not counted
+
+
+def test_a_target_of_float64_goes_in_rounds(counted: list[int]) -> None:
+    of_run(LOSSES["mse"], target_of(LOSSES["mse"]).astype(np.float64), chunk=5)
+    assert sum(counted) == 78
 
 
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 import numpy as np
@@ -12,16 +13,20 @@ from rnnbp.losses.base import New
 from rnnbp.losses.counted import clear, with_weight
 from rnnbp.losses.elementwise import Elementwise
 from rnnbp.losses.in_rounds import InRounds, LossRounds
+from rnnbp.losses.in_rows import InRows
 from rnnbp.losses.outputs import Scalar, check_outputs, sum_of
-from rnnbp.machine import arrays as compiled
-from rnnbp.numerics import Array, cast
+from rnnbp.machine import squared as compiled
+from rnnbp.machine.arrays import takes
+from rnnbp.numerics import Array, Dtype, Shape, cast
 
+MANY = 64
+"""Numbers of a row from which on a table of its tasks is small next to it."""
 PART = 2**11
 """Numbers whose squares NumPy has at a time: with the buffer of their sum 24 kB of float32."""
 
 
 @final
-class MeanSquaredError(Elementwise, InRounds):
+class MeanSquaredError(Elementwise, InRounds, InRows):
     """ℓ = (y − t)², without a factor ½. Shapes: y and target (..., n) alike.
 
     >>> import numpy as np, rnnbp as rb
@@ -49,10 +54,9 @@ class MeanSquaredError(Elementwise, InRounds):
     ) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         t, w = self._checked(target, weights, y.shape)
-        t = cast(t, y.real.dtype, self, "target")
-        dy = new(y.shape, y.dtype)
-        if w is None and machine.chosen() and compiled.takes(y, t, dy):
-            return compiled.squares(y, t, dy, 2 * y.dtype.type(factor)), dy
+        t, dy = cast(t, y.real.dtype, self, "target"), new(y.shape, y.dtype)
+        if w is None and machine.chosen() and takes(y) and compiled.readable(t, y.dtype):
+            return compiled.squared(y, t, dy, factor), dy
         np.subtract(y if w is None else with_weight(y, w), t, out=dy)
         del t  # NumPy's sum may take a buffer
         value = _sum(dy) if w is None else self._weighted(dy, w)
@@ -75,11 +79,24 @@ class MeanSquaredError(Elementwise, InRounds):
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:
         t, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
-        if not (machine.chosen() and compiled.takes(y, t)):
+        if not (machine.chosen() and takes(y) and compiled.readable(t, y.dtype)):
             return None
         dy, of_chunks = new(y.shape, y.dtype), t.reshape(len(at), *y.shape)[::-1]
-        turn, sums = compiled.squares_turn(y, at, of_chunks, dy, 2 * y.dtype.type(factor))
+        turn, sums = compiled.squared_turn(y, at, of_chunks, dy, factor)
         return LossRounds(turn, dy, lambda: [float(row.sum()) for row in sums])
+
+    def takes_rows(self, target: Array | None, shape: Shape, dtype: Dtype) -> bool:
+        if math.prod(shape) < MANY or not machine.chosen():
+            return False
+        return target is None or compiled.readable_rows(target, shape, dtype)
+
+    def summed_rows(
+        self, y: Array, target: Array, order: Array | None, ends: Array, factor: float
+    ) -> tuple[Scalar, Array] | None:
+        if not takes(y):
+            return None
+        value, dy = compiled.squared_rows(y, target, order, ends, factor)
+        return (value, dy) if math.isfinite(value) else None
 
 
 def _sum(d: Array) -> Scalar:

@@ -35,24 +35,6 @@ def extent(t: Text) -> Text:
     return t
 
 
-def squares(t: Text) -> Text:
-    """squares(y, x, out, n, numbers): out = d a for d = y − x; numbers, two doubles, are a, Σ d²."""
-    v, wide = t.lanes, Lanes(64, t.lanes.n)
-    a = t.put("load double, ptr %numbers")
-    factor = t.every(a if v.bits == 64 else t.put(f"fptrunc double {a} to float"))
-    with t.loop(0, "%n", v.n, carried=[(wide.type, "zeroinitializer")]) as loop:
-        mask = t.first(t.put(f"sub i64 %n, {loop.index}"))
-        y, x = (t.load(t.at(name, loop.index), mask) for name in ("%y", "%x"))
-        d = t.op("fsub", y, x)
-        t.store(t.op("fmul", d, factor), t.at("%out", loop.index), mask)
-        long = d if v.bits == 64 else t.put(f"fpext {v.type} {d} to {wide.type}")
-        square = t.put(f"fmul {wide.type} {long}, {long}")
-        loop.after.append(t.put(f"fadd {wide.type} {loop.carried[0]}, {square}"))
-    total = across(t, wide, "fadd", loop.carried[0])
-    t.do(f"store double {total}, ptr {t.put('getelementptr double, ptr %numbers, i64 1')}")
-    return t
-
-
 def finite(t: Text) -> Text:
     """finite(x, n, out): out, a double, is 0 where all of x are finite, else 1."""
     # By bits: NaN and infinity have the exponent whose bits are all 1, and they alone have it, so

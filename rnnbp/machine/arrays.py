@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from rnnbp.machine.elementwise import EXTENT, SOFTMAX, SQUARES, UPDATE, library
+from rnnbp.machine.elementwise import EXTENT, SOFTMAX, UPDATE, library
 from rnnbp.machine.records import place
 from rnnbp.machine.tasks import Column, Signature
 from rnnbp.machine.team import threads
@@ -119,40 +119,6 @@ def finite(x: Array) -> bool:
     do(job, [address(x), address(out)], x.size)
     del fixed
     return not out.any()
-
-
-def squares(y: Array, x: Array, out: Array, factor: float) -> float:
-    """Σ (y − x)² in float64; (y − x) times ``factor`` is put in ``out``. All are of one shape."""
-    fixed = fix_sizes([y, x])
-    job, numbers = _squares(y, 1, factor)
-    do(job, [address(array) for array in (y, x, out, numbers)], y.size)
-    del fixed
-    return float(numbers[0, :, 1].sum())
-
-
-def squares_turn(y: Array, at: Array, x: Array, out: Array, factor: float) -> tuple[Turn, Array]:
-    """(``squares`` of arrays like y, its sums by round and part).
-
-    Args:
-        at: by round, the address of y. x: (rounds, ...), of one array or of its reverse.
-        out, factor: the same for all rounds.
-    """
-    rounds = len(at)
-    job, numbers = _squares(y, rounds, factor)
-    bases = np.empty((rounds, 4), np.int64)
-    bases[:, 0], bases[:, 2] = at, address(out)
-    for column, array in ((1, x), (3, numbers)):
-        bases[:, column] = address(array) + array.strides[0] * np.arange(rounds)
-    return Turn(job, bases, workers(y.size), kept=(y, x, out)), numbers[..., 1]
-
-
-def _squares(y: Array, rounds: int, factor: float) -> tuple[Job, Array]:
-    """The job of ``squares``, and its numbers: (rounds, parts, 2)."""
-    function = library(y.dtype).address("squares.task")
-    job, parts = _split(function, SQUARES, (y.size,), y.itemsize, 16)
-    numbers = np.empty((rounds, len(parts), 2))
-    numbers[..., 0] = factor
-    return job, numbers
 
 
 def adam(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnbp.machine import array_code, symbol_code
+from rnnbp.machine import array_code, squared_code, symbol_code
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.target import vector_bytes
@@ -16,7 +16,10 @@ SOFTMAX = Signature(
     "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less",
     "ptr %tops", "ptr %totals", "ptr %ats",
 )  # fmt: skip
-SQUARES = Signature("ptr %y", "ptr %x", "ptr %out", "i64 %n", "ptr %numbers")
+SQUARED = Signature(
+    "ptr %y", "i64 %ldy", "ptr %t", "i64 %ldt", "i64 %N", "i64 %K", "ptr %factor", "ptr %dy",
+    "ptr %out",
+)  # fmt: skip
 COPY = Signature("ptr %x", "ptr %y", "i64 %n")
 NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")
 UPDATE = Signature("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
@@ -35,7 +38,8 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     found, needs = list[str](), set[str]()
     bodies = {
         "extent": (array_code.extent(Text(lanes)), EXTENT),
-        "squares": (array_code.squares(Text(lanes)), SQUARES),
+        "squared": (squared_code.squared(Text(lanes)), SQUARED),
+        "squared_wide": (squared_code.squared(Text(lanes), wide=True), SQUARED),
         "finite": (array_code.finite(Text(lanes)), EXTENT),
         "softmax": (array_code.softmax(Text(lanes)), SOFTMAX),
         "copy": (array_code.copy(Text(lanes)), COPY),
