@@ -195,11 +195,11 @@ def test_numbers_of_a_row_do_not_depend_on_how_many_rows_there_are(
 def test_a_dense_that_keeps_no_table_has_the_same_bits() -> None:
     layer, x, dy = rb.Dense(5, 4, rng=0, dtype="float64"), reals(9, 3, 5), reals(9, 3, 4, seed=1)
     network = rb.Sequential(layer)
-    dense = Runners(Backend("llvm"), Workspace()).dense(layer, x.dtype, brief=False)
+    dense = Runners(Backend("llvm"), Workspace()).layer(layer, x.dtype, brief=False)
     assert dense is not None
     found = []
     for once in (True, False):
         grads = Accumulators(network)
-        arrays = dense.forward(x, once=once), dense.backward(x, dy, grads, once=once)
-        found.append([*arrays, *grads.grads.values()])
+        y, saved = dense.forward(x, once=once)
+        found.append([y, dense.backward(saved, dy, grads, once=once), *grads.grads.values()])
     assert_same_arrays(*found)

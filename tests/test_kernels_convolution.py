@@ -37,11 +37,12 @@ CASES = {case.id: (case.build("float64"), case.shapes[0]) for case in CONVOLUTIO
 def run(layer: Any, x: Any, dy: Any, threads: int) -> list[Any]:
     """y, dx and the parameters' gradients, from 0 on."""
     runners = Runners(Backend("llvm"), Workspace(threads=threads))
-    kernel = runners.dense(layer, x.dtype, brief=False)
+    kernel = runners.layer(layer, x.dtype, brief=False)
     assert kernel is not None
     assert kernel.takes(x)
     grads = Accumulators(rb.Sequential(layer))
-    return [kernel.forward(x), kernel.backward(x, dy, grads), *grads.grads.values()]
+    y, saved = kernel.forward(x)
+    return [y, kernel.backward(saved, dy, grads), *grads.grads.values()]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -59,7 +60,7 @@ def test_convolution_is_numpys(name: str) -> None:
 
 def test_kernel_larger_than_a_panel_is_left_to_numpy() -> None:
     runners = Runners(Backend("llvm"), Workspace())
-    assert runners.dense(rb.Conv1D(1, 1, 129), np.dtype("float32"), brief=False) is None
+    assert runners.layer(rb.Conv1D(1, 1, 129), np.dtype("float32"), brief=False) is None
 
 
 def test_numbers_past_the_border_are_not_read() -> None:

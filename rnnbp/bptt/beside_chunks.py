@@ -172,13 +172,13 @@ class BesideChunks(Chunks):
         value, deltas = loss(values, n)
         del values
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
-            self._backward_layer(node, kept, deltas, grads)
+            self._backward_layer(node, kept, deltas, grads, into)
         tapes, others = self._by_number(tape.tapes), reversed(tape.saved)
         for group in reversed(self.groups):
             if isinstance(group[0].block, Recurrent):
                 self._backward_group(n, group, tapes, deltas, dstates, grads, into)
             else:
-                self._backward_layer(group[0], next(others), deltas, grads)
+                self._backward_layer(group[0], next(others), deltas, grads, into)
         return value, deltas
 
     def _backward_group(

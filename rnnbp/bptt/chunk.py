@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from typing import ClassVar, TypeAlias
 
 from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
-from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
+from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape, Places
 from rnnbp.bptt.fixed_nodes import FixedNodes
 from rnnbp.bptt.leaves import drop_leaves, give_leaves
 from rnnbp.bptt.node_runners import NodeRunners
@@ -53,7 +53,7 @@ class Chunks:
         self.workspace = Workspace(memory)
         self.begin(problem, seed=seed, training=training)
         self.runners = runners = NodeRunners(problem, self.parts, self.workspace)
-        self.programs, self.tables, self.dense = runners.programs, runners.tables, runners.dense
+        self.programs, self.tables, self.layers = runners.programs, runners.tables, runners.layers
         self.states = frozenset([node.number for node in self.parts.recurrent])
         """The Recurrents, by number."""
         self.fed = self.states & {n.number for n in self.parts.body if self._feeds_body(n)}
@@ -153,13 +153,11 @@ class Chunks:
         loss: ChunkLoss,
         dstates: DeltaStates,
         grads: Accumulators,
-        into: Mapping[int, Array],
+        into: Places,
     ) -> tuple[Scalar, Deltas]:
         """(loss, deltas of the model's values) of chunk n: those of the inputs are left.
 
-        Args:
-            dstates: goes from the state after it to the state before it.
-            into: by number of an input, where its delta may lie.
+        ``dstates`` goes from the state after it to the state before it.
         """
         for part in self.problem.series:
             part.check_there()  # a tape may have views of it
@@ -167,7 +165,7 @@ class Chunks:
         value, deltas = loss(values, n)
         del values
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
-            self._backward_layer(node, kept, deltas, grads)
+            self._backward_layer(node, kept, deltas, grads, into)
         tapes, others = reversed(tape.tapes), reversed(tape.saved)
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
@@ -180,7 +178,7 @@ class Chunks:
                 left = self.fixed.left(node, dxs, grads.fixed) if grads.fixed else dxs
                 add_deltas(node, left, deltas)
             else:
-                self._backward_layer(node, next(others), deltas, grads)
+                self._backward_layer(node, next(others), deltas, grads, into)
         return value, deltas
 
     def _tail(self, n: int, tape: ChunkTape, nodes: Sequence[Node]) -> tuple[Values, list[Saved]]:
@@ -194,12 +192,13 @@ class Chunks:
         return values, [self._forward(node, values, n) for node in nodes]
 
     def _backward_layer(
-        self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators
+        self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators, into: Places
     ) -> None:
-        kernel, (dy, *more) = self.dense.get(node.number), [deltas[k] for k in node.outs]
-        if kernel is not None and dy is not None and not more and kernel.takes(saved[0], dy):
+        kernel, (dy, *more) = self.layers.get(node.number), [deltas[k] for k in node.outs]
+        if kernel is not None and dy is not None and not more and kernel.takes(*saved, dy):
             take_delta(node, deltas)
-            add_deltas(node, (kernel.backward(saved[0], dy, grads),), deltas)
+            places = self.parts.places_of(node, into)
+            add_deltas(node, (kernel.backward(saved, dy, grads, places),), deltas)
             return
         dy = backward_node(node, saved, deltas, self.shapes)
         layer: Layer = node.block  # type: ignore[assignment]  # of a Layer; a check takes time
@@ -209,13 +208,13 @@ class Chunks:
             self.fixed.collect(node, deltas, grads.fixed)
 
     def _forward(self, node: Node, values: Values, n: int) -> Saved:
-        kernel, x = self.dense.get(node.number), values[node.args[0]]
+        kernel, x = self.layers.get(node.number), values[node.args[0]]
         if node.number in self.tables:
             values[node.outs[0]] = self.tables[node.number].numbers(x)
             return ()
         if kernel is not None and kernel.takes(x):
-            values[node.outs[0]] = kernel.forward(x)
-            return (x,)
+            values[node.outs[0]], saved = kernel.forward(x)
+            return saved
         wide = node.number in self.parts.widened
         seen = self.fixed.spread(node, values, n) if wide else values
         saved = forward_node(node, seen, self.context(n))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, Nest, Saved
 from rnnbp.runners.tapes import Tape, ThinTape
+
+Places: TypeAlias = Mapping[int, Array]
+"""By number of an input, where its delta may lie."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from rnnbp.graph.model_split import Parts
 from rnnbp.inputs.problem import Problem
 from rnnbp.layers.base import Layer
 from rnnbp.runners.base import Runner
-from rnnbp.runners.factory import DenseRunner
+from rnnbp.runners.factory import LayerRunner
 from rnnbp.runners.select import Runners
 from rnnbp.runners.sums import SymbolTable
 from rnnbp.runners.workspace import Workspace
@@ -43,19 +43,19 @@ class NodeRunners:
             self.programs[number] = program
             if program.table is not None:
                 self.tables[parts.spelled[number].number] = program.table
-        self.dense: dict[int, DenseRunner] = {}
+        self.layers: dict[int, LayerRunner] = {}
         """By node, what runs a layer outside cells in place of its own methods."""
         for node in model.nodes:
             if isinstance(node.block, Layer) and node not in parts.fixed:
-                dense = runners.dense(node.block, dtype, brief=node in parts.tail)
-                self.dense |= {} if dense is None else {node.number: dense}
+                found = runners.layer(node.block, dtype, brief=node in parts.tail)
+                self.layers |= {} if found is None else {node.number: found}
 
     def prepare(self, chunk: int) -> None:
         """Take the memory that stays for a whole run, and pack weights as they are."""
         for program in self.programs.values():
             program.prepare(chunk)
-        for dense in self.dense.values():
-            dense.prepare()
+        for layer in self.layers.values():
+            layer.prepare()
         for runners in self._runners:
             runners.pack()
 
@@ -63,8 +63,8 @@ class NodeRunners:
         """Pack weights as they are, of those that were packed for an earlier problem."""
         for program in self.programs.values():
             program.renew()
-        for dense in self.dense.values():
-            dense.renew()
+        for layer in self.layers.values():
+            layer.renew()
         for runners in self._runners:
             runners.pack()
 

@@ -19,8 +19,9 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.losses.outputs import Scalar
 from rnnbp.memory_pool import Reuse
-from rnnbp.numerics import Array
-from rnnbp.runners.factory import DenseRunner
+from rnnbp.numerics import Array, Saved
+from rnnbp.runners.factory import LayerRunner
+from rnnbp.runners.layer_deltas import Into
 from rnnbp.runners.sums import Accumulator
 
 
@@ -45,8 +46,8 @@ class RaggedChunks(SweepChunks):
         memory: Reuse | None = None,
     ) -> None:
         super().__init__(problem, wanted, seed=seed, training=training, memory=memory)
-        self._all = self.programs, self.dense
-        self._once: dict[int, DenseRunner] = {k: OnceDense(d) for k, d in self.dense.items()}
+        self._all = self.programs, self.layers
+        self._once: dict[int, LayerRunner] = {k: OnceLayer(r) for k, r in self.layers.items()}
 
     def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
         super().begin(problem, seed=seed, training=training)
@@ -104,10 +105,10 @@ class RaggedChunks(SweepChunks):
         if rows == self._rows:
             return
         self._rows = rows
-        self.programs, self.dense = self._all
+        self.programs, self.layers = self._all
         if rows < self.problem.batch:
             self.programs = {k: program.of_rows(rows) for k, program in self.programs.items()}
-            self.dense = self._once
+            self.layers = self._once
         assert isinstance(self.fixed, FixedRows)
         self.fixed.cut(rows)
 
@@ -147,23 +148,25 @@ def _joined(delta: Array | None, final: Array | None, after: int, rows: int) -> 
 
 
 @final
-class OnceDense(DenseRunner):
-    """A DenseRunner for numbers of rows of which few come again: it keeps no tables for them."""
+class OnceLayer(LayerRunner):
+    """A LayerRunner for numbers of rows of which few come again: it keeps no tables for them."""
 
-    def __init__(self, dense: DenseRunner) -> None:
-        self._dense = dense
+    def __init__(self, runner: LayerRunner) -> None:
+        self._runner = runner
 
     def takes(self, *arrays: object) -> bool:
-        return self._dense.takes(*arrays)
+        return self._runner.takes(*arrays)
 
     def prepare(self) -> None:
-        self._dense.prepare()
+        self._runner.prepare()
 
     def renew(self) -> None:
-        self._dense.renew()
+        self._runner.renew()
 
-    def forward(self, x: Array, *, once: bool = True) -> Array:
-        return self._dense.forward(x, once=True)
+    def forward(self, x: Array, *, once: bool = True) -> tuple[Array, Saved]:
+        return self._runner.forward(x, once=True)
 
-    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = True) -> Array:
-        return self._dense.backward(x, dy, grads, once=True)
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = True
+    ) -> Array:
+        return self._runner.backward(saved, dy, grads, into, once=True)

@@ -91,11 +91,11 @@ class StretchRunner:
         """Layers of the body before its Recurrents."""
         found = [chunks.programs[node.number].turns for node in parts.recurrent]
         self.programs: list[TurnRunner] = [turns for turns in found if turns is not None]
-        self.dense = list[LayerTurns]()
+        self.layers = list[LayerTurns]()
         for node in parts.tail:
-            layer = chunks.dense.get(node.number)
+            layer = chunks.layers.get(node.number)
             if isinstance(layer, LayerTurns):
-                self.dense.append(layer)
+                self.layers.append(layer)
         self.able = self._able()
         """Whether Python need not be between chunks that are recorded."""
         self.reverses = self.able and isinstance(losses.loss, InRounds)
@@ -106,7 +106,7 @@ class StretchRunner:
         if not isinstance(problem.x, Held):
             return False
         whole = len(self.programs) + self.spelled == len(parts.body)
-        if not whole or len(self.dense) < len(parts.tail):
+        if not whole or len(self.layers) < len(parts.tail):
             return False
         nodes = [*parts.body, *parts.tail]
         chained = _chained(nodes, parts.x) and nodes[-1].outs == self.chunks.model.outputs
@@ -169,9 +169,9 @@ class StretchRunner:
         (key,) = self.chunks.parts.frontier
         y, turns, given = tapes[0].frontier[key], list[Turn](), list[Array]()
         at = np.array([address(tape.frontier[key]) for tape in tapes], np.int64)
-        for dense in self.dense:
+        for layer in self.layers:
             given.append(at)
-            y, turn = dense.forward_turn(at, y.shape[:2])
+            y, turn = layer.forward_turn(at, y.shape[:2])
             turns.append(turn)
             at = np.full(len(tapes), address(y), np.int64)
         loss = self._loss(y, at, n)
@@ -180,8 +180,8 @@ class StretchRunner:
             return None
         turns.append(loss.turn)
         dy = loss.dy
-        for dense, xs in zip(reversed(self.dense), reversed(given), strict=True):
-            dy, turn = dense.backward_turn(xs, dy, grads)
+        for layer, xs in zip(reversed(self.layers), reversed(given), strict=True):
+            dy, turn = layer.backward_turn(xs, dy, grads)
             turns.append(turn)
         turns += self._recurrents(n, tapes, dy, dstates, grads, dx)
         rounds.run(turns, len(tapes))

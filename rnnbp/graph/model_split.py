@@ -108,16 +108,16 @@ class Parts:
 
     @cached_property
     def taken_once(self) -> dict[int, tuple[int, ...]]:
-        """By Recurrent, the inputs of the model that nothing else takes: its deltas by these are
-        the model's gradients.
+        """By node, the inputs of the model that nothing else takes: its deltas by these are the
+        model's gradients.
         """
         users = Counter([*(k for node in self.nodes for k in node.args), *self.outputs])
         once = {k for k in self.series if users[k] == 1}
-        found = {n.number: tuple([k for k in n.args if k in once]) for n in self.recurrent}
+        found = {n.number: tuple([k for k in n.args if k in once]) for n in self.nodes}
         return {number: taken for number, taken in found.items() if taken}
 
     def places_of(self, node: Node, into: Mapping[int, T]) -> Sequence[T | None]:
-        """For each input of a Recurrent where its delta may lie, of places by input of the model."""
+        """For each input of a node where its delta may lie, of places by input of the model."""
         taken = self.taken_once.get(node.number)
         return [into.get(k) if k in taken else None for k in node.args] if taken and into else ()
 

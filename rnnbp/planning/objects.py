@@ -118,7 +118,7 @@ class Objects:
         each, sizes = self.each, self.sizes
         around = (
             each.parameter * len(sizes.model.params)
-            + each.dense * len(sizes.dense)
+            + each.dense * len(sizes.layers)
             + each.numbers * len(sizes.numbers)
         )
         own = sum(of.cell + of.array * part.array_counts.chunk for part, of in self._cells())

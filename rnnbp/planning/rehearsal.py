@@ -221,12 +221,12 @@ class Rehearsal(Layers):
             return self._numbers(node, values)
         if self._by_kernels(node, x):
             values[node.outs[0]] = self.new(self.size(node.outs[0]))
+            saved = self.kept_of(node, [x], values)
             again = node in self.sizes.ahead and not self.sizes.few  # its table has been made
             self._table(0 if again else tables.job(self.sizes, node, self.length))
             self._called()
-            return (x,)
-        seen = self.fixed.spread(node, values)
-        saved = super().forward(node, seen)
+            return saved
+        saved = super().forward(node, seen := self.fixed.spread(node, values))
         for k in node.outs:
             values[k] = seen[k]
         return saved
@@ -263,7 +263,9 @@ class Rehearsal(Layers):
             and self._by_kernels(node, saved[0] if saved else None)
         ):
             own = take_delta(node, deltas)
-            dx, job = self.new(self.size(node.args[0])), tables.job(self.sizes, node, self.length)
+            (k,), job = node.args, tables.job(self.sizes, node, self.length)
+            dx = self.new(0 if self.sizes.written(node, k) else self.size(k))
+            dx.size = self.size(k)
             self._table(job, job)
             self._called()
             send(node.args, (dx,), deltas)
@@ -277,9 +279,7 @@ class Rehearsal(Layers):
     def _backward_recurrent(
         self, node: Node, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas
     ) -> tuple[tuple[Block | None, ...], StateDeltas]:
-        # Where it stays, among the gradients.
-        taken = self.parts.taken_once.get(node.number, ())
-        placed = [k in taken and self.sizes.placed(k) for k in node.args]
+        placed = [self.sizes.written(node, k) for k in node.args]
         cell, dx = self.cells[node.number], [self.sizes.floating(k) for k in node.args]
         found = cell.backward(tape, dy, dstate, self._table, dx=dx, placed=placed)
         self._called()
@@ -297,4 +297,4 @@ class Rehearsal(Layers):
             self._tables.clear()
 
     def _by_kernels(self, node: Node, x: Block | None) -> bool:
-        return node.number in self.sizes.dense and x is not None and x.dense
+        return node.number in self.sizes.layers and x is not None and x.dense

@@ -124,7 +124,7 @@ class Sizes(ValueSizes):
     def program(self, length: int) -> int:
         """Packed weights, and where Recurrents compute, for chunks of a length."""
         packed = sum(part.program_bytes(length) for part in self.cells.values()) + sum(
-            dense.weight_bytes for dense in self.dense.values()
+            layer.weight_bytes for layer in self.layers.values()
         )
         return packed + tables.forward(self, length) + self.workspaces(length)
 

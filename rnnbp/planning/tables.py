@@ -17,20 +17,22 @@ if TYPE_CHECKING:
 def job(sizes: Sizes, node: Node, length: int) -> int:
     """The table of either job, forward or backward, of a layer that runs outside cells."""
     shape = sizes.shapes[node.args[0]]
-    return sizes.dense[node.number].task_bytes(length * sizes.batch, shape)
+    return sizes.layers[node.number].task_bytes(length * sizes.batch, shape)
 
 
 def forward(sizes: Sizes, length: int) -> int:
     """Tables of what runs before any Backward: of chunks of ``length`` steps."""
     nodes = sizes.ahead
-    return sum(job(sizes, node, length) for node in nodes if node.number in sizes.dense)
+    return sum(job(sizes, node, length) for node in nodes if node.number in sizes.layers)
 
 
 def backward(sizes: Sizes, length: int) -> int:
     """Tables that the first Backward of ``length`` steps makes; the tail runs forward in it too."""
     both = [*sizes.model.nodes, *(n for n in sizes.parts.tail if n not in sizes.ahead)]
     cells = [part.task_bytes(length)[0] for part in sizes.cells.values()]
-    return sum(cells) + sum(job(sizes, node, length) for node in both if node.number in sizes.dense)
+    return sum(cells) + sum(
+        job(sizes, node, length) for node in both if node.number in sizes.layers
+    )
 
 
 def of_all(sizes: Sizes, steps: int, length: int) -> int:

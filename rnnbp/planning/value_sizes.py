@@ -19,7 +19,7 @@ from rnnbp.numerics import Dtype, Shape
 from rnnbp.planning.input_sizes import InputSizes
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
-from rnnbp.runners.factory import DenseSizes
+from rnnbp.runners.factory import LayerSizes
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.support.lazy import cached_property
 
@@ -110,6 +110,10 @@ class ValueSizes:
         """True if the delta of an input has a place where it may be written."""
         return self.dx
 
+    def written(self, node: Node, value: int) -> bool:
+        """True if the delta of an input is written where it stays, among the gradients."""
+        return value in self.parts.taken_once.get(node.number, ()) and self.placed(value)
+
     @property
     def sources(self) -> Iterable[int]:
         """The values that have deltas from a loss."""
@@ -185,7 +189,7 @@ class ValueSizes:
         return length * self.batch if per == "step" else self.batch if per == "sequence" else 1
 
     @cached_property
-    def dense(self) -> dict[int, DenseSizes]:
+    def layers(self) -> dict[int, LayerSizes]:
         """By node, what runs a layer outside cells in place of its own methods."""
         layers = {
             node.number: node.block
@@ -193,6 +197,6 @@ class ValueSizes:
             if isinstance(node.block, Layer)
         }
         found = {
-            k: select.dense_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()
+            k: select.layer_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()
         }
         return {number: sizes for number, sizes in found.items() if sizes is not None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -100,16 +100,21 @@ class Layers(ABC):
             base = xs[0] if layer.part or same else None
             lies = same and xs[0].dense and not isinstance(layer, Transpose)
             values[k] = self.new(self.size(k), base, dense=base is None or lies)
-        keeps = layer.keeps(*map(self.shape, node.args)) or Keeps()
+        kept = self.kept_of(node, xs, values)
+        copied = sum(x.size for x in xs if isinstance(layer, Dense) and not (x.dense or self.flat))
+        recast = NUMBER * self.rows if layer.symbols and self.symbol_bytes != NUMBER else 0
+        buffers = self._buffers(xs) if isinstance(layer, BY_ELEMENTS) and not layer.view else 0
+        self.numpy(max(buffers, self.scratch(node)[0] + copied + recast))
+        return kept
+
+    def kept_of(self, node: Node, xs: Sequence[Block | None], values: Blocks) -> tuple[Block, ...]:
+        """What a layer saves: inputs, outputs, and arrays of its own, which are new."""
+        keeps = self.layer(node).keeps(*map(self.shape, node.args)) or Keeps()
         own = [
             math.prod(shape) * (np.dtype(dtype).itemsize if dtype else self.item)
             for shape, dtype in keeps.extras
         ]
         extras = [self.new(self.rows * nbytes) for nbytes in own]
-        copied = sum(x.size for x in xs if isinstance(layer, Dense) and not (x.dense or self.flat))
-        recast = NUMBER * self.rows if layer.symbols and self.symbol_bytes != NUMBER else 0
-        buffers = self._buffers(xs) if isinstance(layer, BY_ELEMENTS) and not layer.view else 0
-        self.numpy(max(buffers, self.scratch(node)[0] + copied + recast))
         return (
             *(xs[k] for k in keeps.inputs),
             *(values[node.outs[k]] for k in keeps.outputs),

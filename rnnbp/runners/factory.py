@@ -1,4 +1,4 @@
-"""The abstract classes of what makes a backend's runners and of what runs Dense layers."""
+"""The abstract classes of what makes a backend's runners and of what runs layers outside cells."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ from abc import ABC, abstractmethod
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.layers.symbols import Symbols
-from rnnbp.numerics import Array, Dtype, Shape, ShapeError
+from rnnbp.numerics import Array, Dtype, Saved, Shape
 from rnnbp.runners.base import Runner
 from rnnbp.runners.bound import BoundCall
+from rnnbp.runners.layer_deltas import Into
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.workspace import Workspace
 
 
-def resized(layer: Layer, x: Array, dy: Array) -> ShapeError:
-    """The error of a layer whose input or delta is not of the shape that it had."""
-    return ShapeError(
-        f"{layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no array"
-    )
-
-
-class DenseRunner(ABC):
-    """Runs a layer with an input and an output outside cells: a Dense, or a convolution.
+class LayerRunner(ABC):
+    """Runs a layer with an input and an output outside cells: a Dense, a convolution, pooling.
 
     ``forward`` and ``backward`` keep a table of tasks for the number of rows of x, unless ``once``,
     for a number that hardly comes again.
@@ -42,20 +36,26 @@ class DenseRunner(ABC):
         """Read the weights again, if an earlier run has used them."""
 
     @abstractmethod
-    def forward(self, x: Array, *, once: bool = False) -> Array:
-        """y of x, each with its features last, in memory of its own."""
+    def forward(self, x: Array, *, once: bool = False) -> tuple[Array, Saved]:
+        """(y of x, what the layer saves), in memory of their own: as of ``Layer.forward``."""
 
     def bound(self, x: Array, y: Array) -> BoundCall | None:
         """``forward`` from x to y as a record that runs again and again; None as of runners."""
         return None
 
     @abstractmethod
-    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
-        """dx from dy, of the shapes of x and y; adds the parameters' gradients to ``grads``."""
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
+        """dx from dy, of the shapes of x and y; adds the parameters' gradients to ``grads``.
+
+        Args:
+            into: where dx may lie: one array, or None or nothing for memory of its own.
+        """
 
 
-class DenseSizes(ABC):
-    """What a ``DenseRunner`` holds and needs, in bytes."""
+class LayerSizes(ABC):
+    """What a ``LayerRunner`` holds and needs, in bytes."""
 
     @property
     @abstractmethod
@@ -95,12 +95,12 @@ class RunnerFactory(ABC):
         """The runner of a cell; arguments and None as for ``sizes``."""
 
     @classmethod
-    def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
+    def layer_sizes(cls, layer: Layer, dtype: Dtype) -> LayerSizes | None:
         """The sizes of what runs a layer outside cells; None where its own methods run it."""
         return None
 
-    def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
-        """What runs a layer outside cells, None as for ``dense_sizes``.
+    def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
+        """What runs a layer outside cells, None as for ``layer_sizes``.
 
         Args:
             brief: True if its output does not outlive the action that makes it.

@@ -10,7 +10,7 @@ from rnnbp.layers.symbols import Symbols
 from rnnbp.numerics import Dtype
 from rnnbp.runners.backend import Backend, kernels
 from rnnbp.runners.base import Runner
-from rnnbp.runners.factory import DenseRunner, DenseSizes, RunnerFactory
+from rnnbp.runners.factory import LayerRunner, LayerSizes, RunnerFactory
 from rnnbp.runners.interpreter.factory import InterpreterFactory
 from rnnbp.runners.numpy.factory import ProgramFactory
 from rnnbp.runners.runner_sizes import RunnerSizes
@@ -44,9 +44,9 @@ class Runners:
                 return found
         raise AssertionError("a backend without a factory that runs every cell")
 
-    def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
+    def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         """What runs a layer outside cells, None for its methods; ``brief`` as of the factory."""
-        return self._factories[0].dense(layer, dtype, brief=brief)
+        return self._factories[0].layer(layer, dtype, brief=brief)
 
     def pack(self) -> None:
         """Pack the weights of runners that were prepared or renewed."""
@@ -62,9 +62,9 @@ def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSi
     raise AssertionError("the last factory of a backend runs every cell")
 
 
-def dense_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> DenseSizes | None:
+def layer_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> LayerSizes | None:
     """The sizes of what runs a layer outside cells; None where its own methods run it."""
-    return factories(backend)[0].dense_sizes(layer, dtype)
+    return factories(backend)[0].layer_sizes(layer, dtype)
 
 
 def threads_of(backend: Backend) -> int:

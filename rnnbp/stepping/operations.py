@@ -60,7 +60,7 @@ class Operations:
         for node in (*chunks.parts.body, *chunks.parts.tail):
             if isinstance(node.block, Recurrent):
                 self._recurrent(node, node.block)
-            elif not self._renamed(node) and not self._dense(node):
+            elif not self._renamed(node) and not self._layer(node):
                 places = [self._new(k) for k in node.outs]
                 self._python(ByLayer(node, chunks, self.values, places))
         self._close()
@@ -73,9 +73,9 @@ class Operations:
         self._stays(node.outs[0], arg)
         return True
 
-    def _dense(self, node: Node) -> bool:
-        """True for a Dense that machine code runs."""
-        kernel, y = self.chunks.dense.get(node.number), self._new(node.outs[0])
+    def _layer(self, node: Node) -> bool:
+        """True for a layer outside cells that machine code runs."""
+        kernel, y = self.chunks.layers.get(node.number), self._new(node.outs[0])
         if kernel is None or y is None or node.args[0] not in self.places:
             return False
         return self._job(kernel.bound(self.places[node.args[0]], y), node, y)

@@ -12,8 +12,9 @@ from rnnbp.layers.params import parameter
 from rnnbp.machine.records import place
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
-from rnnbp.numerics import Array, Dtype, Shape, address, fix_sizes, lies
-from rnnbp.runners.factory import DenseRunner, resized
+from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes, lies
+from rnnbp.runners.factory import LayerRunner
+from rnnbp.runners.layer_deltas import Into, placed, resized
 from rnnbp.runners.llvm.conv_code import BACK, BIAS, FORWARD, GRADIENT, library_of
 from rnnbp.runners.llvm.conv_sizes import blocks_of, channels_of, together
 from rnnbp.runners.llvm.window_code import SIZES
@@ -26,7 +27,7 @@ WAKING = 10**6
 
 
 @final
-class ConvKernel(DenseRunner):
+class ConvKernel(LayerRunner):
     """Runs a convolution on contiguous images; its weights are read as they are."""
 
     def __init__(
@@ -49,7 +50,7 @@ class ConvKernel(DenseRunner):
     def renew(self) -> None:
         """Nothing, as of ``prepare``."""
 
-    def forward(self, x: Array, *, once: bool = False) -> Array:
+    def forward(self, x: Array, *, once: bool = False) -> tuple[Array, Saved]:
         fixed = fix_sizes([x, *self.layer.params.values()])
         (made,) = self.layer.output_shapes(x.shape[-self.layer.axes - 1 :])
         assert made is not None
@@ -60,14 +61,17 @@ class ConvKernel(DenseRunner):
         arrays = x, self._weight(), bias, y, self._numbers(x.shape)
         self._do(x.shape, [address(a) for a in arrays], back=False, once=once)
         del fixed
-        return y
+        return y, (x,)
 
-    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
+        (x,) = saved
         fixed = fix_sizes([x, dy, *self.layer.params.values()])
         axes = self.layer.axes + 1
         if (*x.shape[:-axes], *(self.layer.output_shapes(x.shape[-axes:])[0] or ())) != dy.shape:
             raise resized(self.layer, x, dy)
-        dx = self.workspace.new(x.shape, self.dtype, brief=True)
+        dx = placed(self.workspace, into, x.shape, self.dtype)
         arrays = dy, self._weight(), dx, self._numbers(x.shape), x
         params = self.layer.params
         sums = grads.begins(self._key, lambda: [address(grads.at(params, k)) for k in params])

@@ -11,13 +11,11 @@ from rnnbp.layers.conv import Conv1D, Conv2D, Convolution
 from rnnbp.layers.params import parameter
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Dtype, Shape
-from rnnbp.runners.factory import DenseSizes
+from rnnbp.runners.factory import LayerSizes
 from rnnbp.runners.llvm.window_code import DEPTH, FAR
 
 TASKS = 32
 """Tasks of images, at the most."""
-SHARED = 4
-"""Tasks of the weights' gradient, at the least, where there are as many channels."""
 
 
 def convolves(layer: Layer, dtype: Dtype) -> TypeGuard[Convolution]:
@@ -30,7 +28,7 @@ def convolves(layer: Layer, dtype: Dtype) -> TypeGuard[Convolution]:
 
 @final
 @dataclass(frozen=True)
-class ConvKernelSizes(DenseSizes):
+class ConvKernelSizes(LayerSizes):
     """The sizes of a ``ConvKernel``."""
 
     layer: Convolution
@@ -56,9 +54,12 @@ def together(images: int) -> int:
 
 
 def channels_of(layer: Convolution) -> int:
-    """Channels of a task of the weights' gradient: about equal tasks, as many as threads share."""
+    """Channels of a task of the weights' gradient: about equal tasks."""
+    # As few tasks as there can be, for each has a last panel that is not full: with 4 at the least
+    # the gradients of 16 or fewer channels take up to 2.8 times as long. Where there is one, other
+    # threads do the images' deltas meanwhile, which take about as long.
     most = DEPTH // math.prod(layer.windows.kernel)
-    return -(-layer.n_in // max(-(-layer.n_in // most), min(layer.n_in, SHARED)))
+    return -(-layer.n_in // -(-layer.n_in // most))
 
 
 def blocks_of(layer: Convolution) -> int:

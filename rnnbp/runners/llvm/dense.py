@@ -14,9 +14,10 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
 from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team.rounds import Turn
-from rnnbp.numerics import Array, Dtype, Shape, fix_sizes, lies, require_features
+from rnnbp.numerics import Array, Dtype, Saved, Shape, fix_sizes, lies, require_features
 from rnnbp.runners.bound import BoundCall
-from rnnbp.runners.factory import DenseRunner, DenseSizes, resized
+from rnnbp.runners.factory import LayerRunner, LayerSizes
+from rnnbp.runners.layer_deltas import Into, placed, resized
 from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
@@ -33,7 +34,7 @@ def fits(layer: Layer, dtype: Dtype) -> TypeGuard[Dense]:
 
 @final
 @dataclass(frozen=True)
-class DenseKernelSizes(DenseSizes):
+class DenseKernelSizes(LayerSizes):
     """The sizes of a ``DenseKernel``."""
 
     layer: Dense
@@ -53,7 +54,7 @@ class DenseKernelSizes(DenseSizes):
 
 
 @final
-class DenseKernel(DenseRunner, LayerTurns):
+class DenseKernel(LayerRunner, LayerTurns):
     """Runs a Dense on contiguous rows (..., features); weights are packed once a run.
 
     Args:
@@ -104,14 +105,14 @@ class DenseKernel(DenseRunner, LayerTurns):
             self._bias = np.array(bias, self.dtype)
         return self.panels
 
-    def forward(self, x: Array, *, once: bool = False) -> Array:
+    def forward(self, x: Array, *, once: bool = False) -> tuple[Array, Saved]:
         fixed = fix_sizes([x])
         require_features(self.layer, x, self.layer.n_in, "input 0")
         y = self._new((*x.shape[:-1], self.layer.n_out), brief=self.brief)
         given = x, self._weights(0), self._bias, y, y.size // self.layer.n_out
         self.map.forward(*given, self.workspace.threads, once=once)
         del fixed
-        return y
+        return y, (x,)
 
     def bound(self, x: Array, y: Array) -> BoundCall | None:
         if not self.takes(x, y):
@@ -130,11 +131,14 @@ class DenseKernel(DenseRunner, LayerTurns):
         given = dy, xs, self._weights(1), dx, grads, dy.size // self.layer.n_out
         return dx, self.map.backward_turn(*given, self.workspace.threads)
 
-    def backward(self, x: Array, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
+        (x,) = saved
         fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
             raise resized(self.layer, x, dy)
-        dx = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True)
+        dx = placed(self.workspace, into, x.shape, self.dtype)
         given = dy, x, self._weights(1), dx, grads, dy.size // self.layer.n_out
         self.map.backward(*given, self.workspace.threads, once=once)
         del fixed

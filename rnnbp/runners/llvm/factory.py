@@ -10,12 +10,14 @@ from rnnbp.layers.symbols import Symbols
 from rnnbp.machine.team import threads
 from rnnbp.numerics import Dtype
 from rnnbp.runners.base import Runner
-from rnnbp.runners.factory import DenseRunner, DenseSizes, RunnerFactory
+from rnnbp.runners.factory import LayerRunner, LayerSizes, RunnerFactory
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
 from rnnbp.runners.llvm.packing import Panels, fill
+from rnnbp.runners.llvm.pool import PoolKernel
+from rnnbp.runners.llvm.pool_sizes import PoolKernelSizes, pools
 from rnnbp.runners.llvm.program import KernelProgram
 from rnnbp.runners.llvm.sizes import KernelSizes, kernel_sizes
 from rnnbp.runners.llvm.table import Table
@@ -47,14 +49,18 @@ class KernelFactory(RunnerFactory):
         return KernelProgram(found, Buffers(found, self.workspace, table), self._unpacked)
 
     @classmethod
-    def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
+    def layer_sizes(cls, layer: Layer, dtype: Dtype) -> LayerSizes | None:
         if convolves(layer, dtype):
             return ConvKernelSizes(layer)
+        if pools(layer, dtype):
+            return PoolKernelSizes(layer)
         return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
 
-    def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
+    def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         if convolves(layer, dtype):
             return ConvKernel(layer, dtype, self.workspace, brief=brief)
+        if pools(layer, dtype):
+            return PoolKernel(layer, dtype, self.workspace, brief=brief)
         return (
             DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
             if fits(layer, dtype)

@@ -7,6 +7,7 @@ wide as the positions. It lies on the stack.
 from __future__ import annotations
 
 from rnnbp.machine.ir import Text
+from rnnbp.runners.llvm.lane_numbers import divided, every, of, steps
 from rnnbp.runners.llvm.window_code import FAR, Beside
 from rnnbp.runners.llvm.window_moves import Move
 
@@ -20,27 +21,16 @@ class Windows:
         self.firsts = [self._first(t.plus(at, v * t.lanes.n)) for v in range(vectors)]
 
     def _spread(self, number: str) -> str:
-        """A number in all lanes, as integers."""
-        t, kind, n = self.t, self.kind, self.t.lanes.n
-        bits = t.lanes.bits
-        short = number if bits == 64 else t.put(f"trunc i64 {number} to i{bits}")
-        first = t.put(f"insertelement {kind} poison, i{bits} {short}, i32 0")
-        lanes = f"<{n} x i32> zeroinitializer"
-        return t.put(f"shufflevector {kind} {first}, {kind} poison, {lanes}")
+        return every(self.t, number)
 
     def _op(self, name: str, a: str, b: str) -> str:
-        return self.t.put(f"{name} {self.kind} {a}, {b}")
-
-    def _steps(self) -> str:
-        bits = self.t.lanes.bits
-        return "<" + ", ".join(f"i{bits} {k}" for k in range(self.t.lanes.n)) + ">"
+        return of(self.t, name, a, b)
 
     def _first(self, at: str) -> tuple[str, str, str]:
         """(row, column) of the first element of each window, and which windows exist."""
-        t, g = self.t, {name: self._spread(self.g[name]) for name in ("WO", "SH", "SW", "PH", "PW")}
-        p = self._op("add", self._spread(at), self._steps())
-        row = self._op("sdiv", p, g["WO"])
-        column = self._op("sub", p, self._op("mul", row, g["WO"]))
+        t, g = self.t, {name: self._spread(self.g[name]) for name in ("SH", "SW", "PH", "PW")}
+        p = self._op("add", self._spread(at), steps(self.t))
+        row, column = divided(self.t, p, self.g["WO"])
         rows = self._op("sub", self._op("mul", row, g["SH"]), g["PH"])
         columns = self._op("sub", self._op("mul", column, g["SW"]), g["PW"])
         return rows, columns, t.first(t.put(f"sub i64 {self.g['P']}, {at}"))
@@ -88,14 +78,14 @@ class Windows:
         found = self._op("add", self._op("mul", row, self._spread(g["W"])), column)
         offsets = t.put(f"select {t.lanes.bools} {those}, {kind} {found}, {kind} zeroinitializer")
         # Lanes that exist lie side by side where all are as far from their number.
-        distance = self._op("sub", found, self._steps())
+        distance = self._op("sub", found, steps(self.t))
         high, low = self._extreme("smax", distance, those), self._extreme("smin", distance, those)
         none = t.put(f"icmp eq i64 {high}, {-FAR}")
         base = t.put(f"select i1 {none}, i64 0, i64 {high}")
         beside = t.put(f"icmp sle i64 {high}, {low}")
         packed = t.put(f"bitcast {t.lanes.bools} {those} to i{t.lanes.n}")
-        every = t.both(f"icmp eq i{t.lanes.n} {packed}, -1", f"icmp sle i64 {high}, {low}")
-        whole = t.put(f"select i1 {every}, i64 {count}, i64 0")
+        full = t.both(f"icmp eq i{t.lanes.n} {packed}, -1", f"icmp sle i64 {high}, {low}")
+        whole = t.put(f"select i1 {full}, i64 {count}, i64 0")
         side = t.put(f"select i1 {beside}, i64 {count}, i64 0")
         return Beside(
             those, offsets, base, whole, t.put(f"sub i64 {side}, {whole}"),
