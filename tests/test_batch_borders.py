@@ -202,7 +202,9 @@ def cut_off(error, method):
     owner = trainer.update if hasattr(trainer.update, method) else trainer.optimizer
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            type(trainer.optimizer), "_updated_at_once", lambda self, grads, lr: list(self.params)
+            type(trainer.optimizer),
+            "_updated_at_once",
+            lambda self, grads, lr, clip: ([*self.params], True),
         )
         patch.setattr(type(owner), method, stop)
         with pytest.raises(error):

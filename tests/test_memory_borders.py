@@ -208,7 +208,7 @@ def test_machine_code_looks_at_what_it_gets() -> None:
         symbols.scattered(d, np.zeros(3, int), 5)
     p = np.ones(9, np.float32)
     with pytest.raises(rb.ShapeError, match=r"shapes \(9,\), \(9,\), \(8,\), \(9,\)"):
-        arrays.adam([(p, p, p[:8], p)], [0.0] * 9, penalty=False)
+        arrays.adam([(p, p, p[:8], p)], [0.0] * 10)
     assert not arrays.takes(p[:8].view(type("Own", (np.ndarray,), {})))
     assert not arrays.takes(LYING["at an odd address"](p))
 

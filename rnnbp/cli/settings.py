@@ -37,7 +37,7 @@ class Settings:
     dropout: float = 0.0
     horizon: int = 32
     batch: int = 32
-    epochs: int | None = 6
+    epochs: int | None = 3
     steps: int | None = None
     lr: float = 0.01
     clip: float = 1.0

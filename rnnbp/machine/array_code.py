@@ -8,8 +8,10 @@ from rnnbp.machine.rows import Row, across
 
 TURNS = 4
 """Vectors of a turn of a loop in which each is compared with a maximum of its own."""
-ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty")
-"""β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ."""
+ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty", "clip")  # fmt: skip
+"""β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ, and what g is
+multiplied by first.
+"""
 
 
 def extent(t: Text) -> Text:
@@ -117,21 +119,36 @@ def _subtract(t: Text, there: str, less: str) -> None:
     t.do(f"store {kind} {t.put(f'fsub {kind} {a}, {b}')}, ptr {there}")
 
 
+def scale(t: Text) -> Text:
+    """scale(x, n, out): x times the number at out, in place."""
+    factor = t.broadcast("%out")
+    Row(t, "%n").each(
+        lambda i, m: t.store(t.op("fmul", t.load(t.at("%x", i), m), factor), t.at("%x", i), m)
+    )
+    return t
+
+
 def copy(t: Text) -> Text:
     """copy(x, y, n): n numbers of x to y."""
     Row(t, "%n").each(lambda i, m: t.store(t.load(t.at("%x", i), m), t.at("%y", i), m))
     return t
 
 
-def adam(t: Text, *, penalty: bool) -> Text:
-    """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``."""
+def adam(t: Text, *, penalty: bool = False, clip: bool = False) -> Text:
+    """adam(p, g, m, v, n, out, numbers): Adam's update of n parameters, by ``ADAM``.
+
+    out is 0 if all of the new p are finite, else NaN. With ``clip``, g ← clip · g first.
+    """
     # Operation by operation as NumPy does it, without fused multiply-adds, so that an update has
     # the same bits by every backend.
     number = {name: t.broadcast(t.at("%numbers", k)) for k, name in enumerate(ADAM)}
 
-    def some(i: str, mask: str | None) -> None:
+    def some(i: str, mask: str | None) -> str:
         places = [t.at(name, i) for name in ("%p", "%g", "%m", "%v")]
         p, g, m, v = (t.load(place, mask) for place in places)
+        if clip:
+            g = t.op("fmul", g, number["clip"])
+            t.store(g, places[1], mask)
         p = t.op("fmul", p, number["keep"])
         if penalty:
             g = t.op("fadd", t.op("fmul", p, number["penalty"]), g)
@@ -145,6 +162,8 @@ def adam(t: Text, *, penalty: bool) -> Text:
         p = t.op("fsub", p, t.op("fmul", t.op("fdiv", m, root), number["rate"]))
         for place, value in ((places[0], p), (places[2], m), (places[3], v)):
             t.store(value, place, mask)
+        # 0, but of NaN and infinity NaN. Division and root take so long that this costs nothing.
+        return t.op("fsub", p, p)
 
-    Row(t, "%n").each(some)
+    t.do(f"store {t.lanes.scalar} {Row(t, '%n').total(some)}, ptr %out")
     return t

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
@@ -77,8 +78,9 @@ def _split(
 
     Args:
         function: its address, as a task. signature: arrays of one size, how many numbers a part
-            has, and one more array. The job's arrays come size by size, and that one last.
-        item: bytes of a number. out: bytes of the last array for each part.
+            has, one more array, and any that all parts share. The job's arrays come size by size,
+            these last.
+        item: bytes of a number. out: bytes of that one more array for each part.
         most: numbers of a part.
 
     Returns:
@@ -86,12 +88,15 @@ def _split(
     """
     cuts = [(k, at, min(most, n - at)) for k, n in enumerate(sizes) for at in range(0, n, most)]
     which, starts, counts = np.array(cuts, np.int64).reshape(-1, 3).T
-    *parts, count, last = signature.names
+    split = signature.names.index("n")
+    parts, (count, last, *shared) = signature.names[:split], signature.names[split:]
     columns = {
         part: place(1) * (which * len(parts) + a) + item * starts for a, part in enumerate(parts)
     }
     columns[count] = counts
-    columns[last] = place(len(sizes) * len(parts)) + out * np.arange(len(cuts))
+    after = len(sizes) * len(parts)
+    columns[last] = place(after) + out * np.arange(len(cuts))
+    columns |= {name: np.array(place(after + 1 + k)) for k, name in enumerate(shared)}
     return Job(signature.table(len(cuts), function, **columns)[None]), which.tolist()
 
 
@@ -110,6 +115,16 @@ def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     return found
 
 
+def scale(arrays: Sequence[Array], factor: float) -> None:
+    """Multiply arrays of one dtype by a number, in place."""
+    fixed = fix_sizes(arrays)
+    dtype, sizes = arrays[0].dtype, tuple([array.size for array in arrays])
+    job, _ = _split(library(dtype).address("scale.task"), EXTENT, sizes, dtype.itemsize)
+    number = np.array(factor, dtype)
+    do(job, [address(array) for array in (*arrays, number)], sum(sizes))
+    del fixed
+
+
 def finite(x: Array) -> bool:
     """True if no number of x is NaN or infinite."""
     fixed = fix_sizes([x])
@@ -122,9 +137,18 @@ def finite(x: Array) -> bool:
 
 
 def adam(
-    arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool
-) -> None:
+    arrays: Sequence[tuple[Array, Array, Array, Array]],
+    numbers: Sequence[float],
+    *,
+    kind: Literal["", "_penalty", "_clip"] = "",
+) -> bool:
     """Adam's update of (p, g, m, v), all of one dtype, by the numbers of ``array_code.ADAM``.
+
+    Args:
+        kind: "_penalty" where λ counts, "_clip" where g is to be multiplied first, in place.
+
+    Returns:
+        True if all parameters are finite after it.
 
     Raises ShapeError where the four are not of one shape.
     """
@@ -136,10 +160,13 @@ def adam(
                 f"Adam: a parameter, its gradient and state have shapes {shapes_of((p, g, m, v))}"
             )
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
-    function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
-    given, (job, _) = np.array(numbers, dtype), _split(function, UPDATE, sizes, dtype.itemsize)
-    do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
+    function, item = library(dtype).address(f"adam{kind}.task"), dtype.itemsize
+    given, (job, parts) = np.array(numbers, dtype), _split(function, UPDATE, sizes, item, item)
+    out = np.empty(len(parts), dtype)
+    each = [address(a) for four in arrays for a in four]
+    do(job, [*each, address(out), address(given)], sum(sizes))
     del fixed
+    return not out.any()
 
 
 @lru_cache(64)

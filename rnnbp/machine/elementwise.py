@@ -22,7 +22,9 @@ SQUARED = Signature(
 )  # fmt: skip
 COPY = Signature("ptr %x", "ptr %y", "i64 %n")
 NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")
-UPDATE = Signature("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
+UPDATE = Signature(
+    "ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %out", "ptr %numbers"
+)  # fmt: skip
 DELTA_SUM = Signature(
     "ptr %d", "i64 %ldd", "ptr %x", "i64 %ldx", "i64 %N", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo"
 )
@@ -41,11 +43,13 @@ def library(dtype: np.dtype[np.floating]) -> Library:
         "squared": (squared_code.squared(Text(lanes)), SQUARED),
         "squared_wide": (squared_code.squared(Text(lanes), wide=True), SQUARED),
         "finite": (array_code.finite(Text(lanes)), EXTENT),
+        "scale": (array_code.scale(Text(lanes)), EXTENT),
         "softmax": (array_code.softmax(Text(lanes)), SOFTMAX),
         "copy": (array_code.copy(Text(lanes)), COPY),
         "number": (symbol_code.number(Text(lanes)), NUMBER),
         "scatter": (symbol_code.scatter(Text(lanes)), DELTA_SUM),
-        "adam": (array_code.adam(Text(lanes), penalty=False), UPDATE),
+        "adam": (array_code.adam(Text(lanes)), UPDATE),
+        "adam_clip": (array_code.adam(Text(lanes), clip=True), UPDATE),
         "adam_penalty": (array_code.adam(Text(lanes), penalty=True), UPDATE),
     }
     for name, (body, signature) in bodies.items():

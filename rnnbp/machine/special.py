@@ -7,6 +7,8 @@ number NaN; subnormal numbers are arguments and results like others.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rnnbp.machine.ir import Text
 from rnnbp.machine.mathematics import exp
 from rnnbp.machine.powers import (
@@ -145,23 +147,34 @@ def softplus(t: Text, x: str) -> str:
 
 def phi(t: Text, x: str) -> str:
     """Φ(x) of the normal distribution, to the last digits below 0 too."""
-    v = t.lanes
-    far = v.constant(FAR[v.bits])
-    size = t.intrinsic("fabs", x)
-    size = select(t, "fcmp ogt", size, far, far, size)
-    # The square's own rounding would be multiplied by t² / 2 in the exponential: so what it lost
-    # is a factor of its own.
-    square = t.op("fmul", size, size)
-    lost = t.fma(size, size, t.put(f"fneg {v.type} {square}"))
-    half = v.constant(-0.5)
-    power = exponential(t, t.op("fmul", square, half))
-    power = t.fma(power, t.op("fmul", lost, half), power)
-    middle = v.constant(MIDDLE)
-    s = t.op("fdiv", t.op("fsub", size, middle), t.op("fadd", size, middle))
-    slant = t.fma(size, v.constant(SLANT), v.constant(1.0))
-    tail = t.op("fmul", power, t.op("fdiv", polynomial(t, TAIL[v.bits], s), slant))
-    above = t.op("fsub", v.constant(1.0), tail)
-    return select(t, "fcmp ogt", x, "zeroinitializer", above, tail)
+    return Normal.of(t, x).phi
+
+
+class Normal(NamedTuple):
+    """Φ(x) of the normal distribution, and e^(−x²/2), which is computed with it."""
+
+    phi: str
+    power: str
+
+    @classmethod
+    def of(cls, t: Text, x: str) -> Normal:
+        v = t.lanes
+        far = v.constant(FAR[v.bits])
+        size = t.intrinsic("fabs", x)
+        size = select(t, "fcmp ogt", size, far, far, size)
+        # The square's own rounding would be multiplied by t² / 2 in the exponential: so what it lost
+        # is a factor of its own.
+        square = t.op("fmul", size, size)
+        lost = t.fma(size, size, t.put(f"fneg {v.type} {square}"))
+        half = v.constant(-0.5)
+        power = exponential(t, t.op("fmul", square, half))
+        power = t.fma(power, t.op("fmul", lost, half), power)
+        middle = v.constant(MIDDLE)
+        s = t.op("fdiv", t.op("fsub", size, middle), t.op("fadd", size, middle))
+        slant = t.fma(size, v.constant(SLANT), v.constant(1.0))
+        tail = t.op("fmul", power, t.op("fdiv", polynomial(t, TAIL[v.bits], s), slant))
+        above = t.op("fsub", v.constant(1.0), tail)
+        return cls(select(t, "fcmp ogt", x, "zeroinitializer", above, tail), power)
 
 
 def _log(t: Text, k: str, m: str) -> str:

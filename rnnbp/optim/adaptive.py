@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, final
+from typing import ClassVar, TypeAlias, final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
 from rnnbp.optim.squaring import Squaring, mean_square
 from rnnbp.wording.renamed import renamed
+
+Four: TypeAlias = tuple[Array, Array, Array, Array]
+"""A parameter, its gradient, and its moments m and v."""
 
 
 class _Adam(Squaring):
@@ -49,31 +52,45 @@ class _Adam(Squaring):
         last step.
         """
 
-    def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
+    def _updated_at_once(
+        self, grads: Mapping[str, Array], lr: float, clip: float
+    ) -> tuple[Iterable[str], bool]:
         if not machine.chosen():
-            return self.params
+            return self.params, True
         ps, slots = [*self.params.values()], self._slots
         given = {n: (p, grads[n], slots[n]["m"], slots[n]["v"]) for n, p in self.params.items()}
         alike = compiled.takes(*ps, *[g for _, g, _, _ in given.values()])  # the others are our own
         places = [address(p) for p in ps]
         if not alike or places != self._apart:
             if not compiled.apart(ps):  # NumPy updates one after the other
-                return self.params
+                return self.params, True
             self._apart = places if alike else []
         taken = (
             given
             if alike
             else {name: four for name, four in given.items() if compiled.takes(*four[:2])}
         )
-        decay = self.weight_decay
-        numbers = (
-            self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
-            self.eps, lr / (1 - self.beta1**self.steps), 1 - lr * decay if self.decoupled else 1.0, decay,
-        )  # fmt: skip
+        finite = True
         for dtype in {four[0].dtype for four in taken.values()}:
             those = [four for four in taken.values() if four[0].dtype == dtype]
-            compiled.adam(those, numbers, penalty=bool(decay) and not self.decoupled)
-        return [name for name in self.params if name not in taken]
+            finite &= self._compiled(those, lr, clip)
+        return [name for name in self.params if name not in taken], finite
+
+    def _compiled(self, those: list[Four], lr: float, clip: float) -> bool:
+        """Update (p, g, m, v) by machine code; True if all p are finite then."""
+        decay = self.weight_decay
+        kept = 1 - lr * decay if self.decoupled else 1.0
+        penalty = bool(decay) and not self.decoupled
+        numbers = (
+            self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
+            self.eps, lr / (1 - self.beta1**self.steps), kept, decay, clip,
+        )  # fmt: skip
+        if penalty and clip != 1:  # rare: no function does both
+            for _, g, _, _ in those:
+                np.multiply(g, clip, out=g)
+        return compiled.adam(
+            those, numbers, kind="_penalty" if penalty else "_clip" if clip != 1 else ""
+        )
 
     def _adapt(self, p: Array, g: Array, slots: dict[str, Array], lr: float, b: Array) -> None:
         m, v = slots["m"], slots["v"]

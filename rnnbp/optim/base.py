@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from rnnbp.support.ieee import ieee
 from rnnbp.support.writes import WRITES
 from rnnbp.wording.arguments import Named
 from rnnbp.wording.renamed import warn_renamed
+
+Grads: TypeAlias = Mapping[str, Array]
+Sizes: TypeAlias = Mapping[str, float]
 
 
 class Optimizer(Named, Hyperparameters, ABC):
@@ -167,31 +170,42 @@ class Optimizer(Named, Hyperparameters, ABC):
             check_writable(type(self).__name__, self.params)
 
     @ieee
-    def step_by(
-        self, grads: Mapping[str, Array], learning_rate: float, largest: Mapping[str, float]
-    ) -> None:
-        """``step`` for gradients that are finite: ``largest`` is the size of the largest element,
-        by name.
+    def step_by(self, grads: Grads, learning_rate: float, top: Sizes, clip: float = 1.0) -> bool:
+        """``step`` for gradients that are finite.
+
+        Args:
+            grads: multiplied by ``clip`` first, in place; no two then share memory.
+            top: max |g| after that, by name.
+
+        Returns:
+            True if all parameters are known to be finite after it.
         """
         place = type(self).__name__
         now = rate_at(f"{place}.step: learning_rate", learning_rate, self.steps)
         self.check_parameters()
         check_fit(place, self.params, grads, self._origin.frozen)
-        self._step(grads, now, largest)
+        return self._step(grads, now, top, clip)
 
-    def _step(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
+    def _step(self, grads: Grads, lr: float, largest: Sizes, clip: float = 1.0) -> bool:
+        """Update all parameters; ``clip`` and what is returned as of ``step_by``."""
         parts = [*self._parts(lr)]
         for part, _ in parts:
             for name, p in part.params.items():
                 part._check_size(name, p, largest[name], self._slots[name])
         self.steps += 1
         WRITES.note()
+        known = True
         for part, own in parts:
             part.steps = self.steps
-            for name in part._updated_at_once(grads, own):
-                p = self.params[name]
+            left, finite = part._updated_at_once(grads, own, clip)
+            known &= finite
+            for name in left:
+                known, (p, g) = False, (self.params[name], grads[name])
+                if clip != 1:
+                    np.multiply(g, clip, out=g)
                 a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
-                part._update(p, grads[name], self._slots[name], own, a, b)
+                part._update(p, g, self._slots[name], own, a, b)
+        return known
 
     def _parts(self, lr: float) -> Iterator[tuple[Self, float]]:
         """The rule and the rate of each group, for a step of rate ``lr``."""
@@ -232,9 +246,13 @@ class Optimizer(Named, Hyperparameters, ABC):
     ) -> None:  # most have no limit
         """Raise FloatingPointError for a finite gradient that is too large for the rule."""
 
-    def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
-        """Update what machine code can; return the names of the other parameters."""
-        return self.params
+    def _updated_at_once(self, grads: Grads, lr: float, clip: float) -> tuple[Iterable[str], bool]:
+        """Update what machine code can, of gradients times ``clip``, which are written back.
+
+        Returns:
+            (the names of the other parameters, True if those updated are all finite).
+        """
+        return self.params, True
 
     @abstractmethod
     def _update(

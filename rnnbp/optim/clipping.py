@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from rnnbp import machine
+from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, DtypeError, address, first_bad, real_number
 from rnnbp.optim.extents import Extent, extents
 from rnnbp.optim.gradients import check_named
@@ -87,9 +89,13 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
     """Scale distinct arrays of joint norm ``norm`` to ``max_norm``, in place, if it is above."""
-    if norm > max_norm:
-        for g in arrays:
-            g *= max_norm / norm
+    if not norm > max_norm:
+        return
+    if machine.chosen() and compiled.takes(*arrays):
+        compiled.scale(arrays, max_norm / norm)
+        return
+    for g in arrays:
+        g *= max_norm / norm
 
 
 def norm_of(arrays: Sequence[Array], found: Sequence[Extent]) -> float:

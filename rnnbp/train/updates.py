@@ -17,7 +17,7 @@ from rnnbp.losses.base import NoWeightError
 from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Array, real_number, shown
 from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
-from rnnbp.optim.clipping import norm_of, scale_down
+from rnnbp.optim.clipping import norm_of
 from rnnbp.optim.extents import Extent
 from rnnbp.optim.rates import called
 from rnnbp.planning.budget import BudgetError, is_budget
@@ -216,9 +216,9 @@ class Update:
         if grads is None:
             return Updated(math.nan, 0.0, self.rate(step), state, lost, None)
         norm, rate = self._clip(grads, found), self.rate(step)
-        self._step(grads, found, norm, rate)
-        updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
-        check_finite(f"step {step + 1}: after the update,", updated, DivergedError)
+        if not self._step(grads, found, norm, rate):
+            updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
+            check_finite(f"step {step + 1}: after the update,", updated, DivergedError)
         return Updated(loss, norm, rate, state, lost, grads, penalty, losses)
 
     def rate(self, step: int) -> float:
@@ -239,25 +239,28 @@ class Update:
             f"Trainer: learning_rate({step})", rate, least=0, cure="return a number from 0"
         )
 
-    def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> None:
-        """Update the parameters; the gradients have been checked, and only clipped since then."""
+    def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> bool:
+        """Clip by the norm, and update the parameters; True if they are known to be finite.
+
+        The gradients have been checked, and only clipped by value since then.
+        """
         if self.options.clip_value is not None:
             self.optimizer.step(grads, lr)
-            return
+            return False
         limit = self.options.clip_norm
-        scale = 1.0 if limit is None or norm <= limit else limit / norm
-        self.optimizer.step_by(
-            grads, lr, {n: scale * e.largest for n, e in zip(grads, found, strict=False)}
+        clip = 1.0 if limit is None or norm <= limit else limit / norm
+        return self.optimizer.step_by(
+            grads, lr, {n: clip * e.largest for n, e in zip(grads, found, strict=False)}, clip
         )
 
     def _clip(self, grads: dict[str, Array], found: list[Extent]) -> float:
-        """Clip in place, by value and then by norm; returns the norm before."""
-        arrays = list(grads.values())
-        norm = norm_of(arrays, found)
+        """Clip by value, in place, and then by norm; returns the norm before.
+
+        What is clipped by norm alone is scaled by the update, in the same pass.
+        """
+        norm = norm_of([*grads.values()], found)
         if self.options.clip_value is not None:
             clip_value(grads, self.options.clip_value)
             if self.options.clip_norm is not None:
                 clip_norm(grads, self.options.clip_norm)
-        elif self.options.clip_norm is not None:
-            scale_down(arrays, norm, self.options.clip_norm)
         return norm

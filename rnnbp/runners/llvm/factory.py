@@ -11,6 +11,8 @@ from rnnbp.machine.team import threads
 from rnnbp.numerics import Dtype
 from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import LayerRunner, LayerSizes, RunnerFactory
+from rnnbp.runners.llvm.activation import ActivationKernel
+from rnnbp.runners.llvm.activation_sizes import ActivationSizes, activates
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
@@ -54,6 +56,8 @@ class KernelFactory(RunnerFactory):
             return ConvKernelSizes(layer)
         if pools(layer, dtype):
             return PoolKernelSizes(layer)
+        if activates(layer, dtype):
+            return ActivationSizes(layer)
         return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
@@ -61,6 +65,8 @@ class KernelFactory(RunnerFactory):
             return ConvKernel(layer, dtype, self.workspace, brief=brief)
         if pools(layer, dtype):
             return PoolKernel(layer, dtype, self.workspace, brief=brief)
+        if activates(layer, dtype):
+            return ActivationKernel(layer, dtype, self.workspace, brief=brief)
         return (
             DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
             if fits(layer, dtype)
