@@ -16,7 +16,8 @@ from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes, lies
 from rnnbp.runners.bound import BoundCall
-from rnnbp.runners.factory import LayerRunner, resized
+from rnnbp.runners.factory import LayerRunner
+from rnnbp.runners.layer_deltas import Into, placed, resized
 from rnnbp.runners.llvm.activation_code import BACK, FORWARD, Numbers, library
 from rnnbp.runners.llvm.activation_sizes import parts_of, together
 from rnnbp.runners.sums import Accumulator
@@ -69,12 +70,14 @@ class ActivationKernel(LayerRunner):
         record = job.numbers([address(x), address(y)], False)
         return BoundCall(record, self._workers(x.shape), (), (job, x, y))
 
-    def backward(self, saved: Saved, dy: Array, grads: Accumulator, *, once: bool = False) -> Array:
+    def backward(
+        self, saved: Saved, dy: Array, grads: Accumulator, into: Into = (), *, once: bool = False
+    ) -> Array:
         (kept,) = saved
         fixed = fix_sizes([kept, dy])
         if kept.shape != dy.shape:
             raise resized(self.layer, kept, dy)
-        dx = self.workspace.new(dy.shape, self.dtype, brief=True)
+        dx = placed(self.workspace, into, dy.shape, self.dtype)
         self._do(dy.shape, [address(a) for a in (kept, dy, dx)], back=True, once=once)
         del fixed
         return dx
