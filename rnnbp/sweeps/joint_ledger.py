@@ -55,6 +55,7 @@ class JointLedger:
             waiting = stage.waiting
             self._hold(waiting)
             self._hold(stage.turned)
+            self._note(stage.sent)
             if forecast is not None:
                 self._release(forecast.paused_kinds)
                 self._note(forecast.backward_kinds)

@@ -61,8 +61,7 @@ class NetworkRun:
         bar: Progress | None = None,
     ) -> None:
         self.network, self.stages, self.outputs = network, stages, wanted.outputs
-        self.wanted = wanted
-        self.schedules, self.seed, self.bar = schedules, seed, bar
+        self.wanted, self.schedules, self.seed, self.bar = wanted, schedules, seed, bar
         self.kits = Kits(network, "bptt", wanted.place.disk)
         keeps_dx, place = wanted.keeps_dx, wanted.place
         self.shared = Shared.of(network, self.kits.memory, keeps_dx=keeps_dx, place=place)
@@ -77,6 +76,8 @@ class NetworkRun:
         self._counted: list[Array] = []
         """Those of them that the ledger counts."""
         self.running: list[StaticNodes | tuple[RunningSweep, SweepRun]] = []
+        self._programs: list[tuple[int, int]] = []
+        """Of each sweep that has ended, the bytes of its program, and of tables made later."""
         self.stats = list[Stats]()
         self.penalties: dict[str, Scalar] = {}
 
@@ -148,25 +149,47 @@ class NetworkRun:
         for output in self.outputs:
             if output.static and output.objective is not None:
                 self._static_loss(output, deltas)
-        for at, stage in reversed([*enumerate(self.running)]):
-            self._count_deltas()
-            if isinstance(stage, StaticNodes):
-                kept = stage.arrays()
-                stage.backward(deltas, self.grads.static)
-                self.ledger.release(kept)
-                self._penalise(stage.penalties)
-            else:
-                sweep, run = stage
-                self._add(sweep.sweep, sweep.backward(run, deltas, dstate))
-                sweep.release([k for k, stage_of in first.items() if stage_of == at])
+        while self.running:
+            self._backward_last(first, dstate)
+            self.running.pop()
         for number, loss in self.losses.items():
             self.values[number] = loss.total.value
         self._end()
 
-    def _count_deltas(self) -> None:
-        """Count the deltas of static values that there are now."""
+    def _backward_last(
+        self, first: Mapping[int, int], dstate: Mapping[int, Sequence[Array | None]]
+    ) -> None:
+        """Run the last of the stages that are left backward.
+
+        Args:
+            first: by number of an edge, the first stage that reads it.
+        """
+        stage, deltas = self.running[-1], self.deltas
+        self._count_deltas(stage)
+        if isinstance(stage, StaticNodes):
+            kept, there = stage.arrays(), [delta is not None for delta in deltas]
+            stage.backward(deltas, self.grads.static)
+            pairs = zip(deltas, there, strict=True)
+            sent = sum(d.nbytes for d, known in pairs if d is not None and not known)
+            with self.ledger.reserve("static deltas", sent):  # while those that were there are
+                self.ledger.release(kept)
+            self._penalise(stage.penalties)
+            return
+        (sweep, run), at = stage, len(self.running) - 1
+        self._add(sweep.sweep, sweep.backward(run, deltas, dstate))
+        sweep.release([k for k, stage_of in first.items() if stage_of == at])
+        program = run.sizes.program(run.problem.chunk), sum(run.tables.values())
+        self._programs.append(program)
+        run.close()
+        sweeps = [each for each in self.running if not isinstance(each, StaticNodes)]
+        self.kits.rest(len(sweeps) - 1)
+
+    def _count_deltas(self, stage: StaticNodes | tuple[RunningSweep, SweepRun]) -> None:
+        """Count the deltas of static values that there are now, before a stage runs backward."""
         self.ledger.release(self._counted)
-        self._counted = [delta for delta in self.deltas if delta is not None]
+        self._counted = []  # before the stage makes copies of its own in their place
+        taken = [] if isinstance(stage, StaticNodes) else stage[0].take(self.deltas)
+        self._counted = [*[delta for delta in self.deltas if delta is not None], *taken]
         self.ledger.hold("static deltas", self._counted)
 
     def _static_loss(self, output: Output, deltas: Deltas) -> None:
@@ -213,11 +236,8 @@ class NetworkRun:
 
     def leave(self) -> None:
         """Leave memory to the next run, after ``result``."""
-        runs = [stage[1] for stage in self.running if not isinstance(stage, StaticNodes)]
-        programs = [run.sizes.program(run.problem.chunk) for run in runs]
-        tables = [sum(run.tables.values()) for run in runs]
-        self.running, self.shared.edges = [], {}
-        self.kits.end(zip(programs, tables, strict=True))
+        self.shared.edges = {}
+        self.kits.end(self._programs)
 
     def result(self) -> Gradients:
         """All of it, after ``backward``."""
