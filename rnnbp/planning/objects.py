@@ -84,9 +84,8 @@ DISK, FILED = 3_500, 1_500
 """Bytes that slots on disk also take in memory: where there are any, and for each."""
 
 
-NETWORK, SWEEP = 20_000, 10_000
-"""Bytes that a network over time takes apart from its sweeps, and by which one of them takes less
-than a run of its own: fitted to 170 runs of 44 networks."""
+NETWORK = 24_000
+"""Bytes that a network over time takes apart from its sweeps, fitted to 170 runs of 44 networks."""
 SIZED = 2_500
 """Bytes of what a run knows of chunks of fewer rows, by tracemalloc."""
 SHORT, REBUILT = 2, 2
@@ -204,15 +203,15 @@ def bytes_of_rows(rows: Rows | None, chunk: int) -> int:
 
 
 def ways_of_rows(rows: Rows | None, chunk: int) -> int:
-    """How many more ways there are where chunks have fewer rows than the batch: one for each number
-    of rows that runners remember, which share most of what the whole batch has.
+    """How many more ways there are where chunks have fewer rows than the batch: three, to advance,
+    record and run backward, for each number of rows that runners remember.
 
     Args:
         rows: the lengths; None if all rows have all steps.
         chunk: steps in a chunk.
     """
     few = set() if rows is None else {*rows.counts(chunk)} - {rows.batch}
-    return min(ROW_COUNTS, len(few))
+    return 3 * min(ROW_COUNTS, len(few))
 
 
 def fused_of(counts: Mapping[str, int], chunks: int) -> int:

@@ -10,7 +10,7 @@ from rnnbp.actions import Action
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.network_parts import EdgePlan, SweepPlan
-from rnnbp.planning.objects import NETWORK, SWEEP, bytes_of_rows, fused_of, ways_of, ways_of_rows
+from rnnbp.planning.objects import NETWORK, bytes_of_rows, fused_of, ways_of, ways_of_rows
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.schedules import ScheduleLike, resolve
@@ -81,7 +81,7 @@ class Described:
             **joined_counts(self.counts),
             peak_bytes=ledger.peak,
             peak_bytes_by_kind=ledger.by_kind,
-            object_bytes=NETWORK + sum(objects - SWEEP for _, objects in self.sweeps),
+            object_bytes=NETWORK + sum(objects for _, objects in self.sweeps),
             seconds=sum(known) if len(known) == len(self.seconds) else None,
         )
 

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from rnnbp.bptt.results import Stats
 from rnnbp.ledger import Ledger
-from rnnbp.planning.objects import NETWORK, SWEEP
+from rnnbp.planning.objects import NETWORK
 from rnnbp.schedules.simulation import Simulation
 
 
@@ -59,7 +59,7 @@ def joined(stats: Sequence[Stats], ledger: Ledger) -> Stats:
     return replace(
         stats[0],
         **joined_counts(stats),
-        object_bytes=NETWORK + sum(each.object_bytes - SWEEP for each in stats),
+        object_bytes=NETWORK + sum(each.object_bytes for each in stats),
         seconds=max(each.seconds for each in stats),
         peak_bytes=ledger.peak_bytes,
         peak_bytes_by_kind=ledger.peak_by_kind,

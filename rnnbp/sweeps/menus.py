@@ -9,7 +9,7 @@ from typing import final
 
 from rnnbp.actions import Action, Advance
 from rnnbp.planning.costs import KINDS, Costs
-from rnnbp.planning.objects import SWEEP, bytes_of_rows, ways_of_rows
+from rnnbp.planning.objects import bytes_of_rows, ways_of_rows
 from rnnbp.planning.prices import least_holds, prices_of
 from rnnbp.planning.search import Candidate, Search
 from rnnbp.planning.sizes import Sizes
@@ -67,7 +67,7 @@ class Menu:
         batch = rows.total / rows.steps  # on average, if some rows end before others
         self.search = Search(sweep.sizes, rows.steps, rough_costs(sweep.sizes, batch))
         few = ways_of_rows(rows.rows, rows.chunk)
-        own = bytes_of_rows(rows.rows, rows.chunk) - SWEEP
+        own = bytes_of_rows(rows.rows, rows.chunk)
         self.always = sweep.sizes.objects.of_ways(few) + own
         """Python's objects of runners of fewer rows than the batch, whatever the schedule."""
 
