@@ -40,6 +40,8 @@ class SweepLedger(PredictedLedger):
         self.sweep, self._unseen = sizes, 0
         self.before, self.paused = dict[str, int](), dict[str, int]()
         """The bytes by kind at the peak before the pause, and those that are held in it."""
+        self.waiting = 0, 0, 0, 0
+        """(tapes, thin tapes, slots, those of them on disk) that are held in the pause."""
         self._wanted = any(each.wanted for each in sizes.outlets)
         super().__init__(sizes, steps, length, None)
 
@@ -59,6 +61,8 @@ class SweepLedger(PredictedLedger):
     def _turn(self) -> None:
         self.before, self.paused = self.by_kind, {k: n for k, n in self.held.items() if n}
         self.peak, self.by_kind = 0, {}
+        slots = len(self.ram) + len(self.disk)
+        self.waiting = len(self.tapes), len(self.thin), slots, len(self.disk)
         super()._turn()
 
     def _do(self, action: Action, length: int) -> None:

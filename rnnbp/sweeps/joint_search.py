@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from rnnbp.planning.objects import NETWORK
+from rnnbp.planning.network_objects import NETWORK
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.sweeps.joint_ledger import JointLedger
 from rnnbp.sweeps.menus import Option

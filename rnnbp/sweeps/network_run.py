@@ -15,6 +15,7 @@ from rnnbp.graph.deltas import Deltas, send
 from rnnbp.inputs.given import InputsOf
 from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array
+from rnnbp.planning.network_objects import PeakWay, SweepObjects, bytes_at
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.rng import Context
 from rnnbp.runners.as_python import warn_of_python
@@ -66,6 +67,7 @@ class NetworkRun:
         keeps_dx, place = wanted.keeps_dx, wanted.place
         self.shared = Shared.of(network, self.kits.memory, keeps_dx=keeps_dx, place=place)
         self.ledger = self.shared.ledger
+        self._peak_way, self._objects = PeakWay(self.ledger), list[SweepObjects]()
         self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
         self.losses = self._losses()
@@ -119,6 +121,7 @@ class NetworkRun:
                 self.ledger.hold(STATIC, [nodes.values(self.shared.values), nodes.arrays()])
                 self.running.append(nodes)
             else:
+                self._peak_way.begin()
                 sweep = RunningSweep(stage, self.shared, sinks, self.wanted)
                 run = self._started(sweep)
                 self.running.append((sweep, run))
@@ -165,6 +168,8 @@ class NetworkRun:
             first: by number of an edge, the first stage that reads it.
         """
         stage, deltas = self.running[-1], self.deltas
+        if not isinstance(stage, StaticNodes):
+            self._peak_way.begin()
         self._count_deltas(stage)
         if isinstance(stage, StaticNodes):
             kept, there = stage.arrays(), [delta is not None for delta in deltas]
@@ -176,7 +181,9 @@ class NetworkRun:
             self._penalise(stage.penalties)
             return
         (sweep, run), at = stage, len(self.running) - 1
-        self._add(sweep.sweep, sweep.backward(run, deltas, dstate))
+        found = sweep.backward(run, deltas, dstate)
+        self._add(sweep.sweep, found)
+        self._objects.append(run.objects(found.stats))
         sweep.release([k for k, stage_of in first.items() if stage_of == at])
         program = run.sizes.program(run.problem.chunk), sum(run.tables.values())
         self._programs.append(program)
@@ -242,7 +249,8 @@ class NetworkRun:
     def result(self) -> Gradients:
         """All of it, after ``backward``."""
         network, shared, outputs = self.network, self.shared, self.outputs
-        form = OutputForm.of_graph(network.graph)
+        form, way = OutputForm.of_graph(network.graph), self._peak_way.at
+        objects = bytes_at(self._objects[::-1], way)
         penalties = {name: value.real for name, value in self.penalties.items()}
         parts = [each.factor * self.values[each.number].real for each in self._trained()]
         named = len(form) > 1 or form.names[0]
@@ -254,7 +262,7 @@ class NetworkRun:
             self._dx(),
             tuple([shared.dstates[node.number] for node in network.recurrent]),
             shared.final_states(),
-            joined(self.stats, self.ledger),
+            joined(self.stats, self.ledger, objects),
             y=y,
             penalties=penalties,
             losses=losses if named else {},
