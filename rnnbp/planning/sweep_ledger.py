@@ -10,6 +10,9 @@ from rnnbp.actions import Action, Advance, Keep, Record
 from rnnbp.planning.predicted_ledger import PredictedLedger
 from rnnbp.planning.sweep_sizes import SweepSizes
 
+OBJECTS = "Python's objects"
+"""The kind of what is no array."""
+
 
 @final
 @dataclass(frozen=True)
@@ -31,6 +34,20 @@ class SweepForecast:
     forward_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
     paused_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
     backward_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def with_objects(self, waiting: int, most: int) -> SweepForecast:
+        """The same with Python's objects: at most those that it ``waiting`` holds in its pause before
+        its way back, and the ``most`` there.
+        """
+        return SweepForecast(
+            self.forward + waiting,
+            self.paused + waiting,
+            self.backward + most,
+            self.left,
+            {**self.forward_kinds, OBJECTS: waiting},
+            {**self.paused_kinds, OBJECTS: waiting},
+            {**self.backward_kinds, OBJECTS: most},
+        )
 
 
 class SweepLedger(PredictedLedger):
