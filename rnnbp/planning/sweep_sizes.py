@@ -41,6 +41,10 @@ class SweepSizes(Sizes):
     whole_sinks: float | None = None
 
     @property
+    def read(self) -> int:
+        return len(self.parts.series)
+
+    @property
     def own(self) -> Key:
         """What tells sizes of one model apart."""
         return (*super().own, *_OWN(self))
