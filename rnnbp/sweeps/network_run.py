@@ -66,8 +66,7 @@ class NetworkRun:
         self.kits = Kits(network, "bptt", wanted.place.disk)
         keeps_dx, place = wanted.keeps_dx, wanted.place
         self.shared = Shared.of(network, self.kits.memory, keeps_dx=keeps_dx, place=place)
-        self.ledger = self.shared.ledger
-        self._peak_way, self._objects = PeakWay(self.ledger), list[SweepObjects]()
+        self.ledger, self._peak_way = self.shared.ledger, PeakWay(self.shared.ledger)
         self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
         self.losses = self._losses()
@@ -80,7 +79,7 @@ class NetworkRun:
         self.running: list[StaticNodes | tuple[RunningSweep, SweepRun]] = []
         self._programs: list[tuple[int, int]] = []
         """Of each sweep that has ended, the bytes of its program, and of tables made later."""
-        self.stats = list[Stats]()
+        self.stats, self._objects = list[Stats](), list[SweepObjects]()
         self.penalties: dict[str, Scalar] = {}
 
     def _kept(self, return_y: bool) -> dict[int, ResultSink]:
