@@ -79,6 +79,11 @@ class Sizes(ValueSizes):
         return OWN(self)
 
     @property
+    def read(self) -> int:
+        """How many series a sweep reads, of which its tapes have arrays of their own."""
+        return 0
+
+    @property
     def objects(self) -> Objects:
         """Estimates of what Python's own objects take; not kept, for it would keep the model."""
         return Objects(self)

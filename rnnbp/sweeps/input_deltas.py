@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
-import numpy as np
-
 from rnnbp.bptt.outlets import InputDeltas
 from rnnbp.numerics import Array
 from rnnbp.sweeps.chunk_rows import ChunkRows
@@ -58,11 +56,10 @@ class SeriesDeltas(InputDeltas):
             block[:end, sequences[r]] += dx[:end, r]
 
     def _add_at_steps(self, n: int, dx: Array) -> None:
-        """Add a chunk whose rows are at steps of their own."""
-        rows = self.rows
-        steps = rows.steps_of(n, reverse=self.reverse)
-        sequences = np.broadcast_to(rows.sequences(n), steps.shape)
-        if not rows.whole(n):
-            alive = rows.alive(n)
-            steps, sequences, dx = steps[alive], sequences[alive], dx[alive]
-        self.into()[steps, sequences] += dx  # no step of a row is there twice
+        """Add a chunk whose rows are at steps of their own: row by row, without copies."""
+        rows, into, start = self.rows, self.into(), n * self.rows.chunk
+        for r, sequence in enumerate(rows.sequences(n).tolist()):
+            stop = int(rows.lengths.sorted[r]) - start
+            first = max(0, stop - len(dx))
+            part = into[first:stop, sequence]
+            part += dx[: stop - first, r][::-1]
