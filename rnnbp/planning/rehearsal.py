@@ -71,8 +71,7 @@ class Rehearsal(Layers):
 
     def advance(self, *, output: bool = False) -> int:
         """The most bytes of an Advance; with ``output``, of one that runs the tail too."""
-        recurrent, taken = self.parts.recurrent, self.parts.fed
-        fed = [n.number for n in recurrent if output or not taken.isdisjoint(n.outs)]
+        fed = [n.number for n in self.parts.recurrent if output or self.parts.fed & {*n.outs}]
         values, _ = self._run(fed)
         for node in self.parts.tail if output else ():
             self.forward(node, values)

@@ -28,7 +28,7 @@ from rnnbp.sweeps.kits import Kits
 from rnnbp.sweeps.loss_sinks import LossSink, times
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.output_losses import Output
-from rnnbp.sweeps.outputs import first_readers, static_owners
+from rnnbp.sweeps.outputs import first_readers, read_once, static_owners
 from rnnbp.sweeps.recurrent_nodes import given_states, recurrent_of_node
 from rnnbp.sweeps.running import RunningSweep
 from rnnbp.sweeps.shared import Shared
@@ -64,8 +64,9 @@ class NetworkRun:
         self.network, self.stages, self.outputs = network, stages, wanted.outputs
         self.wanted, self.schedules, self.seed, self.bar = wanted, schedules, seed, bar
         self.kits = Kits(network, "bptt", wanted.place.disk)
-        keeps_dx, place = wanted.keeps_dx, wanted.place
-        self.shared = Shared.of(network, self.kits.memory, keeps_dx=keeps_dx, place=place)
+        keeps_dx, place, once = wanted.keeps_dx, wanted.place, read_once(stages)
+        given = network, self.kits.memory
+        self.shared = Shared.of(*given, keeps_dx=keeps_dx, place=place, once=once)
         self.ledger, self._peak_way = self.shared.ledger, PeakWay(self.shared.ledger)
         self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])

@@ -16,7 +16,7 @@ from rnnbp.numerics import Shape
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.sweeps.dry_network import dry
 from rnnbp.sweeps.network import PosedNetwork
-from rnnbp.sweeps.outputs import static_owners
+from rnnbp.sweeps.outputs import read_once, static_owners
 from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
 from rnnbp.sweeps.shared import Shared
 from rnnbp.sweeps.stage import Stage, StaticStage, Sweep
@@ -104,7 +104,8 @@ class _Walk:
 
     def __init__(self, network: PosedNetwork, stages: Sequence[Stage], wanted: Wanted) -> None:
         self.network, self.wanted = network, wanted
-        self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=wanted.place)
+        once, place = read_once(stages), wanted.place
+        self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=place, once=once)
         self.item, self.pers = network.dtype.itemsize, value_pers(network.graph)
         self.found = NetworkBytes(self._base())
         self._edges: dict[int, tuple[int, bool]] = {}

@@ -71,9 +71,10 @@ class SweepBytes:
                 copies = 2 - edge.once - whole
                 found = max(found, across * (copies * size + (PLACE if whole else PLACES)))
             elif isinstance(part, Gathered) and keeps_dx and part.dtype.kind in "fc":
-                apart = part.reverse and lengths.ragged  # added row by row
-                moved = lengths.ragged or lengths.order is not None
-                found = max(found, moved * (not apart) * size)
+                apart = part.reverse and lengths.ragged  # row by row
+                copied = not (part.once or apart)  # else it is written, or added where it lies
+                moved = copied and (lengths.ragged or lengths.order is not None)
+                found = max(found, moved * size)
         return found
 
     def edge(self, value: int) -> int:
