@@ -64,9 +64,8 @@ class NetworkRun:
         self.network, self.stages, self.outputs = network, stages, wanted.outputs
         self.wanted, self.schedules, self.seed, self.bar = wanted, schedules, seed, bar
         self.kits = Kits(network, "bptt", wanted.place.disk)
-        keeps_dx, place, once = wanted.keeps_dx, wanted.place, read_once(stages)
-        given = network, self.kits.memory
-        self.shared = Shared.of(*given, keeps_dx=keeps_dx, place=place, once=once)
+        dx, place, memory = wanted.keeps_dx, wanted.place, self.kits.memory
+        self.shared = Shared.of(network, memory, keeps_dx=dx, place=place, once=read_once(stages))
         self.ledger, self._peak_way = self.shared.ledger, PeakWay(self.shared.ledger)
         self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
