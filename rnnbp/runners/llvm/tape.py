@@ -40,32 +40,44 @@ class KernelTape(CutTape):
 
     xs: the inputs, of which one may be numbers of symbols (L, B). owned: the memory of the states
     and of all other values. given: by name, the addresses of inputs, and of all else that is not
-    ``packed``. packed: what lies in the first of ``owned``.
+    ``packed``. packed: what lies in the first of ``owned``. known: the states; None where they are
+    packed, and of these ``shapes``.
     """
 
     context: Context
     xs: tuple[Array, ...]
-    states: States
+    known: States | None
     owned: list[Array]
     given: dict[str, int]
-    packed: PackedArrays | None = None
+    packed: PackedArrays
+    shapes: tuple[Shape, ...] = ()
+
+    @property
+    def states(self) -> States:
+        """The states around each step."""
+        # Made when they are read: of most chunks in rounds they never are.
+        return self.known or States([*map(self._state, range(len(self.shapes)))], self.shapes)
+
+    def _state(self, k: int) -> Array:
+        if self.known is not None:
+            return self.known.states[k]
+        return self.packed.array(self.owned[0], f"H{k}")
 
     @property
     def addresses(self) -> dict[str, int]:
         """By name, the addresses of inputs, states and other values."""
-        own = {} if self.packed is None else self.packed.addresses(self.owned[0])
-        return own | self.given
+        return self.packed.addresses(self.owned[0]) | self.given
 
     @property
     def length(self) -> int:
-        return len(self.states.states[0]) - 1
+        return len(self._state(0)) - 1
 
     def at(self, step: int) -> State:
         return self.states.at(step)
 
     def output(self, k: int, shape: Shape) -> Array:
         """y (L, B, ...), where it is state k: to be read."""
-        states = self.states.states[k]
+        states = self._state(k)
         y = states[1:].reshape(-1, states.shape[1], *shape)
         y.setflags(write=False)
         return y

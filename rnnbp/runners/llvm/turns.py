@@ -20,7 +20,7 @@ from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.sharing import by_units, workers
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import WithTable
-from rnnbp.runners.llvm.tape import KernelTape, States
+from rnnbp.runners.llvm.tape import KernelTape
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape
 from rnnbp.runners.turns import Recorded, TurnRunner
@@ -43,12 +43,11 @@ class KernelTurns(TurnRunner):
     def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
         kernel, length, shapes = self._taped, len(xs[0]), self.layout.cell.state_shapes
         packed, (name,) = self.buffers.packed_arrays(kernel, length), self.given.names
-        states = [f"H{k}" for k in range(len(state))]
         found = Recorded([], [], [])
+        self.given.read(xs[:1], length)  # the others are like it
         for x in xs:
-            memory, read = self.buffers.new((packed.size,)), self.given.read([x], length)
-            kept = States([packed.array(memory, state) for state in states], shapes)
-            tape = KernelTape(context, read, kept, [memory], {name: address(read[0])}, packed)
+            memory, given = self.buffers.new((packed.size,)), {name: address(x)}
+            tape = KernelTape(context, (x,), None, [memory], given, packed, shapes)
             found.ys.append(self._output(tape, length))
             found.tapes.append(tape)
         addresses = self._addresses(found.tapes) | {"y": _addresses(found.ys)}
@@ -67,7 +66,7 @@ class KernelTurns(TurnRunner):
         )
         packed = recorded[0].packed
         xs = {name: np.array([tape.given[name] for tape in recorded], np.int64)}
-        if packed is not None and all(len(t.given) == 1 and t.packed is packed for t in recorded):
+        if all(len(tape.given) == 1 and tape.packed is packed for tape in recorded):
             return packed.along(_addresses([tape.owned[0] for tape in recorded])) | xs
         rows = [tape.addresses for tape in recorded]  # some have been rebuilt
         return {key: np.array([row.get(key, 0) for row in rows], np.int64) for key in rows[0]}
