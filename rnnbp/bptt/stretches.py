@@ -31,11 +31,9 @@ from rnnbp.runners.turns import LayerTurns, TurnRunner
 MOST = 32
 """Chunks of a stretch at most, whose addresses take some 30 kB."""
 BYTES = 2**15
-"""Of targets and sums of rows that a stretch holds in addition to its chunks, at most."""
-ROW = 24
-"""Of these, the bytes of a row: a target, and what softmax leaves."""
+"""Of what a stretch holds of rows in addition to its chunks, at most: see ``row_bytes`` of losses."""
 SYMBOLS = 16
-"""More bytes of a row whose x is symbols: these, and their numbers."""
+"""Of these, the bytes of a row whose x is symbols: they, and their numbers."""
 
 
 def stretches(actions: Iterable[Action], most: int) -> Iterator[Step]:
@@ -116,8 +114,10 @@ class StretchRunner:
     @property
     def most(self) -> int:
         """The most chunks of a stretch, by what it holds in addition to them."""
-        row = ROW + SYMBOLS * self.spelled
-        return min(MOST, BYTES // (row * self.problem.chunk * self.problem.batch))
+        problem, loss = self.problem, self.losses.loss
+        row = SYMBOLS * self.spelled
+        row += loss.row_bytes(problem.dtype.itemsize) if isinstance(loss, InRounds) else 0
+        return min(MOST, BYTES // max(1, row * problem.chunk * problem.batch))
 
     def record(self, n: int, count: int, states: States) -> list[ChunkTape]:
         """The tapes of ``count`` chunks from n on; the state before them is ``states``."""

@@ -279,15 +279,15 @@ class Weighted(Loss, InRounds):
         value, dy = self.loss.summed_in(y, target, weights, new, factor * self.factor)
         return self.factor * value, dy
 
+    def row_bytes(self, item: int) -> int:
+        return self.loss.row_bytes(item) if isinstance(self.loss, InRounds) else 0
+
     def in_rounds(
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:
         loss, factor = self.loss, factor * self.factor
         found = loss.in_rounds(y, at, target, new, factor) if isinstance(loss, InRounds) else None
-        if found is None:
-            return None
-        turn, dy, values = found
-        return LossRounds(turn, dy, lambda: [self.factor * value for value in values()])
+        return None if found is None else found.times(self.factor)
 
     def check_target(self, target: Shape, outputs: Shape) -> None:
         self.loss.check_target(target, outputs)

@@ -100,6 +100,11 @@ class CrossEntropy(Loss, InRounds):
         del top, norm, at_target, logs  # NumPy's sum may take a buffer
         return sum_of(losses), p.reshape(y.shape)
 
+    def row_bytes(self, item: int) -> int:
+        return (
+            8 + (2 if self.class_weight is None else 4) * item
+        )  # a target; norms, losses, weights
+
     def in_rounds(
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:

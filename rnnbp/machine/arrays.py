@@ -220,10 +220,11 @@ def softmax_turn(
         out: the same for all rounds.
     """
     rounds, n = which.shape
-    tops, totals, ats = found = np.empty((3, rounds, n), y.dtype)
+    totals, ats = found = np.empty((2, rounds, n), y.dtype)
+    tops = np.broadcast_to(np.empty(n, y.dtype), which.shape)  # which nobody reads
     bases = np.empty((rounds, 8), np.int64)
     bases[:, 0], bases[:, 1] = at, address(out)
-    for column, array in enumerate((which, factors, less, *found), 2):
+    for column, array in enumerate((which, factors, less, tops, *found), 2):
         bases[:, column] = address(array) + array.strides[0] * np.arange(rounds)
     job = _softmax(library(y.dtype).address("softmax.task"), n, y.shape[1], y.itemsize)
     kept = y, factors, which, less, out, tops
