@@ -63,10 +63,11 @@ def backward(weights: Results, x: Array, kept: list[Any], dy: Array) -> Results:
 
 
 def prepared(problem: Problem) -> Prepared:
-    x, dy = (np.ascontiguousarray(a.swapaxes(0, 1)) for a in (problem.x, problem.dy))
+    x, target = (np.ascontiguousarray(a.swapaxes(0, 1)) for a in (problem.x, problem.target))
 
     def run() -> tuple[Array, Results]:
         y, kept = forward(problem.weights, x)
+        dy = (y - target) * y.dtype.type(2 / y.size)
         return y, backward(problem.weights, x, kept, dy)
 
     def read(found: tuple[Array, Results]) -> Results:

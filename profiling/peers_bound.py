@@ -62,7 +62,7 @@ def recurrent_rows(cell: str, units: int) -> tuple[int, ...]:
 
 
 def prepared(problem: Problem) -> Prepared:
-    (steps, batch, inputs), units, dtype = problem.x.shape, problem.dy.shape[2], problem.x.dtype
+    (steps, batch, inputs), units, dtype = problem.x.shape, problem.target.shape[2], problem.x.dtype
     recurrent = recurrent_rows(problem.cell, units)
     rows = sum(recurrent)
     together = min(steps, -(-WIDE // batch))

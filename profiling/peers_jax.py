@@ -14,14 +14,16 @@ from peers_literature_jax import Scan, Weights
 from peers_problem import Prepared, Problem, Results
 
 
-def scanned(step: Callable[[Any, Any], Any], state: Any, from_x: Any, unroll: int = 1) -> Any:
+def scanned(
+    step: Callable[[Any, Any], Any], state: Any, from_x: Any, *, unroll: int, split: bool
+) -> Any:
     """y (T, B, units), the first of the state after each step."""
 
     def body(state: Any, from_x: Any) -> tuple[Any, Any]:
         new = step(state, from_x)
         return new, new[0]
 
-    return jax.lax.scan(body, state, from_x, unroll=unroll)[1]
+    return jax.lax.scan(body, state, from_x, unroll=unroll, _split_transpose=split)[1]
 
 
 def rnn(w: Weights, x: Any, zeros: Any, scan: Scan) -> Any:
@@ -83,23 +85,34 @@ def norm(w: Weights, x: Any, zeros: Any, scan: Scan) -> Any:
 FORWARD = {"rnn": rnn, "lstm": lstm, "gru": gru, "mgu": mgu, "norm": norm}
 
 
-def forward_of(problem: Problem, unroll: int, *, noise: bool) -> Callable[[Weights, Any], Any]:
+def forward_of(
+    problem: Problem, unroll: int, *, noise: bool, split: bool
+) -> Callable[[Weights, Any], Any]:
     """From weights and x to y."""
-    given = {"zeros": jnp.zeros_like(problem.dy[0]), "scan": partial(scanned, unroll=unroll)}
+    given = {
+        "zeros": jnp.zeros_like(problem.target[0]),
+        "scan": partial(scanned, unroll=unroll, split=split),
+    }
     if problem.cell in FORWARD:
         return partial(FORWARD[problem.cell], **given)
     key = jax.random.key(0) if noise and problem.noisy else None
     return partial(LITERATURE[problem.cell], **given, key=key)
 
 
-def prepared(problem: Problem, *, unroll: int = 1) -> Prepared:
-    """The first ``run`` compiles."""
+def prepared(problem: Problem, *, unroll: int = 1, split: bool = False) -> Prepared:
+    """The first ``run`` compiles. ``split``: products by the weights leave the backward scan."""
     jax.config.update("jax_enable_x64", problem.x.dtype == np.float64)
-    given = jax.tree.map(jnp.asarray, (problem.weights, problem.x, problem.dy))
+    given = jax.tree.map(jnp.asarray, (problem.weights, problem.x, problem.target))
 
-    def both(noise: bool, weights: Weights, x: Any, dy: Any) -> Any:
-        y, pulled_back = jax.vjp(forward_of(problem, unroll, noise=noise), weights, x)
-        return y, *pulled_back(dy)
+    def both(noise: bool, weights: Weights, x: Any, target: Any) -> Any:
+        forward = forward_of(problem, unroll, noise=noise, split=split)
+
+        def loss(weights: Weights, x: Any) -> tuple[Any, Any]:
+            y = forward(weights, x)
+            return jnp.mean((y - target) ** 2), y
+
+        (_, y), gradients = jax.value_and_grad(loss, (0, 1), has_aux=True)(weights, x)
+        return y, *gradients
 
     jitted = jax.jit(both, static_argnums=0)
 

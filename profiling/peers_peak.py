@@ -39,7 +39,7 @@ def adds(lanes: Lanes) -> Any:
 
 def operations(problem: Problem) -> int:
     """Of all products: three by each weight, forward, backward and in its gradient, a step and sequence."""
-    (steps, batch, inputs), units = problem.x.shape, problem.dy.shape[2]
+    (steps, batch, inputs), units = problem.x.shape, problem.target.shape[2]
     return 3 * 2 * sum(recurrent_rows(problem.cell, units)) * (inputs + units) * steps * batch
 
 

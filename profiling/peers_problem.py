@@ -1,4 +1,4 @@
-"""What every library is given: weights by rnnbp's names, x and the outputs' deltas; and how it is called.
+"""What every library is given: weights by rnnbp's names, x and the target of a squared error; how it is called.
 
 A module that runs a library has ``prepared(problem, **how) -> (run, read)``: ``run()`` is one forward and backward
 pass, all that is timed, and ``read(run())`` gives y, and the gradients by x and by the weights, as NumPy arrays.
@@ -29,19 +29,22 @@ GRID = (
     (256, 128, 64, 128),
     (50, 20, 32, 1024),
     (1000, 32, 64, 256),
+    (500, 4, 40, 96),
+    (2000, 2, 32, 48),
+    (200, 16, 96, 192),
 )
 """(T, B, inputs, units)."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A cell, its units and weights, x (T, B, inputs) and dy (T, B, units); of an LRU (T, B, inputs)."""
+    """A cell, its units and weights, x (T, B, inputs) and the target (T, B, units); of an LRU (T, B, inputs)."""
 
     cell: str
     units: int
     weights: dict[str, np.ndarray]
     x: np.ndarray
-    dy: np.ndarray
+    target: np.ndarray
 
     @property
     def noisy(self) -> bool:
@@ -87,7 +90,7 @@ def posed(cell: str, shape: list[int], dtype: str) -> Problem:
     if cell in literature.LITERATURE:
         weights = literature.scaled(cell, weights)
     outputs = inputs if cell == "lru" else units
-    x, dy = (
+    x, target = (
         rng.standard_normal((steps, batch, n), np.float32).astype(dtype) for n in (inputs, outputs)
     )
-    return Problem(cell, units, weights, x, dy)
+    return Problem(cell, units, weights, x, target)

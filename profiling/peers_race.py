@@ -21,10 +21,13 @@ MODULES = {
     "torch": "peers_torch",
     "jax": "peers_jax",
     "jax8": "peers_jax",
+    "jaxsplit": "peers_jax",
     "naive": "naive_lstm",
     BOUND: "peers_bound",
     PEAK: "peers_peak",
 }
+HOW: dict[str, dict[str, Any]] = {"jax8": {"unroll": 8}, "jaxsplit": {"split": True}}
+"""Options of a contender's module."""
 AGREE = {"float32": 1e-4, "float64": 1e-12}
 """Largest difference of y or a gradient, relative to its largest value; float32 over a thousand steps."""
 CHECKED = (9, 3, 5, 7)
@@ -61,6 +64,11 @@ def child(
     return None if seconds is None else timed(run, seconds)
 
 
+def torch_path(*, cell: str) -> str:
+    """Which of PyTorch's ways runs a cell."""
+    return str(importlib.import_module(MODULES["torch"]).path_of(cell))
+
+
 def contenders(options: Namespace, cell: str) -> dict[str, dict[str, Any]]:
     """By name: which child, and its options. The first is what the results of the others are compared with."""
     found = {}
@@ -68,7 +76,7 @@ def contenders(options: Namespace, cell: str) -> dict[str, dict[str, Any]]:
         if name not in MODULES:
             found[name] = {"child": "rnnbp", "how": {"backend": name, "chunk": options.chunk}}
         elif _is_there(name, cell):
-            found[name] = {"child": name, "how": {"unroll": 8} if name == "jax8" else {}}
+            found[name] = {"child": name, "how": HOW.get(name, {})}
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from peers_literature_rnnbp import MODELS as LITERATURE
 from peers_problem import Prepared, Problem, Results
 
@@ -31,21 +30,18 @@ def norm(inputs: int, n: int, dtype: Any = "float32") -> rb.Recurrent:
 MODELS = {"rnn": rb.RNN, "lstm": rb.LSTM, "gru": rb.GRU, "mgu": mgu, "norm": norm, **LITERATURE}
 
 
-def given_dy(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
-    """In place of a loss: the deltas are given."""
-    return 0.0, dy
-
-
-def prepared(problem: Problem, *, backend: str, chunk: int) -> Prepared:
-    """``bptt`` with everything cached; ``chunk`` 0 for the whole sequence."""
-    x, dy = problem.x, problem.dy
-    model = MODELS[problem.cell](x.shape[2], problem.units, dtype=dy.dtype)
+def prepared(problem: Problem, *, backend: str, chunk: int | None) -> Prepared:
+    """``bptt`` with everything cached; ``backend`` and ``chunk`` are its own defaults where they are "default" and
+    None; ``chunk`` 0 is the whole sequence."""
+    x, target, loss = problem.x, problem.target, rb.losses.MeanSquaredError()
+    model = MODELS[problem.cell](x.shape[2], problem.units, dtype=x.dtype)
     for name, array in model.params.items():
         array[...] = problem.weights[name]
-    steps = min(chunk or len(x), len(x))
+    given: dict[str, Any] = {} if chunk is None else {"chunk": min(chunk or len(x), len(x))}
+    given |= {} if backend == "default" else {"backend": backend}
 
     def run(**options: Any) -> rb.Gradients:
-        return rb.bptt(model, x, dy, given_dy, backend=backend, chunk=steps, **options)
+        return rb.bptt(model, x, target, loss, **given, **options)
 
     def read(found: rb.Gradients) -> Results:
         found = run(return_y=True, training=not problem.noisy)

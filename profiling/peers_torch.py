@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from peers_literature_torch import MODULES, Loop
-from peers_problem import GATES, Prepared, Problem, Results
+from peers_problem import GATES, Prepared, Problem, Results, posed
 from processes import POOLS
 from torch.nn import functional
 
@@ -45,7 +45,7 @@ def built(problem: Problem) -> torch.nn.Module:
     if problem.cell not in GATES:
         return {"mgu": MGU, "norm": Norm, **MODULES}[problem.cell](problem.weights)
     model = BUILT_IN[problem.cell](
-        problem.x.shape[2], problem.dy.shape[2], dtype=torch.tensor(problem.x).dtype
+        problem.x.shape[2], problem.target.shape[2], dtype=torch.tensor(problem.x).dtype
     )
     model.load_state_dict(
         {f"{name}_l0": torch.tensor(array) for name, array in problem.weights.items()}
@@ -53,12 +53,20 @@ def built(problem: Problem) -> torch.nn.Module:
     return model
 
 
+def path_of(cell: str) -> str:
+    """What computes a cell: "oneDNN", or "steps" where PyTorch goes from step to step by itself."""
+    run, _ = prepared(posed(cell, [4, 2, 16, 16], "float32"))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        run()
+    return "oneDNN" if any("mkldnn_rnn" in event.key for event in seen.key_averages()) else "steps"
+
+
 def prepared(problem: Problem) -> Prepared:
     torch.set_num_threads(int(os.environ[POOLS[0]]))
-    model, x, dy = (
+    model, x, target = (
         built(problem),
         torch.tensor(problem.x, requires_grad=True),
-        torch.tensor(problem.dy),
+        torch.tensor(problem.target),
     )
 
     def run() -> Any:
@@ -66,7 +74,7 @@ def prepared(problem: Problem) -> Prepared:
         x.grad = None
         y = model(x)
         y = y[0] if isinstance(y, tuple) else y
-        y.backward(dy)
+        functional.mse_loss(y, target).backward()
         return y
 
     def read(y: Any) -> Results:

@@ -44,7 +44,7 @@ class Ledger:
         """Count the arrays in ``tree`` (arrays in tuples, lists, dicts) as held once more."""
         held, holders, external = self._held, self._holders, self._external
         for array in arrays_in(tree):
-            owner = _owner(array)
+            owner = array if array.base is None else _owner(array)
             key = id(owner)
             if key in held:
                 holders[key] += 1

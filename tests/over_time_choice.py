@@ -25,15 +25,3 @@ def quickly(names: Iterable[T], *chosen: T) -> list[Any]:
         pytest.param(name, marks=[] if name in chosen else mark)
         for name, mark in zip(every, marks, strict=True)
     ]
-
-
-def marked(names: Iterable[Any], beyond: str, mark: pytest.MarkDecorator) -> list[Any]:
-    """Parameters of a test, one of them with a mark more."""
-    every = [pytest.param(each) if isinstance(each, str) else each for each in names]
-    assert (beyond,) in [each.values for each in every], f"{beyond!r} is not among {every}"
-    return [
-        pytest.param(
-            *each.values, marks=[*each.marks, mark] if each.values == (beyond,) else each.marks
-        )
-        for each in every
-    ]

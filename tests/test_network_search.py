@@ -13,7 +13,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.inputs.models import as_network
 from rnnbp.planning.budget import BudgetError, with_margin
-from rnnbp.planning.objects import NETWORK
+from rnnbp.planning.network_objects import NETWORK
 from rnnbp.schedules import Revolve
 from rnnbp.sweeps.dry_network import dry_network
 from rnnbp.sweeps.joint_ledger import JointLedger, forecasts_of, ledger_of

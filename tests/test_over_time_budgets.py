@@ -11,7 +11,6 @@ import rnnbp as rb
 from rnnbp.planning.network_plan import NetworkPlan
 from tests.helpers import assert_same_named
 from tests.over_time_bytes import Problem, problem_of, wide_models
-from tests.over_time_choice import marked
 from tests.over_time_models import WITH_RESETS
 from tests.plans import COSTS
 
@@ -27,10 +26,6 @@ STEPS = {"time": 96, "source": 64}
 objects weigh much then: how near what is told comes is tested on longer ones, in
 ``test_over_time_bytes``."""
 LARGE = 1 << 40
-
-
-BEYOND = pytest.mark.xfail(strict=False, reason="takes 5.5 % more than the least budget")
-"""Deltas of a whole series that is looked up are held twice; not mended yet."""
 
 
 def least_of(problem: Problem) -> int:
@@ -68,7 +63,7 @@ def check_kept(problem: Problem, budget: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("share", SHARES)
-@pytest.mark.parametrize("name", marked(NAMES, "by attention", BEYOND))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_budget_is_kept(name: str, share: str) -> None:
     problem = problem_of(MODELS[name](), resets=name in WITH_RESETS, most=STEPS)
     least, cached = least_of(problem), cached_of(problem)

@@ -8,15 +8,13 @@ import pytest
 import rnnbp as rb
 from rnnbp.graph.axes import is_over_time
 from tests.over_time_bytes import MSE, Bytes, Problem, problem_of, wide_models
-from tests.over_time_choice import marked, quickly
+from tests.over_time_choice import quickly
 from tests.over_time_models import WITH_RESETS
 from tests.over_time_reference import as_graph
 
 MODELS = wide_models(12)
 OF_ONE_LENGTH = [name for name, build in MODELS.items() if is_over_time(as_graph(build()))]
 """Those that are networks over time where all rows have one length too."""
-HIGH = pytest.mark.xfail(strict=False, reason="tells 10 to 27 kB more than 1 % too much")
-"""Of Python's objects of a run in which rows end; not mended yet."""
 
 
 def assert_told(found: Bytes) -> None:
@@ -27,7 +25,7 @@ def assert_told(found: Bytes) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
-@pytest.mark.parametrize("name", marked(quickly(MODELS), "input at its largest", HIGH))
+@pytest.mark.parametrize("name", quickly(MODELS))
 def test_edges_in_memory(name: str, checkpoint: str) -> None:
     resets = name in WITH_RESETS[::3]
     assert_told(problem_of(MODELS[name](), resets=resets).bytes(checkpoint=checkpoint))

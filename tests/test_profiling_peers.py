@@ -49,11 +49,17 @@ def test_peers(tmp_path: Path) -> None:
     assert sizes == [
         (cell, *shape) for cell in ("lstm", "mgu") for shape in ((8, 2, 3, 4), (5, 8, 3, 4))
     ]
-    pairs = ["naive/numpy", "interpreter/numpy", "numpy/bound", "naive/bound", "interpreter/bound"]
+    pairs = [
+        "naive/default",
+        "interpreter/default",
+        "default/bound",
+        "naive/bound",
+        "interpreter/bound",
+    ]
     for row in rows:
         assert row["apart"] <= 1e-5
         assert [key for key in row if "/" in key] == pairs
-        absent = {"lstm": [], "mgu": ["naive/numpy", "naive/bound"]}[row["cell"]]
+        absent = {"lstm": [], "mgu": ["naive/default", "naive/bound"]}[row["cell"]]
         assert [pair for pair in pairs if row[pair] is None] == absent
         for pair in set(pairs) - set(absent):
             a, b = (row[f"{name}_seconds"] for name in pair.split("/"))

@@ -37,6 +37,12 @@ MODELS: dict[str, Callable[[str], rb.Sequential]] = {
         rb.Dense(11, 8, dtype=t),
         rb.Dense(8, 5, dtype=t),
     ),
+    "embedding": lambda t: rb.Sequential(
+        rb.Embedding(11, 6, dtype=t), rb.LSTM(6, 9, dtype=t), rb.Dense(9, 5, dtype=t)
+    ),
+    "one-hot": lambda t: rb.Sequential(
+        rb.OneHot(11), rb.GRU(11, 9, dtype=t), rb.Dense(9, 5, dtype=t)
+    ),
     "y of its own": lambda t: rb.Sequential(read_out(t), rb.Dense(4, 5, dtype=t)),
 }
 RUNS = {
@@ -46,6 +52,8 @@ RUNS = {
     "recomputed": {"chunk": 5, "checkpoint": "sqrt"},
     "parts of the sums": {"chunk": 2},
     "horizon": {"chunk": 5, "horizon": 20},
+    "horizon, recomputed": {"chunk": 5, "horizon": 40, "checkpoint": "sqrt"},
+    "horizon of a chunk": {"chunk": 5, "horizon": 5},
     "y too": {"chunk": 5, "return_y": True},
 }
 STEPS, BATCH, CLASSES = 203, 3, 5
@@ -74,6 +82,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def results(model: rb.Sequential, dtype: str, loss: rb.losses.Loss, **run: object) -> list[object]:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(STEPS, BATCH, 6)).astype(dtype)
+    if isinstance(model.blocks[0], rb.Embedding | rb.OneHot):
+        x = rng.integers(0, 11, (STEPS, BATCH))
     found = rb.bptt(model, x, rng.integers(0, CLASSES, (STEPS, BATCH)), loss, **run)
     arrays = [*found.grads.values(), found.dx, found.y]
     arrays += [a for of in (*found.dstate, *found.state) for a in of]
@@ -91,9 +101,26 @@ def test_bits_bytes_and_counts(
     model, loss = MODELS[name](dtype), rb.losses.CrossEntropy()
     rounded = results(model, dtype, loss, **RUNS[run])
     in_rounds = sum(counted)
+    assert in_rounds
     alone()
     assert results(model, dtype, loss, **RUNS[run]) == rounded
     assert sum(counted) == in_rounds
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda x: x.astype(np.float64)])
+def test_inputs_that_are_copied(
+    layout: Callable[[Array], Array], alone: Callable[[], None], counted: list[int]
+) -> None:
+    rng, model, loss = np.random.default_rng(3), MODELS["lstm"]("float32"), rb.losses.CrossEntropy()
+    x = layout(rng.normal(size=(STEPS, BATCH, 6)).astype(np.float32))
+    target, found = rng.integers(0, CLASSES, (STEPS, BATCH)), []
+    for run in (lambda: None, alone):
+        run()
+        result = rb.bptt(model, x, target, loss, chunk=5)
+        grads = [result.dx, *result.grads.values()]
+        found.append([result.loss, result.stats.peak_bytes, *[g.tobytes() for g in grads]])
+    assert found[0] == found[1]
+    assert sum(counted) == 78
 
 
 def test_all_but_the_first_and_last_run_in_rounds(counted: list[int]) -> None:
@@ -104,19 +131,19 @@ def test_all_but_the_first_and_last_run_in_rounds(counted: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "loss",
+    ("loss", "rounds"),
     [
-        rb.losses.CrossEntropy(label_smoothing=0.1),
-        rb.losses.CrossEntropy([1.0, 2.0, 1.0, 1.0, 3.0]),
+        (rb.losses.CrossEntropy([1.0, 2.0, 1.0, 1.0, 3.0]), 78),
+        (rb.losses.CrossEntropy(label_smoothing=0.1), 39),
     ],
-    ids=["smooth", "weighted"],
+    ids=["weighted", "smooth: between chunks"],
 )
-def test_other_losses_run_between_chunks(
-    loss: rb.losses.Loss, alone: Callable[[], None], counted: list[int]
+def test_other_losses(
+    loss: rb.losses.Loss, rounds: int, alone: Callable[[], None], counted: list[int]
 ) -> None:
     model = MODELS["lstm"]("float32")
     rounded = results(model, "float32", loss, chunk=5)
-    assert sum(counted) == 39
+    assert sum(counted) == rounds
     alone()
     assert results(model, "float32", loss, chunk=5) == rounded
 

@@ -25,9 +25,12 @@ class ChunkTape:
     frontier: dict[int, Array]
     """The values that the tail starts from."""
 
-    def arrays(self) -> Nest:
+    def arrays(self) -> list[Nest]:
         """All that it holds."""
-        return [*self.frontier.values(), *self.saved, *[tape.arrays() for tape in self.tapes]]
+        found: list[Nest] = [*self.frontier.values(), *self.saved]
+        for tape in self.tapes:
+            found += tape.arrays()
+        return found
 
     def entering(self) -> States:
         """The state before the chunk."""

@@ -34,11 +34,11 @@ class Holdings:
     def hold_all(self, n: int, tapes: Sequence[ChunkTape]) -> None:
         """Hold the tapes of chunks from n on."""
         self.tapes |= enumerate(tapes, n)
-        self.ledger.hold("tape", [tape.arrays() for tape in tapes])
+        self.ledger.hold("tape", [part for tape in tapes for part in tape.arrays()])
 
     def release_all(self, chunks: Iterable[int]) -> None:
         """Hold the tapes of these chunks no more."""
-        self.ledger.release([self.tapes.pop(n).arrays() for n in chunks])
+        self.ledger.release([part for n in chunks for part in self.tapes.pop(n).arrays()])
 
     def hold_thin(self, n: int, thin: ChunkStates) -> None:
         """Hold the thin tape of chunk n."""

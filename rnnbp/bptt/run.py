@@ -51,7 +51,7 @@ class Run(Stretched):
         ledger = Ledger([*resolved.problem.lent_arrays(), *self.sums.grads.params])
         own = resolved, chunks, self.sums, ledger
         super().__init__(*own, memory=losses.memory, folder=folder, bar=bar)
-        self.stretches = StretchRunner(chunks, losses, cut=horizon is not None)
+        self.stretches = StretchRunner(chunks, losses)
 
     def execute(self, actions: Iterable[Action]) -> Gradients:
         """Run all actions, and return what they have computed."""

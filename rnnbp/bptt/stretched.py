@@ -42,7 +42,7 @@ class Stretched(Scheduled):
         """Run chunks from n down backward."""
         end = n - count
         while n > end:
-            done = self._reverse_some(n, min(n - end, self._of_part()))
+            done = self._reverse_some(n, self._to_cut(n, min(n - end, self._of_part())))
             if not done:
                 self._reverse(n)
             n -= done or 1
@@ -51,6 +51,10 @@ class Stretched(Scheduled):
         """The chunks that can go backward before a part of the sums ends; 0 if it ends now."""
         done = self._sums.chunks % self._sums.part
         return self._sums.part - done if done else 0
+
+    def _to_cut(self, n: int, most: int) -> int:
+        """The chunks from n down before deltas are cut, or ``most``."""
+        return next((k + 1 for k in range(most) if self.sums.cuts(n - k)), most)
 
     def _reverse_some(self, n: int, count: int) -> int:
         """How many chunks from n down have gone backward by one call: all, or none."""
@@ -71,6 +75,8 @@ class Stretched(Scheduled):
         for value in values:
             sums.loss.add(value)
         sums.chunks += count
+        if sums.ended(n + 1 - count):
+            self.live.reversed(cut=True)
         return count
 
     def _dx(self) -> Array | None:

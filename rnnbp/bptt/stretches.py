@@ -31,9 +31,9 @@ from rnnbp.runners.turns import LayerTurns, TurnRunner
 MOST = 32
 """Chunks of a stretch at most, whose addresses take some 30 kB."""
 BYTES = 2**15
-"""Of targets and sums of rows that a stretch holds in addition to its chunks, at most."""
-ROW = 24
-"""Of these, the bytes of a row: a target, and what softmax leaves."""
+"""Of what a stretch holds of rows in addition to its chunks, at most: see ``row_bytes`` of losses."""
+SYMBOLS = 16
+"""Of these, the bytes of a row whose x is symbols: they, and their numbers."""
 
 
 def stretches(actions: Iterable[Action], most: int) -> Iterator[Step]:
@@ -73,15 +73,20 @@ def _joined(row: Sequence[Action], *, alone: bool) -> Iterator[Step]:
 
 @final
 class StretchRunner:
-    """Runs stretches of a chain: Recurrents, each of the one before; Denses behind; a loss.
+    """Runs stretches of a chain: symbols or numbers; Recurrents; Denses behind; a loss.
 
     Args:
-        chunks: of the problem. losses: of that problem. cut: whether a horizon ends deltas.
+        chunks: of the problem. losses: of that problem.
     """
 
-    def __init__(self, chunks: Chunks, losses: ChunkLosses, *, cut: bool) -> None:
+    def __init__(self, chunks: Chunks, losses: ChunkLosses) -> None:
         self.chunks, self.losses, self.problem = chunks, losses, chunks.problem
         parts = chunks.parts
+        first = parts.body[0].number if parts.body else -1
+        self.table = chunks.tables.get(first)
+        """Of the symbols that x is; None for numbers."""
+        self.spelled = int(self.table is not None)
+        """Layers of the body before its Recurrents."""
         found = [chunks.programs[node.number].turns for node in parts.recurrent]
         self.programs: list[TurnRunner] = [turns for turns in found if turns is not None]
         self.layers = list[LayerTurns]()
@@ -89,17 +94,17 @@ class StretchRunner:
             layer = chunks.layers.get(node.number)
             if isinstance(layer, LayerTurns):
                 self.layers.append(layer)
-        self.able = not cut and self._able()
+        self.able = self._able()
         """Whether Python need not be between chunks that are recorded."""
         self.reverses = self.able and isinstance(losses.loss, InRounds)
         """Whether it need not be between those that go backward, as far as is known."""
 
     def _able(self) -> bool:
         parts, problem, objective = self.chunks.parts, self.problem, self.losses.objective
-        x = problem.x.array if isinstance(problem.x, Held) else None
-        if x is None or not (lies(x) and x.dtype == problem.dtype):
+        if not isinstance(problem.x, Held):
             return False
-        if len(self.programs) < len(parts.body) or len(self.layers) < len(parts.tail):
+        whole = len(self.programs) + self.spelled == len(parts.body)
+        if not whole or len(self.layers) < len(parts.tail):
             return False
         nodes = [*parts.body, *parts.tail]
         chained = _chained(nodes, parts.x) and nodes[-1].outs == self.chunks.model.outputs
@@ -109,26 +114,41 @@ class StretchRunner:
     @property
     def most(self) -> int:
         """The most chunks of a stretch, by what it holds in addition to them."""
-        return min(MOST, BYTES // (ROW * self.problem.chunk * self.problem.batch))
+        problem, loss = self.problem, self.losses.loss
+        row = SYMBOLS * self.spelled
+        row += loss.row_bytes(problem.dtype.itemsize) if isinstance(loss, InRounds) else 0
+        return min(MOST, BYTES // max(1, row * problem.chunk * problem.batch))
 
     def record(self, n: int, count: int, states: States) -> list[ChunkTape]:
         """The tapes of ``count`` chunks from n on; the state before them is ``states``."""
         problem, chunks = self.problem, self.chunks
         problem.x.check_there()
-        whole, length = problem.inputs(n, count), problem.chunk
-        xs = [whole[at : at + length] for at in range(0, count * length, length)]
-        turns, tapes = list[Turn](), list[list[Tape]]()
-        for node, program, state in zip(chunks.parts.body, self.programs, states, strict=True):
-            contexts = [chunks.context(k, node) for k in range(n, n + count)]
-            found = program.record(xs, state, contexts)
+        turns, tapes, xs = list[Turn](), list[list[Tape]](), self._inputs(n, count)
+        body = chunks.parts.body[self.spelled :]
+        for node, program, state in zip(body, self.programs, states, strict=True):
+            found = program.record(xs, state, chunks.context(n, node))
             turns += found.turns
             tapes.append(found.tapes)
             xs = found.ys
         rounds.run(turns, count)
-        keys = chunks.parts.frontier
+        keys, saved = chunks.parts.frontier, [()] * self.spelled
         return [
-            ChunkTape([of[k] for of in tapes], [], dict.fromkeys(keys, y)) for k, y in enumerate(xs)
+            ChunkTape([of[k] for of in tapes], [*saved], dict.fromkeys(keys, y))
+            for k, y in enumerate(xs)
         ]
+
+    def _inputs(self, n: int, count: int) -> list[Array]:
+        """What the first Recurrent takes of ``count`` chunks from n on."""
+        problem = self.problem
+        x = problem.x.array if isinstance(problem.x, Held) else None
+        plain = x is not None and lies(x) and x.dtype == problem.dtype
+        if not (plain or self.spelled):
+            return [problem.inputs(k) for k in range(n, n + count)]  # copies
+        whole, length = problem.inputs(n, count), problem.chunk
+        if self.table is not None:
+            whole = self.table.numbers(whole)
+        xs = [whole[at : at + length] for at in range(0, count * length, length)]
+        return xs if self.table is None else [x.copy() for x in xs]  # each tape holds its own
 
     def backward(
         self,
@@ -190,21 +210,28 @@ class StretchRunner:
         dx: Array | None,
     ) -> list[Turn]:
         """The way back of the Recurrents, the last one first."""
-        turns, body, chunks = list[Turn](), self.chunks.parts.body, self.chunks
+        turns, body = list[Turn](), self.chunks.parts.body[self.spelled :]
         for k in reversed(range(len(body))):
-            number = body[k].number
-            features = chunks.shapes[body[k].args[0]]
-            assert features is not None  # of a series
-            shape = *dy.shape[:2], *features
-            if k == 0 and dx is not None:
-                places = [dx[self.problem.span(n - at)] for at in range(len(tapes))]
-            else:
-                places = [chunks.workspace.new(shape, dy.dtype, brief=True)] * len(tapes)
+            number, places = body[k].number, self._places(n, len(tapes), k, dy, dx)
             own = tuple([np.array(d, order="C") for d in dstates[number]])
             of_node = [tape.tapes[k] for tape in tapes]
             turns += self.programs[k].backward(of_node, dy, own, places, grads)
-            dstates[number], dy = own, places[0]
+            dstates[number] = own
+            dy = dy if places[0] is None else places[0]
         return turns
+
+    def _places(
+        self, n: int, count: int, k: int, dy: Array, dx: Array | None
+    ) -> Sequence[Array | None]:
+        """Where the delta of the input of Recurrent k goes, by chunks from n down."""
+        if k == 0 and self.table is not None:
+            return [None] * count
+        if k == 0 and dx is not None:
+            return [dx[self.problem.span(n - at)] for at in range(count)]
+        features = self.chunks.shapes[self.chunks.parts.body[self.spelled + k].args[0]]
+        assert features is not None  # of a series
+        shape = *dy.shape[:2], *features
+        return [self.chunks.workspace.new(shape, dy.dtype, brief=True)] * count
 
 
 def _chained(nodes: Sequence[Node], x: int) -> bool:

@@ -92,7 +92,18 @@ class Sums:
         for k, place in into.items():
             if (dx := deltas[k]) is not place:
                 place[...] = 0 if dx is None else dx
-        cut = cuts(self.horizon, n * self.problem.chunk)
+        return self.ended(n)
+
+    def cuts(self, n: int) -> bool:
+        """True if gradients do not flow from chunk n to the one before it."""
+        return cuts(self.horizon, n * self.problem.chunk)
+
+    def ended(self, n: int) -> bool:
+        """Chunk n has gone backward: drop the deltas of its state if the horizon ends there.
+
+        Returns True if it does.
+        """
+        cut = self.cuts(n)
         if cut:
             self.dstates = {
                 number: (None,) * len(deltas) for number, deltas in self.dstates.items()

@@ -10,12 +10,14 @@ from rnnbp.bptt.action_stream import reading_ahead, reporting
 from rnnbp.bptt.outlets import InputDeltas, Outlets
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.resolve import Resolved
+from rnnbp.bptt.results import Stats
 from rnnbp.bptt.scheduled import Scheduled
 from rnnbp.bptt.sweep_chunks import SweepChunks
 from rnnbp.bptt.sweep_sums import SweepGradients, SweepSums
 from rnnbp.inputs.states import FinalDeltas, States
 from rnnbp.ledger import Ledger
 from rnnbp.memory_pool import Reuse
+from rnnbp.planning.network_objects import SweepObjects
 from rnnbp.planning.sweep_sizes import SweepSizes
 from rnnbp.schedules.sized import table_bytes
 from rnnbp.storage import PathLike
@@ -59,6 +61,8 @@ class SweepRun(Scheduled):
         self._wanted = any(outlets.wanted)
         self._unseen = 0
         """The first chunk that has not run yet."""
+        self._paused = 0
+        """Bytes of Python's objects around what is held between forward and backward."""
         self._left: Iterable[Action] = ()
 
     def forward(self) -> States:
@@ -66,6 +70,9 @@ class SweepRun(Scheduled):
         self._begin()
         actions = iter(self._ahead(self._actions))
         self._left = chain([self._forward(iter(self._reporting(actions)))], actions)
+        held, slots = self.held, self.held.slots
+        counts = len(held.tapes), len(held.thin), len(slots), slots.in_tier["disk"]
+        self._paused = self.sizes.objects.waiting(self.problem.chunk, *counts)
         return self.final
 
     def backward(self, dstate: FinalDeltas = ()) -> SweepGradients:
@@ -82,6 +89,11 @@ class SweepRun(Scheduled):
         tables = table_bytes(self._actions)
         stats = self.counter.stats(self.problem, self.ledger, self.sizes, tables)
         return self.sums.gradients(stats)
+
+    def objects(self, stats: Stats) -> SweepObjects:
+        """Bytes of Python's own objects, with what its stats say of them."""
+        stays = self.sizes.objects.stays(self.problem.rows, self.problem.chunk)
+        return SweepObjects(stats.object_bytes, stays, self._paused)
 
     def _end(self) -> None:
         """Gradients and programs are still counted, of what the run has held: the next run of its

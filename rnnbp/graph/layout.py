@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from rnnbp.layers.base import Given, Layer
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.random_layer import in_mode
 from rnnbp.numerics import Array, Dtype, Saved, Shape, ShapeError
+from rnnbp.support.altered import altered
 from rnnbp.support.lazy import cached_property
 
 
@@ -102,10 +103,8 @@ class Layout:
 
     def of_rows(self, rows: int) -> Layout:
         """The same for a batch of this many rows."""
-        found = replace(self, batch=rows)
         # All that is computed once holds for any batch, and takes milliseconds for a large cell.
-        vars(found).update({**vars(self), "batch": rows})
-        return found
+        return altered(self, **{**vars(self), "batch": rows})
 
     @cached_property
     def shapes(self) -> list[Shape]:

@@ -131,7 +131,8 @@ class Dense(Layer):
         self._check_count(len(shapes))
         for k, (shape, n) in enumerate(zip(shapes, self.n_in, strict=True)):
             if shape is not None and shape != (n,):
-                raise ShapeError(mismatch(self, (n,), shape, f"input {k}") + _flatten_hint(shape))
+                what = f"input {k}" if len(shapes) > 1 else "input"
+                raise ShapeError(mismatch(self, (n,), shape, what) + _flatten_hint(shape))
         return ((self.n_out,),)
 
     def keeps(self, *shapes: Shape) -> Keeps:

@@ -71,7 +71,8 @@ from rnnbp.losses.known import Known
 from rnnbp.losses.penalised import L1, L2
 from rnnbp.losses.per_step import PerStep
 from rnnbp.losses.quantile import Quantile
-from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+from rnnbp.losses.regression import Huber, MeanAbsoluteError
+from rnnbp.losses.squared import MeanSquaredError
 from rnnbp.losses.whole_sequence import WholeSequence
 from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing

@@ -14,7 +14,9 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.functions import note_call
 from rnnbp.checks.mapped import check_there
 from rnnbp.losses.calls import called_with, other_axes
+from rnnbp.losses.in_rounds import InRounds, LossRounds
 from rnnbp.losses.outputs import Scalar, check_outputs, check_weightless, first_true
+from rnnbp.losses.shapes import require_shape
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, real_number, shown
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
@@ -231,24 +233,10 @@ class Loss(Named, ABC):
         """
 
     def _same_shape(self, what: str, found: Shape, expected: Shape) -> None:
-        if len(found) != len(expected):
-            cure = f"{what}[..., None]" if (*found, 1) == expected else f"it shape {expected}"
-            cure = f"{what}[..., 0]" if found == (*expected, 1) else cure
-            raise ShapeError(
-                f"{self}: {what} must have {len(expected)} axes, found {len(found)} in shape "
-                f"{found}; give {cure}"
-            )
-        for axis, (a, b) in enumerate(zip(found, expected, strict=True)):
-            if a != b:
-                raise ShapeError(
-                    f"{self}: {what} axis {axis} must have size {b} as in the outputs, found {a} "
-                    f"in shape {found}; give it shape {expected}"
-                )
+        require_shape(self, what, found, expected)
 
     def some(self, total: float) -> float:
-        """Return ``total``, a sum of weights. Raises NoWeightError if it is 0, ValueError if it is
-        negative or not finite.
-        """
+        """The total. Raises NoWeightError if it is 0, ValueError if it is negative or not finite."""
         if not 0 <= total < math.inf:
             raise ValueError(
                 f"{self}: the sum of its weights is {total}, it must be finite and at least 0; "
@@ -263,7 +251,7 @@ class Loss(Named, ABC):
 
 
 @final
-class Weighted(Loss):
+class Weighted(Loss, InRounds):
     """A loss times a number: what ``0.5 * CrossEntropy()`` is.
 
     Args:
@@ -273,9 +261,8 @@ class Weighted(Loss):
 
     def __init__(self, loss: Loss, factor: float) -> None:
         self.loss, self.factor = loss, real_number("a loss times a number", factor, least=0)
-        # those of the class are constants, as of every other loss
-        own = ("spare", "needs_target", "reads_target", "copies_target", "whole")
-        vars(self).update({name: getattr(loss, name) for name in own})
+        own = ("spare", "brief", "needs_target", "reads_target", "copies_target", "whole")
+        vars(self).update({name: getattr(loss, name) for name in own})  # the class has constants
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         return self.loss.needs(item, masked=masked, recast=recast)
@@ -284,8 +271,23 @@ class Weighted(Loss):
         return self.loss.weight(target, weights, outputs=outputs)
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
-        value, dy = self.loss.summed(y, target, weights)
-        return self.factor * value, dy * dy.real.dtype.type(self.factor)
+        return self.summed_in(y, target, weights, np.empty)
+
+    def summed_in(
+        self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
+    ) -> tuple[Scalar, Array]:
+        value, dy = self.loss.summed_in(y, target, weights, new, factor * self.factor)
+        return self.factor * value, dy
+
+    def row_bytes(self, item: int) -> int:
+        return self.loss.row_bytes(item) if isinstance(self.loss, InRounds) else 0
+
+    def in_rounds(
+        self, y: Array, at: Array, target: Like, new: New, factor: float
+    ) -> LossRounds | None:
+        loss, factor = self.loss, factor * self.factor
+        found = loss.in_rounds(y, at, target, new, factor) if isinstance(loss, InRounds) else None
+        return None if found is None else found.times(self.factor)
 
     def check_target(self, target: Shape, outputs: Shape) -> None:
         self.loss.check_target(target, outputs)

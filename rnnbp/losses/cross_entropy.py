@@ -100,19 +100,25 @@ class CrossEntropy(Loss, InRounds):
         del top, norm, at_target, logs  # NumPy's sum may take a buffer
         return sum_of(losses), p.reshape(y.shape)
 
+    def row_bytes(self, item: int) -> int:
+        return (
+            8 + (2 if self.class_weight is None else 4) * item
+        )  # a target; norms, losses, weights
+
     def in_rounds(
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:
-        plain = self.class_weight is None and not self.label_smoothing
-        if not (plain and machine.chosen() and compiled.takes(y)):
+        if self.label_smoothing or not (machine.chosen() and compiled.takes(y)):
             return None
         rows, k = math.prod(y.shape[:-1]), y.shape[-1]
-        which, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
-        dy, scale = new(y.shape, y.dtype), np.full(rows, y.dtype.type(factor))
-        turn, totals, ats = compiled.softmax_turn(
-            y.reshape(rows, k), at, scale, which.reshape(-1, rows)[::-1], scale, dy
-        )
-        return LossRounds(turn, dy, lambda: [sum_of(row) for row in np.log(totals) - ats])
+        found, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
+        dy, which = new(y.shape, y.dtype), found.reshape(-1, rows)[::-1]
+        v = self.class_weight
+        hard = np.ones((1, rows), y.dtype) if v is None else v.astype(y.dtype)[which]
+        scale = np.broadcast_to(hard * y.dtype.type(factor), which.shape)
+        given = y.reshape(rows, k), at, scale, which, scale, dy
+        turn, totals, ats = compiled.softmax_turn(*given)
+        return LossRounds(turn, dy, lambda: [sum_of(row) for row in (np.log(totals) - ats) * hard])
 
     def _checked(
         self, target: Like, weights: Like | None, outputs: Shape

@@ -23,9 +23,17 @@ class LossRounds(NamedTuple):
     values: Callable[[], list[float]]
     """After the rounds, the sum over each chunk, in their order."""
 
+    def times(self, factor: float) -> LossRounds:
+        """The same, with sums times a factor."""
+        return LossRounds(self.turn, self.dy, lambda: [factor * value for value in self.values()])
+
 
 class InRounds(ABC):
     """A loss that machine code can take of one chunk after the other."""
+
+    def row_bytes(self, item: int) -> int:
+        """Bytes for each row of y that all rounds hold together; ``item``: of a number of y."""
+        return 0
 
     @abstractmethod
     def in_rounds(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rnnbp.losses.base import Loss
 from rnnbp.losses.binary_cross_entropy import BinaryCrossEntropy
 from rnnbp.losses.cross_entropy import CrossEntropy
-from rnnbp.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
+from rnnbp.losses.regression import Huber, MeanAbsoluteError
+from rnnbp.losses.squared import MeanSquaredError
 from rnnbp.support.nearest import nearest
 from rnnbp.wording.other_losses import OURS
 

@@ -11,21 +11,6 @@ from rnnbp.numerics import Array, real_number
 
 
 @final
-class MeanSquaredError(Elementwise):
-    """ℓ = (y − t)², without a factor ½. Shapes: y and target (..., n) alike.
-
-    >>> import numpy as np, rnnbp as rb
-    >>> value, dy = rb.losses.MeanSquaredError()(np.array([[1.0, 4.0]]), np.array([[3.0, 4.0]]))
-    >>> value, dy.tolist()
-    (2.0, [[-2.0, 0.0]])
-    """
-
-    def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
-        d = y - target
-        return d * d, 2 * d
-
-
-@final
 class MeanAbsoluteError(Elementwise):
     """ℓ = |y − t|, derivative 0 at 0. Shapes: y and target (..., n) alike.
 

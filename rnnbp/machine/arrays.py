@@ -215,17 +215,17 @@ def softmax_turn(
     """(``softmax`` of arrays like y, totals, ats), each with a row for each round.
 
     Args:
-        at: by round, the address of y. which: (rounds, N), int64; its rows may lie anyhow.
-        factors, less, out: the same for all rounds.
+        at: by round, the address of y. which: (rounds, N), int64. factors, less: (rounds, N).
+            Their rows may lie anyhow, and be the same for all rounds.
+        out: the same for all rounds.
     """
     rounds, n = which.shape
-    tops, totals, ats = found = np.empty((3, rounds, n), y.dtype)
+    totals, ats = found = np.empty((2, rounds, n), y.dtype)
+    tops = np.broadcast_to(np.empty(n, y.dtype), which.shape)  # which nobody reads
     bases = np.empty((rounds, 8), np.int64)
-    bases[:, 0], bases[:, [1, 3, 4]] = at, [address(a) for a in (out, factors, less)]
-    along = np.arange(rounds)
-    bases[:, 2] = address(which) + which.strides[0] * along
-    for column, array in enumerate(found, 5):
-        bases[:, column] = address(array) + array.strides[0] * along
+    bases[:, 0], bases[:, 1] = at, address(out)
+    for column, array in enumerate((which, factors, less, tops, *found), 2):
+        bases[:, column] = address(array) + array.strides[0] * np.arange(rounds)
     job = _softmax(library(y.dtype).address("softmax.task"), n, y.shape[1], y.itemsize)
     kept = y, factors, which, less, out, tops
     return Turn(job, bases, workers(y.size), kept=kept), totals, ats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnbp.machine import array_code, symbol_code
+from rnnbp.machine import array_code, squared_code, symbol_code
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.target import vector_bytes
@@ -15,6 +15,10 @@ EXTENT = Signature("ptr %x", "i64 %n", "ptr %out")
 SOFTMAX = Signature(
     "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less",
     "ptr %tops", "ptr %totals", "ptr %ats",
+)  # fmt: skip
+SQUARED = Signature(
+    "ptr %y", "i64 %ldy", "ptr %t", "i64 %ldt", "i64 %N", "i64 %K", "ptr %factor", "ptr %dy",
+    "ptr %out",
 )  # fmt: skip
 COPY = Signature("ptr %x", "ptr %y", "i64 %n")
 NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")
@@ -36,6 +40,8 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     found, needs = list[str](), set[str]()
     bodies = {
         "extent": (array_code.extent(Text(lanes)), EXTENT),
+        "squared": (squared_code.squared(Text(lanes)), SQUARED),
+        "squared_wide": (squared_code.squared(Text(lanes), wide=True), SQUARED),
         "finite": (array_code.finite(Text(lanes)), EXTENT),
         "scale": (array_code.scale(Text(lanes)), EXTENT),
         "softmax": (array_code.softmax(Text(lanes)), SOFTMAX),

@@ -111,22 +111,22 @@ class Text:
     def plus(self, a: str, b: str | int) -> str:
         return self.put(f"add nsw i64 {a}, {b}")
 
-    def at(self, pointer: str, index: str | int) -> str:
-        """The address of an element of an array."""
+    def at(self, pointer: str, index: str | int, lanes: Lanes | None = None) -> str:
+        """The address of an element of an array; ``lanes``: of such numbers."""
         # inbounds: LLVM may then fold sums of offsets into the addressing of loads.
-        return self.put(
-            f"getelementptr inbounds {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p"
-        )
+        kind = (lanes or self.lanes).scalar
+        return self.put(f"getelementptr inbounds {kind}, ptr {pointer}, i64 {index}", "p")
 
     def beyond(self, pointer: str, index: str | int) -> str:
         """An address that may lie outside the array."""
         return self.put(f"getelementptr {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p")
 
-    def load(self, pointer: str, mask: str | None = None) -> str:
-        """A vector; with a mask, zeros in the other lanes."""
+    def load(self, pointer: str, mask: str | None = None, lanes: Lanes | None = None) -> str:
+        """A vector, of these ``lanes``; with a mask, zeros in the other lanes."""
         # Aligned to a number only: rows of any length begin anywhere. Unaligned loads of aligned
         # addresses cost nothing on processors with AVX2 or later.
-        v, size = self.lanes, self.lanes.nbytes
+        v = lanes or self.lanes
+        size = v.nbytes
         if mask is None:
             return self.put(f"load {v.type}, ptr {pointer}, align {size}")
         self.needs.add(

@@ -1,9 +1,13 @@
-"""Processors that this process may use: those it may run on, within its container's quota."""
+"""Processors that this process may use: those it may run on, within its container's quota.
+
+A worker of a pool has one of them: it cannot know how many others there are.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -28,6 +32,16 @@ def usable() -> int:
     # Rounded up: with 1.5 processors a second thread does a half of the work of the first.
     share = quota()
     return present() if share is None else max(1, min(present(), math.ceil(share)))
+
+
+def pooled() -> bool:
+    """True in a worker of a pool, as of ``multiprocessing.Pool`` or ``ProcessPoolExecutor``."""
+    process = sys.modules.get("multiprocessing.process")  # there in every process that it starts
+    if process is None or process.parent_process() is None:
+        return False
+    worker = process.current_process()
+    made_by = getattr(getattr(worker, "_target", None), "__module__", "")
+    return made_by in ("multiprocessing.pool", "concurrent.futures.process")
 
 
 def forget() -> None:

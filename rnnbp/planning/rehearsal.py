@@ -48,8 +48,7 @@ class Rehearsal(Layers):
         self.sizes, self.length, self.parts = sizes, length, sizes.parts
         self.fixed = FixedBlocks(sizes, heap, length)
         self._tables: list[Block] | None = [] if sizes.few else None
-        """Those that a Backward makes for its tasks; None where it has them. Those for few rows are
-        made for each call."""
+        """Those that a Backward makes for its tasks, for few rows each call; None where it has them."""
         self.cells: dict[int, CellRehearsal] = {
             number: part.rehearsal(heap, length, sizes.symbol_bytes)
             for number, part in sizes.cells.items()
@@ -72,17 +71,14 @@ class Rehearsal(Layers):
 
     def advance(self, *, output: bool = False) -> int:
         """The most bytes of an Advance; with ``output``, of one that runs the tail too."""
-        recurrent, taken = self.parts.recurrent, self.parts.fed
-        fed = [n.number for n in recurrent if output or not taken.isdisjoint(n.outs)]
+        fed = [n.number for n in self.parts.recurrent if output or self.parts.fed & {*n.outs}]
         values, _ = self._run(fed)
         for node in self.parts.tail if output else ():
             self.forward(node, values)
         return self.heap.peak
 
     def record(self, *, rebuilt: bool = False) -> tuple[int, int]:
-        """(the most bytes of a Record or Rebuild, those of its tape); thin tapes are there before,
-        and count.
-        """
+        """(the most bytes of a Record or Rebuild, those of its tape); thin tapes count."""
         thin = [
             self.new(part.thin_bytes(self.length) if rebuilt else 0)
             for part in self.sizes.cells.values()
@@ -110,12 +106,17 @@ class Rehearsal(Layers):
             some = there and node.number in self.sizes.reached
             dstates[node.number] = self.cells[node.number].deltas() if some else []
         waiting = self.sizes.given_deltas * given if first else self.sizes.deltas
+        deltas = self._reversed(taped, dstates)
+        del taped  # it is dropped before the deltas of the inputs are taken
+        self._end(deltas)
+        return self.heap.peak - tape - waiting
+
+    def _reversed(self, taped: Taped, dstates: dict[int, StateDeltas]) -> BlockDeltas:
         deltas, saved = self._tail(taped)
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas)
         self._backward_body(taped, deltas, dstates)
-        self._end()
-        return self.heap.peak - tape - waiting
+        return deltas
 
     def _backward_body(
         self, taped: Taped, deltas: BlockDeltas, dstates: dict[int, StateDeltas]
@@ -137,7 +138,7 @@ class Rehearsal(Layers):
         """The nodes of the body in the order in which they run."""
         return self.parts.body
 
-    def _end(self) -> None:
+    def _end(self, deltas: BlockDeltas) -> None:
         """The deltas of the inputs are put in their place."""
 
     def _tail(self, taped: Taped) -> tuple[BlockDeltas, list[tuple[Block, ...]]]:
@@ -176,8 +177,7 @@ class Rehearsal(Layers):
         values = self.fixed.values()
         for k in self.parts.series:
             given, size = self.sizes.inputs[k], self.size(k)
-            # Symbols are always copied.
-            values[k] = x = self.new(size if given.copied or not given.floats else 0)
+            values[k] = x = self.new(size if given.copied or not given.floats else 0)  # of symbols
             x.size = size
         return values
 
@@ -232,7 +232,7 @@ class Rehearsal(Layers):
         return saved
 
     def _numbers(self, node: Node, values: Blocks) -> tuple[()]:
-        """Numbers of symbols in a table; the vectors of those that are new are made."""
+        """Numbers of symbols in a table; vectors of new ones are made."""
         copied = 0 if self.sizes.symbol_bytes == NUMBER else NUMBER * self.rows
         values[node.outs[0]] = self.new(NUMBER * self.rows)
         self.numpy(max(copied, self.sizes.numbers[node.outs[0]].vector_bytes(self.rows)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Self, TypeAlias
 
@@ -17,6 +17,7 @@ from rnnbp.planning.fixed_rehearsal import FixedBytes, FixedRehearsal
 from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.planning.value_sizes import ValueSizes
+from rnnbp.support.altered import altered
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
@@ -27,8 +28,8 @@ _answers = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Rec
 """By model and other fields of sizes, the answers given so far: training asks at every update."""
 
 
-_of_rows = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Recent(1024))
-"""By model, other fields and a number of rows, the answers for chunks of as many."""
+_of_rows = Remembered[Graph | Recurrent, Recent[Key, Recent[int, Answers]]](lambda model: Recent(8))
+"""By model and other fields, and then by a number of rows, the answers for chunks of as many."""
 SHARED = "parts", "shapes", "inputs", "dense", "first", "ahead", "groups"
 """What has been worked out of sizes and holds for any number of rows."""
 
@@ -58,15 +59,16 @@ class Sizes(ValueSizes):
         return self if rows == self.batch else self._of_rows.get(rows, lambda: self._few(rows))
 
     def _few(self, rows: int) -> Self:
-        found, known = replace(self, batch=rows), vars(self)
-        vars(found).update({key: known[key] for key in SHARED if key in known})
-        key = (*self.own, rows)  # few in memory at once, all remembered by what they have answered
-        vars(found).update(
-            cells={k: part.of_rows(rows) for k, part in self.cells.items()},
-            asked=_of_rows.of(lasting(self.model)).get(key, lambda: Recent(32)),
-            few=True,
-        )
-        return found
+        known = vars(self)
+        shared = {key: known[key] for key in SHARED if key in known}
+        # Few sizes are in memory at once; all are remembered by what they have answered.
+        asked = self._asked_of_rows.get(rows, lambda: Recent(32))
+        cells = {k: part.of_rows(rows) for k, part in self.cells.items()}
+        return altered(self, **shared, batch=rows, cells=cells, asked=asked, few=True)
+
+    @cached_property
+    def _asked_of_rows(self) -> Recent[int, Answers]:
+        return _of_rows.of(lasting(self.model)).get(self.own, lambda: Recent(256))
 
     @cached_property
     def few(self) -> bool:
@@ -77,6 +79,11 @@ class Sizes(ValueSizes):
     def own(self) -> Key:
         """What tells sizes of one model apart."""
         return OWN(self)
+
+    @property
+    def read(self) -> int:
+        """How many series a sweep reads, of which its tapes have arrays of their own."""
+        return 0
 
     @property
     def objects(self) -> Objects:

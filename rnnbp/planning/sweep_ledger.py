@@ -10,6 +10,9 @@ from rnnbp.actions import Action, Advance, Keep, Record
 from rnnbp.planning.predicted_ledger import PredictedLedger
 from rnnbp.planning.sweep_sizes import SweepSizes
 
+OBJECTS = "Python's objects"
+"""The kind of what is no array."""
+
 
 @final
 @dataclass(frozen=True)
@@ -32,6 +35,20 @@ class SweepForecast:
     paused_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
     backward_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
 
+    def with_objects(self, waiting: int, most: int) -> SweepForecast:
+        """The same with Python's objects: at most those that it ``waiting`` holds in its pause before
+        its way back, and the ``most`` there.
+        """
+        return SweepForecast(
+            self.forward + waiting,
+            self.paused + waiting,
+            self.backward + most,
+            self.left,
+            {**self.forward_kinds, OBJECTS: waiting},
+            {**self.paused_kinds, OBJECTS: waiting},
+            {**self.backward_kinds, OBJECTS: most},
+        )
+
 
 class SweepLedger(PredictedLedger):
     """The bytes that a sweep holds; arguments as of ``PredictedLedger``."""
@@ -40,6 +57,8 @@ class SweepLedger(PredictedLedger):
         self.sweep, self._unseen = sizes, 0
         self.before, self.paused = dict[str, int](), dict[str, int]()
         """The bytes by kind at the peak before the pause, and those that are held in it."""
+        self.waiting = 0, 0, 0, 0
+        """(tapes, thin tapes, slots, those of them on disk) that are held in the pause."""
         self._wanted = any(each.wanted for each in sizes.outlets)
         super().__init__(sizes, steps, length, None)
 
@@ -59,6 +78,8 @@ class SweepLedger(PredictedLedger):
     def _turn(self) -> None:
         self.before, self.paused = self.by_kind, {k: n for k, n in self.held.items() if n}
         self.peak, self.by_kind = 0, {}
+        slots = len(self.ram) + len(self.disk)
+        self.waiting = len(self.tapes), len(self.thin), slots, len(self.disk)
         super()._turn()
 
     def _do(self, action: Action, length: int) -> None:

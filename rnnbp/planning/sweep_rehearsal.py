@@ -115,6 +115,6 @@ class SweepRehearsal(Rehearsal):
     def _bytes(self, each: float) -> int:
         return math.ceil(each * self.rows)  # of all steps of all rows
 
-    def _end(self) -> None:
+    def _end(self, deltas: BlockDeltas) -> None:
         """The deltas of the inputs are taken."""
         self.heap.note(self._bytes(self.sweep.sinks))

@@ -18,7 +18,7 @@ from rnnbp.runners.side_by_side import Group, groups_of, workspaces
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import once
 
-_OWN = attrgetter("outlets", "places", "sinks", "lent")
+_OWN = attrgetter("outlets", "places", "sinks", "lent", "whole_sinks")
 
 
 @final
@@ -31,12 +31,18 @@ class SweepSizes(Sizes):
         places: the inputs, by number, whose deltas have a place where they may be written.
         sinks: temporary bytes, for each step of each row, of taking the deltas of the inputs.
         lent: bytes of initial states that others hold.
+        whole_sinks: as ``sinks``, of chunks in which no row ends; None for the same.
     """
 
     outlets: tuple[OutletSizes, ...] = ()
     places: frozenset[int] = frozenset()
     sinks: float = 0
     lent: int = 0
+    whole_sinks: float | None = None
+
+    @property
+    def read(self) -> int:
+        return len(self.parts.series)
 
     @property
     def own(self) -> Key:
@@ -57,9 +63,10 @@ class SweepSizes(Sizes):
     def of_whole(self) -> SweepSizes:
         """The sizes of chunks in which no row ends."""
         outlets = tuple([each.of_whole for each in self.outlets])
-        if outlets == self.outlets:
+        sinks = self.sinks if self.whole_sinks is None else self.whole_sinks
+        if (outlets, sinks) == (self.outlets, self.sinks):
             return self
-        found, known = replace(self, outlets=outlets), vars(self)
+        found, known = replace(self, outlets=outlets, sinks=sinks, whole_sinks=None), vars(self)
         vars(found).update({key: known[key] for key in (*SHARED, "cells") if key in known})
         return found
 
@@ -108,12 +115,13 @@ def sizes_of_sweep(
     *,
     places: Iterable[int] = (),
     sinks: float = 0,
+    whole_sinks: float | None = None,
     dstate: Iterable[int] = (),
 ) -> SweepSizes:
     """Sizes of a sweep that has its inputs.
 
     Args:
-        outlets, places, sinks, dstate: as of ``SweepSizes``.
+        outlets, places, sinks, whole_sinks, dstate: as of ``SweepSizes``.
     """
     x, what = problem.x, (problem.model, problem.x_shape, problem.batch, problem.dtype)
     return SweepSizes(
@@ -130,5 +138,6 @@ def sizes_of_sweep(
         outlets=tuple(outlets),
         places=frozenset(places),
         sinks=sinks,
+        whole_sinks=whole_sinks,
         lent=problem.lent,
     )

@@ -52,7 +52,7 @@ class Tape(ABC):
         """A copy of the state before a step, as ``ThinTape.at`` returns it."""
 
     @abstractmethod
-    def arrays(self) -> Nest:
+    def arrays(self) -> list[Nest]:
         """All arrays that it keeps alive."""
 
     @property

@@ -31,10 +31,12 @@ class TurnRunner(ABC):
     """
 
     @abstractmethod
-    def record(
-        self, xs: Sequence[Array], state: Sequence[Array], contexts: Sequence[Context]
-    ) -> Recorded:
-        """Chunks of equal length, in order, from ``state`` before the first; x (L, B, ...) each."""
+    def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
+        """Chunks of equal length, in order, from ``state`` before the first; x (L, B, ...) each.
+
+        Args:
+            context: that of the first chunk, for all: nothing is drawn.
+        """
 
     @abstractmethod
     def backward(
@@ -42,7 +44,7 @@ class TurnRunner(ABC):
         tapes: Sequence[Tape],
         dy: Array,
         dstate: Sequence[Array],
-        dxs: Sequence[Array],
+        dxs: Sequence[Array | None],
         grads: Accumulator,
     ) -> list[Turn]:
         """The way back of ``tapes``, in the order of the rounds.
@@ -51,7 +53,7 @@ class TurnRunner(ABC):
             dy: (L, B, ...), the delta of y of every round.
             dstate: in C order; it goes from the state after the first round's chunk to the state
                 before the last one's.
-            dxs: by round, where the delta of x goes.
+            dxs: by round, where the delta of x goes; None for symbols.
         """
 
 

@@ -61,6 +61,11 @@ class ChunkRows:
         last = min((n + 1) * self.chunk, self.steps)
         return int(self.lengths.sorted[self.live(n) - 1]) >= last
 
+    def ends(self, n: int) -> Array:
+        """(rows,) the steps of chunk n that each of its rows has."""
+        found: Array = self.lengths.sorted[: self.live(n)] - n * self.chunk
+        return np.minimum(found, self.length(n))
+
     def times(self, n: int) -> Array:
         """(L, 1) the sweep times of chunk n."""
         start = n * self.chunk

@@ -9,8 +9,9 @@ from typing import final
 from rnnbp.actions import Action
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast
+from rnnbp.planning.network_objects import SweepObjects, bytes_at
 from rnnbp.planning.network_parts import EdgePlan, SweepPlan
-from rnnbp.planning.objects import NETWORK, bytes_of_rows, fused_of, ways_of, ways_of_rows
+from rnnbp.planning.objects import bytes_of_rows, fused_of, ways_of, ways_of_rows
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.schedules import ScheduleLike, resolve
@@ -62,7 +63,7 @@ class Described:
         return [simulate(a, n, steps=steps, chunk=chunk) for a, n, steps, chunk in sizes]
 
     @cached_property
-    def sweeps(self) -> list[tuple[SweepForecast, int]]:
+    def sweeps(self) -> list[tuple[SweepForecast, SweepObjects]]:
         """(bytes of arrays, bytes of Python's objects) of each sweep."""
         pairs = zip(self.actions, self.counts, self.found.sweeps, strict=True)
         return [_bytes(actions, counts, sweep) for actions, counts, sweep in pairs]
@@ -81,7 +82,7 @@ class Described:
             **joined_counts(self.counts),
             peak_bytes=ledger.peak,
             peak_bytes_by_kind=ledger.by_kind,
-            object_bytes=NETWORK + sum(objects for _, objects in self.sweeps),
+            object_bytes=bytes_at([objects for _, objects in self.sweeps], ledger.way),
             seconds=sum(known) if len(known) == len(self.seconds) else None,
         )
 
@@ -130,11 +131,11 @@ def _total(kinds: Mapping[str, int]) -> int:
 
 def _bytes(
     actions: Iterable[Action], counts: Simulation, sweep: SweepBytes
-) -> tuple[SweepForecast, int]:
+) -> tuple[SweepForecast, SweepObjects]:
     """(bytes of arrays, bytes of Python's objects) of a sweep."""
     ledger, rows, sizes = ledger_of(sweep), sweep.rows, sweep.sizes
     found = ledger.forecast(actions)
-    objects = sizes.object_bytes(
+    most = sizes.object_bytes(
         rows.chunk,
         counts.peak_tapes,
         counts.peak_thin_tapes,
@@ -143,4 +144,6 @@ def _bytes(
         ways_of(ledger.at_highest, rows.steps, rows.chunk) + ways_of_rows(rows.rows, rows.chunk),
         fused_of(counts.counts, counts.chunks),
     )
-    return found, objects + table_bytes(actions) + bytes_of_rows(rows.rows, rows.chunk)
+    most += table_bytes(actions) + bytes_of_rows(rows.rows, rows.chunk)
+    waiting = sizes.objects.waiting(rows.chunk, *ledger.waiting)
+    return found, SweepObjects(most, sizes.objects.stays(rows.rows, rows.chunk), waiting)

@@ -27,7 +27,7 @@ from rnnbp.numerics import Array, Dtype, ShapeError, real_number
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.lengths import Lengths
 from rnnbp.sweeps.output_losses import Output, Read, frame
-from rnnbp.sweeps.row_losses import ValidMask
+from rnnbp.sweeps.row_losses import ValidMask, in_rows
 
 
 def unweighted(name: str, given: LossLike) -> tuple[float, LossLike]:
@@ -157,6 +157,8 @@ def _check_steps(lengths: Lengths, target: SeriesLike) -> None:
 def _sized(output: Output, objective: Objective, factor: float, dtype: Dtype) -> Output:
     """The output with what its loss takes."""
     mask, loss, item = objective.mask, objective.loss, dtype.itemsize
+    if in_rows(objective):
+        return output.with_loss(loss, factor, item, Read(in_rows=True))
     read = _read(output, objective.target, mask, dtype)
     padding = isinstance(mask, ValidMask) and mask.mask is None
     whole = _read(output, objective.target, None, dtype) if padding else None

@@ -8,7 +8,6 @@ from typing import TypedDict
 
 from rnnbp.bptt.results import Stats
 from rnnbp.ledger import Ledger
-from rnnbp.planning.objects import NETWORK
 from rnnbp.schedules.simulation import Simulation
 
 
@@ -54,12 +53,12 @@ def joined_counts(given: Sequence[Simulation]) -> Counts:
     return found
 
 
-def joined(stats: Sequence[Stats], ledger: Ledger) -> Stats:
-    """What a run took, from that of its sweeps."""
+def joined(stats: Sequence[Stats], ledger: Ledger, objects: int) -> Stats:
+    """What a run took, from that of its sweeps; ``objects``: bytes of Python's own."""
     return replace(
         stats[0],
         **joined_counts(stats),
-        object_bytes=NETWORK + sum(each.object_bytes for each in stats),
+        object_bytes=objects,
         seconds=max(each.seconds for each in stats),
         peak_bytes=ledger.peak_bytes,
         peak_bytes_by_kind=ledger.peak_by_kind,

@@ -38,9 +38,12 @@ class JointLedger:
 
     def __init__(self, found: NetworkBytes, sweeps: Sequence[SweepForecast]) -> None:
         self.held, self.peak, self.by_kind = Counter[str](), 0, dict[str, int]()
+        self._begun = self.way = 0
+        """The way of a sweep in which the peak is, as ``network_objects.bytes_at`` counts them."""
         self._hold(found.base)
         given, ran = iter(sweeps), list[SweepForecast | None]()
         for stage in found.stages:
+            self._begun += stage.sweep is not None
             self._hold(stage.opened)
             forecast = None if stage.sweep is None else next(given)
             if forecast is not None:
@@ -51,10 +54,12 @@ class JointLedger:
         self._hold(found.back)
         waiting: Mapping[str, int] = {}
         for stage, forecast in zip(reversed(found.stages), reversed(ran), strict=True):
+            self._begun += forecast is not None
             self._release(waiting)
             waiting = stage.waiting
             self._hold(waiting)
             self._hold(stage.turned)
+            self._note(stage.sent)
             if forecast is not None:
                 self._release(forecast.paused_kinds)
                 self._note(forecast.backward_kinds)
@@ -73,4 +78,5 @@ class JointLedger:
         total = self.held.total() + sum(more.values())
         if total > self.peak:
             kinds = self.held + Counter(more)
-            self.peak, self.by_kind = total, {kind: n for kind, n in kinds.items() if n}
+            self.peak, self.way = total, self._begun
+            self.by_kind = {kind: n for kind, n in kinds.items() if n}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from rnnbp.planning.objects import NETWORK
+from rnnbp.planning.network_objects import NETWORK
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.sweeps.joint_ledger import JointLedger
 from rnnbp.sweeps.menus import Option
@@ -59,8 +59,8 @@ class Chosen:
     Attributes:
         picks: one for each.
         paused: bytes that they hold in their pauses.
-        peak: of arrays, so far.
-        objects: bytes of Python's objects.
+        peak: of arrays and of Python's objects that come and go, so far.
+        objects: bytes of Python's objects that stay.
         seconds: by a count of operations.
         parts: by name of a part, its peak so far, and what it holds in pauses.
     """

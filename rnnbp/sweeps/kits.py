@@ -58,17 +58,15 @@ class Kits:
         self.used[sweep] = found
         return found
 
+    def rest(self, sweep: int) -> None:
+        """A sweep has ended: what belongs to its run alone is dropped."""
+        self.used[sweep].rest()
+
     def end(self, sizes: Iterable[tuple[int, int]]) -> None:
-        """Leave all of it to the next run.
+        """Leave all of it to the next run, once each sweep has ended.
 
         Args:
             sizes: for each sweep the bytes of its program, and of tables that were made later.
         """
         programs, tables = (sum(each) for each in zip(*sizes, strict=True))
-        left = Left({sweep: _rest(chunks) for sweep, chunks in self.used.items()})
-        self.memory.end(left, self.owner, programs + tables, tables)
-
-
-def _rest(chunks: SweepChunks) -> SweepChunks:
-    chunks.rest()
-    return chunks
+        self.memory.end(Left(self.used), self.owner, programs + tables, tables)

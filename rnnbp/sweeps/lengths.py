@@ -87,6 +87,11 @@ class Lengths:
         dry = not any(value.strides)  # of a forecast, which has no values
         return value if self.order is None or dry else value[self.order]
 
+    def clear(self, series: Array, *, all_: bool) -> None:
+        """Put 0 into a series (T, B, ...): everywhere, or past the end of each row alone."""
+        for row, end in enumerate([0] if all_ else self.of_rows.tolist()):
+            series[end:, slice(None) if all_ else row] = 0
+
     def scattered(self, value: Array) -> Array:
         """The inverse of ``gathered``."""
         if self.order is None:

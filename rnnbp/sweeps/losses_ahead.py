@@ -11,6 +11,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import CrossEntropy, Loss
 from rnnbp.losses.as_loss import as_loss
+from rnnbp.losses.in_rows import InRows
 from rnnbp.numerics import Dtype
 from rnnbp.sweeps.by_output import OutputForm
 from rnnbp.sweeps.given_losses import losses_by_output, naming, unweighted
@@ -49,6 +50,8 @@ def _with_loss(output: Output, given: LossLike, dtype: Dtype) -> Output:
     """One output with its loss, whose rows have weight 0 past their ends."""
     factor, own = unweighted("loss", given)
     loss, masked = as_loss(own), output.lengths.short
+    if isinstance(loss, InRows) and loss.takes_rows(None, output.shape, dtype):
+        return output.with_loss(loss, factor, dtype.itemsize, Read(in_rows=True))
     gathered = output.lengths.order is not None or output.lengths.ragged
     classes = isinstance(loss, CrossEntropy)
     rows = math.prod(output.shape[:-1])

@@ -39,8 +39,8 @@ class Option:
 
     Attributes:
         candidate: the schedule; its bytes are a bound for rows that all have as many steps.
-        forecast: the bytes of arrays.
-        objects: those of Python's objects around them.
+        forecast: the bytes of arrays, and of Python's objects that come and go.
+        objects: those of the others, which stay until the run of the network ends.
     """
 
     candidate: Candidate
@@ -70,6 +70,8 @@ class Menu:
         own = bytes_of_rows(rows.rows, rows.chunk)
         self.always = sweep.sizes.objects.of_ways(few) + own
         """Python's objects of runners of fewer rows than the batch, whatever the schedule."""
+        self.stays = sweep.sizes.objects.stays(rows.rows, rows.chunk)
+        """Those that stay until the run of the network ends."""
 
     @cached_property
     def _bounds(self) -> tuple[int, Candidate]:
@@ -122,11 +124,17 @@ class Menu:
             arrays = prices_of(search.sizes, search.steps, self.chunk, arrays_only=True)
             bound = arrays.bound(schedule.holds)
             objects = max(0, candidate.bytes - bound) + self.always
-            yield Option(candidate, self._forecast(candidate, bound), objects)
+            more = max(0, objects - self.stays)
+            yield Option(candidate, self._forecast(candidate, bound, more), self.stays)
 
-    def _forecast(self, candidate: Candidate, bound: int) -> SweepForecast:
+    def _forecast(self, candidate: Candidate, bound: int, objects: int) -> SweepForecast:
+        """With ``objects`` of Python that come and go."""
         if candidate.schedule.steps <= MOST:
-            return ledger_of(self.sweep).forecast(thinned(candidate.schedule))
+            ledger = ledger_of(self.sweep)
+            found = ledger.forecast(thinned(candidate.schedule))
+            waiting = self.sweep.sizes.objects.waiting(self.chunk, *ledger.waiting)
+            return found.with_objects(waiting, objects)
+        bound += objects
         every = {"of a long schedule, at most": bound}
         left = self.sweep.sizes.left(self.chunk)
         return SweepForecast(bound, bound, bound, left, every, every, every)

@@ -15,6 +15,7 @@ from rnnbp.graph.deltas import Deltas, send
 from rnnbp.inputs.given import InputsOf
 from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array
+from rnnbp.planning.network_objects import PeakWay, SweepObjects, bytes_at
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.rng import Context
 from rnnbp.runners.as_python import warn_of_python
@@ -27,7 +28,7 @@ from rnnbp.sweeps.kits import Kits
 from rnnbp.sweeps.loss_sinks import LossSink, times
 from rnnbp.sweeps.network import PosedNetwork
 from rnnbp.sweeps.output_losses import Output
-from rnnbp.sweeps.outputs import first_readers, static_owners
+from rnnbp.sweeps.outputs import first_readers, read_once, static_owners
 from rnnbp.sweeps.recurrent_nodes import given_states, recurrent_of_node
 from rnnbp.sweeps.running import RunningSweep
 from rnnbp.sweeps.shared import Shared
@@ -61,12 +62,11 @@ class NetworkRun:
         bar: Progress | None = None,
     ) -> None:
         self.network, self.stages, self.outputs = network, stages, wanted.outputs
-        self.wanted = wanted
-        self.schedules, self.seed, self.bar = schedules, seed, bar
+        self.wanted, self.schedules, self.seed, self.bar = wanted, schedules, seed, bar
         self.kits = Kits(network, "bptt", wanted.place.disk)
-        keeps_dx, place = wanted.keeps_dx, wanted.place
-        self.shared = Shared.of(network, self.kits.memory, keeps_dx=keeps_dx, place=place)
-        self.ledger = self.shared.ledger
+        dx, place, memory = wanted.keeps_dx, wanted.place, self.kits.memory
+        self.shared = Shared.of(network, memory, keeps_dx=dx, place=place, once=read_once(stages))
+        self.ledger, self._peak_way = self.shared.ledger, PeakWay(self.shared.ledger)
         self.kept = self._kept(wanted.returns_y)
         self.ledger.hold("gradients", [sink.y for sink in self.kept.values()])
         self.losses = self._losses()
@@ -77,7 +77,9 @@ class NetworkRun:
         self._counted: list[Array] = []
         """Those of them that the ledger counts."""
         self.running: list[StaticNodes | tuple[RunningSweep, SweepRun]] = []
-        self.stats = list[Stats]()
+        self._programs: list[tuple[int, int]] = []
+        """Of each sweep that has ended, the bytes of its program, and of tables made later."""
+        self.stats, self._objects = list[Stats](), list[SweepObjects]()
         self.penalties: dict[str, Scalar] = {}
 
     def _kept(self, return_y: bool) -> dict[int, ResultSink]:
@@ -118,6 +120,7 @@ class NetworkRun:
                 self.ledger.hold(STATIC, [nodes.values(self.shared.values), nodes.arrays()])
                 self.running.append(nodes)
             else:
+                self._peak_way.begin()
                 sweep = RunningSweep(stage, self.shared, sinks, self.wanted)
                 run = self._started(sweep)
                 self.running.append((sweep, run))
@@ -148,25 +151,51 @@ class NetworkRun:
         for output in self.outputs:
             if output.static and output.objective is not None:
                 self._static_loss(output, deltas)
-        for at, stage in reversed([*enumerate(self.running)]):
-            self._count_deltas()
-            if isinstance(stage, StaticNodes):
-                kept = stage.arrays()
-                stage.backward(deltas, self.grads.static)
-                self.ledger.release(kept)
-                self._penalise(stage.penalties)
-            else:
-                sweep, run = stage
-                self._add(sweep.sweep, sweep.backward(run, deltas, dstate))
-                sweep.release([k for k, stage_of in first.items() if stage_of == at])
+        while self.running:
+            self._backward_last(first, dstate)
+            self.running.pop()
         for number, loss in self.losses.items():
             self.values[number] = loss.total.value
         self._end()
 
-    def _count_deltas(self) -> None:
-        """Count the deltas of static values that there are now."""
+    def _backward_last(
+        self, first: Mapping[int, int], dstate: Mapping[int, Sequence[Array | None]]
+    ) -> None:
+        """Run the last of the stages that are left backward.
+
+        Args:
+            first: by number of an edge, the first stage that reads it.
+        """
+        stage, deltas = self.running[-1], self.deltas
+        if not isinstance(stage, StaticNodes):
+            self._peak_way.begin()
+        self._count_deltas(stage)
+        if isinstance(stage, StaticNodes):
+            kept, there = stage.arrays(), [delta is not None for delta in deltas]
+            stage.backward(deltas, self.grads.static)
+            pairs = zip(deltas, there, strict=True)
+            sent = sum(d.nbytes for d, known in pairs if d is not None and not known)
+            with self.ledger.reserve("static deltas", sent):  # while those that were there are
+                self.ledger.release(kept)
+            self._penalise(stage.penalties)
+            return
+        (sweep, run), at = stage, len(self.running) - 1
+        found = sweep.backward(run, deltas, dstate)
+        self._add(sweep.sweep, found)
+        self._objects.append(run.objects(found.stats))
+        sweep.release([k for k, stage_of in first.items() if stage_of == at])
+        program = run.sizes.program(run.problem.chunk), sum(run.tables.values())
+        self._programs.append(program)
+        run.close()
+        sweeps = [each for each in self.running if not isinstance(each, StaticNodes)]
+        self.kits.rest(len(sweeps) - 1)
+
+    def _count_deltas(self, stage: StaticNodes | tuple[RunningSweep, SweepRun]) -> None:
+        """Count the deltas of static values that there are now, before a stage runs backward."""
         self.ledger.release(self._counted)
-        self._counted = [delta for delta in self.deltas if delta is not None]
+        self._counted = []  # before the stage makes copies of its own in their place
+        taken = [] if isinstance(stage, StaticNodes) else stage[0].take(self.deltas)
+        self._counted = [*[delta for delta in self.deltas if delta is not None], *taken]
         self.ledger.hold("static deltas", self._counted)
 
     def _static_loss(self, output: Output, deltas: Deltas) -> None:
@@ -213,16 +242,14 @@ class NetworkRun:
 
     def leave(self) -> None:
         """Leave memory to the next run, after ``result``."""
-        runs = [stage[1] for stage in self.running if not isinstance(stage, StaticNodes)]
-        programs = [run.sizes.program(run.problem.chunk) for run in runs]
-        tables = [sum(run.tables.values()) for run in runs]
-        self.running, self.shared.edges = [], {}
-        self.kits.end(zip(programs, tables, strict=True))
+        self.shared.edges = {}
+        self.kits.end(self._programs)
 
     def result(self) -> Gradients:
         """All of it, after ``backward``."""
         network, shared, outputs = self.network, self.shared, self.outputs
-        form = OutputForm.of_graph(network.graph)
+        form, way = OutputForm.of_graph(network.graph), self._peak_way.at
+        objects = bytes_at(self._objects[::-1], way)
         penalties = {name: value.real for name, value in self.penalties.items()}
         parts = [each.factor * self.values[each.number].real for each in self._trained()]
         named = len(form) > 1 or form.names[0]
@@ -234,7 +261,7 @@ class NetworkRun:
             self._dx(),
             tuple([shared.dstates[node.number] for node in network.recurrent]),
             shared.final_states(),
-            joined(self.stats, self.ledger),
+            joined(self.stats, self.ledger, objects),
             y=y,
             penalties=penalties,
             losses=losses if named else {},

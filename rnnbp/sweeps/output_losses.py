@@ -20,12 +20,13 @@ from rnnbp.sweeps.row_losses import RowLosses
 
 class Read(NamedTuple):
     """What a loss reads of a chunk: with a mask, targets or masks of another dtype, and the bytes of
-    target and mask that are copied for a step of a row.
+    target and mask that are copied for a step of a row; or the target's rows where they lie.
     """
 
     masked: bool = False
     recast: bool = False
     copied: int = 0
+    in_rows: bool = False
 
 
 @final
@@ -84,6 +85,7 @@ class Output:
         arrays, rows = loss.needs(item, masked=read.masked, recast=read.recast)
         size = math.prod(self.shape) * item
         needs = arrays * size + rows * math.prod(self.shape[:-1]) + read.copied
+        needs = 0 if read.in_rows else needs
         return max(needs, size * (factor != 1))  # the loss is done when dy is multiplied
 
     def losses(self, rows: ChunkRows) -> RowLosses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +54,13 @@ def first_readers(stages: Sequence[Stage]) -> dict[int, int]:
             found.setdefault(source.value, at)
     edges = {e.value for s in stages if isinstance(s, Sweep) for e in s.outputs if e.edge}
     return {value: at for value, at in found.items() if value in edges}
+
+
+def read_once(stages: Sequence[Stage]) -> frozenset[int]:
+    """The series that one input of one sweep alone reads."""
+    sweeps = [stage for stage in stages if isinstance(stage, Sweep)]
+    read = Counter(s.value for sweep in sweeps for s in sweep.inputs if s.per == "step")
+    return frozenset(value for value, times in read.items() if times == 1)
 
 
 def static_owners(stage: Stage) -> list[dict[str, Array]]:

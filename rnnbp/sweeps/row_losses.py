@@ -12,6 +12,7 @@ from rnnbp.inputs.given import TargetLike
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.problem import Problem
+from rnnbp.losses.in_rows import InRows
 from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.sweeps.chunk_rows import ChunkRows
@@ -49,6 +50,18 @@ class ValidMask(Held):
     again = read
 
 
+def in_rows(objective: Objective) -> bool:
+    """True if the loss is taken of rows where they lie, so that the target is not copied."""
+    target, mask, loss = objective.target, objective.mask, objective.loss
+    padding = mask is None or (isinstance(mask, ValidMask) and mask.mask is None)
+    if not (padding and isinstance(loss, InRows) and isinstance(target, Held)):
+        return False
+    problem, array = objective.problem, target.array
+    seen = objective.see is not None  # it gets copies, which may be there at the same time
+    shape, dtype = problem.output_shape, problem.dtype
+    return not seen and array is not None and loss.takes_rows(array, shape, dtype)
+
+
 class RowLosses(ChunkLosses):
     """Losses of the chunks of a sweep, whose rows are sorted and may have ended.
 
@@ -63,6 +76,7 @@ class RowLosses(ChunkLosses):
         self.rows = rows
         given = objective.mask
         self._padding = isinstance(given, ValidMask) and given.mask is None
+        self._in_rows = in_rows(objective)
 
     def data(self, n: int) -> tuple[TargetLike, TargetLike]:
         target, mask = super().data(n)
@@ -83,6 +97,19 @@ class RowLosses(ChunkLosses):
         if self.loss.whole:  # it is that of the sequences as they were passed
             dy = dy[:, self.rows.sequences(n)]
         return value, dy
+
+    def _evaluate(self, y: Array, n: int) -> tuple[Scalar, Array]:
+        found = self._of_rows(y, n) if self._in_rows else None
+        return super()._evaluate(y, n) if found is None else found
+
+    def _of_rows(self, y: Array, n: int) -> tuple[Scalar, Array] | None:
+        """``_evaluate`` of rows where they lie, if the loss can."""
+        loss, target, rows = self.loss, self.objective.target, self.rows
+        assert isinstance(loss, InRows)
+        assert target is not None
+        order = None if rows.lengths.order is None else rows.sequences(n)
+        block = target.read(self.problem.span(n))
+        return loss.summed_rows(y, block, order, rows.ends(n), 1 / self.objective.total)
 
     def _as_passed(self, text: str, n: int) -> str:
         """An error of a chunk, with the number of the sequence as it was passed."""

@@ -124,10 +124,24 @@ class RunningSweep:
             if end.edge:
                 self.shared.edges.pop(end.value).close()
 
+    def take(self, deltas: Deltas) -> list[Array]:
+        """Take the deltas of what its outputs are reduced to, in the order of its rows."""
+        lengths, taken = self.rows.lengths, list[Array]()
+        for end in self.sweep.outputs:
+            for node in end.reductions:
+                found = list[Array | None]()
+                for k in node.outs:
+                    delta, deltas[k] = deltas[k], None
+                    found.append(None if delta is None else lengths.gathered(delta))
+                    del delta  # a whole series may be among them
+                self.reductions[node.number].deltas = found
+                taken += [part for part in found if part is not None]
+        return taken
+
     def backward(
         self, run: SweepRun, deltas: Deltas, dstate: Mapping[int, Sequence[Array | None]]
     ) -> SweepGradients:
-        """Run backward, and send deltas on to static values of the network.
+        """Run backward after ``take``, and send deltas on to static values of the network.
 
         Args:
             deltas: of the network's values.
@@ -135,11 +149,6 @@ class RunningSweep:
         """
         lengths = self.rows.lengths
         self._turn()
-        for end in self.sweep.outputs:
-            for node in end.reductions:
-                found = [deltas[k] for k in node.outs]
-                sink = self.reductions[node.number]
-                sink.deltas = [None if d is None else lengths.gathered(d) for d in found]
         final = [self._final(each, deltas, dstate) for each in self.sweep.unrollings]
         sent = run.backward(final)
         for k, delta in sent.dstatic.items():

@@ -30,6 +30,7 @@ class Shared:
         memory: of edges and gradients by inputs.
         keeps_dx: whether the gradients by inputs are kept.
         place: of edges.
+        once: the series that one input of one sweep alone reads.
         dxs: by number of an input, the gradient by it, (T, B, ...), once a sweep has added to it.
         final, dstates: by number of a Recurrent's node, its final state, and the gradient by its
             initial state, (B, ...).
@@ -43,6 +44,7 @@ class Shared:
     memory: Reuse
     keeps_dx: bool = False
     place: Place = IN_MEMORY
+    once: frozenset[int] = frozenset()
     edges: dict[int, Edge] = field(default_factory=dict)
     dxs: dict[int, Array] = field(default_factory=dict)
     final: dict[int, tuple[Array, ...]] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Shared:
         *,
         keeps_dx: bool = False,
         place: Place = IN_MEMORY,
+        once: frozenset[int] = frozenset(),
     ) -> Shared:
         """What is there before any stage has run."""
         graph, static = network.graph, network.static
@@ -66,7 +69,7 @@ class Shared:
         ledger.hold(STATIC, [*static.values(), *network.states.values()])
         values = [static.get(k) for k in range(graph.n_values)]
         pool = Reuse() if memory is None else memory
-        return cls(network, values, ledger, pool, keeps_dx, place)
+        return cls(network, values, ledger, pool, keeps_dx, place, once)
 
     def new_edge(self, end: Ending, rows: ChunkRows, shape: Shape, *, reached: bool) -> Edge:
         """The edge that a sweep writes, whose values are not allocated yet."""
@@ -81,11 +84,11 @@ class Shared:
         return self.keeps_dx and k in series and series[k].dtype.kind in "fc"
 
     def dx(self, k: int) -> Array:
-        """The gradient by an input, to add to."""
+        """The gradient by an input, to add to; of one that is read ``once``, to be written."""
         if k not in self.dxs:
             part = self.network.series[k]
             self.dxs[k] = self.memory.new((part.steps, *part.shape), self.network.dtype)
-            self.dxs[k][...] = 0
+            self.network.lengths[self.network.axes[k]].clear(self.dxs[k], all_=k not in self.once)
             self.ledger.hold("gradients", self.dxs[k])
         return self.dxs[k]
 

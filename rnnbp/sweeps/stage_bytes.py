@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
@@ -16,7 +16,7 @@ from rnnbp.numerics import Shape
 from rnnbp.planning.predicted_ledger import FIXED as STATIC
 from rnnbp.sweeps.dry_network import dry
 from rnnbp.sweeps.network import PosedNetwork
-from rnnbp.sweeps.outputs import static_owners
+from rnnbp.sweeps.outputs import read_once, static_owners
 from rnnbp.sweeps.recurrent_nodes import recurrent_of_node
 from rnnbp.sweeps.shared import Shared
 from rnnbp.sweeps.stage import Stage, StaticStage, Sweep
@@ -40,6 +40,7 @@ class StageBytes:
         handed: static values that it hands on, and what its way back needs of them.
         released: of these, what its way back releases.
         waiting: deltas of static values that are there when its way back begins.
+        sent: of a stage of static nodes, those that it makes while these are there.
         turned: what is allocated before its way back: deltas of edges, gradients by inputs.
         closed: what is released after its way back, of edges.
     """
@@ -49,6 +50,7 @@ class StageBytes:
     handed: Bytes = field(default_factory=Counter)
     released: Bytes = field(default_factory=Counter)
     waiting: Bytes = field(default_factory=Counter)
+    sent: Bytes = field(default_factory=Counter)
     turned: Bytes = field(default_factory=Counter)
     closed: Bytes = field(default_factory=Counter)
 
@@ -102,7 +104,8 @@ class _Walk:
 
     def __init__(self, network: PosedNetwork, stages: Sequence[Stage], wanted: Wanted) -> None:
         self.network, self.wanted = network, wanted
-        self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=wanted.place)
+        once, place = read_once(stages), wanted.place
+        self.shared = Shared.of(network, keeps_dx=wanted.keeps_dx, place=place, once=once)
         self.item, self.pers = network.dtype.itemsize, value_pers(network.graph)
         self.found = NetworkBytes(self._base())
         self._edges: dict[int, tuple[int, bool]] = {}
@@ -135,17 +138,24 @@ class _Walk:
         """Note the deltas of static values that wait for each stage on the way back."""
         present = {each.value for each in self.wanted.outputs if each.static and each.trained}
         for at in reversed(range(len(stages))):
-            values = [self.shared.values[k] for k in present]
-            floats = [a for a in values if a is not None and a.dtype.kind in "fc"]
-            self.found.stages[at].waiting["static deltas"] = sum(a.nbytes for a in floats)
+            found, before = self.found.stages[at], set(present)
+            found.waiting["static deltas"] = self._deltas(present)
             stage = stages[at]
             if isinstance(stage, StaticStage):
                 for node in reversed(stage.nodes):
                     if present.intersection(node.outs):
                         present.difference_update(node.outs)
                         present.update(node.args)
+                found.sent["static deltas"] = self._deltas(present - before)
             elif reaches(stage, self.wanted):
+                for end in stage.outputs:
+                    present.difference_update(k for node in end.reductions for k in node.outs)
                 present.update(static_sources(stage))
+
+    def _deltas(self, static: Collection[int]) -> int:
+        """The bytes of the deltas of static values."""
+        values = [self.shared.values[k] for k in static]
+        return sum(a.nbytes for a in values if a is not None and a.dtype.kind in "fc")
 
     def _kept(self, k: int) -> int:
         """The bytes of an output that is kept."""

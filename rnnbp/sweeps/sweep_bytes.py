@@ -15,8 +15,8 @@ from rnnbp.sweeps.stage import Sweep
 from rnnbp.sweeps.sweep_inputs import EdgeInput, Gathered
 from rnnbp.sweeps.wanted import Wanted
 
-PLACES = 17
-"""Bytes of the numbers of places of a step of a row, all and those of rows that are alive, and of
+PLACE, PLACES = 8, 17
+"""Bytes of the number of a place of a step of a row; of all, those of rows that are alive, and of
 which those are.
 """
 
@@ -47,7 +47,8 @@ class SweepBytes:
         self.sizes: SweepSizes = sizes_of_sweep(
             problem,
             [wanted.outlet(end, rows, shape, problem.dtype) for end, shape in ends],
-            sinks=self._sinks(problem, keeps_dx=wanted.keeps_dx),
+            sinks=self._sinks(problem, keeps_dx=wanted.keeps_dx, whole=False),
+            whole_sinks=self._sinks(problem, keeps_dx=wanted.keeps_dx, whole=True),
             dstate=[
                 each.number
                 for each in sweep.unrollings
@@ -55,19 +56,25 @@ class SweepBytes:
             ],
         )
 
-    def _sinks(self, problem: Problem, *, keeps_dx: bool) -> float:
-        """Temporary bytes, for a step of a row, of taking the deltas of inputs."""
+    def _sinks(self, problem: Problem, *, keeps_dx: bool, whole: bool) -> float:
+        """Temporary bytes, for a step of a row, of taking the deltas of inputs.
+
+        Args:
+            whole: for a chunk in which no row ends.
+        """
         item, found, lengths = problem.dtype.itemsize, 0, self.rows.lengths
         for part in (problem.x, *problem.others.series.values()):
             size = math.prod(part.shape[1:]) * item
             if isinstance(part, EdgeInput):
                 edge = part.edge
                 across = edge.reached and lengths.ragged and part.reverse != edge.reverse
-                found = max(found, across * ((2 - edge.once) * size + PLACES))
+                copies = 2 - edge.once - whole
+                found = max(found, across * (copies * size + (PLACE if whole else PLACES)))
             elif isinstance(part, Gathered) and keeps_dx and part.dtype.kind in "fc":
-                apart = part.reverse and lengths.ragged
-                moved = apart or lengths.ragged or lengths.order is not None
-                found = max(found, moved * size + apart * (size + 2 * PLACES))
+                apart = part.reverse and lengths.ragged  # row by row
+                copied = not (part.once or apart)  # else it is written, or added where it lies
+                moved = copied and (lengths.ragged or lengths.order is not None)
+                found = max(found, moved * size)
         return found
 
     def edge(self, value: int) -> int:

@@ -39,11 +39,12 @@ class Gathered(SweepInput):
     Args:
         x: the series.
         reverse: True to read each row from its end.
+        once: True if nothing else reads it.
     """
 
-    def __init__(self, rows: ChunkRows, x: Held, *, reverse: bool) -> None:
+    def __init__(self, rows: ChunkRows, x: Held, *, reverse: bool, once: bool = False) -> None:
         super().__init__(rows, x.shape[1:], x.dtype)
-        self.x, self.reverse = x, reverse
+        self.x, self.reverse, self.once = x, reverse, once
 
     def chunk(self, n: int) -> Array:
         self.x.check_there()

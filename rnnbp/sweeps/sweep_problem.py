@@ -62,7 +62,8 @@ def series_input(sweep: Sweep, source: Source, shared: Shared) -> Held:
         return EdgeInput(shared.edges[source.value], reverse=source.reverse)
     x = network.series[source.value]
     plain = not (source.reverse or rows.lengths.short)
-    return x if plain else Gathered(rows, x, reverse=source.reverse)
+    once = source.value in shared.once
+    return x if plain else Gathered(rows, x, reverse=source.reverse, once=once)
 
 
 def static_input(value: Array) -> Array:
@@ -92,5 +93,6 @@ def input_deltas(sweep: Sweep, shared: Shared) -> dict[int, InputDeltas]:
             found[k] = EdgeDeltas(shared.edges[source.value], reverse=source.reverse)
         elif shared.has_dx(source.value):
             rows, into = shared.network.rows[sweep.axis], partial(shared.dx, source.value)
-            found[k] = SeriesDeltas(rows, into, reverse=source.reverse)
+            once = source.value in shared.once
+            found[k] = SeriesDeltas(rows, into, reverse=source.reverse, once=once)
     return found

@@ -1,7 +1,8 @@
 """The threads that run jobs: as many as BLAS has, or as RNNBP_NUM_THREADS says.
 
 By default no more than the processors that a container's quota gives, which ``processors`` reads
-from the files of its control groups; never more at once than there are processors.
+from the files of its control groups, and one in a worker of a pool of processes; never more at once
+than there are processors.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def count() -> int:
                 f"{THREADS} is a number of threads from 1 to {MOST_THREADS}, found {shown(given)}"
             )
         return int(given)
+    if processors.pooled():
+        return 1
     # BLAS's number is asked each time: a script may limit it for a part of its work.
     pools: list[int] = [pool.num_threads for pool in _blas()]
     return max(1, min([*pools, processors.usable()]))

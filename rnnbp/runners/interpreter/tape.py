@@ -48,5 +48,5 @@ class NodeTape(Tape):
     def at(self, step: int) -> State:
         return tuple([s[step].copy() for s in self.states])
 
-    def arrays(self) -> Nest:
+    def arrays(self) -> list[Nest]:
         return [self.xs, self.states, self.values, self.extras, self.opaque]

@@ -89,7 +89,7 @@ class Arguments:
             x = tape.xs[k]
             if x.shape != (expected := (length, *shape) if series else shape):
                 self.require(f"{name} of a tape", x, expected)
-            if address(x) != tape.addresses[name]:
+            if address(x) != tape.given[name]:
                 raise ShapeError(
                     f"{self.cell}: {name} of a tape was resized since it was recorded; resize no "
                     "array"

@@ -31,6 +31,10 @@ class PackedArrays:
         start, shape = self._starts[name], self._shapes[name]
         return memory[start : start + math.prod(shape)].reshape(shape)
 
+    def along(self, bases: Array) -> dict[str, Array]:
+        """The addresses of all in several pieces of memory, which begin at ``bases``."""
+        return {name: bases + start for name, start in self._bytes.items()}
+
     def addresses(self, memory: Array) -> dict[str, int]:
         """The addresses of all."""
         base = address(memory)

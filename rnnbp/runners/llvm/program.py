@@ -73,8 +73,8 @@ class KernelProgram(Runner, FusedRunner):
 
     @property
     def turns(self) -> TurnRunner | None:
-        series = self.given.one_series and self.table is None
-        plain = series and not self._draws and not self._cleared[0]
+        dx = self.table is not None or not self._cleared[0]
+        plain = self.given.one_series and dx and not self._draws
         return KernelTurns(self.sizes, self.buffers, self._given) if plain else None
 
     def later(self, work: Later | None) -> None:
@@ -156,7 +156,7 @@ class KernelProgram(Runner, FusedRunner):
         states = [packed.array(memory, f"H{k}") for k in range(len(state))]
         self.given.enter(states, state)
         xs = self.given.read(xs, length)
-        tape = KernelTape(context, xs, self._held(states), [memory], packed.addresses(memory))
+        tape = KernelTape(context, xs, self._held(states), [memory], {}, packed)
         y = self._taped(kernel, tape, length, output=output)
         del fixed
         return y, tape
@@ -171,10 +171,8 @@ class KernelProgram(Runner, FusedRunner):
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         packed = self.buffers.packed_arrays(kernel, length, states=False)
         memory = self.buffers.new((packed.size,))
-        addresses = packed.addresses(memory) | {
-            f"H{k}": address(array) for k, array in enumerate(states)
-        }
-        tape = KernelTape(context, xs, known, [*states, memory], addresses)
+        given = {f"H{k}": address(array) for k, array in enumerate(states)}
+        tape = KernelTape(context, xs, known, [memory, *states], given, packed)
         y = self._taped(kernel, tape, length, output=output)
         del fixed
         return y, tape
@@ -242,7 +240,7 @@ class KernelProgram(Runner, FusedRunner):
         self, kernel: Kernel, tape: KernelTape, length: int, *, output: bool
     ) -> Array | None:
         """y of a chunk whose tape this fills."""
-        tape.addresses |= self.given.addresses(tape.xs)
+        tape.given |= self.given.addresses(tape.xs)
         y = self._run(kernel, tape.addresses, length, tape.context, output=self._made(output))
         if not output or y is not None:
             return y

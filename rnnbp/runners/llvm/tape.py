@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnbp.numerics import Array, Nest, Shape
 from rnnbp.rng import Context
+from rnnbp.runners.llvm.packed import PackedArrays
 from rnnbp.runners.tapes import CutTape, State, ThinTape
 
 
@@ -38,30 +39,50 @@ class KernelTape(CutTape):
     """The internals of a chunk.
 
     xs: the inputs, of which one may be numbers of symbols (L, B). owned: the memory of the states
-    and of all other values. addresses: by name, of inputs, states and other values.
+    and of all other values. given: by name, the addresses of inputs, and of all else that is not
+    ``packed``. packed: what lies in the first of ``owned``. known: the states; None where they are
+    packed, and of these ``shapes``.
     """
 
     context: Context
     xs: tuple[Array, ...]
-    states: States
+    known: States | None
     owned: list[Array]
-    addresses: dict[str, int]
+    given: dict[str, int]
+    packed: PackedArrays
+    shapes: tuple[Shape, ...] = ()
+
+    @property
+    def states(self) -> States:
+        """The states around each step."""
+        # Made when they are read: of most chunks in rounds they never are.
+        return self.known or States([*map(self._state, range(len(self.shapes)))], self.shapes)
+
+    def _state(self, k: int) -> Array:
+        if self.known is not None:
+            return self.known.states[k]
+        return self.packed.array(self.owned[0], f"H{k}")
+
+    @property
+    def addresses(self) -> dict[str, int]:
+        """By name, the addresses of inputs, states and other values."""
+        return self.packed.addresses(self.owned[0]) | self.given
 
     @property
     def length(self) -> int:
-        return len(self.states.states[0]) - 1
+        return len(self._state(0)) - 1
 
     def at(self, step: int) -> State:
         return self.states.at(step)
 
     def output(self, k: int, shape: Shape) -> Array:
         """y (L, B, ...), where it is state k: to be read."""
-        states = self.states.states[k]
+        states = self._state(k)
         y = states[1:].reshape(-1, states.shape[1], *shape)
         y.setflags(write=False)
         return y
 
-    def arrays(self) -> Nest:
+    def arrays(self) -> list[Nest]:
         return [*self.xs, *self.owned]
 
     def cut(self) -> CutTape:
@@ -76,4 +97,4 @@ class KernelTape(CutTape):
 
     def first(self, steps: int, xs: tuple[Array, ...]) -> KernelTape:
         states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
-        return KernelTape(self.context, xs, states, self.owned, self.addresses)
+        return KernelTape(self.context, xs, states, self.owned, self.given, self.packed)

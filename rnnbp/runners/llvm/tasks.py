@@ -46,11 +46,12 @@ class Addresses:
             found[k] = given.get(name, 0)
         return found
 
-    def table(self, given: Sequence[Mapping[str, int]]) -> Array:
-        """(rounds, names): the same for each of ``given``."""
-        found = np.array([self._found] * len(given), np.int64)
+    def table(self, rounds: int, given: Mapping[str, Array | int]) -> Array:
+        """(rounds, names): the same of addresses by round, or of one for all."""
+        found = np.empty((rounds, len(self.names)), np.int64)
+        found[:] = self._found
         for k, name in self._open:
-            found[:, k] = [each.get(name, 0) for each in given]
+            found[:, k] = given.get(name, 0)
         return found
 
 
@@ -235,8 +236,9 @@ class Pieces:
         """The addresses of the job's arrays."""
         return [*self._own.of(given), *self._read.of(given), *self._tasks.sums(grads)]
 
-    def table(self, given: Sequence[Mapping[str, int]], grads: Accumulator) -> Array:
-        """(rounds, arrays): the same for each of ``given``."""
-        sums = np.array([self._tasks.sums(grads)] * len(given), np.int64)
-        parts = self._own.table(given), self._read.table(given), sums
-        return np.ascontiguousarray(np.hstack(parts))
+    def table(self, rounds: int, given: Mapping[str, Array | int], grads: Accumulator) -> Array:
+        """(rounds, arrays): the same of addresses by round, or of one for all."""
+        sums = self._tasks.sums(grads)
+        own, read = self._own.table(rounds, given), self._read.table(rounds, given)
+        found = np.empty((rounds, own.shape[1] + read.shape[1] + len(sums)), np.int64)
+        return np.concatenate((own, read, np.broadcast_to(sums, (rounds, len(sums)))), 1, out=found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import final
 
@@ -20,7 +20,7 @@ from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.sharing import by_units, workers
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import WithTable
-from rnnbp.runners.llvm.tape import KernelTape, States
+from rnnbp.runners.llvm.tape import KernelTape
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape
 from rnnbp.runners.turns import Recorded, TurnRunner
@@ -28,7 +28,7 @@ from rnnbp.runners.turns import Recorded, TurnRunner
 
 @final
 class KernelTurns(TurnRunner):
-    """The rounds of a program whose one input is a series of numbers, and which draws none.
+    """The rounds of a program whose one input is a series, and which draws no numbers.
 
     Args:
         sizes, buffers, given: those of the program.
@@ -36,30 +36,40 @@ class KernelTurns(TurnRunner):
 
     def __init__(self, sizes: KernelSizes, buffers: Buffers, given: Arguments) -> None:
         self.sizes, self.buffers, self.given = sizes, buffers, given
-        self.layout, self.kernels = sizes.layout, sizes.cell
+        self.layout, self.kernels, self.table = sizes.layout, sizes.cell, buffers.table
         self._state = sizes.step.forward.output_state
         self._taped = self.kernels.forward(output=self._state is None, taped=True)
 
-    def record(
-        self, xs: Sequence[Array], state: Sequence[Array], contexts: Sequence[Context]
-    ) -> Recorded:
+    def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
         kernel, length, shapes = self._taped, len(xs[0]), self.layout.cell.state_shapes
-        packed = self.buffers.packed_arrays(kernel, length)
-        found, addresses = Recorded([], [], []), list[dict[str, int]]()
-        for x, context in zip(xs, contexts, strict=True):
-            memory, read = self.buffers.new((packed.size,)), self.given.read([x], length)
-            states = [packed.array(memory, f"H{k}") for k in range(len(state))]
-            at = packed.addresses(memory) | self.given.addresses(read)
-            tape = KernelTape(context, read, States(states, shapes), [memory], at)
-            y = self._output(tape, length)
-            found.ys.append(y)
+        packed, (name,) = self.buffers.packed_arrays(kernel, length), self.given.names
+        found = Recorded([], [], [])
+        self.given.read(xs[:1], length)  # the others are like it
+        for x in xs:
+            memory, given = self.buffers.new((packed.size,)), {name: address(x)}
+            tape = KernelTape(context, (x,), None, [memory], given, packed, shapes)
+            found.ys.append(self._output(tape, length))
             found.tapes.append(tape)
-            addresses.append(at | {"y": address(y)})
+        addresses = self._addresses(found.tapes) | {"y": _addresses(found.ys)}
         found.turns.append(self._copies(state, addresses, packed.moves, length))
-        bases, job = self.buffers.addresses(kernel, length).table(addresses), self.buffers.job
-        flops, fixed = kernel.flops * length, fix_sizes(xs[:1])  # all are views of one array
-        found.turns.append(self._turn(job(kernel, length), bases, kernel, flops, fixed))
+        bases = self.buffers.addresses(kernel, length).table(len(xs), addresses)
+        flops, fixed = kernel.flops * length, fix_sizes(xs[:1])  # views of one array, or our own
+        job = self.buffers.job(kernel, length)
+        found.turns.append(self._turn(job, bases, kernel, flops, fixed))
         return found
+
+    def _addresses(self, tapes: Sequence[Tape]) -> dict[str, Array]:
+        """By name, the addresses of inputs, states and other values by round."""
+        recorded, (name,) = (
+            [tape for tape in tapes if isinstance(tape, KernelTape)],
+            self.given.names,
+        )
+        packed = recorded[0].packed
+        xs = {name: np.array([tape.given[name] for tape in recorded], np.int64)}
+        if all(len(tape.given) == 1 and tape.packed is packed for tape in recorded):
+            return packed.along(_addresses([tape.owned[0] for tape in recorded])) | xs
+        rows = [tape.addresses for tape in recorded]  # some have been rebuilt
+        return {key: np.array([row.get(key, 0) for row in rows], np.int64) for key in rows[0]}
 
     def _output(self, tape: KernelTape, length: int) -> Array:
         """y of a chunk: a state of the tape, or an array of its own."""
@@ -80,19 +90,18 @@ class KernelTurns(TurnRunner):
     def _copies(
         self,
         state: Sequence[Array],
-        addresses: Sequence[dict[str, int]],
+        addresses: Mapping[str, Array],
         moves: dict[str, int],
         length: int,
     ) -> Turn:
         """The state after a chunk becomes that before the next one; ``state`` before the first."""
         lying = [np.ascontiguousarray(s) for s in state]
-        bases = np.empty((len(addresses), 2 * len(lying)), np.int64)
+        bases = np.empty((len(addresses["y"]), 2 * len(lying)), np.int64)
         for k, given in enumerate(lying):
             name = f"H{k}"
-            to = bases[:, 2 * k + 1] = [each[name] for each in addresses]
+            to = bases[:, 2 * k + 1] = addresses[name]
             bases[0, 2 * k] = address(given)
-            bases[1:, 2 * k] = to[:-1]
-            bases[1:, 2 * k] += length * moves[name]
+            bases[1:, 2 * k] = to[:-1] + length * moves[name]
         return Turn(self._job([s.size for s in lying]), bases, kept=lying)
 
     def backward(
@@ -100,21 +109,19 @@ class KernelTurns(TurnRunner):
         tapes: Sequence[Tape],
         dy: Array,
         dstate: Sequence[Array],
-        dxs: Sequence[Array],
+        dxs: Sequence[Array | None],
         grads: Accumulator,
     ) -> list[Turn]:
         kernel, length, name = self.kernels.backward, len(dy), self.given.deltas[0]
-        recorded = [tape for tape in tapes if isinstance(tape, KernelTape)]
-        moves = partial(self.given.moves, recorded[0].xs, dy, dxs[:1])
+        first = tapes[0]
+        assert isinstance(first, KernelTape)
+        moves = partial(self.given.moves, first.xs, dy, dxs[:1])
         pieces = self.buffers.pieces(kernel, self._taped, moves, length)
-        of_dy = {"dy": address(dy)}
-        given = [
-            tape.addresses | of_dy | {name: address(dx)}
-            for tape, dx in zip(recorded, dxs, strict=True)
-        ]
-        bases = pieces.table(given, WithTable(grads, None))
+        given: dict[str, Array | int] = {**self._addresses(tapes), "dy": address(dy)}
+        given[name] = _addresses(dxs)
+        bases = pieces.table(len(tapes), given, WithTable(grads, self.table))
         flops = (kernel.flops + self.kernels.gradient_flops) * length
-        kept = dy, dxs, fix_sizes(recorded[0].xs)
+        kept = dy, dxs, fix_sizes(first.xs)
         job = self._turn(pieces.job, bases, kernel, flops, kept)
         # Runners carry them in one workspace, so each has its own arrays between its kernels.
         arrays = self.buffers.arrays(kernel, length)
@@ -137,3 +144,8 @@ class KernelTurns(TurnRunner):
             for k, size in enumerate(sizes)
         ]
         return Job(np.array([rows], np.int64))
+
+
+def _addresses(arrays: Sequence[Array | None]) -> Array:
+    """Where they begin; 0 for None."""
+    return np.array([address(array) for array in arrays], np.int64)

@@ -48,7 +48,7 @@ class ProgramTape(CutTape):
     def at(self, step: int) -> State:
         return self.states.at(step)
 
-    def arrays(self) -> Nest:
+    def arrays(self) -> list[Nest]:
         saved = (run.arrays() for run in self.opaque.values())
         return [*self.xs, *self.states.states, *self.buffers.values(), *saved]
 

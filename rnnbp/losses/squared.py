@@ -1,0 +1,106 @@
+"""The squared error."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp import machine
+from rnnbp.losses.base import New
+from rnnbp.losses.counted import clear, with_weight
+from rnnbp.losses.elementwise import Elementwise
+from rnnbp.losses.in_rounds import InRounds, LossRounds
+from rnnbp.losses.in_rows import InRows
+from rnnbp.losses.outputs import Scalar, check_outputs, sum_of
+from rnnbp.machine import squared as compiled
+from rnnbp.machine.arrays import takes
+from rnnbp.numerics import Array, Dtype, Shape, cast
+
+MANY = 64
+"""Numbers of a row from which on a table of its tasks is small next to it."""
+PART = 2**11
+"""Numbers whose squares NumPy has at a time: with the buffer of their sum 24 kB of float32."""
+
+
+@final
+class MeanSquaredError(Elementwise, InRounds, InRows):
+    """ℓ = (y − t)², without a factor ½. Shapes: y and target (..., n) alike.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> value, dy = rb.losses.MeanSquaredError()(np.array([[1.0, 4.0]]), np.array([[3.0, 4.0]]))
+    >>> value, dy.tolist()
+    (2.0, [[-2.0, 0.0]])
+    """
+
+    brief = True
+    spare = 0.0
+
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        # Of the target, and then of y or of the squares. Without weights these are never all there.
+        return float(masked + (masked or recast)), 0
+
+    def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
+        d = y - target
+        return d * d, 2 * d
+
+    def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        return self.summed_in(y, target, weights, np.empty)
+
+    def summed_in(
+        self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
+    ) -> tuple[Scalar, Array]:
+        y = check_outputs(self, y)
+        t, w = self._checked(target, weights, y.shape)
+        t, dy = cast(t, y.real.dtype, self, "target"), new(y.shape, y.dtype)
+        if w is None and machine.chosen() and takes(y) and compiled.readable(t, y.dtype):
+            return compiled.squared(y, t, dy, factor), dy
+        np.subtract(y if w is None else with_weight(y, w), t, out=dy)
+        del t  # NumPy's sum may take a buffer
+        value = _sum(dy) if w is None else self._weighted(dy, w)
+        dy *= 2 * factor
+        return value, dy
+
+    def _weighted(self, d: Array, w: Array) -> Scalar:
+        """Σ w d², with d times w in its place."""
+        losses = d * d
+        if w.dtype.kind == "b":
+            clear(losses, w)
+            clear(d, w)
+        else:
+            w = cast(w, d.real.dtype, self, "weights")
+            losses *= w
+            d *= w
+        return sum_of(losses)
+
+    def in_rounds(
+        self, y: Array, at: Array, target: Like, new: New, factor: float
+    ) -> LossRounds | None:
+        t, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
+        if not (machine.chosen() and takes(y) and compiled.readable(t, y.dtype)):
+            return None
+        dy, of_chunks = new(y.shape, y.dtype), t.reshape(len(at), *y.shape)[::-1]
+        turn, sums = compiled.squared_turn(y, at, of_chunks, dy, factor)
+        return LossRounds(turn, dy, lambda: [float(row.sum()) for row in sums])
+
+    def takes_rows(self, target: Array | None, shape: Shape, dtype: Dtype) -> bool:
+        if math.prod(shape) < MANY or not machine.chosen():
+            return False
+        return target is None or compiled.readable_rows(target, shape, dtype)
+
+    def summed_rows(
+        self, y: Array, target: Array, order: Array | None, ends: Array, factor: float
+    ) -> tuple[Scalar, Array] | None:
+        if not takes(y):
+            return None
+        value, dy = compiled.squared_rows(y, target, order, ends, factor)
+        return (value, dy) if math.isfinite(value) else None
+
+
+def _sum(d: Array) -> Scalar:
+    """Σ d², part by part: an array of the squares would be as large as y."""
+    flat = d.reshape(-1)
+    parts = (flat[at : at + PART] for at in range(0, d.size, PART))
+    return sum(sum_of(part * part) for part in parts)
