@@ -22,6 +22,8 @@ LAYERS = (
     rb.Sigmoid(), rb.Tanh(), rb.ReLU(), rb.LeakyReLU(0.1), rb.ELU(0.7), rb.GELU(), rb.Softplus(),
     rb.Exp(), rb.Square(), rb.Softmax(), rb.LogSoftmax(),
 )  # fmt: skip
+POSITIVE = (rb.Log(), rb.Sqrt())
+"""Of numbers above 0 where a result is to be finite."""
 SHAPES = ((3, 2, 1), (2, 3, 17), (40, 32, 37), (0, 2, 3), (1, 1, 5000))
 """Parts of a vector, ends within one, several tasks for two threads, nothing, one long row."""
 ROOM = {"float64": 1e-13, "float32": 5e-6}
@@ -52,7 +54,18 @@ def test_activation_is_numpys(layer: rb.Layer, shape: tuple[int, ...], dtype: st
     assert_same_arrays(run(layer, x, dy, 2), found)
 
 
-@pytest.mark.parametrize("layer", LAYERS[:-2], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer", POSITIVE, ids=str)
+def test_activation_of_positive_numbers_is_numpys(layer: rb.Layer, dtype: str) -> None:
+    x, dy = np.exp(3 * reals(9, 8, 70)).astype(dtype), reals(9, 8, 70, seed=1).astype(dtype)
+    y, saved = layer.forward(x)
+    found = run(layer, x, dy)
+    for one, other in zip(found, (y, *layer.backward_inputs(saved, dy)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=10 * np.finfo(dtype).eps)
+    assert_same_arrays(run(layer, x, dy, 2), found)
+
+
+@pytest.mark.parametrize("layer", LAYERS[:-2] + POSITIVE, ids=str)
 def test_the_ends_of_numbers(layer: rb.Layer) -> None:
     x = np.array([[[np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e30]]])
     with np.errstate(all="ignore"):

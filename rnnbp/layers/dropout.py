@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar, final
 
+from rnnbp import machine
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.frozen import Check
 from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.random_layer import RandomLayer, share
+from rnnbp.machine.masks import masked
 from rnnbp.naming import in_full
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag
 from rnnbp.rng import Context, Per
@@ -91,8 +93,8 @@ class Dropout(RandomLayer):
         return Keeps(extras=tuple((shape, "bool") for shape in shapes if self.p))
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        # Of a mask that becomes floats.
-        size = buffered(rows * math.prod(shapes[0])) if self.p else 0
+        # Of a mask that becomes floats, in NumPy.
+        size = buffered(rows * math.prod(shapes[0])) if self.p and not machine.chosen() else 0
         return Scratch(size, size)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
@@ -111,9 +113,7 @@ class Dropout(RandomLayer):
         return f"{self.p}" + ("" if self.every_step else ", every_step=False")  # as in snapshots
 
     def _masked(self, x: Array, mask: Array) -> Array:
-        y: Array = x * mask
-        y *= 1 / (1 - self.p)
-        return y
+        return masked(x, mask, 1 / (1 - self.p))
 
 
 NOTHING = Dropout(0.0)

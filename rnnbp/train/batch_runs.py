@@ -17,11 +17,13 @@ from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.kinds import is_stream, sliceable
 from rnnbp.graph.graph import Graph
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.chunk_length import default_chunk
 from rnnbp.inputs.given import InputsLike
 from rnnbp.inputs.objective import Observed
 from rnnbp.inputs.passed import parts_of, passed
 from rnnbp.inputs.states import States
+from rnnbp.layers.base import Layer
 from rnnbp.losses.no_loss import NoLoss
 from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
 from rnnbp.planning.network_plan import NetworkPlan
@@ -106,7 +108,7 @@ class BatchRuns:
             **row_options(
                 self.model, batch, planned=isinstance(self.options.checkpoint, NetworkPlan)
             ),
-            seed=fold(self.seed, step, *[number] * (number > 0)),
+            seed=fold(self.seed, step, *[number] * (number > 0)) if self._draws else 0,
             dx=False,
             progress=False,
         )
@@ -119,6 +121,15 @@ class BatchRuns:
         return run(
             checkpoint=for_batch(checkpoint, steps, self._chunk(batch.x)) if steps else checkpoint
         )
+
+    @cached_property
+    def _draws(self) -> bool:
+        """True if a layer draws random numbers, so that each update needs a seed of its own."""
+        graphs = [
+            self.model,
+            *(node.block.cell for node in self.model.nodes if isinstance(node.block, Recurrent)),
+        ]
+        return any(isinstance(n.block, Layer) and n.block.random for g in graphs for n in g.nodes)
 
     def _inputs(self, batch: Batch) -> InputsLike:
         """x of a batch as ``bptt`` takes it."""

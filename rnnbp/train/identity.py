@@ -29,7 +29,7 @@ from rnnbp.train.described_values import short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
-VERSION = 6
+VERSION = 7
 """Raised whenever the library's numbers change, or what an identity holds."""
 
 

@@ -42,6 +42,10 @@ def _times(slope: Vectors) -> Vectors:
     return lambda t, given, numbers: t.op("fmul", given[1], slope(t, given[:1], numbers))
 
 
+def _half_over(t: Text, given: Sequence[str], _: Numbers) -> str:
+    return t.op("fmul", t.op("fdiv", given[1], given[0]), t.lanes.constant(0.5))
+
+
 def _one_less(t: Text, y: str) -> str:
     return t.op("fsub", t.lanes.constant(1.0), y)
 
@@ -71,6 +75,8 @@ ELEMENTS: dict[str, Pair] = {
     "GELU": Pair(_gelu, _times(_gelu_slope)),
     "Softplus": Pair(_op("softplus"), _times(_op("rest"))),
     "Exp": Pair(_op("exp"), _times(lambda t, y, _: y[0])),
+    "Log": Pair(_op("log"), lambda t, given, _: t.op("fdiv", given[1], given[0])),
+    "Sqrt": Pair(_op("sqrt"), _half_over),
     "Square": Pair(_square, _times(lambda t, x, _: t.op("fadd", x[0], x[0]))),
 }
 """By the name of a layer."""
