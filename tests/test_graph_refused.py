@@ -14,7 +14,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "sizes in a Sequential": (
         lambda: rb.Sequential(rb.Dense(3, 4), rb.Tanh(), rb.Dense(5, 6)),
         rb.ShapeError,
-        r"Sequential, item 2: Dense\(5, 6\): input 0 axis -1 must have size 5, found 4",
+        r"Sequential, item 2: Dense\(5, 6\): input axis -1 must have size 5, found 4",
     ),
     "sizes of a Recurrent": (
         lambda: rb.Sequential(rb.Dense(3, 4), rb.LSTM(5, 6)),
@@ -81,7 +81,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "feature axes too many": (
         lambda: rb.Dense(3, 4)(rb.Input((2, 3))),
         rb.ShapeError,
-        r"Dense\(3, 4\): input 0 must have feature shape \(3,\), found \(2, 3\), 1 axes more; .* put Flatten\(2\)",
+        r"Dense\(3, 4\): input must have feature shape \(3,\), found \(2, 3\), 1 axes more; .* put Flatten\(2\)",
     ),
     "feature axes of symbols": (
         lambda: rb.Sequential(rb.Dense(3, 3), symbol_cell()),

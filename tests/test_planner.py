@@ -123,7 +123,7 @@ def test_a_plan_prints_as_a_table() -> None:
 def test_a_plan_needs_no_loss() -> None:
     with_loss, without = (
         rb.plan(lstm()[0], *loss, steps=T, batch=B, budget="1 MB", costs=COSTS)
-        for loss in ([MSE], [])
+        for loss in ([rb.losses.MeanAbsoluteError()], [])
     )
     assert with_loss == without
 

@@ -54,7 +54,8 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
     ) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         t, w = self._checked(target, weights, y.shape)
-        t, dy = cast(t, y.real.dtype, self, "target"), new(y.shape, y.dtype)
+        t = cast(t, y.real.dtype, self, "target")
+        dy = new(y.shape, y.dtype)  # not before: a copy of the target may have gone by then
         if w is None and machine.chosen() and takes(y) and compiled.readable(t, y.dtype):
             return compiled.squared(y, t, dy, factor), dy
         np.subtract(y if w is None else with_weight(y, w), t, out=dy)

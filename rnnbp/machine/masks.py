@@ -22,23 +22,25 @@ MASKED = Signature("ptr %x", "ptr %mask", "ptr %y", "i64 %n", "ptr %scale")
 
 
 def masked(x: Array, mask: Array, scale: float) -> Array:
-    """(x · mask) · scale with NumPy's bits: by machine code, or by NumPy where x is strided.
+    """(x · mask) · scale with NumPy's bits: by machine code, or by NumPy where x is no float.
 
     Args:
         mask: bool, of the shape of x.
 
     Raises ShapeError where the mask is of a different shape.
     """
-    if not (chosen() and takes(x) and lies(mask)):
-        y: Array = x * mask
-        y *= scale
-        return y
-    fixed = fix_sizes([x, mask])
+    found = x if not chosen() or takes(x) else np.array(x, order="C")  # which becomes y
+    if not (chosen() and takes(found) and lies(mask)):
+        found = x * mask
+        found *= scale
+        return found
+    fixed = fix_sizes([found, mask])
     if mask.shape != x.shape:
         raise ShapeError(f"mask: x and mask have shapes {shapes_of((x, mask))}")
-    y, number = np.empty(x.shape, x.dtype), np.array(scale, x.dtype)
+    y = np.empty(x.shape, x.dtype) if found is x else found
+    number = np.array(scale, x.dtype)
     job = _job(library(x.dtype).address("masked.task"), x.size, x.itemsize)
-    do(job, [address(a) for a in (x, mask, y, number)], x.size)
+    do(job, [address(a) for a in (found, mask, y, number)], x.size)
     del fixed
     return y
 

@@ -11,8 +11,9 @@ def squared(t: Text, *, wide: bool = False) -> Text:
 
     dy, as far apart as y, = 2 (y − t) factor; out, a double, = Σ (y − t)². ``wide``: t is doubles.
     """
-    # One pass in place of NumPy's five. dy is rounded as NumPy rounds it, so that it has the same
-    # bits; the squares are of float64, so that none is infinite.
+    # One pass in place of NumPy's five. Each number is rounded as NumPy rounds it, so that dy has
+    # the same bits, and a square that float32 cannot hold is infinite too; squares are added in
+    # float64.
     v, long = t.lanes, Lanes(64, t.lanes.n)
     factor, full = t.broadcast("%factor"), t.times(t.put(f"sdiv i64 %K, {v.n}"), v.n)
     of_target = long if wide and v.bits < long.bits else v
@@ -27,9 +28,9 @@ def squared(t: Text, *, wide: bool = False) -> Text:
                 target = t.put(f"fptrunc {long.type} {target} to {v.type}")
             d = t.op("fsub", t.load(t.at(y, loop.index), mask), target)
             t.store(t.op("fmul", t.op("fadd", d, d), factor), t.at(dy, loop.index), mask)
-            own = d if v.bits == 64 else t.put(f"fpext {v.type} {d} to {long.type}")
-            square = t.put(f"fmul {long.type} {own}, {own}")
-            loop.after.append(t.put(f"fadd {long.type} {loop.carried[0]}, {square}"))
+            square = t.op("fmul", d, d)
+            own = square if v.bits == 64 else t.put(f"fpext {v.type} {square} to {long.type}")
+            loop.after.append(t.put(f"fadd {long.type} {loop.carried[0]}, {own}"))
 
         with t.loop(0, full, v.n, carried=[(long.type, rows.carried[0])]) as whole:
             some(whole, None)

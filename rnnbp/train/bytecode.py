@@ -50,6 +50,7 @@ FILED = {
     "rnnbp.losses.binary_cross_entropy": "rnnbp.losses.elementwise",
     "rnnbp.losses.no_loss": "rnnbp.losses.base",
     "rnnbp.losses.regression": "rnnbp.losses.elementwise",
+    "rnnbp.losses.squared": "rnnbp.losses.elementwise",
     "rnnbp.memory_pool": "rnnbp.reuse",
     "rnnbp.numerics.errors": "rnnbp.numerics",
     "rnnbp.optim.adagrad": "rnnbp.optim.adaptive",
