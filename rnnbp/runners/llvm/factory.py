@@ -15,6 +15,8 @@ from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
+from rnnbp.runners.llvm.norm import NormKernel
+from rnnbp.runners.llvm.norm_sizes import NormKernelSizes, normalises
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.pool import PoolKernel
 from rnnbp.runners.llvm.pool_sizes import PoolKernelSizes, pools
@@ -54,6 +56,8 @@ class KernelFactory(RunnerFactory):
             return ConvKernelSizes(layer)
         if pools(layer, dtype):
             return PoolKernelSizes(layer)
+        if normalises(layer, dtype):
+            return NormKernelSizes(layer, dtype)
         return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
@@ -61,6 +65,8 @@ class KernelFactory(RunnerFactory):
             return ConvKernel(layer, dtype, self.workspace, brief=brief)
         if pools(layer, dtype):
             return PoolKernel(layer, dtype, self.workspace, brief=brief)
+        if normalises(layer, dtype):
+            return NormKernel(layer, dtype, self.workspace, brief=brief)
         return (
             DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
             if fits(layer, dtype)
