@@ -10,6 +10,7 @@ from rnnbp.machine.rows import Row
 from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.tasks import Signature
 from rnnbp.runners.llvm.reductions import normal, normal_back
+from rnnbp.runners.llvm.window_code import left as left_of
 from rnnbp.support.lazy import cached
 
 FORWARD = Signature(
@@ -19,6 +20,10 @@ BACK = Signature("ptr %dy", "ptr %w", "ptr %normal", "ptr %slope", "ptr %dx", "i
 GRADIENT = Signature("ptr %dy", "ptr %normal", "ptr %o", "i64 %K", "i64 %n", "i64 %c", "i64 %m")
 VECTORS = 4
 """Vectors of columns that are summed at once: so many additions are under way."""
+
+TOGETHER = 64
+"""Rows that are summed before the next columns: each may be a page of its own, and of many pages
+a processor forgets where they lie."""
 
 
 @cached
@@ -80,11 +85,12 @@ def _gradient(t: Text, *, times: bool) -> Text:
     """o (K,) += Σ dy, or Σ dy ⊙ x̂, over n rows: of m columns from c on."""
     width = VECTORS * t.lanes.n
     end = t.plus("%c", "%m")
-    with t.loop("%c", end, width) as some:
+    with t.loop(0, "%n", TOGETHER) as block, t.loop("%c", end, width) as some:
         left = t.put(f"sub i64 {end}, {some.index}")
         masks = [t.first(t.plus(left, -k * t.lanes.n)) for k in range(VECTORS)]
         first = [(t.lanes.type, "zeroinitializer")] * VECTORS
-        with t.loop(0, "%n", carried=first) as row:
+        stop = t.plus(block.index, left_of(t, "%n", block.index, TOGETHER))
+        with t.loop(block.index, stop, carried=first) as row:
             at = t.plus(t.times(row.index, "%K"), some.index)
             load = _loads(t, at, masks)
             terms = load("%dy")

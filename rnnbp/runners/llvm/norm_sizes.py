@@ -12,8 +12,8 @@ from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Dtype, Shape
 from rnnbp.runners.factory import LayerSizes
 
-TASKS, COLUMNS = 32, 64
-"""Tasks of rows at the most; columns of a task of the parameters' gradients, a line of any vectors."""
+TASKS, COLUMNS = 32, 256
+"""Tasks of rows at the most; columns of a task of the parameters' gradients."""
 
 
 def normalises(layer: Layer, dtype: Dtype) -> TypeGuard[LayerNorm]:
