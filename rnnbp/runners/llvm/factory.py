@@ -17,6 +17,8 @@ from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
+from rnnbp.runners.llvm.norm import NormKernel
+from rnnbp.runners.llvm.norm_sizes import NormKernelSizes, normalises
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.pool import PoolKernel
 from rnnbp.runners.llvm.pool_sizes import PoolKernelSizes, pools
@@ -58,6 +60,8 @@ class KernelFactory(RunnerFactory):
             return PoolKernelSizes(layer)
         if activates(layer, dtype):
             return ActivationSizes(layer)
+        if normalises(layer, dtype):
+            return NormKernelSizes(layer, dtype)
         return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
@@ -67,6 +71,8 @@ class KernelFactory(RunnerFactory):
             return PoolKernel(layer, dtype, self.workspace, brief=brief)
         if activates(layer, dtype):
             return ActivationKernel(layer, dtype, self.workspace, brief=brief)
+        if normalises(layer, dtype):
+            return NormKernel(layer, dtype, self.workspace, brief=brief)
         return (
             DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
             if fits(layer, dtype)

@@ -151,7 +151,10 @@ def by_lines(work: Rowwise, *, single: bool = False) -> Rowwise:
 
 
 def _over(t: Text, total: str, n: int | str) -> str:
-    return t.put(f"fdiv {t.lanes.scalar} {total}, {_constant(t, float(n))}")
+    scalar = t.lanes.scalar
+    known = isinstance(n, int)
+    count = _constant(t, float(n)) if known else t.put(f"sitofp i64 {n} to {scalar}")
+    return t.put(f"fdiv {scalar} {total}, {count}")
 
 
 def _constant(t: Text, value: float) -> str:
