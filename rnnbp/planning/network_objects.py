@@ -10,8 +10,8 @@ from rnnbp.ledger import Ledger
 
 NETWORK = 29_000
 """Bytes of the objects that a network has apart from its sweeps, fitted to 108 runs of 43 networks
-by kernels. What is told of them, 60 kB to 1.2 MB, is within 60 kB of most, and within 150 kB of all.
-"""
+by kernels. Of 14 hard ones measured afterwards, 200 kB to 1.2 MB, ten were within 35 kB, the worst
+144 kB less than what is told."""
 
 
 @final
