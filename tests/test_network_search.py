@@ -76,6 +76,14 @@ def test_no_combination_within_a_budget_is_faster(lengths: Any, disk: bool) -> N
     assert of.least.bytes == min(n for n, _ in combinations)
 
 
+@pytest.mark.parametrize("disk", [False, True])
+@pytest.mark.parametrize("chunk", [1, 7, 60])
+@pytest.mark.parametrize("lengths", [WHOLE, RAGGED], ids=["whole", "ragged"])
+def test_no_schedules_need_less_than_the_floor(lengths: Any, chunk: int, disk: bool) -> None:
+    of = Layout(*given(lengths), {"time": chunk}, disk=disk)
+    assert of.least.bytes / 3 < of.floor <= of.least.bytes
+
+
 @pytest.mark.parametrize("lengths", [pytest.param(WHOLE, marks=pytest.mark.long), RAGGED], ids=str)
 def test_the_least_that_an_error_names_is_enough_and_a_byte_less_is_not(lengths: Any) -> None:
     case = given(lengths)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
+from rnnbp.planning.network_objects import NETWORK
 from rnnbp.planning.network_parts import NetworkChoice
 from rnnbp.support.lazy import cached_property
 from rnnbp.sweeps.blocks import Place
@@ -110,13 +111,20 @@ class Layout:
             found = self._fastest([menu.cached for menu in self.menus], limits)
             if found is not None:
                 return found  # nothing is faster
-        if self.least.bytes > limits.room:
+        if self.floor > limits.room or self.least.bytes > limits.room:
             return None
         return self._fastest([menu.options for menu in self.menus], limits)
 
     def _fastest(self, options: Sequence[Sequence[Option]], limits: Limits) -> Chosen | None:
         of = limits.of or ("",) * len(options)
         return fastest(options, self.levels, self._handed, limits.room, of, limits.parts)
+
+    @property
+    def floor(self) -> int:
+        """Bytes below which no schedules are: each sweep runs backward in what is held around it."""
+        around = zip(self.levels, self.menus, strict=True)
+        stay = NETWORK + sum(menu.stays for menu in self.menus)
+        return stay + max(level.after + menu.floor for level, menu in around)
 
     @cached_property
     def least(self) -> Chosen:

@@ -104,6 +104,15 @@ class Menu:
         return self.full.bytes * rows.total / (rows.steps * rows.batch)
 
     @cached_property
+    def floor(self) -> int:
+        """Bytes that every schedule holds when the first chunk runs backward, in which all rows run:
+        found at once, where its ledger takes milliseconds.
+        """
+        sizes, chunk = self.sweep.sizes, self.chunk
+        held = sizes.gradients(0, parted=False) + sizes.program(chunk)
+        return held + min(sizes.tape(chunk), sizes.rebuilt_tape(chunk))
+
+    @cached_property
     def cached(self) -> list[Option]:
         """Full caching, with its bytes."""
         return [*self._priced([self.full])]
