@@ -51,6 +51,24 @@ def test_each_time_axis_has_its_own() -> None:
     assert found == {"source": 63, "time": pytest.approx(1e8 / lstm(256, 256), rel=0.03)}
 
 
+@pytest.mark.parametrize(("steps", "length"), [(512, 32), (700, 44), (1000, 63), (10**5, 64)])
+def test_rows_of_different_lengths_have_longer_ones(steps: int, length: int) -> None:
+    graph, times = as_network(rb.LSTM(64, 256)), {"time": steps}
+    assert default_chunks(graph, [(64,)], 32, times, ["time"]) == {"time": length}
+    assert default_chunks(graph, [(64,)], 32, times) == {"time": 32}
+
+
+def test_a_ragged_run_and_its_forecast_take_the_longer_ones() -> None:
+    model, (x, target) = rb.LSTM(48, 96, rng=0), (series(T, 2, n, seed=n) for n in (48, 96))
+    lengths = np.array([100, T])
+    run, how = partial(rb.bptt, model, x, target, MSE, lengths=lengths), {"steps": T, "batch": 2}
+    found, named = run(), run(chunk=39)
+    assert all(np.array_equal(found.grads[k], named.grads[k]) for k in named.grads)
+    assert found.stats.peak_bytes == named.stats.peak_bytes != run(chunk=32).stats.peak_bytes
+    forecast = partial(rb.forecast, model, MSE, **how, lengths=lengths)
+    assert forecast().peak_bytes == forecast(chunk=39).peak_bytes != forecast(chunk=32).peak_bytes
+
+
 def test_what_looks_up_a_series_counts_as_much_and_has_the_shortest() -> None:
     inside, h = rb.Input(2), rb.State(4, "h")
     memory, mask = (rb.Input(None, name, per="sequence") for name in ("memory", "mask"))

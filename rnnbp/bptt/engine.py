@@ -94,9 +94,10 @@ def bptt(
             costs: for the same bits in a different process pass a Plan that was computed with the
             same ``costs``.
         chunk: steps in a chunk. By default 32, or in sequences of more than 512 steps as many as
-            make a hundred million operations forward, up to a sixteenth of the sequence and 1024:
-            each chunk has a fixed cost, which small models feel, and the tapes of longer ones take
-            more memory. The shapes alone decide, so it is the same on every machine;
+            make a hundred million operations forward (with ``lengths`` at least 64), up to a
+            sixteenth of the sequence and 1024: each chunk has a fixed cost, which small models
+            feel, and the tapes of longer ones take more memory. The shapes and lengths alone
+            decide, so it is the same on every machine;
             ``rb.forecast(...).chunks`` says how many there are. A budget or a Plan chooses the
             length; with a budget neither chunk nor horizon can be passed, with a Plan a horizon
             that is a multiple of ``plan.chunk``. Of a network over time also a dict by time axis,

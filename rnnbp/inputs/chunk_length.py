@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -21,6 +21,10 @@ from rnnbp.support.prepared import Remembered
 
 LEAST, MOST = 32, 1024
 """Steps of the shortest and of the longest chunk that is chosen."""
+RAGGED = 64
+"""As LEAST, of an axis whose rows have different lengths, if there are SHARE of them."""
+# Each chunk has its own number of rows there, for which tables of tasks are made, and a row that
+# ends within a chunk runs to its end: on average half a chunk.
 SHARE = 16
 """Sequences are cut into at least this many chunks, as far as they have LEAST steps."""
 # A schedule holds whole chunks: two of 16 are an eighth of full caching's bytes.
@@ -49,18 +53,29 @@ def default_chunk(graph: Graph, shapes: Sequence[Shape], batch: int, steps: int)
 
 
 def default_chunks(
-    graph: Graph, shapes: Sequence[Shape], batch: int, steps: Mapping[str, int]
+    graph: Graph,
+    shapes: Sequence[Shape],
+    batch: int,
+    steps: Mapping[str, int],
+    ragged: Container[str] = (),
 ) -> dict[str, int]:
-    """Steps in a chunk of each time axis, which has ``steps`` of its longest sequence."""
+    """Steps in a chunk of each time axis, which has ``steps`` of its longest sequence.
+
+    Args:
+        ragged: the axes whose rows have different lengths.
+    """
     if all(longest <= SHARE * LEAST for longest in steps.values()):
         return dict.fromkeys(steps, LEAST)
     flops = _flops(graph, tuple(shapes))
-    return {axis: _length(flops.get(axis, 0), batch, most) for axis, most in steps.items()}
+    return {
+        axis: _length(flops.get(axis, 0), batch, most, RAGGED if axis in ragged else LEAST)
+        for axis, most in steps.items()
+    }
 
 
-def _length(flops: int, batch: int, steps: int) -> int:
+def _length(flops: int, batch: int, steps: int, least: int = LEAST) -> int:
     """For one time axis, a step of which has ``flops`` operations for each sequence."""
-    enough = math.ceil(ENOUGH / max(1, flops * batch))
+    enough = max(least, math.ceil(ENOUGH / max(1, flops * batch)))
     return max(LEAST, min(enough, math.ceil(steps / SHARE), MOST))
 
 

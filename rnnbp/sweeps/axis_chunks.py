@@ -25,5 +25,6 @@ def rows_by_axis(
     """
     missing = {axis: of.longest for axis, of in lengths.items() if axis not in chunks}
     batch = next(iter(lengths.values())).batch
-    found = {**default_chunks(graph, shapes, batch, missing), **chunks}
+    ragged = [axis for axis in missing if lengths[axis].ragged]
+    found = {**default_chunks(graph, shapes, batch, missing, ragged), **chunks}
     return {axis: ChunkRows(of, found[axis]) for axis, of in lengths.items()}
