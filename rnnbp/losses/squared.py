@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import final
 
 import numpy as np
@@ -18,6 +19,7 @@ from rnnbp.losses.outputs import Scalar, check_outputs, sum_of
 from rnnbp.machine import squared as compiled
 from rnnbp.machine.arrays import takes
 from rnnbp.numerics import Array, Dtype, Shape, cast
+from rnnbp.support.ieee import within
 
 MANY = 64
 """Numbers of a row from which on a table of its tasks is small next to it."""
@@ -39,8 +41,8 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
     spare = 0.0
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
-        # Of the target, and then of y or of the squares. Without weights these are never all there.
-        return float(masked + (masked or recast)), 0
+        # Of the target, or then of the squares, which without weights are never all there.
+        return float(masked or recast), 0
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         d = y - target
@@ -53,28 +55,40 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
         self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
     ) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
-        t, w = self._checked(target, weights, y.shape)
-        t = cast(t, y.real.dtype, self, "target")
+        t, w = self._fitting(target, weights, y.shape)
+        t = self._counted(t, w, y.real.dtype)
         dy = new(y.shape, y.dtype)  # not before: a copy of the target may have gone by then
         if w is None and machine.chosen() and takes(y) and compiled.readable(t, y.dtype):
             return compiled.squared(y, t, dy, factor), dy
-        np.subtract(y if w is None else with_weight(y, w), t, out=dy)
-        del t  # NumPy's sum may take a buffer
+        np.subtract(y, t, out=dy)
+        del t  # there may be squares
         value = _sum(dy) if w is None else self._weighted(dy, w)
         dy *= 2 * factor
         return value, dy
 
+    def _counted(self, t: Array, w: Array | None, dtype: Dtype) -> Array:
+        """The target in a dtype, 0 where the weight is 0. Raises unless all others are finite."""
+        if w is None:
+            self._check_finite(t, t)
+            return cast(t, dtype, self, "target")
+        found = np.zeros(t.shape, dtype)
+        try:
+            how = np.errstate(all="ignore", over="raise")
+            within(how, np.copyto, found, t, where=w > 0, casting="same_kind")
+        except FloatingPointError:
+            return cast(with_weight(t, w), dtype, self, "target")  # it says which is too large
+        self._check_finite(found, t)
+        return found
+
     def _weighted(self, d: Array, w: Array) -> Scalar:
-        """Σ w d², with d times w in its place."""
-        losses = d * d
+        """Σ w d², with d times w in its place, whatever it is where w is 0."""
+        clear(d, w)
         if w.dtype.kind == "b":
-            clear(losses, w)
-            clear(d, w)
-        else:
-            w = cast(w, d.real.dtype, self, "weights")
-            losses *= w
-            d *= w
-        return sum_of(losses)
+            return _sum(d)
+        w, losses = cast(w, d.real.dtype, self, "weights"), d * d
+        losses *= w
+        d *= w
+        return sum(map(sum_of, _parts(losses)))
 
     def in_rounds(
         self, y: Array, at: Array, target: Like, new: New, factor: float
@@ -101,7 +115,11 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
 
 
 def _sum(d: Array) -> Scalar:
-    """Σ d², part by part: an array of the squares would be as large as y."""
-    flat = d.reshape(-1)
-    parts = (flat[at : at + PART] for at in range(0, d.size, PART))
-    return sum(sum_of(part * part) for part in parts)
+    """Σ d²; an array of all squares would be as large as y."""
+    return sum(sum_of(part * part) for part in _parts(d))
+
+
+def _parts(array: Array) -> Iterator[Array]:
+    """Its numbers, part by part: NumPy's sum may take a buffer as large as they are."""
+    flat = array.reshape(-1)
+    return (flat[at : at + PART] for at in range(0, array.size, PART))
