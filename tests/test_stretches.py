@@ -37,6 +37,13 @@ MODELS: dict[str, Callable[[str], rb.Sequential]] = {
         rb.Dense(11, 8, dtype=t),
         rb.Dense(8, 5, dtype=t),
     ),
+    "activations": lambda t: rb.Sequential(
+        rb.RNN(6, 9, dtype=t),
+        rb.GELU(),
+        rb.Dense(9, 7, dtype=t),
+        rb.Tanh(),
+        rb.Dense(7, 5, dtype=t),
+    ),
     "embedding": lambda t: rb.Sequential(
         rb.Embedding(11, 6, dtype=t), rb.LSTM(6, 9, dtype=t), rb.Dense(9, 5, dtype=t)
     ),

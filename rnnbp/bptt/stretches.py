@@ -167,11 +167,11 @@ class StretchRunner:
         """
         self.problem.x.check_there()  # tapes have views of it
         (key,) = self.chunks.parts.frontier
-        y, turns, given = tapes[0].frontier[key], list[Turn](), list[Array]()
+        y, turns, given = tapes[0].frontier[key], list[Turn](), list[tuple[Array, Array]]()
         at = np.array([address(tape.frontier[key]) for tape in tapes], np.int64)
         for layer in self.layers:
-            given.append(at)
-            y, turn = layer.forward_turn(at, y.shape[:2])
+            y, turn = layer.forward_turn(at, y.shape)
+            given.append((at, y))
             turns.append(turn)
             at = np.full(len(tapes), address(y), np.int64)
         loss = self._loss(y, at, n)
@@ -180,8 +180,8 @@ class StretchRunner:
             return None
         turns.append(loss.turn)
         dy = loss.dy
-        for layer, xs in zip(reversed(self.layers), reversed(given), strict=True):
-            dy, turn = layer.backward_turn(xs, dy, grads)
+        for layer, saved in zip(reversed(self.layers), reversed(given), strict=True):
+            dy, turn = layer.backward_turn(*saved, dy, grads)
             turns.append(turn)
         turns += self._recurrents(n, tapes, dy, dstates, grads, dx)
         rounds.run(turns, len(tapes))

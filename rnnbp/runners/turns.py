@@ -6,8 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from rnnbp.machine.team.job import Job
 from rnnbp.machine.team.rounds import Turn
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, address
 from rnnbp.rng import Context
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape
@@ -64,12 +67,21 @@ class LayerTurns(ABC):
     """
 
     @abstractmethod
-    def forward_turn(self, xs: Array, lead: Shape) -> tuple[Array, Turn]:
-        """(y, the job) of inputs at the addresses ``xs``, (*lead, n_in) each.
+    def forward_turn(self, xs: Array, shape: Shape) -> tuple[Array, Turn]:
+        """(y, the job) of inputs of one ``shape`` at the addresses ``xs``.
 
         All rounds write into one y.
         """
 
     @abstractmethod
-    def backward_turn(self, xs: Array, dy: Array, grads: Accumulator) -> tuple[Array, Turn]:
-        """(dx, the job) of such inputs: from one dy, (*lead, n_out), to one dx."""
+    def backward_turn(
+        self, xs: Array, y: Array, dy: Array, grads: Accumulator
+    ) -> tuple[Array, Turn]:
+        """(dx, the job) of such inputs and that y: from one dy to one dx."""
+
+
+def turn_of(job: Job, at: Array, others: Sequence[Array], n: int) -> Turn:
+    """A job whose first array begins at ``at``, by round; the others stay where they are."""
+    bases = np.empty((len(at), 1 + len(others)), np.int64)
+    bases[:, 0], bases[:, 1:] = at, [address(array) for array in others]
+    return Turn(job, bases, n, kept=others)

@@ -14,6 +14,7 @@ from rnnbp.machine.records import place
 from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
+from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes, lies
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.factory import LayerRunner
@@ -21,6 +22,7 @@ from rnnbp.runners.layer_deltas import Into, placed, resized
 from rnnbp.runners.llvm.activation_code import BACK, FORWARD, Numbers, library
 from rnnbp.runners.llvm.activation_sizes import parts_of, together
 from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.turns import LayerTurns, turn_of
 from rnnbp.runners.workspace import Workspace
 from rnnbp.support.memo import Recent
 
@@ -29,7 +31,7 @@ WAKING = 2**14
 
 
 @final
-class ActivationKernel(LayerRunner):
+class ActivationKernel(LayerRunner, LayerTurns):
     """Runs an activation on contiguous arrays; saves what the layer does."""
 
     def __init__(
@@ -81,6 +83,17 @@ class ActivationKernel(LayerRunner):
         self._do(dy.shape, [address(a) for a in (kept, dy, dx)], back=True, once=once)
         del fixed
         return dx
+
+    def forward_turn(self, xs: Array, shape: Shape) -> tuple[Array, Turn]:
+        y = self.workspace.new(shape, self.dtype, brief=self.brief)
+        return y, turn_of(self._job(shape, back=False), xs, [y], self._workers(shape))
+
+    def backward_turn(
+        self, xs: Array, y: Array, dy: Array, grads: Accumulator
+    ) -> tuple[Array, Turn]:
+        dx = self.workspace.new(dy.shape, self.dtype, brief=True)
+        kept = xs if self.of_input else np.full(len(xs), address(y))
+        return dx, turn_of(self._job(y.shape, back=True), kept, [dy, dx, y], self._workers(y.shape))
 
     def _do(self, shape: Shape, bases: list[int], *, back: bool, once: bool) -> None:
         def make() -> Job:

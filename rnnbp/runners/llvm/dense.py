@@ -121,12 +121,14 @@ class DenseKernel(LayerRunner, LayerTurns):
         given = x, self._weights(0), self._bias, y, y.size // self.layer.n_out
         return self.map.bound(*given, self.workspace.threads)
 
-    def forward_turn(self, xs: Array, lead: Shape) -> tuple[Array, Turn]:
-        y = self._new((*lead, self.layer.n_out), brief=self.brief)
-        given = xs, self._weights(0), self._bias, y, math.prod(lead)
+    def forward_turn(self, xs: Array, shape: Shape) -> tuple[Array, Turn]:
+        y = self._new((*shape[:-1], self.layer.n_out), brief=self.brief)
+        given = xs, self._weights(0), self._bias, y, math.prod(shape[:-1])
         return y, self.map.forward_turn(*given, self.workspace.threads)
 
-    def backward_turn(self, xs: Array, dy: Array, grads: Accumulator) -> tuple[Array, Turn]:
+    def backward_turn(
+        self, xs: Array, y: Array, dy: Array, grads: Accumulator
+    ) -> tuple[Array, Turn]:
         dx = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True)
         given = dy, xs, self._weights(1), dx, grads, dy.size // self.layer.n_out
         return dx, self.map.backward_turn(*given, self.workspace.threads)
