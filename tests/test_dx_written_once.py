@@ -54,6 +54,16 @@ def test_each_row_has_its_own_and_zeros_past_its_end(name: str, order: list[int]
         assert not found[length:, row].any()
 
 
+def test_two_readers_add_up() -> None:
+    a, b = rb.Input(IN, "a"), rb.Input(IN, "b")
+    apart = rb.Graph((a, b), one(False)(a) + one(True)(b))
+    x, target = series(T, B, IN), series(T, B, OUT)
+    how = {"chunk": 16, "lengths": LENGTHS}
+    found = rb.bptt(both("sum"), x, target, MSE, **how).dx
+    parts = rb.bptt(apart, {"a": x, "b": x}, target, MSE, **how).dx
+    assert np.allclose(found, parts["a"] + parts["b"], rtol=1e-12, atol=1e-18)
+
+
 def test_what_no_loss_reaches_is_zero() -> None:
     a, b = rb.Input(IN, "a"), rb.Input(IN, "b")
     graph = rb.Graph((a, b), {"one": one(False)(a), "other": one(True)(b)})
