@@ -30,7 +30,7 @@ from rnnbp.runners.workspace import Workspace
 
 @final
 class KernelFactory(RunnerFactory):
-    """Runs cells of real numbers whose layers are all lowered, and Dense layers and convolutions outside cells."""
+    """Runs cells of real numbers whose layers are all lowered, and some layers outside cells."""
 
     def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
         super().__init__(workspace, without)
