@@ -45,6 +45,16 @@ def test_it_is_that_of_numpy(dtype: str, ends: str, order: str, features: int) -
     assert np.array_equal(dy, 2 * d * y.dtype.type(0.37))
 
 
+@pytest.mark.parametrize("batch", [4, 6])
+def test_all_steps_may_count(batch: int) -> None:
+    y, whole = series(90, 4, 70), series(90, batch, 70)
+    value, dy = squared_rows(y, whole, None, None, 0.5)
+    expected = squared_rows(y, whole, np.arange(4), np.full(4, 90), 0.5)
+    assert value == pytest.approx(expected[0], rel=1e-14)
+    assert np.array_equal(dy, y - whole[:, :4])
+    assert np.array_equal(dy, expected[1])
+
+
 def test_targets_are_read_as_they_lie() -> None:
     y, whole = series(9, 4, 5, 3), series(4, 12, 5, 6)
     views = [whole.swapaxes(0, 1)[:9, :, :, :3].copy(), whole.swapaxes(0, 1)[2:11, ..., :3]]

@@ -22,7 +22,7 @@ class InRows(ABC):
 
     @abstractmethod
     def summed_rows(
-        self, y: Array, target: Array, order: Array | None, ends: Array, factor: float
+        self, y: Array, target: Array, order: Array | None, ends: Array | None, factor: float
     ) -> tuple[Scalar, Array] | None:
         """(the sum over the steps that count, its derivative times ``factor``) of a chunk.
 
@@ -30,7 +30,8 @@ class InRows(ABC):
             y: (L, R, ...).
             target: (L, B, ...), a part of one that ``takes_rows`` accepted.
             order: (R,) by row of y that of the target; None for the same.
-            ends: (R,) the steps of each row that count; the derivative is 0 from there on.
+            ends: (R,) the steps of each row that count; the derivative is 0 from there on. None
+                for all.
 
         Returns None where y is of another kind, or the sum is not finite: ``summed_in`` then says
         why.

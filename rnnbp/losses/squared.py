@@ -106,7 +106,7 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
         return target is None or compiled.readable_rows(target, shape, dtype)
 
     def summed_rows(
-        self, y: Array, target: Array, order: Array | None, ends: Array, factor: float
+        self, y: Array, target: Array, order: Array | None, ends: Array | None, factor: float
     ) -> tuple[Scalar, Array] | None:
         if not takes(y):
             return None

@@ -96,7 +96,7 @@ def readable_rows(target: Array, shape: Shape, dtype: np.dtype[np.floating]) -> 
 
 
 def squared_rows(
-    y: Array, target: Array, order: Array | None, ends: Array, factor: float
+    y: Array, target: Array, order: Array | None, ends: Array | None, factor: float
 ) -> tuple[float, Array]:
     """(Σ (y − t)², 2 (y − t) factor) of rows of which some end; the derivative is 0 from there on.
 
@@ -104,16 +104,15 @@ def squared_rows(
         y: (L, R, ...), in C order.
         target: (L, B, ...), a ``readable_rows``.
         order: (R,) by row of y the row of the target, in [0, B); None for the same.
-        ends: (R,) how many steps of each row count, in [0, L].
+        ends: (R,) how many steps of each row count, in [0, L]; None for all.
     """
-    (length, rows), dy, fixed = y.shape[:2], np.empty_like(y), fix_sizes([y, target])
-    strides = target.strides[0], target.strides[1]
-    alike = order is None and target.shape == y.shape and lies(target)
-    if alike and (ends == length).all():  # all numbers lie in one order: one long row
-        own = y.reshape(length * rows, 1, -1), np.zeros(1, np.int64), np.array([length * rows])
-        table = _table(own[0], (strides[1], 0), *own[1:])
-    else:
-        table = _table(y, strides, np.arange(rows) if order is None else order, ends)
+    (length, rows), dy = y.shape[:2], np.empty_like(y)
+    if order is None and ends is None and target.shape == y.shape and lies(target):
+        return squared(y, target, dy, factor), dy
+    fixed = fix_sizes([y, target])
+    order = np.arange(rows) if order is None else order
+    ends = np.full(rows, length) if ends is None else ends
+    table = _table(y, (target.strides[0], target.strides[1]), order, ends)
     out, scale = np.empty(len(table)), np.array([factor], y.dtype)
     if len(table):
         do(Job(table[None]), [address(a) for a in (y, target, scale, dy, out)], y.size)

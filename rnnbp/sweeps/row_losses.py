@@ -109,7 +109,8 @@ class RowLosses(ChunkLosses):
         assert target is not None
         order = None if rows.lengths.order is None else rows.sequences(n)
         block = target.read(self.problem.span(n))
-        return loss.summed_rows(y, block, order, rows.ends(n), 1 / self.objective.total)
+        ends = None if rows.whole(n) else rows.ends(n)
+        return loss.summed_rows(y, block, order, ends, 1 / self.objective.total)
 
     def _as_passed(self, text: str, n: int) -> str:
         """An error of a chunk, with the number of the sequence as it was passed."""
