@@ -155,6 +155,11 @@ def test_other_losses(
     assert results(model, "float32", loss, chunk=5) == rounded
 
 
+def test_a_model_without_recurrents_has_no_rounds(counted: list[int]) -> None:
+    results(rb.Sequential(rb.Dense(6, 5)), "float32", rb.losses.CrossEntropy(), chunk=5)
+    assert not counted
+
+
 def test_a_target_that_is_no_class_is_named_by_its_step() -> None:
     model, x = MODELS["lstm"]("float32"), np.zeros((STEPS, BATCH, 6), np.float32)
     target = np.zeros((STEPS, BATCH), np.int64)

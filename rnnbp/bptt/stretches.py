@@ -104,7 +104,7 @@ class StretchRunner:
         if not isinstance(problem.x, Held):
             return False
         whole = len(self.programs) + self.spelled == len(parts.body)
-        if not whole or len(self.layers) < len(parts.tail):
+        if not (whole and self.programs) or len(self.layers) < len(parts.tail):
             return False
         nodes = [*parts.body, *parts.tail]
         chained = _chained(nodes, parts.x) and nodes[-1].outs == self.chunks.model.outputs
