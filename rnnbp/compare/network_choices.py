@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import final
 
 from rnnbp.bptt.networks import Data, Reading
@@ -27,6 +28,8 @@ from rnnbp.sweeps.wanted import Wanted
 
 ROOM = 1 << 28
 """Bytes of measuring costs."""
+TRIES = 8
+"""Parts of the bytes of full caching's objects: a plan has those of its own, more or fewer."""
 
 
 @final
@@ -112,10 +115,12 @@ class NetworkChooser:
     def _planned(self, budget: int) -> Choice | None:
         """What ``plan`` chooses where its arrays have it all, as those of the others do."""
         objects = self.cached().forecast.object_bytes
-        for more in (objects, objects // 2, 0):
-            found = planned(
-                self.graph, self.data, self.network, within=with_margin(budget + more), dx=self.dx
-            )
+        given = self.graph, self.data, self.network
+        # Of its own chunks, or else of those of the others: longer ones have fewer objects, so that
+        # they may take more arrays within as many bytes.
+        for chunk, part in product((None, self.chunk), range(TRIES, -1, -1)):
+            within = with_margin(budget + objects * part // TRIES)
+            found = planned(*given, within=within, chunk=chunk, dx=self.dx)
             if found is not None and found.forecast.peak_bytes <= budget:
                 return found
         return None

@@ -12,9 +12,13 @@ from rnnbp.sweeps.network import PosedNetwork
 
 
 def planned(
-    graph: Graph, data: Data, network: PosedNetwork, *, within: int, dx: bool
+    graph: Graph, data: Data, network: PosedNetwork, *, within: int, chunk: int | None, dx: bool
 ) -> Choice | None:
-    """The plan within some bytes, Python's objects among them; None where nothing fits."""
+    """The plan within some bytes, Python's objects among them; None where nothing fits.
+
+    Args:
+        chunk: steps in a chunk; None to choose.
+    """
     lengths = network.lengths
     try:
         found = plan(
@@ -27,6 +31,7 @@ def planned(
             dx=dx,
             lengths={axis: of.of_rows for axis, of in lengths.items()},
             reset=bool(network.resets),
+            chunk=chunk,
         )
     except BudgetError:
         return None

@@ -19,7 +19,7 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.series import Series, counted_from, series
 from rnnbp.inputs.streams import Stream
 from rnnbp.inputs.weight_penalties import WeightPenalties
-from rnnbp.losses import Elementwise, Known, Loss
+from rnnbp.losses import CrossEntropy, Elementwise, Known, Loss
 from rnnbp.losses.as_loss import as_loss, check_loss
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.own import LossFunction, Own
@@ -38,6 +38,10 @@ class Observed:
 
     loss: LossLike
     see: Seen
+
+
+SEEN = 2.0
+"""Arrays that a metric of elements takes: differences, and their squares."""
 
 
 @final
@@ -66,6 +70,8 @@ class Objective:
     ) -> None:
         self.see = loss.see if isinstance(loss, Observed) else None
         loss = loss.loss if isinstance(loss, Observed) else loss
+        self.observed = 0.0 if self.see is None or isinstance(loss, CrossEntropy) else SEEN
+        """Temporary arrays of what observes it, in sizes of y, before there is a derivative."""
         check_loss(loss)
         self.penalties = WeightPenalties(problem.model, penalties_of(loss))
         self.problem, self.loss = problem, as_loss(loss)

@@ -29,9 +29,10 @@ def masked(x: Array, mask: Array, scale: float) -> Array:
 
     Raises ShapeError where the mask is of a different shape.
     """
-    found = x if not chosen() or takes(x) else np.array(x, order="C")  # which becomes y
+    found = x if takes(x) else np.array(x, order="C")  # which becomes y
     if not (chosen() and takes(found) and lies(mask)):
-        found = x * mask
+        # In place of a copy: NumPy would take a buffer for what is strided too.
+        found = np.multiply(found, mask, out=None if found is x else found)
         found *= scale
         return found
     fixed = fix_sizes([found, mask])

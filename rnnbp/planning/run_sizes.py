@@ -37,6 +37,8 @@ def sizes_of_run(
     found = sizes_of_problem(
         objective.problem, objective.loss, *given, dx=dx, return_y=return_y, penalised=nbytes
     )
+    if objective.observed > found.loss_spare:
+        found = replace(found, loss_spare=objective.observed)
     return replace(found, dstate=dstate) if dstate else found
 
 

@@ -162,7 +162,9 @@ def _sized(output: Output, objective: Objective, factor: float, dtype: Dtype) ->
     read = _read(output, objective.target, mask, dtype)
     padding = isinstance(mask, ValidMask) and mask.mask is None
     whole = _read(output, objective.target, None, dtype) if padding else None
-    return output.with_loss(loss, factor, item, read, whole)
+    found = output.with_loss(loss, factor, item, read, whole)
+    seen = objective.observed * math.prod(output.shape) * item
+    return replace(found, needs=max(found.needs, seen), needs_whole=max(found.needs_whole, seen))
 
 
 def _read(output: Output, target: Series | None, mask: Series | None, dtype: Dtype) -> Read:
