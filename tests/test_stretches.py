@@ -155,6 +155,15 @@ def test_other_losses(
     assert results(model, "float32", loss, chunk=5) == rounded
 
 
+def test_large_chunks_have_no_rounds(counted: list[int]) -> None:
+    # 3 · 10⁹ operations of a chunk: two or three together; 1.3 · 10¹⁰: none.
+    for units, most in ((512, 3), (1024, 0)):
+        x, target = np.zeros((192, 64, 8), np.float32), np.zeros((192, 64, units), np.float32)
+        rb.bptt(rb.LSTM(8, units), x, target, rb.losses.MeanSquaredError(), chunk=24)
+        assert max(counted, default=0) == most
+        counted.clear()
+
+
 def test_a_model_without_recurrents_has_no_rounds(counted: list[int]) -> None:
     results(rb.Sequential(rb.Dense(6, 5)), "float32", rb.losses.CrossEntropy(), chunk=5)
     assert not counted

@@ -32,6 +32,9 @@ MOST = 32
 """Chunks of a stretch at most, whose addresses take some 30 kB."""
 BYTES = 2**15
 """Of what a stretch holds of rows in addition to its chunks, at most: see ``row_bytes`` of losses."""
+WORK = 10**10
+"""Operations of the Recurrents of a stretch, forward, at most: a tenth of a second or two, in which
+Python sees no interrupt. Chunks of more are not worth a stretch."""
 SYMBOLS = 16
 """Of these, the bytes of a row whose x is symbols: they, and their numbers."""
 
@@ -117,7 +120,9 @@ class StretchRunner:
         problem, loss = self.problem, self.losses.loss
         row = SYMBOLS * self.spelled
         row += loss.row_bytes(problem.dtype.itemsize) if isinstance(loss, InRounds) else 0
-        return min(MOST, BYTES // max(1, row * problem.chunk * problem.batch))
+        work = sum(program.flops(problem.chunk) for program in self.programs)
+        rows = row * problem.chunk * problem.batch
+        return min(MOST, BYTES // max(1, rows), WORK // max(1, work))
 
     def record(self, n: int, count: int, states: States) -> list[ChunkTape]:
         """The tapes of ``count`` chunks from n on; the state before them is ``states``."""

@@ -34,6 +34,10 @@ class TurnRunner(ABC):
     """
 
     @abstractmethod
+    def flops(self, length: int) -> int:
+        """Floating-point operations of a chunk, forward."""
+
+    @abstractmethod
     def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
         """Chunks of equal length, in order, from ``state`` before the first; x (L, B, ...) each.
 

@@ -40,6 +40,9 @@ class KernelTurns(TurnRunner):
         self._state = sizes.step.forward.output_state
         self._taped = self.kernels.forward(output=self._state is None, taped=True)
 
+    def flops(self, length: int) -> int:
+        return self._taped.flops * length * self.layout.batch
+
     def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
         kernel, length, shapes = self._taped, len(xs[0]), self.layout.cell.state_shapes
         packed, (name,) = self.buffers.packed_arrays(kernel, length), self.given.names
