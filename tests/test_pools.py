@@ -14,8 +14,10 @@ from rnnbp.machine.team import threads
 def counted(_: object = None) -> tuple[bool, int]:
     """(whether this is a worker of a pool, its threads), where a process may use four."""
     os.environ.pop("RNNBP_NUM_THREADS", None)
-    processors.usable = lambda: 4  # type: ignore[assignment]
-    threads._blas = list  # type: ignore[assignment]
+    # In a process of its own, which monkeypatch does not reach: as on a machine with four processors,
+    # whatever this one and its BLAS have.
+    processors.usable = lambda: 4  # type: ignore[assignment]  # a cached function
+    threads._blas = list  # type: ignore[assignment]  # no libraries
     return processors.pooled(), threads.count()
 
 

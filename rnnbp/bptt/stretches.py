@@ -31,7 +31,7 @@ from rnnbp.runners.turns import LayerTurns, TurnRunner
 MOST = 32
 """Chunks of a stretch at most, whose addresses take some 30 kB."""
 BYTES = 2**15
-"""Of what a stretch holds of rows in addition to its chunks, at most: see ``row_bytes`` of losses."""
+"""Of what a stretch holds of rows in addition to its chunks: see ``row_bytes`` of losses."""
 WORK = 10**10
 """Operations of the Recurrents of a stretch, forward, at most: a tenth of a second or two, in which
 Python sees no interrupt. Chunks of more are not worth a stretch."""

@@ -236,7 +236,7 @@ class Loss(Named, ABC):
         require_shape(self, what, found, expected)
 
     def some(self, total: float) -> float:
-        """The total. Raises NoWeightError if it is 0, ValueError if it is negative or not finite."""
+        """The total. Raises NoWeightError if it is 0, ValueError if negative or not finite."""
         if not 0 <= total < math.inf:
             raise ValueError(
                 f"{self}: the sum of its weights is {total}, it must be finite and at least 0; "

@@ -8,7 +8,9 @@ from rnnbp.machine.rows import Row, across
 
 TURNS = 4
 """Vectors of a turn of a loop in which each is compared with a maximum of its own."""
-ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty", "clip")  # fmt: skip
+ADAM = (
+    "beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty", "clip",
+)  # fmt: skip
 """β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ, and what g is
 multiplied by first.
 """

@@ -162,8 +162,8 @@ class Normal(NamedTuple):
         far = v.constant(FAR[v.bits])
         size = t.intrinsic("fabs", x)
         size = select(t, "fcmp ogt", size, far, far, size)
-        # The square's own rounding would be multiplied by t² / 2 in the exponential: so what it lost
-        # is a factor of its own.
+        # The square's own rounding would be multiplied by t² / 2 in the exponential: so what it
+        # lost is a factor of its own.
         square = t.op("fmul", size, size)
         lost = t.fma(size, size, t.put(f"fneg {v.type} {square}"))
         half = v.constant(-0.5)

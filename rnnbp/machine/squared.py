@@ -1,4 +1,4 @@
-"""The squared error by machine code on all threads: of whole arrays, of chunks, of rows of a batch."""
+"""The squared error by machine code on all threads: of arrays, of chunks, of rows of a batch."""
 
 from __future__ import annotations
 

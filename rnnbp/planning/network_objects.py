@@ -50,7 +50,7 @@ def bytes_at(sweeps: Sequence[SweepObjects], way: int) -> int:
 
 @final
 class PeakWay:
-    """In which way of a sweep the ledger of a run comes to its peak, as ``bytes_at`` counts them."""
+    """In which way of a sweep a run's ledger comes to its peak, as ``bytes_at`` counts them."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._highest = ledger, -1

@@ -48,7 +48,7 @@ class Rehearsal(Layers):
         self.sizes, self.length, self.parts = sizes, length, sizes.parts
         self.fixed = FixedBlocks(sizes, heap, length)
         self._tables: list[Block] | None = [] if sizes.few else None
-        """Those that a Backward makes for its tasks, for few rows each call; None where it has them."""
+        """Those that a Backward makes, for few rows in each call; None where it has them."""
         self.cells: dict[int, CellRehearsal] = {
             number: part.rehearsal(heap, length, sizes.symbol_bytes)
             for number, part in sizes.cells.items()

@@ -36,8 +36,8 @@ class SweepForecast:
     backward_kinds: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def with_objects(self, waiting: int, most: int) -> SweepForecast:
-        """The same with Python's objects: at most those that it ``waiting`` holds in its pause before
-        its way back, and the ``most`` there.
+        """The same with Python's objects: at most those that it ``waiting`` holds in its pause
+        before its way back, and the ``most`` there.
         """
         return SweepForecast(
             self.forward + waiting,

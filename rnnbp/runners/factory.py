@@ -27,12 +27,10 @@ class LayerRunner(ABC):
     def takes(self, *arrays: object) -> bool:
         """True if each of these is an array that it can read: of its dtype, and contiguous."""
 
-    @abstractmethod
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 (most read parameters as they are)
         """Take the memory that it uses in a whole run, and read the weights as they are now."""
 
-    @abstractmethod
-    def renew(self) -> None:
+    def renew(self) -> None:  # noqa: B027
         """Read the weights again, if an earlier run has used them."""
 
     @abstractmethod

@@ -1,16 +1,27 @@
-"""Deltas of layers outside cells: where they may lie, and an error for those of other shapes."""
+"""Arrays of layers outside cells: which are read as they lie, where deltas go, what was resized."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+import numpy as np
+
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Array, Dtype, Shape, ShapeError
+from rnnbp.numerics import Array, Dtype, Shape, ShapeError, lies
 from rnnbp.runners.workspace import Workspace
 
 Into: TypeAlias = Sequence[Array | None]
 """By input of a layer, where its delta may lie."""
+
+
+def read_as_they_lie(arrays: Iterable[object], dtype: Dtype) -> bool:
+    """True if all are plain arrays of a dtype, in C order and aligned."""
+    for a in arrays:  # in every chunk: a generator takes twice the time
+        if type(a) is np.ndarray and a.dtype == dtype and lies(a):
+            continue
+        return False
+    return True
 
 
 def placed(workspace: Workspace, into: Into, shape: Shape, dtype: Dtype) -> Array:

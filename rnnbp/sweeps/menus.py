@@ -105,8 +105,8 @@ class Menu:
 
     @cached_property
     def floor(self) -> int:
-        """Bytes that every schedule holds when the first chunk runs backward, in which all rows run:
-        found at once, where its ledger takes milliseconds.
+        """Bytes that every schedule holds when the first chunk runs backward, in which all rows
+        run: found at once, where its ledger takes milliseconds.
         """
         sizes, chunk = self.sweep.sizes, self.chunk
         held = sizes.gradients(0, parted=False) + sizes.program(chunk)

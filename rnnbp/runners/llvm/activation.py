@@ -15,10 +15,10 @@ from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.machine.team.rounds import Turn
-from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes, lies
+from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.factory import LayerRunner
-from rnnbp.runners.layer_deltas import Into, placed, resized
+from rnnbp.runners.layer_deltas import Into, placed, read_as_they_lie, resized
 from rnnbp.runners.llvm.activation_code import BACK, FORWARD, Numbers, library
 from rnnbp.runners.llvm.activation_sizes import parts_of, together
 from rnnbp.runners.sums import Accumulator
@@ -46,17 +46,7 @@ class ActivationKernel(LayerRunner, LayerTurns):
         self._jobs = Recent[tuple[Shape, bool], Job](16)
 
     def takes(self, *arrays: object) -> bool:
-        for a in arrays:
-            if type(a) is np.ndarray and a.dtype == self.dtype and lies(a):
-                continue
-            return False
-        return True
-
-    def prepare(self) -> None:
-        """Nothing: there are no weights."""
-
-    def renew(self) -> None:
-        """Nothing, as of ``prepare``."""
+        return read_as_they_lie(arrays, self.dtype)
 
     def forward(self, x: Array, *, once: bool = False) -> tuple[Array, Saved]:
         fixed = fix_sizes([x])

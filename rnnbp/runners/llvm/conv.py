@@ -12,9 +12,9 @@ from rnnbp.layers.params import parameter
 from rnnbp.machine.records import place
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
-from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes, lies
+from rnnbp.numerics import Array, Dtype, Saved, Shape, address, fix_sizes
 from rnnbp.runners.factory import LayerRunner
-from rnnbp.runners.layer_deltas import Into, placed, resized
+from rnnbp.runners.layer_deltas import Into, placed, read_as_they_lie, resized
 from rnnbp.runners.llvm.conv_code import BACK, BIAS, FORWARD, GRADIENT, library_of
 from rnnbp.runners.llvm.conv_sizes import blocks_of, channels_of, together
 from rnnbp.runners.llvm.window_code import SIZES
@@ -41,14 +41,7 @@ class ConvKernel(LayerRunner):
         self._key = object()
 
     def takes(self, *arrays: object) -> bool:
-        given = (*arrays, *self.layer.params.values())
-        return all(type(a) is np.ndarray and a.dtype == self.dtype and lies(a) for a in given)
-
-    def prepare(self) -> None:
-        """Nothing: weights are read as they are."""
-
-    def renew(self) -> None:
-        """Nothing, as of ``prepare``."""
+        return read_as_they_lie((*arrays, *self.layer.params.values()), self.dtype)
 
     def forward(self, x: Array, *, once: bool = False) -> tuple[Array, Saved]:
         fixed = fix_sizes([x, *self.layer.params.values()])

@@ -14,10 +14,10 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
 from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team.rounds import Turn
-from rnnbp.numerics import Array, Dtype, Saved, Shape, fix_sizes, lies, require_features
+from rnnbp.numerics import Array, Dtype, Saved, Shape, fix_sizes, require_features
 from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.factory import LayerRunner, LayerSizes
-from rnnbp.runners.layer_deltas import Into, placed, resized
+from rnnbp.runners.layer_deltas import Into, placed, read_as_they_lie, resized
 from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
@@ -81,11 +81,7 @@ class DenseKernel(LayerRunner, LayerTurns):
         self._bias: Array | None = None
 
     def takes(self, *arrays: object) -> bool:
-        for a in arrays:  # in every chunk: a generator takes twice the time
-            if type(a) is np.ndarray and a.dtype == self.dtype and lies(a):
-                continue
-            return False
-        return True
+        return read_as_they_lie(arrays, self.dtype)
 
     def prepare(self) -> None:
         self._unpacked.append(self._panels())

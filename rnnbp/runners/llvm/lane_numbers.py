@@ -1,8 +1,19 @@
-"""LLVM text of integers in the lanes of a vector: numbers of elements, and where they lie."""
+"""LLVM text of integers: numbers that a function is passed, and those in the lanes of a vector."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rnnbp.machine.ir import Text
+
+
+def passed(t: Text, names: Iterable[str]) -> dict[str, str]:
+    """Numbers by name, read from %sizes."""
+    found = {}
+    for k, name in enumerate(names):
+        place = t.put(f"getelementptr inbounds i64, ptr %sizes, i64 {k}")
+        found[name] = t.put(f"load i64, ptr {place}, align 8")
+    return found
 
 
 def every(t: Text, number: str) -> str:

@@ -19,7 +19,7 @@ FORWARD = Signature(
 BACK = Signature("ptr %dy", "ptr %w", "ptr %normal", "ptr %slope", "ptr %dx", "i64 %K", "i64 %n")
 GRADIENT = Signature("ptr %dy", "ptr %normal", "ptr %o", "i64 %K", "i64 %n", "i64 %c", "i64 %m")
 VECTORS = 4
-"""Vectors of columns that are summed at once: so many additions are under way."""
+"""Vectors of columns that are summed at once: that many additions are under way."""
 
 TOGETHER = 64
 """Rows that are summed before the next columns: each may be a page of its own, and of many pages

@@ -51,12 +51,6 @@ class PoolKernel(LayerRunner):
         shape: Shape = x.shape if x.dtype == self.dtype else x.shape[:-1]
         return math.prod(shape[-self.axes :]) < FAR
 
-    def prepare(self) -> None:
-        """Nothing: there are no weights."""
-
-    def renew(self) -> None:
-        """Nothing, as of ``prepare``."""
-
     def forward(self, x: Array, *, once: bool = False) -> tuple[Array, Saved]:
         fixed = fix_sizes([x])
         (made,) = self.layer.output_shapes(x.shape)

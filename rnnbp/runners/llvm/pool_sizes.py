@@ -1,4 +1,4 @@
-"""Which pooling machine code runs outside cells, in how many tasks, their bytes, and its numbers."""
+"""Which pooling machine code runs outside cells: its tasks, their bytes, and its numbers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rnnbp.machine.ir import Text
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Dtype, Shape
 from rnnbp.runners.factory import LayerSizes
+from rnnbp.runners.llvm.lane_numbers import passed
 
 SIZES = ("H", "W", "KH", "KW", "SH", "SW", "PH", "PW", "HO", "WO", "HW", "P")
 """Axes of x, of a window, strides, padding before, axes of y; H · W, positions."""
@@ -55,12 +56,8 @@ def together(planes: int, size: int) -> int:
 
 
 def sizes(t: Text) -> dict[str, str]:
-    """The numbers of ``SIZES``, read from %sizes."""
-    found = {}
-    for k, name in enumerate(SIZES):
-        place = t.put(f"getelementptr inbounds i64, ptr %sizes, i64 {k}")
-        found[name] = t.put(f"load i64, ptr {place}, align 8")
-    return found
+    """The numbers of ``SIZES``."""
+    return passed(t, SIZES)
 
 
 def unit(t: Text, g: dict[str, str]) -> str:

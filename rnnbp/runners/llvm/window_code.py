@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rnnbp.machine.ir import Text
+from rnnbp.runners.llvm.lane_numbers import passed
 
 SIZES = (
     "C", "H", "W", "O", "KH", "KW", "SH", "SW", "DH", "DW", "PH", "PW", "HO", "WO",
@@ -20,12 +21,8 @@ FAR = 2**30
 
 
 def sizes(t: Text) -> dict[str, str]:
-    """The numbers of ``SIZES``, read from %sizes."""
-    found = {}
-    for k, name in enumerate(SIZES):
-        place = t.put(f"getelementptr inbounds i64, ptr %sizes, i64 {k}")
-        found[name] = t.put(f"load i64, ptr {place}, align 8")
-    return found
+    """The numbers of ``SIZES``."""
+    return passed(t, SIZES)
 
 
 def channels_of(t: Text, g: dict[str, str]) -> str:
