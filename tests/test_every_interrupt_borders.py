@@ -178,6 +178,12 @@ def test_some_places(work: Callable[[Path], None], stride: int, tmp_path: Path) 
     check(work, tmp_path, itertools.count(random.Random(0).randrange(1, stride), stride))
 
 
+@pytest.fixture
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt that nothing can catch: pytest would keep it, and its frames hold the block."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+
+
 def check_twice(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> None:
     """A second interrupt comes soon after the first, while what was begun is being ended."""
     saved(place)
@@ -191,14 +197,14 @@ def check_twice(work: Callable[[Path], None], place: Path, places: Iterator[int]
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize("work", [*SMALL, *FEW])
 def test_twice_at_some_places(work: Callable[[Path], None], tmp_path: Path) -> None:
     check_twice(work, tmp_path, itertools.count(1, 19))
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize(
     ("work", "stride"),
     [
@@ -211,11 +217,9 @@ def test_twice_at_many_places(work: Callable[[Path], None], stride: int, tmp_pat
 
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("forgotten")
 @pytest.mark.parametrize("later", [1, 4, 9, 16])
-def test_twice_at_every_place(later: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # pytest would keep an exception that nothing can catch, and with it the frames of the block.
-    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+def test_twice_at_every_place(later: int, tmp_path: Path) -> None:
     measured(tmp_path)
     assert faults(lambda: measured(tmp_path), itertools.count(1), itertools.repeat(later)) == []
 
