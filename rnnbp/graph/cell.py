@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rnnbp.graph.graph import Graph
+from rnnbp.graph.made import Made
 from rnnbp.graph.values import Value
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Dtype, Shape, ShapeError, shown
@@ -44,6 +45,8 @@ class Cell(Graph):
 
     n_inputs: int
     """Inputs apart from states, which come after them."""
+    made: Made | None = None
+    """How the library built it; None for a cell of one's own."""
     leaf_dtype: Dtype | None = None
     """That of inputs per "run", of a cell that has some."""
 

@@ -96,4 +96,4 @@ def GRU(  # noqa: N802  # reads as the class it stands for
     r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
     m = Tanh()(xm + (r * hm[0] if after else build("hm", n, n)(r * known)))
     h_new = build.zoned(zoneout, h, (1 - z) * m + z * h)
-    return build.recurrent(x, {h: h_new}, h_new)
+    return build.recurrent(x, {h: h_new}, h_new, reset_after=after)

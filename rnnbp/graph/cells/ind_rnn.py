@@ -57,7 +57,7 @@ def IndRNN(  # noqa: N802  # reads as the class it stands for
     of_own = build.gain("hh", options.get("recurrent_init", _up_to_one))
     seen, known = build.dropped("dropout", x), build.dropped("recurrent_dropout", h)
     h_new = build.activation(activation)(from_x(seen) + of_own(known))
-    return build.recurrent(x, {h: h_new}, h_new)
+    return build.recurrent(x, {h: h_new}, h_new, activation=activation)
 
 
 def _up_to_one(rng: np.random.Generator, shape: Shape) -> Array:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, TypedDict, cast
 import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
+from rnnbp.graph.made import Made, Option
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
 from rnnbp.initializers import InitializerLike, generator_of, initialize, uniform
@@ -75,7 +76,7 @@ class Projections:
     or 0. With ``layer_norm`` among them each product is normalised before its bias is added.
     """
 
-    def __init__(self, cell: str, n_in: int, n: int, options: StateOptions, **own: object) -> None:
+    def __init__(self, cell: str, n_in: int, n: int, options: StateOptions, **own: Option) -> None:
         sizes = f"{positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)}"
         shown = [f"{key}={value!r}" for key, value in own.items() if value]
         self.cell, self.name = cell, with_options(f"{cell}({sizes})", shown)
@@ -83,13 +84,13 @@ class Projections:
         self.normed = bool(own.get("layer_norm"))
         self.called = checked_name(cell, options.get("name"))
         flag(f"{cell}: reverse", options.get("reverse", False))
-        self.n, self.limit = n, uniform(1 / math.sqrt(n))
+        self.n_in, self.n, self.own, self.limit = n_in, n, own, uniform(1 / math.sqrt(n))
         self.options = cast(Options, options)  # whose keys may all be absent
         self.numbers = generator_of(cell, options.get("rng"))
 
     def __call__(self, name: str, n_in: int, n_out: int, *, bias: bool = True) -> Dense:
         how = self.options.get("input_init") if name == "ih" else self.options.get("recurrent_init")
-        bias_how = self.options.get("bias_init")
+        bias_how, self.own["bias"] = self.options.get("bias_init"), self.bias
         try:
             return Dense(
                 n_in,
@@ -166,7 +167,11 @@ class Projections:
         found: Value = Zoneout(rate, name=name)(old, new) if rate else new
         return found
 
-    def recurrent(self, x: Value, next_state: dict[Value, Value], output: Value) -> Recurrent:
+    def recurrent(
+        self, x: Value, next_state: dict[Value, Value], output: Value, **others: Option
+    ) -> Recurrent:
+        """The layer; ``others`` are options of the cell alone that its repr does not show."""
         cell = Cell(x, next_state, output=output, name=self.name)
+        cell.made = Made(self.cell, self.n_in, self.n, self.own | others)
         initial, reverse = self.options.get("initial", "zeros"), self.options.get("reverse", False)
         return Recurrent(cell, initial=initial, name=self.called, reverse=reverse)

@@ -85,7 +85,7 @@ def RNN(  # noqa: N802  # reads as the class it stands for
     if a < 1:
         h_new = (1 - a) * h + a * h_new
     h_new = build.zoned(zoneout, h, h_new)
-    return build.recurrent(x, {h: h_new}, h_new)
+    return build.recurrent(x, {h: h_new}, h_new, activation=activation, leak=a)
 
 
 def _leak(leak: object) -> float:

@@ -78,4 +78,5 @@ def SLSTM(  # noqa: N802  # reads as the class it stands for
     kept, added = Exp()(old - m_new), Exp()(i - m_new)
     c_new, s_new = kept * c + added * Tanh()(z), kept * s + added
     h_new = Sigmoid()(o) * Divide()(c_new, s_new)
-    return build.recurrent(x, {h: h_new, c: c_new, s: s_new, m: m_new}, h_new)
+    state = {h: h_new, c: c_new, s: s_new, m: m_new}
+    return build.recurrent(x, state, h_new, forget=forget)
