@@ -48,6 +48,7 @@ Gradients, and what they cost
     compare, memory            modules: recompute against cache, in pictures; bytes of a block
     explain, Explanation       the code of a cell; model.summary() describes a model
     check_grads                compares gradients with complex steps or differences
+    interchange, estimators    modules: PyTorch, Keras and ONNX; scikit-learn's estimators
     Backend, release_memory    how cells are run; memory that a run left for the next
 Errors
     ShapeError, DtypeError, BudgetError, ScheduleError, StorageError, GradientError
@@ -103,6 +104,7 @@ from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.stepping import Stepper
 from rnnbp.storage import StorageError
 from rnnbp.support.helping import names_of
+from rnnbp.support.late_modules import importing as _importing
 from rnnbp.support.version import VERSION
 from rnnbp.sweeps import SweptNetworks as _SweptNetworks  # noqa: F401  # which bptt then runs
 from rnnbp.train import (
@@ -187,13 +189,21 @@ __all__ = [
 ]
 
 
-__dir__ = names_of([*__all__, "__version__", "missing"])
+_LATE = ("estimators", "interchange")
+"""Modules that are imported when they are first named."""
+__dir__ = names_of([*__all__, *_LATE, "__version__", "missing"])
 
 
-if not TYPE_CHECKING:  # type checkers read __all__
-    __getattr__ = refusing(
+if TYPE_CHECKING:
+    from rnnbp import estimators, interchange  # noqa: F401
+else:  # type checkers read __all__
+    __getattr__ = _importing(
         "rnnbp",
-        __all__,
-        {"rnnbp.memory": memory.__all__, "rnnbp.compare": ["sweep", "timeline"]}
-        | {part.__name__: part.__all__ for part in (optim, losses, schedules)},
+        _LATE,
+        refusing(
+            "rnnbp",
+            __all__,
+            {"rnnbp.memory": memory.__all__, "rnnbp.compare": ["sweep", "timeline"]}
+            | {part.__name__: part.__all__ for part in (optim, losses, schedules)},
+        ),
     )

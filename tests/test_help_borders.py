@@ -57,7 +57,7 @@ def test_dir_of_a_module_lists_what_a_reader_looks_for(module: ModuleType) -> No
     """Its public names; not the modules that it is made of, or what it imports."""
     assert dir(module) == sorted(module.__all__)
     assert {"annotations", "conv", "refusing", "TYPE_CHECKING", "names_of"}.isdisjoint(dir(rb))
-    assert set(dir(rb)) - set(rb.__all__) == {"__version__", "missing"}
+    assert set(dir(rb)) - set(rb.__all__) == {"__version__", "missing", "estimators", "interchange"}
 
 
 @pytest.mark.parametrize("module", [rb.memory, rb.actions, rb.initializers])

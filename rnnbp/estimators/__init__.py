@@ -1,0 +1,3 @@
+"""Recurrent networks as estimators of scikit-learn."""
+
+__all__: list[str] = []

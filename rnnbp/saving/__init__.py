@@ -1,0 +1,1 @@
+"""Internal: whole models as files: what a model is made of, as JSON, and its arrays."""
