@@ -15,7 +15,6 @@ def importing(
     def found(name: str) -> object:
         if name in modules:
             return importlib.import_module(f"{package}.{name}")
-        otherwise(name)
-        return None
+        return otherwise(name)
 
     return found
