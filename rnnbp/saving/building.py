@@ -11,9 +11,10 @@ from rnnbp.numerics import Array, StorageError, escaped
 from rnnbp.saving.blocks import NODES, Part, count, params_of
 from rnnbp.saving.constants import decoded
 from rnnbp.saving.containers import CONTAINERS
-from rnnbp.saving.kinds import NAMED
-from rnnbp.saving.own_layers import LayerMaker, check_known, made_anew
+from rnnbp.saving.makers import check_known
+from rnnbp.saving.own_layers import LayerMaker, made_anew
 from rnnbp.saving.parts import check_arrays, constants_of, names_of, parts_of
+from rnnbp.saving.table import NAMED
 from rnnbp.storage import Fields
 
 LONGEST = 300
@@ -74,9 +75,7 @@ class Builder:
             vars(layer)["_params"] = params
         return layer
 
-    def _own(
-        self, fields: Fields, options: dict[str, object], params: LayerParams | None
-    ) -> Layer:
+    def _own(self, fields: Fields, options: dict[str, object], params: LayerParams | None) -> Layer:
         """A layer of the user's own. Parameters are written into its arrays, which parts of it may
         know."""
         name, given = fields.text("own"), params if params is not None else LayerParams()
@@ -118,7 +117,9 @@ class Builder:
 
     def _count(self, fields: Fields) -> None:
         """Raise StorageError where a graph would have too many nodes together with those before."""
-        blocks = [] if fields.missing("blocks") else fields.wholes("blocks", most=len(self.built) - 1)
+        blocks = (
+            [] if fields.missing("blocks") else fields.wholes("blocks", most=len(self.built) - 1)
+        )
         nodes = [] if fields.missing("nodes") else fields.wholes("nodes")
         self.nodes += sum([count(self.built[k]) or 1 for k in blocks]) + len(nodes) // 2
         if self.nodes > NODES:

@@ -12,9 +12,10 @@ from rnnbp.numerics import Array, shown
 from rnnbp.saving.building import Builder
 from rnnbp.saving.describing import Description
 from rnnbp.saving.files import VERSION, read_model
-from rnnbp.saving.own_layers import LayerMaker, checked_makers
+from rnnbp.saving.makers import checked_makers
+from rnnbp.saving.own_layers import LayerMaker
 from rnnbp.saving.parts import check_finite
-from rnnbp.storage import PathLike, as_path, save_tensors
+from rnnbp.storage import JSON, PathLike, as_path, save_tensors
 from rnnbp.train.given_weights import CONSTANTS, MODEL
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.of_torch import instead_of_torch
@@ -74,7 +75,7 @@ def save(model: ModelLike, path: PathLike) -> None:
         check_finite(place, name, array)
     found = Description(place, model, params)
     constants = found.constants.arrays
-    about = {"version": VERSION, CONSTANTS: list(constants), "parts": found.parts}
+    about: dict[str, JSON] = {"version": VERSION, CONSTANTS: list(constants), "parts": found.parts}
     save_tensors(target, {**params, **constants}, {MODEL: about})
 
 
