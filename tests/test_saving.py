@@ -106,7 +106,7 @@ def test_every_cell_has_the_same_bits(name: str, dtype: str, tmp_path: Path) -> 
     found = loaded(rnn, tmp_path)
     assert found.cell.made == rnn.cell.made
     assert_same_slots(found, rnn)
-    assert_same_gradients(found, rnn, backend="interpreter")
+    assert_same_gradients(found, rnn)
 
 
 @pytest.mark.parametrize("name", {**models.CELLS, **models.OTHERS})
@@ -114,7 +114,7 @@ def test_cells_of_ones_own_have_the_same_bits(name: str, tmp_path: Path) -> None
     rnn = {**models.CELLS, **models.OTHERS}[name](3, 4, "float64")
     found = loaded(rnn, tmp_path)
     assert_same_slots(found, rnn)
-    assert_same_gradients(found, rnn, backend="interpreter")
+    assert_same_gradients(found, rnn)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "llvm"])
