@@ -59,7 +59,7 @@ OTHERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "ONNX": (of_onnx, "it is an ONNX model, by its first byte"),
     "HDF5": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500)), "an HDF5 file"),
     "npy": (lambda path: path.write_bytes(b"\x93NUMPY\x01" + bytes(500)), "it is a NumPy array"),
-    "safetensors": (of_safetensors, "of another library, or damaged: it has weights alone"),
+    "safetensors": (of_safetensors, "of a different library, or damaged: it has weights alone"),
     "text": (lambda path: path.write_text("a, b\n" * 99), "no model that rnnbp.save wrote, or is"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "folder": (lambda path: path.mkdir(), "is not a regular file"),

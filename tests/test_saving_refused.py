@@ -146,7 +146,7 @@ def test_parameters_that_are_not_finite(bad: float, path: Path) -> None:
     arrays, metadata = load_tensors(path)
     arrays["3.weight"][0, 0] = bad
     save_tensors(path, arrays, metadata)
-    says = rf"load from .*: 3.weight has {bad} at \[0, 0\], and a model's parameters are finite"
+    says = rf"load from .*: 3.weight has {bad} at \[0, 0\], and the parameters of models are finite"
     with pytest.raises(ValueError, match=says):
         rb.load(path)
     broken = model()

@@ -105,7 +105,7 @@ def load(path: PathLike, layers: Layers | None = None) -> ModelLike:
     Returns:
         The model: a Sequential, a Graph, or what it was.
 
-    Raises StorageError for a file that is cut short, damaged, of another format or of a newer
+    Raises StorageError for a file that is cut short, damaged, of a different format or of a newer
     version; ValueError for layers of your own that ``layers`` does not have or that are not built
     with the parameters in the file, and for parameters that are NaN or infinite.
 

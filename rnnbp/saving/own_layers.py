@@ -83,8 +83,8 @@ def made_anew(
     found = {key: array.shape for key, array in layer.params.items()}
     if found != dict(shapes):
         raise ValueError(
-            f"{call}, and returned a layer of the parameters {shown(found)}, where the one that was "
-            f"saved has {shown(dict(shapes))}; let the options say all that these depend on"
+            f"{call}, and returned a layer of the parameters {shown(found)}, where the one that "
+            f"was saved has {shown(dict(shapes))}; let the options say all that these depend on"
         )
     return layer
 

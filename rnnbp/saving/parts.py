@@ -70,8 +70,8 @@ def check_finite(place: str, path: str, array: Array) -> None:
     """Raise ValueError for a parameter that is not finite."""
     if (bad := first_bad(array)) is not None:
         raise ValueError(
-            f"{place}: {escaped(path, 80)} has {array[bad]} at {list(bad)}, and a model's parameters "
-            "are finite; take one of before its training diverged"
+            f"{place}: {escaped(path, 80)} has {array[bad]} at {list(bad)}, and the parameters of "
+            "models are finite; take one of before its training diverged"
         )
 
 
