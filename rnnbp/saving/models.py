@@ -70,7 +70,7 @@ def save(model: ModelLike, path: PathLike) -> None:
     target = as_path("save: path", path)
     place = f"save to {path}"
     for name, array in params.items():
-        check_finite(place, name, array)
+        check_finite(place, name, array, "save_weights writes them as they are")
     found = Description(place, model, params)
     constants = found.constants.arrays
     about: dict[str, JSON] = {"version": VERSION, CONSTANTS: list(constants), "parts": found.parts}
