@@ -17,6 +17,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.storage import save_tensors
+from tests.over_time_choice import quickly
 
 pytestmark = pytest.mark.alike
 
@@ -143,7 +144,7 @@ def turned(layer: rb.Layer) -> rb.Layer:
     return layer
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", quickly(MODELS, "many tensors"))
 def test_the_peak_of_saving_and_loading(name: str, tmp_path: Path) -> None:
     """With the model in memory at most 1.1 times its parameters, and the largest tensor."""
     model = MODELS[name]()
