@@ -221,3 +221,15 @@ def test_a_header_that_is_huge(path: Path) -> None:
     path.write_bytes(struct.pack("<Q", 2**40) + path.read_bytes()[8:])
     with pytest.raises(rb.StorageError, match="is cut short or damaged"):
         rb.load(path)
+
+
+def test_parameters_that_share_memory(tmp_path: Path) -> None:
+    """A file would untie them without a word."""
+    encoder, decoder = rb.Dense(3, 4), rb.Dense(4, 3)
+    decoder.params["weight"] = encoder.params["weight"].T
+    with pytest.raises(ValueError, match=r"0.weight and 1.weight share memory .* not one array"):
+        rb.save(rb.Sequential(encoder, decoder), tmp_path / "model")
+    both = np.ones((2, 4), "float32")  # whose columns do not meet
+    for k, gain in enumerate(gains := (rb.Gain(2), rb.Gain(2))):
+        gain.params["weight"] = both[:, k]
+    rb.save(rb.Sequential(*gains), tmp_path / "model")

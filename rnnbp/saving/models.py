@@ -13,6 +13,7 @@ from rnnbp.saving.building import Builder
 from rnnbp.saving.describing import Description
 from rnnbp.saving.files import VERSION, read_model
 from rnnbp.saving.makers import checked_makers
+from rnnbp.saving.overlaps import check_apart
 from rnnbp.saving.own_layers import LayerMaker
 from rnnbp.saving.parts import check_finite
 from rnnbp.storage import JSON, PathLike, as_path, save_tensors
@@ -71,6 +72,7 @@ def save(model: ModelLike, path: PathLike) -> None:
     place = f"save to {path}"
     for name, array in params.items():
         check_finite(place, name, array, "save_weights writes them as they are")
+    check_apart(place, params)
     found = Description(place, model, params)
     constants = found.constants.arrays
     about: dict[str, JSON] = {"version": VERSION, CONSTANTS: list(constants), "parts": found.parts}
