@@ -1,3 +1,6 @@
 """Recurrent networks as estimators of scikit-learn."""
 
-__all__: list[str] = []
+from rnnbp.estimators.classifier import RecurrentClassifier
+from rnnbp.estimators.regressor import RecurrentRegressor
+
+__all__ = ["RecurrentClassifier", "RecurrentRegressor"]

@@ -1,0 +1,42 @@
+"""Training of an estimator's model, and what is left of it in attributes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from rnnbp.estimators.settings import Seeds
+from rnnbp.inputs.given import ModelLike
+from rnnbp.losses import Loss
+from rnnbp.train import Source, fit
+
+
+def train(
+    estimator: BaseEstimator,
+    model: ModelLike,
+    data: Source,
+    loss: Loss,
+    seeds: Seeds,
+    validation: Source | None,
+) -> None:
+    """Train a model by Adam, and set ``model_``, ``history_``, ``loss_curve_`` and ``n_iter_``.
+
+    Args:
+        estimator: has the parameters; its attributes are set when all has gone well.
+        model, data, loss: as ``rnnbp.fit`` takes them.
+        seeds: dropout's is used.
+        validation: for early stopping, or None.
+    """
+    given = estimator.get_params(deep=False)
+    how = {name: given[name] for name in ("epochs", "learning_rate", "clip_norm")}
+    if given["memory"] is not None:
+        how["checkpoint"] = given["memory"]
+    if validation is not None:
+        how |= {"validation": validation, "patience": given["n_iter_no_change"]}
+    history = fit(model, data, loss, "adam", seed=seeds.dropout, progress=given["verbose"], **how)
+    epochs = math.ceil(history.steps / data.batches_per_epoch)
+    estimator.model_, estimator.history_, estimator.n_iter_ = model, history, epochs
+    parts = np.array_split(history.losses, range(0, history.steps, data.batches_per_epoch)[1:])
+    estimator.loss_curve_ = [float(np.mean(part)) for part in parts]
