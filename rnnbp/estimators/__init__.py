@@ -1,6 +1,7 @@
 """Recurrent networks as estimators of scikit-learn."""
 
 from rnnbp.estimators.classifier import RecurrentClassifier
+from rnnbp.estimators.forecaster import Forecaster
 from rnnbp.estimators.regressor import RecurrentRegressor
 
-__all__ = ["RecurrentClassifier", "RecurrentRegressor"]
+__all__ = ["Forecaster", "RecurrentClassifier", "RecurrentRegressor"]
