@@ -3,5 +3,6 @@
 from rnnbp.estimators.classifier import RecurrentClassifier
 from rnnbp.estimators.forecaster import Forecaster
 from rnnbp.estimators.regressor import RecurrentRegressor
+from rnnbp.estimators.scaler import SequenceScaler
 
-__all__ = ["Forecaster", "RecurrentClassifier", "RecurrentRegressor"]
+__all__ = ["Forecaster", "RecurrentClassifier", "RecurrentRegressor", "SequenceScaler"]

@@ -34,6 +34,7 @@ class RecurrentEstimator(Named, Saved, BaseEstimator):  # type: ignore[misc]  # 
         epochs: int = 20,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
+        schedule: str = "constant",
         clip_norm: float | None = 1.0,
         memory: int | str | None = None,
         early_stopping: bool = False,
@@ -45,7 +46,8 @@ class RecurrentEstimator(Named, Saved, BaseEstimator):  # type: ignore[misc]  # 
     ) -> None:
         self.cell, self.units, self.layers = cell, units, layers
         self.bidirectional, self.dropout, self.pooling = bidirectional, dropout, pooling
-        self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
+        self.epochs, self.batch_size = epochs, batch_size
+        self.learning_rate, self.schedule = learning_rate, schedule
         self.clip_norm, self.memory, self.early_stopping = clip_norm, memory, early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

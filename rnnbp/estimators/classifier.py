@@ -35,6 +35,7 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
         epochs: int = 20,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
+        schedule: str = "constant",
         clip_norm: float | None = 1.0,
         memory: int | str | None = None,
         class_weight: Mapping[object, float] | str | None = None,
@@ -48,7 +49,7 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
         super().__init__(
             cell=cell, units=units, layers=layers, bidirectional=bidirectional, dropout=dropout,
             pooling=pooling, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            clip_norm=clip_norm, memory=memory, early_stopping=early_stopping,
+            schedule=schedule, clip_norm=clip_norm, memory=memory, early_stopping=early_stopping,
             validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change,
             dtype=dtype, verbose=verbose, random_state=random_state,
         )  # fmt: skip

@@ -51,6 +51,7 @@ class Forecaster(Named, RegressorMixin, Saved, BaseEstimator):  # type: ignore[m
         epochs: int = 20,
         batch_size: int = 32,
         learning_rate: float = 1e-3,
+        schedule: str = "constant",
         clip_norm: float | None = 1.0,
         memory: int | str | None = None,
         early_stopping: bool = False,
@@ -63,7 +64,8 @@ class Forecaster(Named, RegressorMixin, Saved, BaseEstimator):  # type: ignore[m
         self.cell, self.units, self.layers = cell, units, layers
         self.window, self.horizon, self.quantiles = window, horizon, quantiles
         self.center, self.stride, self.dropout = center, stride, dropout
-        self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
+        self.epochs, self.batch_size = epochs, batch_size
+        self.learning_rate, self.schedule = learning_rate, schedule
         self.clip_norm, self.memory, self.early_stopping = clip_norm, memory, early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,6 +15,8 @@ from rnnbp.estimators.text_columns import check_numbers, is_table, names_of
 from rnnbp.numerics import Array
 from rnnbp.train.sequence_lists import check_columns
 
+Numbers: TypeAlias = str | Sequence[type[np.floating]]
+"""A dtype, or several, of which the first is for what has none of them."""
 KINDS = (
     "X is (n, T) for series of one feature, (n, T, features), or a list of arrays or tables "
     "(T_k, features)"
@@ -50,7 +52,7 @@ class Given:
         return self.x[chosen]
 
 
-def read(estimator: BaseEstimator, X: object, *, dtype: str, reset: bool) -> Given:  # noqa: N803
+def read(estimator: BaseEstimator, X: object, *, dtype: Numbers, reset: bool) -> Given:  # noqa: N803
     """X as series; with ``reset`` the estimator remembers its features, else they are compared.
 
     Raises ValueError for what an estimator cannot take.
@@ -96,7 +98,7 @@ def _plain(given: object) -> object:
     return np.asarray(given) if hasattr(given, "__array__") else given
 
 
-def _table(estimator: BaseEstimator, X: object, dtype: str, *, reset: bool) -> Given:  # noqa: N803
+def _table(estimator: BaseEstimator, X: object, dtype: Numbers, *, reset: bool) -> Given:  # noqa: N803
     name = type(estimator).__name__
     if is_table(X):
         check_numbers(f"{name}: X", X)
@@ -113,7 +115,7 @@ def _table(estimator: BaseEstimator, X: object, dtype: str, *, reset: bool) -> G
     return Given(x[..., None], x.shape[1], True, names_of(X))
 
 
-def _array(name: str, X: object, dtype: str) -> Given:  # noqa: N803
+def _array(name: str, X: object, dtype: Numbers) -> Given:  # noqa: N803
     how = {"dtype": dtype, "ensure_all_finite": False}
     x = check_array(X, allow_nd=True, input_name="X", estimator=name, **how)
     if 0 in x.shape:
@@ -122,7 +124,7 @@ def _array(name: str, X: object, dtype: str) -> Given:  # noqa: N803
     return Given(x, x.shape[2], False)
 
 
-def _list(name: str, X: Sequence[object], dtype: str) -> Given:  # noqa: N803
+def _list(name: str, X: Sequence[object], dtype: Numbers) -> Given:  # noqa: N803
     check_columns(f"{name}: X", list(X))
     items = [item_of(f"{name}: X[{k}]", item, dtype) for k, item in enumerate(X)]
     for k, item in enumerate(items):
@@ -134,7 +136,7 @@ def _list(name: str, X: Sequence[object], dtype: str) -> Given:  # noqa: N803
     return Given(items, items[0].shape[1], False, names_of(X[0]))
 
 
-def item_of(what: str, item: object, dtype: str) -> Array:
+def item_of(what: str, item: object, dtype: Numbers) -> Array:
     """A series (T, features), of one feature (T,) too. Raises ValueError for anything else."""
     if is_table(item):
         check_numbers(what, item)

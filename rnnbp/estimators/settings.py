@@ -23,6 +23,8 @@ CELLS = {
 """Cells by name; all are built from features and units, and have as many outputs as units."""
 SIZES = ("units", "layers", "epochs", "batch_size", "n_iter_no_change")
 FLAGS = ("bidirectional", "center", "early_stopping", "verbose")
+COSINE = "cosine"
+SCHEDULES = ("constant", COSINE)
 LARGEST = 2**31 - 1
 
 
@@ -51,6 +53,7 @@ def check_settings(estimator: BaseEstimator) -> None:
     for each in FLAGS:
         if each in given:
             flag(f"{name}: {each}", given[each])
+    one_of(f"{name}: schedule", given["schedule"], SCHEDULES)
     real_number(f"{name}: learning_rate", given["learning_rate"], above=0)
     real_number(f"{name}: dropout", given["dropout"], least=0, below=1)
     real_number(f"{name}: validation_fraction", given["validation_fraction"], above=0, below=1)

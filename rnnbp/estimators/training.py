@@ -7,9 +7,10 @@ import math
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from rnnbp.estimators.settings import Seeds
+from rnnbp.estimators.settings import COSINE, Seeds
 from rnnbp.inputs.given import ModelLike
 from rnnbp.losses import Loss
+from rnnbp.optim import Cosine
 from rnnbp.train import Source, fit
 
 
@@ -30,13 +31,16 @@ def train(
         validation: for early stopping, or None.
     """
     given = estimator.get_params(deep=False)
-    how = {name: given[name] for name in ("epochs", "learning_rate", "clip_norm")}
+    rate, epochs = given["learning_rate"], given["epochs"]
+    if given["schedule"] == COSINE:
+        rate = Cosine(rate, epochs * data.batches_per_epoch)
+    how = {"epochs": epochs, "learning_rate": rate, "clip_norm": given["clip_norm"]}
     if given["memory"] is not None:
         how["checkpoint"] = given["memory"]
     if validation is not None:
         how |= {"validation": validation, "patience": given["n_iter_no_change"]}
     history = fit(model, data, loss, "adam", seed=seeds.dropout, progress=given["verbose"], **how)
-    epochs = math.ceil(history.steps / data.batches_per_epoch)
-    estimator.model_, estimator.history_, estimator.n_iter_ = model, history, epochs
+    estimator.model_, estimator.history_ = model, history
+    estimator.n_iter_ = math.ceil(history.steps / data.batches_per_epoch)
     parts = np.array_split(history.losses, range(0, history.steps, data.batches_per_epoch)[1:])
     estimator.loss_curve_ = [float(np.mean(part)) for part in parts]
