@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -19,7 +18,7 @@ from rnnbp.train import Sequences, predict
 from rnnbp.wording.arguments import Named
 
 
-class RecurrentEstimator(Named, Saved, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
+class RecurrentEstimator(Named, Saved):  
     """Parameters, training and outputs."""
 
     def __init__(

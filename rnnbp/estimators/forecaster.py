@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -33,7 +33,7 @@ from rnnbp.wording.arguments import Named, takes
 MEDIAN = 0.5
 
 
-class Forecaster(Named, RegressorMixin, Saved, BaseEstimator):  # type: ignore[misc]  # no types
+class Forecaster(Named, RegressorMixin, Saved):  
     """todo"""
 
     def __init__(

@@ -9,14 +9,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from rnnbp.estimators.files import Saved
 from rnnbp.estimators.given import Given, read
 from rnnbp.numerics import Array
 from rnnbp.wording.arguments import Named, takes
 
 
 class SequenceScaler(  # type: ignore[misc]  # sklearn has no types
-    Named, OneToOneFeatureMixin, TransformerMixin, Saved, BaseEstimator
+    Named, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 ):
     """Standardises each feature of series over all of their steps: mean 0, deviation 1.
 
