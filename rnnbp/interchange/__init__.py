@@ -1,3 +1,8 @@
-"""Models of PyTorch, Keras and ONNX, to and from. None of these is imported before it is needed."""
+"""Models of PyTorch, Keras and ONNX, to and from. None of these is imported before it is needed.
 
-__all__: list[str] = []
+from_onnx                  a model of an ONNX file, with its weights
+"""
+
+from rnnbp.interchange.onnx_in import from_onnx
+
+__all__ = ["from_onnx"]
