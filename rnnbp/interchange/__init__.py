@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from rnnbp.interchange.keras_models.reading import from_keras
 from rnnbp.interchange.keras_models.writing import to_keras
+from rnnbp.interchange.onnx_in import from_onnx
 from rnnbp.interchange.to_onnx import to_onnx
 from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
-__all__ = ["from_keras", "to_keras", "to_onnx"]
+__all__ = ["from_keras", "from_onnx", "to_keras", "to_onnx"]
 
 __dir__ = names_of(__all__)
 
