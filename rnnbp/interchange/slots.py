@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
+from rnnbp.graph.cells import Bidirectional
 from rnnbp.graph.network import Network, Slot
 from rnnbp.graph.sequential import Item, Sequential
-from rnnbp.numerics import Array
 
 
-def slots_of(block: Item | Network) -> Mapping[str, Slot]:
-    """The dict and key of each parameter of a block, by path; a tied one has several places."""
-    if isinstance(block, Network):
-        return block.slots
-    assert isinstance(block.params, dict)
-    return {key: (block.params, key) for key in block.params}
+def every_slot(block: Item | Network, *, named: bool = True) -> Iterator[tuple[str, Slot]]:
+    """The dict and key of each parameter by path; one that is met twice has several paths.
 
-
-def every_path(block: Item | Network) -> Iterator[tuple[str, Array]]:
-    """All paths of parameters with their arrays, those of layers that are met twice included."""
-    if not isinstance(block, Sequential):
-        for path, (owner, key) in slots_of(block).items():
-            yield path, owner[key]
-        return
-    for k, inner in enumerate(block.blocks):
-        for path, array in every_path(inner):
-            yield f"{inner.name or k}.{path}", array
+    Args:
+        named: False for "forward" and "backward" in place of the names of both directions, as
+            names of PyTorch are made of.
+    """
+    parts: Iterable[tuple[str, Item]] = ()
+    if isinstance(block, Sequential):
+        parts = [(inner.name or str(k), inner) for k, inner in enumerate(block.blocks)]
+    elif isinstance(block, Bidirectional):
+        both = {"forward": block.forward, "backward": block.backward}
+        parts = [((named and inner.name) or key, inner) for key, inner in both.items()]
+    elif isinstance(block, Network):
+        yield from block.slots.items()
+    elif isinstance(block.params, dict):
+        yield from ((key, (block.params, key)) for key in block.params)
+    for place, inner in parts:
+        for path, slot in every_slot(inner, named=named):
+            yield f"{place}.{path}", slot

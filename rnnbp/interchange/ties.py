@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rnnbp.graph.network import Network
-from rnnbp.interchange.slots import every_path
+from rnnbp.interchange.slots import every_slot
 from rnnbp.numerics import Array
 from rnnbp.parameters import HasParams
 from rnnbp.train.torch_names import from_torch
@@ -20,7 +20,7 @@ def untied(place: str, model: HasParams, arrays: Mapping[str, Array]) -> dict[st
     """
     if not isinstance(model, Network):
         return dict(arrays)
-    paths = dict(every_path(model))
+    paths = {path: owner[key] for path, (owner, key) in every_slot(model)}
     renamed = from_torch(paths, arrays)
     first = {id(array): path for path, array in reversed(paths.items())}
     given = {renamed.get(name, name): name for name in arrays}

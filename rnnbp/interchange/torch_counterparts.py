@@ -55,7 +55,7 @@ def of_graph(graph: Graph) -> Build | None:
             return Build(name)
     if is_function(graph, tanh_gelu):
         return Build("GELU", (), {"approximate": "tanh"})
-    first = graph.nodes[0].block
+    first = graph.nodes[0].block if graph.nodes else None
     if isinstance(first, Scale) and isinstance(first.scale, float) and first.scale:
         return (
             Build("Softplus", (first.scale,)) if is_function(graph, softplus(first.scale)) else None

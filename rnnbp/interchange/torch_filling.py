@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnbp.graph.sequential import Item
-from rnnbp.interchange.slots import slots_of
+from rnnbp.interchange.slots import every_slot
 from rnnbp.interchange.torch_site import label
 from rnnbp.numerics import Array, Dtype, first_bad
 from rnnbp.support.callers import outside
@@ -53,7 +53,7 @@ class Filling:
 
     def fill(self, path: str, module: nn.Module, block: Item) -> Collection[str]:
         """Copy the parameters of a module into a block; returns their names in the module."""
-        places = slots_of(block)
+        places = dict(every_slot(block, named=False))
         names = torch_names(places)
         for own, theirs in names.items():
             tensor = getattr(module, theirs)

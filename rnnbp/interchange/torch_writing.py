@@ -15,7 +15,7 @@ from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Item, Sequential
 from rnnbp.interchange.needed import needed
-from rnnbp.interchange.slots import slots_of
+from rnnbp.interchange.slots import every_slot
 from rnnbp.interchange.torch_counterparts import Build, of_graph, of_layer, of_levels
 from rnnbp.interchange.torch_levels import level_of, levels_of
 from rnnbp.layers.base import Layer
@@ -51,7 +51,8 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
         one module with ``num_layers``, if they have no names. State dicts have the names that
         ``save_weights(..., rename="torch")`` writes, and can be loaded by a module of your own.
 
-    Layers without a name are called by their positions. What is shared stays shared.
+    Layers without a name are called by their positions. What is shared stays shared. The module
+    reads whole rows, without ``lengths``.
 
     Raises ValueError for what PyTorch does not have, with the path of the layer: reverse without
     the other direction, peepholes, layer_norm, coupled gates, zoneout, dropout within cells,
@@ -113,21 +114,28 @@ class _Writing:
         return of_layer(block) if isinstance(block, Layer) else None
 
     def _chain(self, block: Sequential, path: str) -> nn.Module:
-        modules = {}
+        modules: dict[str, nn.Module] = {}
         for k, inner in enumerate(block.blocks):
-            name = inner.name or str(k)
+            name = str(k) if inner.name in (None, *modules) else str(inner.name)
+            if hasattr(self.ours.Chain(), name):
+                raise ValueError(
+                    f"to_torch: {_at(path)}{inner} is called as an attribute of nn.Sequential; give "
+                    "it a different name="
+                )
             modules[name] = self.module(inner, f"{path}.{name}" if path else name)
         return self.ours.chain(modules)
 
     def _filled(self, build: Build, block: Item) -> nn.Module:
         """The module of a block with its weights, built on no device: random ones are not drawn."""
-        torch, places = self.torch, slots_of(block)
+        torch, places = self.torch, dict(every_slot(block, named=False))
         options = dict(build.options)
         if places:
             owner, key = next(iter(places.values()))
             options |= {"dtype": getattr(torch, str(owner[key].dtype)), "device": "meta"}
         module = getattr(torch.nn, build.kind)(*build.args, **options).to_empty(device="cpu")
-        for path, name in torch_names(places).items():
+        names = torch_names(places)
+        assert {*names.values()} == {name for name, _ in module.named_parameters()}
+        for path, name in names.items():
             owner, key = places[path]
             known = self.parameters.get(id(owner[key]))
             if known is None:
