@@ -11,10 +11,10 @@ Each name has its own help, as ``help(rnnbp.interchange.from_torch)``.
 
 from typing import TYPE_CHECKING
 
-from rnnbp.interchange.torch_reading import from_torch
-from rnnbp.interchange.torch_weights import load_torch_weights
-from rnnbp.interchange.torch_writing import to_torch
-from rnnbp.interchange.weight_table import LoadedWeights
+from rnnbp.interchange.pytorch.reading import from_torch
+from rnnbp.interchange.pytorch.weight_table import LoadedWeights
+from rnnbp.interchange.pytorch.weights import load_torch_weights
+from rnnbp.interchange.pytorch.writing import to_torch
 from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 

@@ -8,7 +8,7 @@ from rnnbp.graph.cells import Bidirectional
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Item, Sequential
-from rnnbp.interchange.torch_recurrent import CELLS
+from rnnbp.interchange.pytorch.recurrent import CELLS
 from rnnbp.layers import Dropout
 from rnnbp.layers.random_layer import RandomLayer
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rnnbp.graph.network import Network
-from rnnbp.interchange.slots import every_slot
+from rnnbp.interchange.pytorch.slots import every_slot
 from rnnbp.numerics import Array
 from rnnbp.parameters import HasParams
 from rnnbp.train.torch_names import from_torch

@@ -8,7 +8,7 @@ from functools import partial
 from rnnbp.graph.cells import GRU, LSTM, RNN, Bidirectional
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Item, Sequential
-from rnnbp.interchange.torch_site import Site
+from rnnbp.interchange.pytorch.site import Site
 from rnnbp.layers import Dropout
 
 Layered = Recurrent | Bidirectional

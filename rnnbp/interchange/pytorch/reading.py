@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from rnnbp.graph.sequential import Item, Sequential
-from rnnbp.interchange.torch_axes import axes_after, is_timed
-from rnnbp.interchange.torch_checks import check_known, check_state
-from rnnbp.interchange.torch_cures import cure_of
-from rnnbp.interchange.torch_filling import Filling
-from rnnbp.interchange.torch_layers import READERS
-from rnnbp.interchange.torch_site import Site, class_name, kind_of, label
+from rnnbp.interchange.pytorch.axes import axes_after, is_timed
+from rnnbp.interchange.pytorch.checks import check_known, check_state
+from rnnbp.interchange.pytorch.cures import cure_of
+from rnnbp.interchange.pytorch.filling import Filling
+from rnnbp.interchange.pytorch.layers import READERS
+from rnnbp.interchange.pytorch.site import Site, class_name, kind_of, label
 from rnnbp.numerics import shown
 from rnnbp.support.callers import outside
 from rnnbp.wording.arguments import takes

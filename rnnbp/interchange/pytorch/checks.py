@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from rnnbp.interchange.torch_site import HOOKS, label
+from rnnbp.interchange.pytorch.site import HOOKS, label
 
 if TYPE_CHECKING:
     from torch import nn

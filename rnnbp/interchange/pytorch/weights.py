@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnnbp.interchange.ties import untied
-from rnnbp.interchange.weight_table import LoadedWeights, WeightRow
+from rnnbp.interchange.pytorch.ties import untied
+from rnnbp.interchange.pytorch.weight_table import LoadedWeights, WeightRow
 from rnnbp.numerics import flag
 from rnnbp.parameters import HasParams
 from rnnbp.storage import bfloat16_names

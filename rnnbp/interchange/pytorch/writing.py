@@ -15,9 +15,9 @@ from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Item, Sequential
 from rnnbp.interchange.needed import needed
-from rnnbp.interchange.slots import every_slot
-from rnnbp.interchange.torch_counterparts import Build, of_graph, of_layer, of_levels
-from rnnbp.interchange.torch_levels import level_of, levels_of
+from rnnbp.interchange.pytorch.counterparts import Build, of_graph, of_layer, of_levels
+from rnnbp.interchange.pytorch.levels import level_of, levels_of
+from rnnbp.interchange.pytorch.slots import every_slot
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import flag, shown
 from rnnbp.train.torch_names import torch_names
@@ -26,7 +26,7 @@ from rnnbp.wording.arguments import takes
 if TYPE_CHECKING:
     from torch import nn
 
-MODULES = "rnnbp.interchange.torch_modules"
+MODULES = "rnnbp.interchange.pytorch.modules"
 REDUCED = {Last: "LastStep", MeanOverTime: "MeanOfSteps", MaxOverTime: "LargestOfSteps"}
 CURE = (
     "ONNX has nearly all that is here, rnnbp.interchange.to_onnx(model, path); or build that part "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rnnbp.interchange.torch_site import class_name
+from rnnbp.interchange.pytorch.site import class_name
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,10 +9,10 @@ from rnnbp.graph.over_time.largest import MaxOverTime
 from rnnbp.graph.over_time.last import Last
 from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.graph.sequential import Item
-from rnnbp.interchange.torch_activations import READERS as ACTIVATIONS
-from rnnbp.interchange.torch_activations import Reader
-from rnnbp.interchange.torch_recurrent import READERS as RECURRENT
-from rnnbp.interchange.torch_site import Site, label
+from rnnbp.interchange.pytorch.activations import READERS as ACTIVATIONS
+from rnnbp.interchange.pytorch.activations import Reader
+from rnnbp.interchange.pytorch.recurrent import READERS as RECURRENT
+from rnnbp.interchange.pytorch.site import Site, label
 from rnnbp.layers import (
     AvgPool,
     Conv1D,
@@ -161,4 +161,4 @@ READERS: dict[str, Reader] = {
     "MeanOfSteps": lambda site: MeanOverTime(),
     "LargestOfSteps": lambda site: MaxOverTime(),
 }
-"""By the class of PyTorch, or of ``torch_modules``."""
+"""By the class of PyTorch, or of ``modules``."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from rnnbp.graph.sequential import Item
-from rnnbp.interchange.torch_functions import FUNCTIONS, as_graph, softplus, tanh_gelu
-from rnnbp.interchange.torch_site import Site
+from rnnbp.interchange.pytorch.functions import FUNCTIONS, as_graph, softplus, tanh_gelu
+from rnnbp.interchange.pytorch.site import Site
 from rnnbp.layers import (
     ELU,
     GELU,

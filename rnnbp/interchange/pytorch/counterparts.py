@@ -6,8 +6,8 @@ from functools import singledispatch
 from typing import NamedTuple, TypeAlias
 
 from rnnbp.graph.graph import Graph
-from rnnbp.interchange.torch_functions import FUNCTIONS, is_function, softplus, tanh_gelu
-from rnnbp.interchange.torch_levels import Level
+from rnnbp.interchange.pytorch.functions import FUNCTIONS, is_function, softplus, tanh_gelu
+from rnnbp.interchange.pytorch.levels import Level
 from rnnbp.layers import (
     ELU,
     Clip,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnbp.graph.sequential import Item
-from rnnbp.interchange.slots import every_slot
-from rnnbp.interchange.torch_site import label
+from rnnbp.interchange.pytorch.site import label
+from rnnbp.interchange.pytorch.slots import every_slot
 from rnnbp.numerics import Array, Dtype, first_bad
 from rnnbp.support.callers import outside
 from rnnbp.train.torch_names import torch_names
