@@ -16,6 +16,11 @@ from rnnbp.wording.of_torch import torch_class
 Weights: TypeAlias = PathLike | Mapping[str, npt.ArrayLike]
 """The path of a file, or arrays by name."""
 
+MODEL = "rnnbp_model"
+"""The key of metadata under which ``rnnbp.save`` describes a model."""
+CONSTANTS = "constants"
+"""In that description the names of the tensors that are no parameters."""
+
 
 class Given(NamedTuple):
     """Arrays by name, where they come from, and whether that is a file of this library."""
@@ -56,7 +61,20 @@ def given_weights(path: Weights, caller: str = "load_weights") -> Given:
     read, metadata, ours = load_any(path)
     if ours:
         check_no_snapshot(path, metadata)
+        read, metadata = _weights_alone(read, metadata)
     return Given(f"{caller} from {path}", "the file's", read, metadata, ours)
+
+
+def _weights_alone(
+    arrays: dict[str, Array], metadata: dict[str, JSON]
+) -> tuple[dict[str, Array], dict[str, JSON]]:
+    """The parameters in a file of weights, or of a whole model, and the metadata of the user."""
+    about = metadata.get(MODEL)
+    if not isinstance(about, dict):
+        return arrays, metadata
+    others = about.get(CONSTANTS)
+    left = others if isinstance(others, list) else []
+    return {name: array for name, array in arrays.items() if name not in left}, {}
 
 
 def _name(place: str, name: object) -> str:

@@ -54,8 +54,6 @@ INSTEAD = {
     "ModelCheckpoint": "fit and Trainer take folder=, with snapshot_every=",
     "ExponentialLR": "any function of the step is a learning rate: lambda step: 1e-3 * 0.99**step",
     "LambdaLR": "any function of the step is a learning rate",
-    "save": "weights are saved by rnnbp.save_weights(model, path)",
-    "load": "weights are loaded by rnnbp.load_weights(model, path)",
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
     "SiLU": "write x * Sigmoid()(x) of a value x, in a Graph or Cell",
     "generate": "feed each output back: stepper = rnnbp.Stepper(model); y = stepper.step(y); for text: rnnbp sample",
