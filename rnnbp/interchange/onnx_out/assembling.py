@@ -20,7 +20,7 @@ from rnnbp.interchange.onnx_out.ends import (
     time_axes,
 )
 from rnnbp.interchange.onnx_out.network import NetworkWriter
-from rnnbp.interchange.onnx_out.parts import Tensor
+from rnnbp.interchange.onnx_out.parts import Call, Tensor
 from rnnbp.interchange.onnx_out.rows import WHOLE, TimeRows
 from rnnbp.interchange.onnx_out.writer import BATCH, Writer, port
 from rnnbp.numerics import Dtype, Shape
@@ -49,7 +49,8 @@ class Assembly:
         self.graph, self.options, self.axes = graph, options, value_axes(graph)
         self.recurrents: list[Applied] = list(applied(graph).values())
         self.inputs = numbered(graph.input_names, "x")
-        self.outputs = numbered(graph.output_names, "y")
+        outputs = numbered(graph.output_names, "y")
+        self.outputs = [f"y_{name}" if name in self.inputs else name for name in outputs]
         self.lengths = length_names(time_axes(graph)) if options.lengths else {}
         own = options.states
         self.first = state_names(self.recurrents, "initial") if own else {}
@@ -128,6 +129,6 @@ class Assembly:
 
     def _output(self, t: Tensor, name: str, axis: str) -> None:
         t = self._turned(t)
-        self.to.rename(t, name)
+        self.to.section.calls.append(Call("Identity", (t.name,), (name,), {}))
         end = Tensor(name, t.lead, t.shape)
         self.to.section.outputs.append(port(end, self.to.dtype, self._leading(end, axis)))
