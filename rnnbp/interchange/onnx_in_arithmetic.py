@@ -6,6 +6,7 @@ import numpy as np
 
 from rnnbp.graph.parameter import Parameter
 from rnnbp.graph.values import Value
+from rnnbp.interchange.onnx_in_patterns import with_erf
 from rnnbp.interchange.onnx_in_shapes import axes_text, operand
 from rnnbp.interchange.onnx_nodes import Call, Results, reads
 from rnnbp.interchange.onnx_operands import Axes, Axis, Const, Tensor, sizes
@@ -36,6 +37,8 @@ PAIRS: dict[str, type[Layer]] = {
     "Min": Minimum,
 }
 """Operators of two values."""
+SCALES = ("Add", "Sub", "Mul", "Div")
+"""Those that are a Scale where one of the two is a number."""
 
 
 @reads(*PAIRS)
@@ -44,6 +47,8 @@ def pair(call: Call) -> Results:
     if len(call.operands) != 2:
         call.refuse(f"takes {len(call.operands)} inputs", "take two at a time")
     a, b = operand(call, 0), operand(call, 1)
+    if (found := with_erf(call, a, b)) is not None:
+        return found
     if isinstance(b, Const) and isinstance(a, Tensor):
         return _with_constant(call, a, b, turned=False)
     if isinstance(a, Const) and isinstance(b, Tensor):
@@ -148,6 +153,8 @@ def _constant(call: Call, value: Value, array: Array, *, turned: bool) -> Value:
     if not np.isfinite(array).all():
         call.refuse("computes with infinite numbers", "take finite ones")
     number = array.astype(float) if array.size > 1 else float(array.reshape(-1)[0])
+    if number == (0.0 if kind in ("Add", "Sub") else 1.0) and not turned and kind in SCALES:
+        return value
     if kind == "Add":
         return apply(Scale(1.0, number), value)
     if kind == "Mul":

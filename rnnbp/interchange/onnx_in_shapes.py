@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in_axes import axes_to_insert, axes_to_remove, matched
-from rnnbp.interchange.onnx_in_sizes import spread
+from rnnbp.interchange.onnx_in_sizes import of_sizes, spread
 from rnnbp.interchange.onnx_nodes import Call, Results, reads
 from rnnbp.interchange.onnx_operands import (
     Axes,
@@ -63,7 +63,7 @@ def cast(call: Call) -> Results:
 def shape(call: Call) -> Results:
     """The sizes of a tensor: a constant, in which roles stand for those that are not known."""
     start, end = call.attribute("start", 0), call.attribute("end", None)
-    return Const.of(np.array(list(operand(call).axes)[start:end], object))
+    return of_sizes(np.array(list(operand(call).axes)[start:end], object))
 
 
 @reads("Transpose")

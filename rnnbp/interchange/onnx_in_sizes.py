@@ -33,8 +33,14 @@ def folded(call: Call) -> Const | None:
                 "computes with the number of steps or of sequences, which is not known here",
                 "compute shapes with Shape, Gather, Slice, Concat and Reshape alone",
             )
-        return Const.of(folding(call, [each.array for each in given]))
+        return of_sizes(folding(call, [each.array for each in given]))
     return None
+
+
+def of_sizes(array: Array) -> Const:
+    """A constant of sizes; of integers where there are no roles among them."""
+    some = any(isinstance(each, str) for each in array.reshape(-1))
+    return Const.of(array if some or array.dtype != object else array.astype(np.int64))
 
 
 def _evaluated(call: Call, given: list[Const]) -> Const | None:
@@ -161,7 +167,13 @@ def _where(call: Call, given: list[Array]) -> Array:
     return np.where(given[0], given[1].astype(object), given[2].astype(object))
 
 
+def _shape(call: Call, given: list[Array]) -> Array:
+    start, end = call.attribute("start", 0), call.attribute("end", None)
+    return np.array(given[0].shape[start:end], np.int64)
+
+
 _SYMBOLIC: Mapping[str, Folding] = {
+    "Shape": _shape,
     "Gather": _gather,
     "Concat": _concat,
     "Unsqueeze": _unsqueeze,

@@ -15,6 +15,7 @@ from rnnbp.interchange import (  # noqa: F401  # which register what reads their
     onnx_in_recurrent,
     onnx_in_reductions,
     onnx_in_shapes,
+    onnx_in_windows,
 )
 from rnnbp.interchange.onnx_file import array_of, import_onnx
 from rnnbp.interchange.onnx_in_ends import finished
