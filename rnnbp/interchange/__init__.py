@@ -3,6 +3,6 @@
 from_onnx                  a model of an ONNX file, with its weights
 """
 
-from rnnbp.interchange.onnx_in import from_onnx
+from rnnbp.interchange.from_onnx import from_onnx
 
 __all__ = ["from_onnx"]

@@ -10,7 +10,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.cells import GRU, LSTM, RNN
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State, Value
-from rnnbp.interchange.onnx_in_activations import Activation, is_default
+from rnnbp.interchange.onnx_in.activations import Activation, is_default
 from rnnbp.layers import Clip, Dense, Gain, Split
 from rnnbp.numerics import Dtype
 

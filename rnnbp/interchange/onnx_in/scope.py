@@ -12,7 +12,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.operands import (
     Axes,
     Lengths,
     Operand,
@@ -25,7 +25,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Dtype, Shape
 
 if TYPE_CHECKING:
-    from rnnbp.interchange.onnx_nodes import Call
+    from rnnbp.interchange.onnx_in.nodes import Call
 
 Applied: TypeAlias = Layer | Graph | Recurrent | OverTime
 

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from rnnbp.graph.values import Per
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.operands import (
     BATCH,
     TIME,
     Axes,

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import Const, Tensor
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import Const, Tensor
 from rnnbp.layers import GELU, Scale, Softplus
 
 NEAR = 1e-6

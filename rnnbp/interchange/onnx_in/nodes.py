@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 
-from rnnbp.interchange.onnx_file import array_of
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.file import array_of
+from rnnbp.interchange.onnx_in.operands import (
     Const,
     Lengths,
     Operand,
@@ -19,7 +19,7 @@ from rnnbp.interchange.onnx_operands import (
 from rnnbp.numerics import Array, shown
 
 if TYPE_CHECKING:
-    from rnnbp.interchange.onnx_scope import Scope
+    from rnnbp.interchange.onnx_in.scope import Scope
 
 T = TypeVar("T")
 Results: TypeAlias = Operand | tuple[Operand | None, ...]

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_nodes import Call
+from rnnbp.interchange.onnx_in.nodes import Call
 from rnnbp.layers import ELU, Clip, LeakyReLU, ReLU, Scale, Sigmoid, Softplus, Tanh
 
 Function: TypeAlias = Callable[[Value], Value]

@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from rnnbp.graph.graph import Graph
-from rnnbp.interchange.onnx_file import load_model
-from rnnbp.interchange.onnx_in_walk import read_graph
+from rnnbp.interchange.onnx_in.file import load_model
+from rnnbp.interchange.onnx_in.walk import read_graph
 from rnnbp.wording.arguments import takes
 
 

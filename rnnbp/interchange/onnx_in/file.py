@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.interchange.onnx_operands import UnreadableModelError
+from rnnbp.interchange.onnx_in.operands import UnreadableModelError
 from rnnbp.numerics import Array, StorageError, shown
 
 OLDEST = 7

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.interchange.onnx_in_axes import axes_to_insert, axes_to_remove, slices_of
-from rnnbp.interchange.onnx_nodes import Call
-from rnnbp.interchange.onnx_operands import Axis, Const, whole
+from rnnbp.interchange.onnx_in.axes import axes_to_insert, axes_to_remove, slices_of
+from rnnbp.interchange.onnx_in.nodes import Call
+from rnnbp.interchange.onnx_in.operands import Axis, Const, whole
 from rnnbp.numerics import Array
 
 Folding: TypeAlias = Callable[[Call, list[Array]], Array]

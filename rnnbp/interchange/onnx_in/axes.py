@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 
-from rnnbp.interchange.onnx_nodes import Call
-from rnnbp.interchange.onnx_operands import Axes, Axis, normal_axis
+from rnnbp.interchange.onnx_in.nodes import Call
+from rnnbp.interchange.onnx_in.operands import Axes, Axis, normal_axis
 
 END = 1 << 30
 """From here on the end of a slice is that of the axis."""

@@ -6,10 +6,10 @@ import numpy as np
 
 from rnnbp.graph.parameter import Parameter
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in_patterns import with_erf
-from rnnbp.interchange.onnx_in_shapes import axes_text, operand
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import Axes, Axis, Const, Tensor, sizes
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import Axes, Axis, Const, Tensor, sizes
+from rnnbp.interchange.onnx_in.patterns import with_erf
+from rnnbp.interchange.onnx_in.shapes import axes_text, operand
 from rnnbp.layers import (
     Add,
     Clip,

@@ -8,28 +8,28 @@ from typing import Any
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.values import Input
-from rnnbp.interchange import (  # noqa: F401  # which register what reads their nodes
-    onnx_in_arithmetic,
-    onnx_in_layers,
-    onnx_in_parts,
-    onnx_in_recurrent,
-    onnx_in_reductions,
-    onnx_in_shapes,
-    onnx_in_windows,
+from rnnbp.interchange.onnx_in import (  # noqa: F401  # which register what reads their nodes
+    arithmetic,
+    layers,
+    parts,
+    recurrent,
+    reductions,
+    shapes,
+    windows,
 )
-from rnnbp.interchange.onnx_file import array_of, import_onnx
-from rnnbp.interchange.onnx_in_ends import finished
-from rnnbp.interchange.onnx_in_roles import Supposed, supposed_inputs
-from rnnbp.interchange.onnx_in_sizes import folded
-from rnnbp.interchange.onnx_nodes import READINGS, Call, node_text
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.ends import finished
+from rnnbp.interchange.onnx_in.file import array_of, import_onnx
+from rnnbp.interchange.onnx_in.nodes import READINGS, Call, node_text
+from rnnbp.interchange.onnx_in.operands import (
     Const,
     Operand,
     Tensor,
     UnreadableModelError,
     sizes,
 )
-from rnnbp.interchange.onnx_scope import Scope
+from rnnbp.interchange.onnx_in.roles import Supposed, supposed_inputs
+from rnnbp.interchange.onnx_in.scope import Scope
+from rnnbp.interchange.onnx_in.sizes import folded
 from rnnbp.numerics import ShapeError
 
 TRIES = 500

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in_shapes import axes_text
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import Axes, Tensor
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import Axes, Tensor
+from rnnbp.interchange.onnx_in.shapes import axes_text
 from rnnbp.layers import AvgPool, Conv1D, Conv2D, MaxPool, Scale
 from rnnbp.numerics import Shape
 

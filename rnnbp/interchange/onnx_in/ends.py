@@ -8,8 +8,8 @@ from typing import Any
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.sequential import Item, Sequential
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_operands import Tensor, UnreadableModelError
-from rnnbp.interchange.onnx_scope import Scope
+from rnnbp.interchange.onnx_in.operands import Tensor, UnreadableModelError
+from rnnbp.interchange.onnx_in.scope import Scope
 
 
 def finished(scope: Scope, inputs: Sequence[Value], where: str) -> Graph:
