@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
@@ -19,6 +20,8 @@ from rnnbp.interchange.onnx_in.operands import (
 from rnnbp.numerics import Array, shown
 
 if TYPE_CHECKING:
+    from onnx import AttributeProto, NodeProto
+
     from rnnbp.interchange.onnx_in.scope import Scope
 
 T = TypeVar("T")
@@ -47,7 +50,7 @@ class Call:
         operands: one for each input, None for one that is left out.
     """
 
-    def __init__(self, scope: Scope, node: Any, operands: list[Operand | None]) -> None:
+    def __init__(self, scope: Scope, node: NodeProto, operands: list[Operand | None]) -> None:
         self.scope, self.node, self.operands = scope, node, operands
         self.attributes = {each.name: each for each in node.attribute}
         self.seen = set[str]()
@@ -129,7 +132,7 @@ class Call:
         return node_text(self.node)
 
 
-def node_text(node: Any) -> str:
+def node_text(node: NodeProto) -> str:
     """A node as errors name it."""
     of = f" of domain {node.domain}" if node.domain not in ("", "ai.onnx") else ""
     name = node.name or (f"of output {node.output[0]}" if len(node.output) else "")
@@ -142,7 +145,7 @@ def _kind(operand: Operand | None) -> str:
     return "is missing" if operand is None else "is a constant"
 
 
-def _plain(onnx: Any, attribute: Any) -> Any:
+def _plain(onnx: ModuleType, attribute: AttributeProto) -> Any:
     """The value of an attribute."""
     if attribute.type == onnx.AttributeProto.TENSOR:
         return array_of(onnx, attribute.t)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
 from rnnbp.interchange.onnx_in.operands import Const, Tensor
@@ -53,11 +53,15 @@ def refuse_erf(call: Call) -> NoReturn:
     call.refuse("is an error function that is not part of GELU", "export with opset 20 or later")
 
 
-def with_erf(call: Call, a: Any, b: Any) -> Tensor | None:
+def with_erf(call: Call, a: Const | Tensor, b: Const | Tensor) -> Tensor | None:
     """The result of a node of which an operand is an Erf; None if none is."""
-    if not (isinstance(a, Erf) or isinstance(b, Erf)):
-        return None
-    own, other = (a, b) if isinstance(a, Erf) else (b, a)
+    if isinstance(a, Erf):
+        return _combined(call, a, b)
+    return _combined(call, b, a) if isinstance(b, Erf) else None
+
+
+def _combined(call: Call, own: Erf, other: Const | Tensor) -> Tensor:
+    """A sum or product of an Erf, which is one too, or GELU."""
     kind = call.node.op_type
     number = other.number if isinstance(other, Const) else None
     if kind == "Add" and number is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Dtype, Shape
 
 if TYPE_CHECKING:
+    from onnx import GraphProto
+
     from rnnbp.interchange.onnx_in.nodes import Call
 
 Applied: TypeAlias = Layer | Graph | Recurrent | OverTime
@@ -40,7 +43,9 @@ class Scope:
         known: operands that are there before the nodes.
     """
 
-    def __init__(self, onnx: Any, graph: Any, opset: int, known: Mapping[str, Operand]) -> None:
+    def __init__(
+        self, onnx: ModuleType, graph: GraphProto, opset: int, known: Mapping[str, Operand]
+    ) -> None:
         self.onnx, self.graph, self.opset = onnx, graph, opset
         self.operands = dict(known)
         self.counts = Counter(name for node in graph.node for name in node.input if name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -122,7 +122,7 @@ def _multiply(call: Call, given: list[Array]) -> Array:
     return np.asarray(found, object)
 
 
-def _product(call: Call, a: Any, b: Any) -> int | str:
+def _product(call: Call, a: int | str, b: int | str) -> int | str:
     if isinstance(a, str) and isinstance(b, str):
         return a + b
     if isinstance(a, str) or isinstance(b, str):
@@ -152,7 +152,7 @@ def _cast(call: Call, given: list[Array]) -> Array:
 def _reduce_prod(call: Call, given: list[Array]) -> Array:
     call.attribute("keepdims", 1)
     call.ints(1, "axes")
-    total: Any = 1
+    total: int | str = 1
     for each in given[0].reshape(-1):
         total = _product(call, total, each)
     return np.array([total] if call.attribute("keepdims", 1) else total, object)

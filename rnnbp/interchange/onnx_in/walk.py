@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.values import Input
+from rnnbp.graph.values import Input, Value
 from rnnbp.interchange.onnx_in import (  # noqa: F401  # which register what reads their nodes
     arithmetic,
     layers,
@@ -19,7 +19,7 @@ from rnnbp.interchange.onnx_in import (  # noqa: F401  # which register what rea
 )
 from rnnbp.interchange.onnx_in.ends import finished
 from rnnbp.interchange.onnx_in.file import array_of, import_onnx
-from rnnbp.interchange.onnx_in.nodes import READINGS, Call, node_text
+from rnnbp.interchange.onnx_in.nodes import READINGS, Call, Results, node_text
 from rnnbp.interchange.onnx_in.operands import (
     Const,
     Operand,
@@ -32,11 +32,15 @@ from rnnbp.interchange.onnx_in.scope import Scope
 from rnnbp.interchange.onnx_in.sizes import folded
 from rnnbp.numerics import ShapeError
 
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
+
+
 TRIES = 500
 """Combinations of roles of inputs that are tried."""
 
 
-def read_graph(model: Any, where: str) -> Graph:
+def read_graph(model: ModelProto, where: str) -> Graph:
     """The model of a ModelProto. Raises UnreadableModelError."""
     onnx, graph = import_onnx(), model.graph
     opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
@@ -62,7 +66,7 @@ def read_graph(model: Any, where: str) -> Graph:
     raise UnreadableModelError(f"{where}: {best[1]}") from best[1]
 
 
-def _check_operators(graph: Any, where: str) -> None:
+def _check_operators(graph: GraphProto, where: str) -> None:
     """Raise for a node whose operator is not known, before any other reason."""
     for node in graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in (*READINGS, *_CONSTANTS):
@@ -89,7 +93,9 @@ def _constants(scope: Scope) -> Mapping[str, Operand]:
     return scope.operands
 
 
-def _begin(scope: Scope, inputs: list[Any], supposed: tuple[Supposed, ...]) -> list[Any]:
+def _begin(
+    scope: Scope, inputs: list[ValueInfoProto], supposed: tuple[Supposed, ...]
+) -> list[Value]:
     """The inputs with their roles; those that are values, in order."""
     symbols = []
     for each, how in zip(inputs, supposed, strict=True):
@@ -121,7 +127,7 @@ def _walk(scope: Scope) -> None:
         scope.done = k + 1
 
 
-def _read(call: Call) -> Any:
+def _read(call: Call) -> Results:
     if call.node.op_type not in READINGS:
         call.refuse("is read of constants alone, and here it depends on the input", "leave it out")
     found = READINGS[call.node.op_type](call)
@@ -129,7 +135,7 @@ def _read(call: Call) -> Any:
     return found
 
 
-def _store(scope: Scope, node: Any, made: Any) -> None:
+def _store(scope: Scope, node: NodeProto, made: Results | None) -> None:
     """Names the outputs of a node."""
     if made is None:
         return
