@@ -37,6 +37,14 @@ PAIRS: dict[str, type[Layer]] = {
     "Min": Minimum,
 }
 """Operators of two values."""
+UFUNCS: dict[str, np.ufunc] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": np.divide,
+    "Max": np.maximum,
+    "Min": np.minimum,
+}
 SCALES = ("Add", "Sub", "Mul", "Div")
 """Those that are a Scale where one of the two is a number."""
 
@@ -46,14 +54,23 @@ def pair(call: Call) -> Results:
     """Arithmetic, element by element."""
     if len(call.operands) != 2:
         call.refuse(f"takes {len(call.operands)} inputs", "take two at a time")
-    a, b = operand(call, 0), operand(call, 1)
-    if (found := with_erf(call, a, b)) is not None:
+    if (found := with_erf(call, call.get(0), call.get(1))) is not None:
         return found
+    a, b = operand(call, 0), operand(call, 1)
+    if isinstance(a, Const) and isinstance(b, Const):
+        return _of_constants(call, a, b)
     if isinstance(b, Const) and isinstance(a, Tensor):
         return _with_constant(call, a, b, turned=False)
     if isinstance(a, Const) and isinstance(b, Tensor):
         return _with_constant(call, b, a, turned=True)
     return _of_two(call, call.tensor(0), call.tensor(1))
+
+
+def _of_constants(call: Call, a: Const, b: Const) -> Const:
+    """Two constants, of which one is repeated along axes with roles."""
+    axes = _broadcast(call, a.axes, b.axes)
+    array = UFUNCS[call.node.op_type](a.array, b.array)
+    return Const(array, axes, a.learned or b.learned)
 
 
 @reads("Sum")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.sequential import Item, Sequential
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in.operands import Tensor, UnreadableModelError
+from rnnbp.interchange.onnx_in.operands import UnreadableModelError
 from rnnbp.interchange.onnx_in.scope import Scope
 
 if TYPE_CHECKING:
@@ -33,11 +33,7 @@ def finished(scope: Scope, inputs: Sequence[Value], where: str) -> Graph:
 
 def _end(scope: Scope, info: ValueInfoProto) -> Value:
     """The value of an output, without axes of 1."""
-    found = scope.operands.get(info.name)
-    if not isinstance(found, Tensor):
-        raise UnreadableModelError(
-            f"output {info.name} does not depend on the model's inputs; leave it out"
-        )
+    found = scope.result(info.name)
     if any(isinstance(a, str) and len(a) > 1 for a in found.axes):
         raise UnreadableModelError(
             f"output {info.name} has steps and sequences along one axis; keep them apart"

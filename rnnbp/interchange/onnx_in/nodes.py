@@ -13,6 +13,7 @@ from rnnbp.interchange.onnx_in.operands import (
     Const,
     Lengths,
     Operand,
+    Pending,
     Tensor,
     UnreadableModelError,
     sizes,
@@ -20,7 +21,7 @@ from rnnbp.interchange.onnx_in.operands import (
 from rnnbp.numerics import Array, shown
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, NodeProto
+    from onnx import AttributeProto, GraphProto, NodeProto
 
     from rnnbp.interchange.onnx_in.scope import Scope
 
@@ -65,6 +66,14 @@ class Call:
         if name not in self.attributes:
             return default
         return _plain(self.scope.onnx, self.attributes[name])  # type: ignore[no-any-return]
+
+    def graph(self, name: str) -> GraphProto:
+        """An attribute that is a graph."""
+        self.seen.add(name)
+        if name not in self.attributes:
+            self.refuse(f"attribute {name} is missing", "export the model again")
+        found: GraphProto = self.attributes[name].g
+        return found
 
     def check_attributes(self) -> None:
         """Raise for an attribute that the reading has not looked at."""
@@ -142,6 +151,8 @@ def node_text(node: NodeProto) -> str:
 def _kind(operand: Operand | None) -> str:
     if isinstance(operand, Lengths):
         return "is the lengths of sequences"
+    if isinstance(operand, Pending):
+        return "is a part of a layer that is read whole alone"
     return "is missing" if operand is None else "is a constant"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
-from rnnbp.interchange.onnx_in.operands import Const, Tensor
+from rnnbp.interchange.onnx_in.operands import Const, Operand, Pending, Tensor
 from rnnbp.layers import GELU, Scale, Softplus
 
 NEAR = 1e-6
@@ -21,7 +21,7 @@ SOFTPLUS = 20.0
 
 
 @dataclass(frozen=True, eq=False)
-class Erf(Tensor):
+class Erf(Pending):
     """factor · erf(x / √2) + shift, where ``value`` is x; no layer computes it alone."""
 
     factor: float = 1.0
@@ -53,14 +53,14 @@ def refuse_erf(call: Call) -> NoReturn:
     call.refuse("is an error function that is not part of GELU", "export with opset 20 or later")
 
 
-def with_erf(call: Call, a: Const | Tensor, b: Const | Tensor) -> Tensor | None:
+def with_erf(call: Call, a: Operand | None, b: Operand | None) -> Operand | None:
     """The result of a node of which an operand is an Erf; None if none is."""
     if isinstance(a, Erf):
         return _combined(call, a, b)
     return _combined(call, b, a) if isinstance(b, Erf) else None
 
 
-def _combined(call: Call, own: Erf, other: Const | Tensor) -> Tensor:
+def _combined(call: Call, own: Erf, other: Operand | None) -> Operand:
     """A sum or product of an Erf, which is one too, or GELU."""
     kind = call.node.op_type
     number = other.number if isinstance(other, Const) else None
@@ -90,7 +90,7 @@ def _multiple(other: Tensor, own: Erf) -> float | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Above(Tensor):
+class Above(Pending):
     """Where ``value`` is above a limit; only a softplus asks so."""
 
 

@@ -17,7 +17,7 @@ FOLDED = 1 << 24
 """Elements of an array that a node may make of smaller ones."""
 
 
-def folded(call: Call) -> Const | None:
+def folded(call: Call) -> Const | tuple[Const, ...] | None:
     """The constant that a node of constants makes; None for one that is not to be computed here."""
     given = [each for each in call.operands if isinstance(each, Const)]
     if len(given) < len([each for each in call.operands if each is not None]):
@@ -27,7 +27,7 @@ def folded(call: Call) -> Const | None:
     if all(each.plain for each in given):
         return _evaluated(call, given)
     if any(each.array.dtype == object for each in given):
-        folding = _SYMBOLIC.get(call.node.op_type)
+        folding = SYMBOLIC.get(call.node.op_type)
         if folding is None:
             call.refuse(
                 "computes with the number of steps or of sequences, which is not known here",
@@ -43,7 +43,7 @@ def of_sizes(array: Array) -> Const:
     return Const.of(array if some or array.dtype != object else array.astype(np.int64))
 
 
-def _evaluated(call: Call, given: list[Const]) -> Const | None:
+def _evaluated(call: Call, given: list[Const]) -> tuple[Const, ...]:
     """What onnx's own evaluator makes of numbers."""
     if call.node.op_type == "ConstantOfShape" and np.prod(given[0].array, dtype=float) > FOLDED:
         call.refuse("makes a constant of more than 16 million elements", "store it in the file")
@@ -54,14 +54,16 @@ def _evaluated(call: Call, given: list[Const]) -> Const | None:
         names = [name for name in call.node.input if name]
         feeds = {name: each.array for name, each in zip(names, given, strict=True)}
         infos = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in feeds]
-        ends = [onnx.helper.make_value_info(call.node.output[0], onnx.TypeProto())]
+        outputs = [name for name in call.node.output if name]
+        ends = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
         graph = onnx.helper.make_graph([call.node], "folded", infos, ends)
         opsets = [onnx.helper.make_opsetid("", call.opset)]
         model = onnx.helper.make_model(graph, opset_imports=opsets)
-        (found,) = ReferenceEvaluator(model).run(None, feeds)
+        found = ReferenceEvaluator(model).run(None, feeds)
     except Exception as error:
         call.refuse(f"cannot be computed from its constants: {error}", "export the model again")
-    return Const.of(np.asarray(found), learned=any(each.learned for each in given))
+    learned = any(each.learned for each in given)
+    return tuple([Const.of(np.asarray(each), learned=learned) for each in found])
 
 
 _FILLED = ("ConstantOfShape", "Expand")
@@ -172,7 +174,7 @@ def _shape(call: Call, given: list[Array]) -> Array:
     return np.array(given[0].shape[start:end], np.int64)
 
 
-_SYMBOLIC: Mapping[str, Folding] = {
+SYMBOLIC: Mapping[str, Folding] = {
     "Shape": _shape,
     "Gather": _gather,
     "Concat": _concat,
