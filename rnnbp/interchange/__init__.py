@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rnnbp.interchange.keras_models.reading import from_keras
 from rnnbp.interchange.keras_models.writing import to_keras
-from rnnbp.interchange.onnx_in import from_onnx
+from rnnbp.interchange.from_onnx import from_onnx
 from rnnbp.interchange.to_onnx import to_onnx
 from rnnbp.interchange.torch_models.reading import from_torch
 from rnnbp.interchange.torch_models.weight_table import LoadedWeights

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.file import array_of
+from rnnbp.interchange.onnx_in.operands import (
     Axes,
     Lengths,
     Operand,
@@ -25,9 +27,33 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Dtype, Shape
 
 if TYPE_CHECKING:
-    from rnnbp.interchange.onnx_nodes import Call
+    from onnx import GraphProto, NodeProto, TensorProto
+
+    from rnnbp.interchange.onnx_in.nodes import Call
 
 Applied: TypeAlias = Layer | Graph | Recurrent | OverTime
+
+
+def names_of(node: NodeProto) -> Iterator[str]:
+    """The tensors that a node reads, those in a graph within it too."""
+    yield from (name for name in node.input if name)
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            made = {name for each in attribute.g.node for name in each.output}
+            made.update(each.name for each in (*attribute.g.input, *attribute.g.initializer))
+            read = [*(name for each in attribute.g.node for name in names_of(each))]
+            yield from (name for name in read if name not in made)
+
+
+def _needed(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph that its outputs depend on, in order."""
+    wanted = {each.name for each in graph.output}
+    found = []
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            wanted.update(names_of(node))
+            found.append(node)
+    yield from reversed(found)
 
 
 class Scope:
@@ -40,10 +66,13 @@ class Scope:
         known: operands that are there before the nodes.
     """
 
-    def __init__(self, onnx: Any, graph: Any, opset: int, known: Mapping[str, Operand]) -> None:
+    def __init__(
+        self, onnx: ModuleType, graph: GraphProto, opset: int, known: Mapping[str, Operand]
+    ) -> None:
         self.onnx, self.graph, self.opset = onnx, graph, opset
         self.operands = dict(known)
-        self.counts = Counter(name for node in graph.node for name in node.input if name)
+        self.nodes = list(_needed(graph))
+        self.counts = Counter(name for node in self.nodes for name in names_of(node))
         self.counts.update(each.name for each in graph.output)
         self.records: dict[int, tuple[Applied, tuple[Value, ...]]] = {}
         self.kept: list[Value] = []
@@ -98,6 +127,19 @@ class Scope:
         """The value of a tensor, all features in one axis."""
         size = int(np.prod(tensor.features, dtype=int))
         return self.shaped(tensor, (size,))
+
+    def array(self, tensor: TensorProto) -> Array:
+        """The array of a tensor of the file."""
+        return array_of(self.onnx, tensor)
+
+    def result(self, name: str) -> Tensor:
+        """The tensor of an output. Raises UnreadableModelError for one that is none."""
+        found = self.operands.get(name)
+        if not isinstance(found, Tensor):
+            raise UnreadableModelError(
+                f"output {name} does not depend on the model's inputs; leave it out"
+            )
+        return found
 
     def like(self, tensor: Tensor, value: Value) -> Tensor:
         """A tensor of the same axes, of another value."""

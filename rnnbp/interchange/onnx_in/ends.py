@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.sequential import Item, Sequential
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_operands import Tensor, UnreadableModelError
-from rnnbp.interchange.onnx_scope import Scope
+from rnnbp.interchange.onnx_in.operands import UnreadableModelError
+from rnnbp.interchange.onnx_in.scope import Scope
+
+if TYPE_CHECKING:
+    from onnx import ValueInfoProto
 
 
 def finished(scope: Scope, inputs: Sequence[Value], where: str) -> Graph:
@@ -28,13 +31,9 @@ def finished(scope: Scope, inputs: Sequence[Value], where: str) -> Graph:
     return Graph(given, next(iter(ends.values())) if len(ends) == 1 else ends)
 
 
-def _end(scope: Scope, info: Any) -> Value:
+def _end(scope: Scope, info: ValueInfoProto) -> Value:
     """The value of an output, without axes of 1."""
-    found = scope.operands.get(info.name)
-    if not isinstance(found, Tensor):
-        raise UnreadableModelError(
-            f"output {info.name} does not depend on the model's inputs; leave it out"
-        )
+    found = scope.result(info.name)
     if any(isinstance(a, str) and len(a) > 1 for a in found.axes):
         raise UnreadableModelError(
             f"output {info.name} has steps and sequences along one axis; keep them apart"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnbp.interchange.onnx_in_shapes import axes_text, one_axis
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import Tensor, normal_axis
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import Tensor, normal_axis
+from rnnbp.interchange.onnx_in.shapes import axes_text, one_axis
 from rnnbp.layers import (
     ELU,
     GELU,

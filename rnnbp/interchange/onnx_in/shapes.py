@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in_axes import axes_to_insert, axes_to_remove, matched
-from rnnbp.interchange.onnx_in_sizes import spread
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.axes import axes_to_insert, axes_to_remove, matched
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import (
     Axes,
     Axis,
     Const,
@@ -21,6 +20,7 @@ from rnnbp.interchange.onnx_operands import (
     sizes,
     whole,
 )
+from rnnbp.interchange.onnx_in.sizes import of_sizes, spread
 
 APART = "keep the axes of time and batch apart from the features"
 
@@ -63,7 +63,7 @@ def cast(call: Call) -> Results:
 def shape(call: Call) -> Results:
     """The sizes of a tensor: a constant, in which roles stand for those that are not known."""
     start, end = call.attribute("start", 0), call.attribute("end", None)
-    return Const.of(np.array(list(operand(call).axes)[start:end], object))
+    return of_sizes(np.array(list(operand(call).axes)[start:end], object))
 
 
 @reads("Transpose")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from rnnbp.graph.values import Per
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.operands import (
     BATCH,
     TIME,
     Axes,
@@ -16,6 +17,10 @@ from rnnbp.interchange.onnx_operands import (
     Lengths,
     UnreadableModelError,
 )
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ValueInfoProto
+
 
 RECURRENT = ("LSTM", "GRU", "RNN", "Scan")
 PASSED = ("Cast", "Identity", "Squeeze", "Reshape", "Unsqueeze")
@@ -41,7 +46,9 @@ class Supposed:
     fixed: Mapping[str, int] = field(default_factory=dict)
 
 
-def supposed_inputs(onnx: Any, graph: Any, inputs: Sequence[Any]) -> Iterator[tuple[Supposed, ...]]:
+def supposed_inputs(
+    onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
+) -> Iterator[tuple[Supposed, ...]]:
     """What all inputs may be; one of them has steps, where a node needs some."""
     timed = _timed(graph)
     for found in product(*_choices(onnx, graph, inputs)):
@@ -49,11 +56,13 @@ def supposed_inputs(onnx: Any, graph: Any, inputs: Sequence[Any]) -> Iterator[tu
             yield found
 
 
-def _timed(graph: Any) -> bool:
+def _timed(graph: GraphProto) -> bool:
     return any(node.op_type in RECURRENT for node in graph.node)
 
 
-def _choices(onnx: Any, graph: Any, inputs: Sequence[Any]) -> list[list[Supposed]]:
+def _choices(
+    onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
+) -> list[list[Supposed]]:
     """For each input what it may be."""
     lengths, timed = _lengths(graph), _timed(graph)
     found = []
@@ -71,7 +80,7 @@ def _choices(onnx: Any, graph: Any, inputs: Sequence[Any]) -> list[list[Supposed
     return found
 
 
-def _lengths(graph: Any) -> set[str]:
+def _lengths(graph: GraphProto) -> set[str]:
     """The inputs that recurrent nodes take as lengths."""
     made = {name: node for node in graph.node for name in node.output}
     found = set()
@@ -84,7 +93,7 @@ def _lengths(graph: Any) -> set[str]:
     return found
 
 
-def _dims(info: Any) -> list[int | str]:
+def _dims(info: ValueInfoProto) -> list[int | str]:
     """The sizes of an input: numbers, or names of those that are not known."""
     return [
         d.dim_value if d.HasField("dim_value") else (d.dim_param or "?")
@@ -92,7 +101,7 @@ def _dims(info: Any) -> list[int | str]:
     ]
 
 
-def _possible(onnx: Any, info: Any, timed: bool) -> Iterator[Supposed]:
+def _possible(onnx: ModuleType, info: ValueInfoProto, timed: bool) -> Iterator[Supposed]:
     """What an input of a shape may be."""
     types, dims = onnx.TensorProto, _dims(info)
     if not info.type.HasField("tensor_type") or not info.type.tensor_type.HasField("shape"):

@@ -77,13 +77,26 @@ class Tensor:
 
 
 @dataclass(frozen=True, eq=False)
+class Pending:
+    """A step towards a layer that is several nodes in ONNX; no layer computes it alone.
+
+    Attributes:
+        value: what the layer will be applied to.
+        axes: its axes.
+    """
+
+    value: Value
+    axes: Axes
+
+
+@dataclass(frozen=True, eq=False)
 class Lengths:
     """The graph's input for the lengths of sequences, which a run takes as ``lengths=``."""
 
     name: str
 
 
-Operand: TypeAlias = Const | Tensor | Lengths
+Operand: TypeAlias = Const | Tensor | Lengths | Pending
 
 
 def sizes(axes: Axes) -> Shape:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnbp.interchange.onnx_operands import UnreadableModelError
+from rnnbp.interchange.onnx_in.operands import UnreadableModelError
 from rnnbp.numerics import Array, StorageError, shown
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
 
 OLDEST = 7
 """The first opset whose operators broadcast as NumPy does."""
@@ -18,7 +23,7 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 CONVERT = "convert it with onnx.version_converter.convert_version(model, 17)"
 
 
-def load_model(given: Any) -> Any:
+def load_model(given: str | os.PathLike[str] | ModelProto) -> ModelProto:
     """A ModelProto that the checker accepts, of a path or of one.
 
     Raises StorageError for a file that is no ONNX model, ImportError without onnx.
@@ -38,10 +43,11 @@ def load_model(given: Any) -> Any:
     _load_external(onnx, model, folder, where)
     check_opset(onnx, model, where)
     _check(onnx, model, where)
-    return onnx.inliner.inline_local_functions(model) if len(model.functions) else model
+    whole: ModelProto = onnx.inliner.inline_local_functions(model) if model.functions else model
+    return whole
 
 
-def import_onnx() -> Any:
+def import_onnx() -> ModuleType:
     """The package onnx. Raises ImportError, which says how to install it."""
     try:
         import onnx
@@ -54,9 +60,9 @@ def import_onnx() -> Any:
     return onnx
 
 
-def _parsed(onnx: Any, path: Path) -> Any:
+def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
     """The message in a file, without external data."""
-    model = onnx.ModelProto()
+    model: ModelProto = onnx.ModelProto()
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -70,7 +76,7 @@ def _parsed(onnx: Any, path: Path) -> Any:
     return model
 
 
-def _load_external(onnx: Any, model: Any, folder: Path | None, where: str) -> None:
+def _load_external(onnx: ModuleType, model: ModelProto, folder: Path | None, where: str) -> None:
     """Read tensors that lie in other files of the model's folder."""
     for tensor in _tensors(model.graph):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
@@ -93,7 +99,7 @@ def _load_external(onnx: Any, model: Any, folder: Path | None, where: str) -> No
         del tensor.external_data[:]
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
     """Every tensor of a graph and of the graphs within its nodes."""
     yield from graph.initializer
     for attribute in (each for node in graph.node for each in node.attribute):
@@ -114,7 +120,7 @@ def _check_inside(folder: Path, location: str, where: str) -> None:
         )
 
 
-def check_opset(onnx: Any, model: Any, where: str) -> None:
+def check_opset(onnx: ModuleType, model: ModelProto, where: str) -> None:
     """Raise StorageError for a version of the operators that is not known."""
     versions = {each.domain: each.version for each in model.opset_import}
     found = versions.get("", versions.get("ai.onnx"))
@@ -133,7 +139,7 @@ def check_opset(onnx: Any, model: Any, where: str) -> None:
         )
 
 
-def _check(onnx: Any, model: Any, where: str) -> None:
+def _check(onnx: ModuleType, model: ModelProto, where: str) -> None:
     """Raise what onnx's checker finds as one error."""
     for each in model.graph.output:  # whose shapes are not read, and may be missing
         each.type.tensor_type.shape.SetInParent()
@@ -152,7 +158,7 @@ def first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def array_of(onnx: Any, tensor: Any) -> Array:
+def array_of(onnx: ModuleType, tensor: TensorProto) -> Array:
     """The array of a tensor, half precision widened. Raises UnreadableModelError for NaN."""
     try:
         found: Array = onnx.numpy_helper.to_array(tensor)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_nodes import Call
+from rnnbp.interchange.onnx_in.nodes import Call
 from rnnbp.layers import ELU, Clip, LeakyReLU, ReLU, Scale, Sigmoid, Softplus, Tanh
 
 Function: TypeAlias = Callable[[Value], Value]
 
 DEFAULTS = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 """By operator, the activations of one direction."""
+REQUIRED = math.inf
+"""In place of the default of a parameter that has none that all agree on."""
 PARAMETERS: dict[str, tuple[float | None, float | None]] = {
-    "affine": (1.0, 0.0),
+    "affine": (REQUIRED, REQUIRED),
     "leakyrelu": (0.01, None),
     "thresholdedrelu": (1.0, None),
-    "scaledtanh": (1.0, 1.0),
+    "scaledtanh": (REQUIRED, REQUIRED),
     "hardsigmoid": (0.2, 0.5),
     "elu": (1.0, None),
 }
@@ -61,11 +64,13 @@ def _named(call: Call, name: str, alphas: Iterator[float], betas: Iterator[float
             f"those that are layers here are {known}; write others as a Cell of your own",
         )
     alpha, beta = PARAMETERS.get(name, (None, None))
-    return Activation(
-        name,
-        0.0 if alpha is None else _exact(next(alphas, alpha)),
-        0.0 if beta is None else _exact(next(betas, beta)),
-    )
+    found = [
+        0.0 if alpha is None else next(alphas, alpha),
+        0.0 if beta is None else next(betas, beta),
+    ]
+    if REQUIRED in found:
+        call.refuse(f"attribute activations names {name!r} without its alpha and beta", "give both")
+    return Activation(name, *map(_exact, found))
 
 
 def _exact(value: float) -> float:

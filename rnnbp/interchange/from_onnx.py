@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rnnbp.graph.graph import Graph
-from rnnbp.interchange.onnx_file import load_model
-from rnnbp.interchange.onnx_in_walk import read_graph
+from rnnbp.interchange.onnx_in.file import load_model
+from rnnbp.interchange.onnx_in.walk import read_graph
 from rnnbp.wording.arguments import takes
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 @takes()
-def from_onnx(model: str | os.PathLike[str] | Any) -> Graph:
+def from_onnx(model: str | os.PathLike[str] | ModelProto) -> Graph:
     """Reads an ONNX model, as PyTorch, Keras, tf2onnx or ``to_onnx`` write it, with its weights.
 
     Nodes LSTM, GRU and RNN become ``LSTM``, ``GRU``, ``RNN`` and ``Bidirectional``, or, with

@@ -6,9 +6,10 @@ import numpy as np
 
 from rnnbp.graph.parameter import Parameter
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in_shapes import axes_text, operand
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import Axes, Axis, Const, Tensor, sizes
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import Axes, Axis, Const, Tensor, sizes
+from rnnbp.interchange.onnx_in.patterns import with_erf
+from rnnbp.interchange.onnx_in.shapes import axes_text, operand
 from rnnbp.layers import (
     Add,
     Clip,
@@ -36,6 +37,16 @@ PAIRS: dict[str, type[Layer]] = {
     "Min": Minimum,
 }
 """Operators of two values."""
+UFUNCS: dict[str, np.ufunc] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": np.divide,
+    "Max": np.maximum,
+    "Min": np.minimum,
+}
+SCALES = ("Add", "Sub", "Mul", "Div")
+"""Those that are a Scale where one of the two is a number."""
 
 
 @reads(*PAIRS)
@@ -43,12 +54,23 @@ def pair(call: Call) -> Results:
     """Arithmetic, element by element."""
     if len(call.operands) != 2:
         call.refuse(f"takes {len(call.operands)} inputs", "take two at a time")
+    if (found := with_erf(call, call.get(0), call.get(1))) is not None:
+        return found
     a, b = operand(call, 0), operand(call, 1)
+    if isinstance(a, Const) and isinstance(b, Const):
+        return _of_constants(call, a, b)
     if isinstance(b, Const) and isinstance(a, Tensor):
         return _with_constant(call, a, b, turned=False)
     if isinstance(a, Const) and isinstance(b, Tensor):
         return _with_constant(call, b, a, turned=True)
     return _of_two(call, call.tensor(0), call.tensor(1))
+
+
+def _of_constants(call: Call, a: Const, b: Const) -> Const:
+    """Two constants, of which one is repeated along axes with roles."""
+    axes = _broadcast(call, a.axes, b.axes)
+    array = UFUNCS[call.node.op_type](a.array, b.array)
+    return Const(array, axes, a.learned or b.learned)
 
 
 @reads("Sum")
@@ -148,6 +170,8 @@ def _constant(call: Call, value: Value, array: Array, *, turned: bool) -> Value:
     if not np.isfinite(array).all():
         call.refuse("computes with infinite numbers", "take finite ones")
     number = array.astype(float) if array.size > 1 else float(array.reshape(-1)[0])
+    if number == (0.0 if kind in ("Add", "Sub") else 1.0) and not turned and kind in SCALES:
+        return value
     if kind == "Add":
         return apply(Scale(1.0, number), value)
     if kind == "Mul":

@@ -10,10 +10,9 @@ import numpy as np
 
 from rnnbp.graph.over_time.last import Last
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in_axes import slices_of
-from rnnbp.interchange.onnx_in_shapes import APART, axes_text, axis_text, operand
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.axes import slices_of
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import (
     TIME,
     Axes,
     Axis,
@@ -23,6 +22,7 @@ from rnnbp.interchange.onnx_operands import (
     count,
     normal_axis,
 )
+from rnnbp.interchange.onnx_in.shapes import APART, axes_text, axis_text, operand
 from rnnbp.layers import Embedding, Split
 
 LENGTHS = "read final states, Y_h, which are those of each row's true end"

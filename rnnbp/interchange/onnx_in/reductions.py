@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rnnbp.graph.over_time.largest import MaxOverTime
 from rnnbp.graph.over_time.mean import MeanOverTime
-from rnnbp.interchange.onnx_in_parts import LENGTHS
-from rnnbp.interchange.onnx_in_shapes import axes_text, one_axis
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import TIME, Axis, Tensor, normal_axis
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import TIME, Axis, Tensor, normal_axis
+from rnnbp.interchange.onnx_in.parts import LENGTHS
+from rnnbp.interchange.onnx_in.shapes import axes_text, one_axis
 from rnnbp.layers import Mean, Sum
 from rnnbp.layers.base import Layer
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from rnnbp.graph.cell import Cell
-from rnnbp.graph.cells import GRU, LSTM, RNN
+from rnnbp.graph.cells import GRU, LSTM, RNN, Options
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input, State, Value
-from rnnbp.interchange.onnx_in_activations import Activation, is_default
+from rnnbp.interchange.onnx_in.activations import Activation, is_default
 from rnnbp.layers import Clip, Dense, Gain, Split
 from rnnbp.numerics import Dtype
 
@@ -51,15 +50,16 @@ class Described:
 
 def built(of: Described) -> Recurrent:
     """The recurrent layer, its weights still random."""
-    common: dict[str, Any] = {
-        "initial": "learned" if of.learned else "zeros",
+    initial = "learned" if of.learned else "zeros"
+    if of.clip is not None or not is_default(of.kind, of.functions):
+        cell = _CUSTOM[of.kind](_Parts(of))
+        return Recurrent(cell, initial=initial, dtype=of.dtype, reverse=of.reverse)
+    common: Options = {
+        "bias": of.bias,
+        "initial": initial,
         "reverse": of.reverse,
         "dtype": of.dtype,
     }
-    if of.clip is not None or not is_default(of.kind, of.functions):
-        cell = _CUSTOM[of.kind](_Parts(of))
-        return Recurrent(cell, **common)
-    common["bias"] = of.bias
     if of.kind == "LSTM":
         return LSTM(of.n_in, of.n, peepholes=of.peepholes, coupled=of.coupled, **common)
     if of.kind == "GRU":

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnbp.interchange.gates import in_order
-from rnnbp.interchange.onnx_in_cells import Described
-from rnnbp.interchange.onnx_nodes import Call
+from rnnbp.interchange.onnx_in.cells import Described
+from rnnbp.interchange.onnx_in.nodes import Call
 from rnnbp.numerics import Array
 
 ORDERS = {"LSTM": "iofg", "GRU": "zrh", "RNN": "h"}

@@ -10,12 +10,12 @@ import numpy as np
 from rnnbp.graph.cells import Bidirectional
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in_activations import activations
-from rnnbp.interchange.onnx_in_cells import Described, built
-from rnnbp.interchange.onnx_in_shapes import axes_text
-from rnnbp.interchange.onnx_in_weights import Weights, by_name, weights_of
-from rnnbp.interchange.onnx_nodes import Call, Results, reads
-from rnnbp.interchange.onnx_operands import BATCH, TIME, Axes, Const, Lengths, Operand, Tensor
+from rnnbp.interchange.onnx_in.activations import activations
+from rnnbp.interchange.onnx_in.cells import Described, built
+from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
+from rnnbp.interchange.onnx_in.operands import BATCH, TIME, Axes, Const, Lengths, Operand, Tensor
+from rnnbp.interchange.onnx_in.shapes import axes_text
+from rnnbp.interchange.onnx_in.weights import Weights, by_name, weights_of
 from rnnbp.numerics import Array
 
 DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}

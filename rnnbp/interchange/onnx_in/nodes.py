@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 
-from rnnbp.interchange.onnx_file import array_of
-from rnnbp.interchange.onnx_operands import (
+from rnnbp.interchange.onnx_in.file import array_of
+from rnnbp.interchange.onnx_in.operands import (
     Const,
     Lengths,
     Operand,
+    Pending,
     Tensor,
     UnreadableModelError,
     sizes,
@@ -19,7 +21,9 @@ from rnnbp.interchange.onnx_operands import (
 from rnnbp.numerics import Array, shown
 
 if TYPE_CHECKING:
-    from rnnbp.interchange.onnx_scope import Scope
+    from onnx import AttributeProto, GraphProto, NodeProto
+
+    from rnnbp.interchange.onnx_in.scope import Scope
 
 T = TypeVar("T")
 Results: TypeAlias = Operand | tuple[Operand | None, ...]
@@ -47,7 +51,7 @@ class Call:
         operands: one for each input, None for one that is left out.
     """
 
-    def __init__(self, scope: Scope, node: Any, operands: list[Operand | None]) -> None:
+    def __init__(self, scope: Scope, node: NodeProto, operands: list[Operand | None]) -> None:
         self.scope, self.node, self.operands = scope, node, operands
         self.attributes = {each.name: each for each in node.attribute}
         self.seen = set[str]()
@@ -62,6 +66,14 @@ class Call:
         if name not in self.attributes:
             return default
         return _plain(self.scope.onnx, self.attributes[name])  # type: ignore[no-any-return]
+
+    def graph(self, name: str) -> GraphProto:
+        """An attribute that is a graph."""
+        self.seen.add(name)
+        if name not in self.attributes:
+            self.refuse(f"attribute {name} is missing", "export the model again")
+        found: GraphProto = self.attributes[name].g
+        return found
 
     def check_attributes(self) -> None:
         """Raise for an attribute that the reading has not looked at."""
@@ -129,7 +141,7 @@ class Call:
         return node_text(self.node)
 
 
-def node_text(node: Any) -> str:
+def node_text(node: NodeProto) -> str:
     """A node as errors name it."""
     of = f" of domain {node.domain}" if node.domain not in ("", "ai.onnx") else ""
     name = node.name or (f"of output {node.output[0]}" if len(node.output) else "")
@@ -139,10 +151,12 @@ def node_text(node: Any) -> str:
 def _kind(operand: Operand | None) -> str:
     if isinstance(operand, Lengths):
         return "is the lengths of sequences"
+    if isinstance(operand, Pending):
+        return "is a part of a layer that is read whole alone"
     return "is missing" if operand is None else "is a constant"
 
 
-def _plain(onnx: Any, attribute: Any) -> Any:
+def _plain(onnx: ModuleType, attribute: AttributeProto) -> Any:
     """The value of an attribute."""
     if attribute.type == onnx.AttributeProto.TENSOR:
         return array_of(onnx, attribute.t)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 
-from rnnbp.interchange.onnx_nodes import Call
-from rnnbp.interchange.onnx_operands import Axes, Axis, normal_axis
+from rnnbp.interchange.onnx_in.nodes import Call
+from rnnbp.interchange.onnx_in.operands import Axes, Axis, normal_axis
 
 END = 1 << 30
 """From here on the end of a slice is that of the axis."""
@@ -74,33 +74,22 @@ def _placed(
     fixed: dict[str, set[int]],
 ) -> tuple[int, Axes] | None:
     """The axes with roles at these places of a target, and how doubtful that is; None if not."""
-    cost, axes = 0, list[Axis]()
-    pool, number = pools[0], 0
-    left = list[int]()
-    for place, size in enumerate(target):
+    cost, axes, left, number = 0, list[Axis](), list[int](), 0
+    for place, size in [*enumerate(target), (len(target), END)]:
         here = "".join(role for role, at in zip(roles, places, strict=True) if at == place)
-        if not here:
+        if not here and place < len(target):
             if isinstance(size, str):
                 return None
-            axes.append(size)
             left.append(size)
             continue
-        doubt = _doubt(here, size, fixed)
-        filled = _filled(left, pool)
-        if (
-            doubt is None
-            or filled is None
-            or any(n > 1 for n in pools[number + 1 :][: len(here) - 1])
-        ):
+        filled = _filled(left, pools[number])
+        doubt = 0 if not here else _doubt(here, size, fixed)
+        within = pools[number + 1 : number + len(here)]
+        if filled is None or doubt is None or any(n > 1 for n in within):
             return None
-        axes[len(axes) - len(left) :] = filled
-        axes.append(here)
-        number += len(here)
-        pool, left, cost = pools[number], [], cost + doubt + MERGED * (len(here) - 1)
-    filled = _filled(left, pool)
-    if filled is None:
-        return None
-    axes[len(axes) - len(left) :] = filled
+        axes += [*filled, here] if here else filled
+        number, left = number + len(here), []
+        cost += doubt + MERGED * max(0, len(here) - 1)
     return cost, tuple(axes)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.interchange.onnx_in_axes import axes_to_insert, axes_to_remove, slices_of
-from rnnbp.interchange.onnx_nodes import Call
-from rnnbp.interchange.onnx_operands import Axis, Const, whole
+from rnnbp.interchange.onnx_in.axes import axes_to_insert, axes_to_remove, slices_of
+from rnnbp.interchange.onnx_in.nodes import Call
+from rnnbp.interchange.onnx_in.operands import Axis, Const, whole
 from rnnbp.numerics import Array
 
 Folding: TypeAlias = Callable[[Call, list[Array]], Array]
@@ -17,7 +17,7 @@ FOLDED = 1 << 24
 """Elements of an array that a node may make of smaller ones."""
 
 
-def folded(call: Call) -> Const | None:
+def folded(call: Call) -> Const | tuple[Const, ...] | None:
     """The constant that a node of constants makes; None for one that is not to be computed here."""
     given = [each for each in call.operands if isinstance(each, Const)]
     if len(given) < len([each for each in call.operands if each is not None]):
@@ -27,17 +27,23 @@ def folded(call: Call) -> Const | None:
     if all(each.plain for each in given):
         return _evaluated(call, given)
     if any(each.array.dtype == object for each in given):
-        folding = _SYMBOLIC.get(call.node.op_type)
+        folding = SYMBOLIC.get(call.node.op_type)
         if folding is None:
             call.refuse(
                 "computes with the number of steps or of sequences, which is not known here",
                 "compute shapes with Shape, Gather, Slice, Concat and Reshape alone",
             )
-        return Const.of(folding(call, [each.array for each in given]))
+        return of_sizes(folding(call, [each.array for each in given]))
     return None
 
 
-def _evaluated(call: Call, given: list[Const]) -> Const | None:
+def of_sizes(array: Array) -> Const:
+    """A constant of sizes; of integers where there are no roles among them."""
+    some = any(isinstance(each, str) for each in array.reshape(-1))
+    return Const.of(array if some or array.dtype != object else array.astype(np.int64))
+
+
+def _evaluated(call: Call, given: list[Const]) -> tuple[Const, ...]:
     """What onnx's own evaluator makes of numbers."""
     if call.node.op_type == "ConstantOfShape" and np.prod(given[0].array, dtype=float) > FOLDED:
         call.refuse("makes a constant of more than 16 million elements", "store it in the file")
@@ -48,14 +54,16 @@ def _evaluated(call: Call, given: list[Const]) -> Const | None:
         names = [name for name in call.node.input if name]
         feeds = {name: each.array for name, each in zip(names, given, strict=True)}
         infos = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in feeds]
-        ends = [onnx.helper.make_value_info(call.node.output[0], onnx.TypeProto())]
+        outputs = [name for name in call.node.output if name]
+        ends = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
         graph = onnx.helper.make_graph([call.node], "folded", infos, ends)
         opsets = [onnx.helper.make_opsetid("", call.opset)]
         model = onnx.helper.make_model(graph, opset_imports=opsets)
-        (found,) = ReferenceEvaluator(model).run(None, feeds)
+        found = ReferenceEvaluator(model).run(None, feeds)
     except Exception as error:
         call.refuse(f"cannot be computed from its constants: {error}", "export the model again")
-    return Const.of(np.asarray(found), learned=any(each.learned for each in given))
+    learned = any(each.learned for each in given)
+    return tuple([Const.of(np.asarray(each), learned=learned) for each in found])
 
 
 _FILLED = ("ConstantOfShape", "Expand")
@@ -116,7 +124,7 @@ def _multiply(call: Call, given: list[Array]) -> Array:
     return np.asarray(found, object)
 
 
-def _product(call: Call, a: Any, b: Any) -> int | str:
+def _product(call: Call, a: int | str, b: int | str) -> int | str:
     if isinstance(a, str) and isinstance(b, str):
         return a + b
     if isinstance(a, str) or isinstance(b, str):
@@ -146,7 +154,7 @@ def _cast(call: Call, given: list[Array]) -> Array:
 def _reduce_prod(call: Call, given: list[Array]) -> Array:
     call.attribute("keepdims", 1)
     call.ints(1, "axes")
-    total: Any = 1
+    total: int | str = 1
     for each in given[0].reshape(-1):
         total = _product(call, total, each)
     return np.array([total] if call.attribute("keepdims", 1) else total, object)
@@ -161,7 +169,13 @@ def _where(call: Call, given: list[Array]) -> Array:
     return np.where(given[0], given[1].astype(object), given[2].astype(object))
 
 
-_SYMBOLIC: Mapping[str, Folding] = {
+def _shape(call: Call, given: list[Array]) -> Array:
+    start, end = call.attribute("start", 0), call.attribute("end", None)
+    return np.array(given[0].shape[start:end], np.int64)
+
+
+SYMBOLIC: Mapping[str, Folding] = {
+    "Shape": _shape,
     "Gather": _gather,
     "Concat": _concat,
     "Unsqueeze": _unsqueeze,
