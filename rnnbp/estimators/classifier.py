@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -16,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from rnnbp.estimators.base import RecurrentEstimator
 from rnnbp.estimators.targets import check_there, weights_of
 from rnnbp.losses import CrossEntropy
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, shown
 from rnnbp.wording.arguments import takes
 
 
-class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
+class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[misc]  # no types
     """todo"""
 
     def __init__(
@@ -43,7 +44,7 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         dtype: str = "float32",
-        verbose: bool = False,
+        verbose: int = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
@@ -71,13 +72,15 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
         Raises ValueError or TypeError for what it cannot take.
         """
         given = self._read(X)
-        check_there(self, given.x, y)
+        check_there(self, y)
+        check_consistent_length(given.x, y)
         labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         classes, target = np.unique(labels, return_inverse=True)
-        if len(classes) < 2:  # noqa: PLR2004
+        if len(classes) < 2:
             raise ValueError(
-                f"{type(self).__name__}: y has 1 class, {classes[0]!r}; give series of at least 2"
+                f"{type(self).__name__}: y has 1 class, {shown(classes.tolist()[0])}; give at least 2"
             )
         weight = weights_of(self, sample_weight, len(target))
         if self.class_weight is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -34,6 +35,11 @@ class Saved(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
         """
         check_is_fitted(self)
         params = self.get_params(deep=False)
+        if isinstance(params["random_state"], np.random.RandomState):
+            raise ValueError(
+                f"{type(self).__name__}: random_state is a RandomState, which a file cannot hold; "
+                "save after set_params(random_state=None)"
+            )
         own = {
             name: packed(value)
             for name, value in vars(self).items()

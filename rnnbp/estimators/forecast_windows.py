@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Self, final
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from rnnbp.estimators.time_series import TimeSeries
 from rnnbp.numerics import Array
 from rnnbp.train.digests import digest
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch
+
+MEDIAN = 0.5
+"""The quantile that ``predict`` returns, and that later steps take for what has come."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Frame:
         center: True if each window is given as differences from its own mean.
         mean, deviation: (targets,) of what was learnt from.
         dtype: of the network.
+        levels: the quantiles that it writes, in order; none for the mean.
     """
 
     window: int
@@ -32,19 +37,27 @@ class Frame:
     mean: Array
     deviation: Array
     dtype: str
+    levels: tuple[float, ...]
 
     @classmethod
     def of(
-        cls, series: Sequence[TimeSeries], window: int, horizon: int, *, center: bool, dtype: str
+        cls, series: Sequence[TimeSeries], estimator: BaseEstimator, levels: tuple[float, ...]
     ) -> Self:
-        """That of these series."""
+        """That of these series, for a Forecaster."""
+        window, horizon, center = estimator.window, estimator.horizon, estimator.center
         every = np.concatenate([one.y for one in series])
         mean, parts = every.mean(axis=0), [every - every.mean(axis=0)]
         if center:
             parts = [one.y[window:] - _means(one.y, window)[:-1] for one in series]
         deviation = np.sqrt(np.mean(np.concatenate(parts) ** 2, axis=0))
         usable = deviation > 1e-12 * np.abs(every).max(axis=0)
-        return cls(window, horizon, center, mean, np.where(usable, deviation, 1.0), dtype)
+        scale = np.where(usable, deviation, 1.0)
+        return cls(window, horizon, center, mean, scale, estimator.dtype, levels)
+
+    @property
+    def middle(self) -> int:
+        """The output that ``predict`` returns: the median, or the only one."""
+        return self.levels.index(MEDIAN) if self.levels else 0
 
     def level(self, past: Array) -> Array:
         """(B, targets) What y (window, B, targets) is given relative to."""
@@ -76,21 +89,19 @@ class ForecastWindows(Shuffled):
         series: Sequence[TimeSeries],
         starts: Array,
         frame: Frame,
-        *,
-        quantiles: bool,
         batch_size: int,
         seed: int,
     ) -> None:
         self.y = np.concatenate([one.y for one in series])
         self.x = np.concatenate([one.x for one in series])
-        self.starts, self.frame, self.quantiles = starts, frame, quantiles
+        self.starts, self.frame = starts, frame
         self.rows = len(starts)
         super().__init__(batch_size, True, seed)
 
     @property
     def fingerprint(self) -> str:
         """Of the data and their order."""
-        return digest((self.batch_size, self.seed, self.quantiles), self.y, self.x, self.starts)
+        return digest((self.batch_size, self.seed, str(self.frame)), self.y, self.x, self.starts)
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
@@ -100,7 +111,7 @@ class ForecastWindows(Shuffled):
         past = self.y[before]
         target = ((self.y[after] - frame.level(past)) / frame.deviation).astype(frame.dtype)
         x = frame.inputs(past, self.x[before], self.x[after])
-        return Batch(x, target[..., None] if self.quantiles else target)
+        return Batch(x, target[..., None] if frame.levels else target)
 
 
 def starts_of(

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags, check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from rnnbp.estimators.base import RecurrentEstimator
@@ -16,8 +16,11 @@ from rnnbp.losses import MeanSquaredError
 from rnnbp.numerics import Array
 from rnnbp.wording.arguments import takes
 
+MOST = 2
+"""Axes of y."""
 
-class RecurrentRegressor(RegressorMixin, RecurrentEstimator):
+
+class RecurrentRegressor(RegressorMixin, RecurrentEstimator):  # type: ignore[misc]  # no types
     """todo"""
 
     def __sklearn_tags__(self) -> Tags:
@@ -41,7 +44,13 @@ class RecurrentRegressor(RegressorMixin, RecurrentEstimator):
         Raises ValueError or TypeError for what it cannot take.
         """
         given = self._read(X)
-        check_there(self, given.x, y)
+        check_there(self, y)
+        check_consistent_length(given.x, y)
+        if (found := np.asarray(y)).ndim > MOST:
+            raise ValueError(
+                f"RecurrentRegressor: y has shape {found.shape}; it is (n,) or (n, outputs), for "
+                "each series. For a target at each step train a model by rnnbp.fit"
+            )
         numbers = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         weight = weights_of(self, sample_weight, len(numbers))
         columns = numbers.reshape(len(numbers), -1)
