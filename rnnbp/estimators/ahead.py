@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sklearn.base import BaseEstimator
 
 from rnnbp.estimators.covariates import covariates, covariates_of_several
-from rnnbp.estimators.forecast_windows import Frame
+from rnnbp.estimators.frame import Frame
 from rnnbp.estimators.time_series import TimeSeries, read_series
 from rnnbp.estimators.x_checks import is_list
 from rnnbp.numerics import Array, positive_int

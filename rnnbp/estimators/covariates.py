@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from rnnbp.estimators.given import item_of, remember_names
+from rnnbp.estimators.given import remember_names
+from rnnbp.estimators.items import item_of
 from rnnbp.estimators.text_columns import names_of
 from rnnbp.estimators.x_checks import check_finite, count_axes, is_list
 from rnnbp.numerics import Array

@@ -24,8 +24,9 @@ class Saved(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     def save(self, path: PathLike) -> None:
         """Write the fitted estimator as one file, which ``rnnbp.estimators.load`` reads.
 
-        It is a safetensors file with a checksum, without code or pickle: the model, as ``rnnbp.save``
-        writes it, which ``rnnbp.load`` reads alone, and the estimator's parameters and attributes.
+        It is a safetensors file with a checksum, without code or pickle. It holds the model, as
+        ``rnnbp.save`` writes it, and the estimator's parameters and attributes; ``rnnbp.load``
+        reads the model alone.
 
         Args:
             path: the file, by convention ``*.safetensors``.

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnbp.estimators.ahead import Ahead, ahead
 from rnnbp.estimators.files import Saved
-from rnnbp.estimators.forecast_windows import MEDIAN, ForecastWindows, Frame, starts_of
+from rnnbp.estimators.forecast_windows import ForecastWindows, starts_of
+from rnnbp.estimators.frame import MEDIAN, Frame
 from rnnbp.estimators.networks import encoder_decoder
 from rnnbp.estimators.rolling import roll
 from rnnbp.estimators.settings import Seeds, check_settings, seeds_of
@@ -27,7 +28,72 @@ from rnnbp.wording.arguments import Named, takes
 
 
 class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no types
-    """todo"""
+    """Recurrent layers that forecast the steps after the end of a series, from its last window.
+
+    Rows are steps of time: ``fit(X, y)`` takes a series y (T,) or (T, targets), in the order of
+    time, and X (T, covariates), what is known in advance of each step, as the calendar, or None.
+    ``predict(X)`` takes the covariates of the steps that follow, and returns a forecast for each
+    row. So it works with ``TimeSeriesSplit``, whose test sets follow on what was fitted; what needs
+    an X takes np.zeros((T, 1)) where nothing is known. Of several series, which one model learns
+    from, X and y are lists.
+
+    An encoder reads a window of y and X; a decoder begins with its last states, reads X of the
+    steps to come and writes the forecasts of ``horizon`` steps at once. Steps after these are
+    forecast from a window that ends with forecasts, and their quantiles do not say how uncertain
+    those are. y is scaled inside. X is not: put a ``StandardScaler`` before it in a ``Pipeline``.
+
+    Args:
+        cell: "lstm", "gru", "rnn", "mingru", "minlstm", "indrnn" or "slstm".
+        units: of each layer.
+        layers: recurrent layers of the encoder, and of the decoder.
+        window: steps that are read.
+        horizon: steps that are forecast at once.
+        quantiles: those that ``predict_quantiles`` returns, as (0.1, 0.9), learnt with the median,
+            which ``predict`` returns; or None for the mean alone.
+        center: True to read each window relative to its own mean, and forecast relative to it, for
+            series whose level changes; False relative to the mean of all.
+        stride: steps from one window that is learnt from to the next.
+        dropout: share of the features that are 0 in training, between layers and before the last.
+        epochs: passes through the windows, at most.
+        batch_size: windows in a batch.
+        learning_rate: of Adam.
+        schedule: "constant", or "cosine" for a learning rate that falls to 0 until the last epoch.
+        clip_norm: limit of the norm of the gradients, or None.
+        memory: bytes that training may hold, as "64 MB": what does not fit is computed again. None
+            keeps all.
+        early_stopping: True to hold back the last windows of each series, and stop when the loss on
+            them has not improved for some epochs; the model is then the best one. No step that is
+            learnt as a target is among their targets.
+        validation_fraction: the share of the windows.
+        n_iter_no_change: those epochs.
+        dtype: "float32" or "float64".
+        verbose: 0, or 1 for a progress bar.
+        random_state: an int for the same bits in each fit, a RandomState, or None.
+
+    Attributes:
+        n_features_in_, feature_names_in_: the number of covariates, and their names.
+        quantiles_: those of ``predict_quantiles``, in order.
+        model_, history_, loss_curve_, n_iter_: as of ``RecurrentClassifier``.
+
+    Sources: I. Sutskever et al., Sequence to sequence learning with neural networks, 2014; R. Wen
+    et al., A multi-horizon quantile recurrent forecaster, arXiv:1711.11053, 2017.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> hour = np.arange(400)
+    >>> X = np.stack([np.sin(hour * np.pi / 12), np.cos(hour * np.pi / 12)], axis=1)
+    >>> y = 20 + 0.01 * hour + X[:, 0] + np.random.default_rng(0).normal(0, 0.1, 400)
+    >>> forecaster = rb.estimators.Forecaster(
+    ...     window=24, units=16, quantiles=(0.1, 0.9), epochs=10, learning_rate=0.01, random_state=0
+    ... )
+    >>> fitted = forecaster.fit(X[:376], y[:376])
+    >>> fitted.predict(X[376:]).shape, bool(fitted.score(X[376:], y[376:]) > 0.8)
+    ((24,), True)
+    >>> fitted.predict_quantiles(X[376:388]).shape
+    (12, 2)
+    >>> late = fitted.predict(X[388:], past_X=X[:388], past_y=y[:388])  # when more has come
+    >>> late.shape
+    (12,)
+    """
 
     def __init__(
         self,

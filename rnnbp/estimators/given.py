@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from rnnbp.estimators.items import Numbers, item_of
 from rnnbp.estimators.text_columns import names_of
 from rnnbp.estimators.x_checks import AXES, KINDS, check_finite, count_axes, is_list
 from rnnbp.numerics import Array
 from rnnbp.train.sequence_lists import check_columns
-
-Numbers: TypeAlias = str | Sequence[type[np.floating]]
-"""A dtype, or several, of which the first is for what has none of them."""
 
 
 @dataclass(frozen=True)
@@ -121,19 +118,6 @@ def _list(name: str, X: Sequence[object], dtype: Numbers) -> Given:  # noqa: N80
                 "may differ in their numbers of steps, axis 0, alone"
             )
     return Given(items, items[0].shape[1], False, names_of(X[0]))
-
-
-def item_of(what: str, item: object, dtype: Numbers) -> Array:
-    """A series (T, features), of one feature (T,) too. Raises ValueError for anything else."""
-    if not 1 <= count_axes(what, item) < AXES or 0 in np.shape(item):
-        raise ValueError(
-            f"{what} has shape {np.shape(item)}; a series is (T, features) or (T,), with a step or "
-            "more"
-        )
-    how = {"dtype": dtype, "ensure_all_finite": False, "input_name": what}
-    found: Array = check_array(item, ensure_2d=False, **how)
-    check_finite(what, found, ("step", "feature"))
-    return found[:, None] if found.ndim == 1 else found
 
 
 def _compare(estimator: BaseEstimator, found: Given) -> None:

@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator
 from rnnbp.estimators.settings import CELLS
 from rnnbp.graph.cells import Bidirectional
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.network import Network
 from rnnbp.graph.over_time import Last, MaxOverTime, MeanOverTime
 from rnnbp.graph.over_time.base import OverTime
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.values import Input
 from rnnbp.layers import Dense, Dropout, Layer, Reshape
@@ -30,7 +30,7 @@ def one_for_each(estimator: BaseEstimator, n_in: int, n_out: int, seed: int) -> 
     given = estimator.get_params(deep=False)
     build, units, dtype = CELLS[given["cell"]], given["units"], given["dtype"]
     how = {"rng": np.random.default_rng(seed), "dtype": dtype}
-    blocks, n = list[Layer | Network | OverTime](), n_in
+    blocks, n = list[Layer | Graph | Recurrent | OverTime](), n_in
     for k in range(given["layers"]):
         if k and given["dropout"]:
             blocks.append(Dropout(given["dropout"]))

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 
-from rnnbp.estimators.forecast_windows import Frame
+from rnnbp.estimators.frame import Frame
 from rnnbp.estimators.targets import Scale
 from rnnbp.estimators.time_series import TimeSeries
 from rnnbp.train import History

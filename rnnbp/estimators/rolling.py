@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnbp.estimators.forecast_windows import Frame
+from rnnbp.estimators.frame import Frame
 from rnnbp.estimators.time_series import TimeSeries
 from rnnbp.inputs.given import ModelLike
 from rnnbp.numerics import Array

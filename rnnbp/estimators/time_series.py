@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length
 
 from rnnbp.estimators.covariates import covariates, covariates_of_several
-from rnnbp.estimators.given import item_of
+from rnnbp.estimators.items import item_of
 from rnnbp.estimators.targets import check_there
 from rnnbp.estimators.x_checks import check_finite, count_axes, is_list
 from rnnbp.numerics import Array
@@ -42,7 +42,7 @@ class Read:
     @property
     def targets(self) -> int:
         """Numbers at each step."""
-        return self.series[0].y.shape[1]
+        return int(self.series[0].y.shape[1])
 
 
 def read_series(
@@ -92,4 +92,4 @@ def _several(
                 "of each step of y"
             )
     pairs = zip(columns, known, strict=True)
-    return Read([TimeSeries(*pair) for pair in pairs], False, np.ndim(y[0]) == 1)
+    return Read([TimeSeries(*pair) for pair in pairs], False, np.asarray(y[0]).ndim == 1)
