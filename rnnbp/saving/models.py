@@ -13,7 +13,8 @@ from rnnbp.saving.building import Builder
 from rnnbp.saving.constants import decoded, encoded
 from rnnbp.saving.describing import Description
 from rnnbp.saving.files import VERSION, read_model
-from rnnbp.saving.own_layers import LayerMaker, checked_makers
+from rnnbp.saving.makers import checked_makers
+from rnnbp.saving.own_layers import LayerMaker
 from rnnbp.saving.parts import check_finite
 from rnnbp.storage import JSON, PathLike, as_path, save_tensors
 from rnnbp.train.given_weights import CONSTANTS, MODEL
