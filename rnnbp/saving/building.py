@@ -74,9 +74,7 @@ class Builder:
             vars(layer)["_params"] = params
         return layer
 
-    def _own(
-        self, fields: Fields, options: dict[str, object], params: LayerParams | None
-    ) -> Layer:
+    def _own(self, fields: Fields, options: dict[str, object], params: LayerParams | None) -> Layer:
         """A layer of the user's own. Parameters are written into its arrays, which parts of it may
         know."""
         name, given = fields.text("own"), params if params is not None else LayerParams()
@@ -118,7 +116,9 @@ class Builder:
 
     def _count(self, fields: Fields) -> None:
         """Raise StorageError where a graph would have too many nodes together with those before."""
-        blocks = [] if fields.missing("blocks") else fields.wholes("blocks", most=len(self.built) - 1)
+        blocks = (
+            [] if fields.missing("blocks") else fields.wholes("blocks", most=len(self.built) - 1)
+        )
         nodes = [] if fields.missing("nodes") else fields.wholes("nodes")
         self.nodes += sum([count(self.built[k]) or 1 for k in blocks]) + len(nodes) // 2
         if self.nodes > NODES:

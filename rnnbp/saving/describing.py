@@ -39,9 +39,7 @@ class Description:
     Raises ValueError for a part that cannot be built again, which it names.
     """
 
-    def __init__(
-        self, place: str, model: Layer | Network, params: Mapping[str, Array]
-    ) -> None:
+    def __init__(self, place: str, model: Layer | Network, params: Mapping[str, Array]) -> None:
         self.place, self.constants = place, Constants(params)
         self._paths = {id(array): path for path, array in params.items()}
         parts = parts_of(model)

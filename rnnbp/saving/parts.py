@@ -54,7 +54,10 @@ def names_of(fields: Fields) -> dict[str, str]:
 def check_arrays(about: Fields, parts: Sequence[Fields], arrays: Mapping[str, Array]) -> None:
     """Raise StorageError unless the parts have the arrays, all of them, and ValueError for NaN."""
     named = {path for fields in parts for path in names_of(fields).values()}
-    for what, which in (("lacks", named - arrays.keys()), ("has no part with", arrays.keys() - named)):
+    for what, which in (
+        ("lacks", named - arrays.keys()),
+        ("has no part with", arrays.keys() - named),
+    ):
         if which:
             about.refuse(f"it {what} the parameters {_some(which)}")
     for path, array in arrays.items():
