@@ -11,9 +11,10 @@ from rnnbp.numerics import Array, StorageError, escaped
 from rnnbp.saving.blocks import NODES, Part, count, params_of
 from rnnbp.saving.constants import decoded
 from rnnbp.saving.containers import CONTAINERS
-from rnnbp.saving.kinds import NAMED
-from rnnbp.saving.own_layers import LayerMaker, check_known, made_anew
+from rnnbp.saving.makers import check_known
+from rnnbp.saving.own_layers import LayerMaker, made_anew
 from rnnbp.saving.parts import check_arrays, constants_of, names_of, parts_of
+from rnnbp.saving.table import NAMED
 from rnnbp.storage import Fields
 
 LONGEST = 300

@@ -17,8 +17,8 @@ from rnnbp.numerics import Array
 from rnnbp.saving import graphs
 from rnnbp.saving.blocks import NODES, OVER_TIME, Part, count, params_of, parts_of
 from rnnbp.saving.constants import Constants, encoded
-from rnnbp.saving.kinds import KINDS
 from rnnbp.saving.own_layers import options_of
+from rnnbp.saving.table import KINDS
 from rnnbp.storage import JSON
 
 CONTAINERS = (Sequential, Graph, Cell, Recurrent, Bidirectional, Unrolled)
@@ -100,29 +100,22 @@ class Description:
         if isinstance(part, Recurrent):
             return found | {"cell": self._of(part.cell), "reverse": part.reverse}
         if isinstance(part, Unrolled):
-            states = {"given": list(part.given), "gives_state": part.gives_state}
-            return found | {"recurrent": self._of(part.recurrent)} | states
+            found |= {"given": list(part.given), "gives_state": part.gives_state}
+            return found | {"recurrent": self._of(part.recurrent)}
         if isinstance(part, Sequential):
             return found | {"blocks": [self._of(block) for block in part.blocks]}
         if isinstance(part, Bidirectional):
-            both: dict[str, JSON] = {
-                "forward": self._of(part.forward),
-                "backward": self._of(part.backward),
-            }
-            return found | both | {"merge": part.merge}
-        return found | (self._graph(part) if isinstance(part, Graph) else {})
-
-    def _graph(self, graph: Graph) -> dict[str, JSON]:
-        found = graphs.described(graph, self._numbers)
-        if isinstance(graph, Cell):
-            states = len(graph.state_shapes)
-            return found | {"states": states} | ({"made": _made(graph.made)} if graph.made else {})
-        named = any(graph.output_names)
-        return found | ({"output_names": list(graph.output_names)} if named else {})
+            found |= {"forward": self._of(part.forward), "backward": self._of(part.backward)}
+            return found | {"merge": part.merge}
+        if not isinstance(part, Graph):
+            return found
+        made = _made(part.made) if isinstance(part, Cell) and part.made else {}
+        return found | graphs.described(part, self._numbers) | made
 
     def _of(self, part: Part) -> int:
         return self._numbers[id(part)]
 
 
-def _made(made: Made) -> JSON:
-    return {"kind": made.kind, "n_in": made.n_in, "n": made.n, "options": dict(made.options)}
+def _made(made: Made) -> dict[str, JSON]:
+    options: dict[str, JSON] = {**made.options}
+    return {"made": {"kind": made.kind, "n_in": made.n_in, "n": made.n, "options": options}}

@@ -32,7 +32,11 @@ def described(graph: Graph, numbers: Mapping[int, int]) -> dict[str, JSON]:
         "nodes": nodes,
         "outputs": list(graph.outputs),
     }
-    return found | ({"places": places} if places else {})
+    found |= {"places": places} if places else {}
+    if isinstance(graph, Cell):
+        return found | {"states": len(graph.state_shapes)}
+    named = any(graph.output_names)
+    return found | ({"output_names": list(graph.output_names)} if named else {})
 
 
 def _input(graph: Graph, k: int) -> dict[str, JSON]:
@@ -47,7 +51,7 @@ def _input(graph: Graph, k: int) -> dict[str, JSON]:
 def inputs_of(fields: Fields, states: int = 0) -> list[Value]:
     """The symbols of a graph's inputs, of which the last are the states of a cell."""
     listed = fields.raw("inputs")
-    if not isinstance(listed, list) or len(listed) < states:
+    if not isinstance(listed, list) or len(listed) <= states:
         fields.refuse("its inputs are no list, or too few")
     found = list[Value]()
     for k, each in enumerate(listed):

@@ -10,8 +10,7 @@ import numpy as np
 
 from rnnbp.layers.base import Layer
 from rnnbp.layers.frozen import PLAIN
-from rnnbp.numerics import Shape, escaped, shown
-from rnnbp.support.nearest import hint
+from rnnbp.numerics import Shape, shown
 
 LayerMaker = Callable[..., Layer]
 """A class of layers, or a function that returns one."""
@@ -100,34 +99,3 @@ def _listed(options: Mapping[str, object]) -> str:
 
 def _refuse(place: str, reason: str) -> NoReturn:
     raise ValueError(f"{place} cannot be saved: {reason}")
-
-
-def checked_makers(layers: object) -> dict[str, LayerMaker]:
-    """``layers`` of ``load``. Raises TypeError unless it maps names to what builds layers."""
-    given = {} if layers is None else layers
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            f"load: layers maps the names of your own layers to their classes, as layers={{'Gain': "
-            f"Gain}}, found {shown(layers)}"
-        )
-    for name, make in given.items():
-        if not isinstance(name, str) or not callable(make) or isinstance(make, Layer):
-            raise TypeError(
-                f"load: layers has {shown(name)}: {shown(make)}; give the class, or a function of "
-                "the options that returns a layer"
-            )
-    return dict(given)
-
-
-def check_known(path: object, names: list[str], layers: Mapping[str, LayerMaker]) -> None:
-    """Raise ValueError for layers of the user's own that ``layers`` does not have."""
-    lacking = [name for name in dict.fromkeys(names) if name not in layers]
-    if not lacking:
-        return
-    near = hint(lacking[0], tuple(layers)) if layers else ""
-    missing = [escaped(name, 80) for name in lacking[:5]]
-    classes = ", ".join(f"{name!r}: {name}" for name in missing)
-    raise ValueError(
-        f"{path} has layers that are not rnnbp's: {', '.join(missing)}{near}; give their classes, "
-        f"as load(path, layers={{{classes}}})"
-    )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from rnnbp.numerics import Array, StorageError, escaped, first_bad
 from rnnbp.saving.containers import CONTAINERS
-from rnnbp.saving.kinds import NAMED
+from rnnbp.saving.table import NAMED
 from rnnbp.storage import JSON, Fields
 from rnnbp.train.given_weights import CONSTANTS
 
