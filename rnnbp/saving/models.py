@@ -10,6 +10,7 @@ from rnnbp.inputs.given import ModelLike
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, shown
 from rnnbp.saving.building import Builder
+from rnnbp.saving.constants import decoded, encoded
 from rnnbp.saving.describing import Description
 from rnnbp.saving.files import VERSION, read_model
 from rnnbp.saving.makers import checked_makers
@@ -21,6 +22,8 @@ from rnnbp.train.given_weights import CONSTANTS, MODEL
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.of_torch import instead_of_torch
 
+MORE = "more"
+"""The key in the description of what else a file holds."""
 Layers: TypeAlias = Mapping[str, LayerMaker]
 
 
@@ -67,16 +70,28 @@ def save(model: ModelLike, path: PathLike) -> None:
     >>> rb.load(path, layers={"Sine": Sine})[1].rate
     1.5
     """
+    write(model, as_path("save: path", path))
+
+
+def write(model: ModelLike, path: PathLike, more: Mapping[str, object] | None = None) -> None:
+    """``save``, with what else the file is to hold of an owner of the model, as ``read`` returns.
+
+    Args:
+        model, path: as of ``save``, whose errors are raised.
+        more: what ``encoded`` takes, by name, or None.
+    """
     params = _params(model)
-    target = as_path("save: path", path)
     place = f"save to {path}"
     for name, array in params.items():
         check_finite(place, name, array, "save_weights writes them as they are")
     check_apart(place, params)
     found = Description(place, model, params)
+    about: dict[str, JSON] = {"version": VERSION, "parts": found.parts}
+    if more is not None:
+        about[MORE] = encoded(place, dict(more), found.constants)
     constants = found.constants.arrays
-    about: dict[str, JSON] = {"version": VERSION, CONSTANTS: list(constants), "parts": found.parts}
-    save_tensors(target, {**params, **constants}, {MODEL: about})
+    about[CONSTANTS] = list(constants)
+    save_tensors(path, {**params, **constants}, {MODEL: about})
 
 
 def _params(model: object) -> Mapping[str, Array]:
@@ -119,5 +134,16 @@ def load(path: PathLike, layers: Layers | None = None) -> ModelLike:
     >>> loaded.params == model.params
     True
     """
+    return read(as_path("load: path", path), layers)[0]
+
+
+def read(path: PathLike, layers: Layers | None = None) -> tuple[ModelLike, object]:
+    """The model of a file, as ``load``, and what else ``write`` was passed, None for nothing."""
     makers = checked_makers(layers)
-    return Builder(*read_model(as_path("load: path", path)), makers).model()
+    arrays, about = read_model(path)
+    builder = Builder(arrays, about, makers)
+    model = builder.model()
+    try:
+        return model, decoded(about.values.get(MORE), builder.constants)
+    except ValueError as error:
+        about.refuse(str(error))
