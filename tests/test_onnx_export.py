@@ -118,6 +118,13 @@ def test_two_directions_of_different_cells(tmp_path: Path) -> None:
     at_all_sizes(randomised(rb.Sequential(pair, rb.Dense(N, 3))), tmp_path)
 
 
+def test_two_directions_of_different_series(tmp_path: Path) -> None:
+    x = rb.Input(N_IN)
+    back = rb.GRU(N_IN, N, reverse=True)(rb.Tanh()(x))
+    net = rb.Graph(x, rb.GRU(N_IN, N)(x) * back)
+    at_all_sizes(randomised(net), tmp_path)
+
+
 def test_two_directions_that_begin_and_are_activated_differently(tmp_path: Path) -> None:
     first = rb.RNN(N_IN, N, initial="learned", bias=False)
     pair = rb.Bidirectional(first, rb.RNN(N_IN, N, activation="relu"))

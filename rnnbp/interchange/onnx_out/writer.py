@@ -15,8 +15,8 @@ from rnnbp.numerics import Array, Dtype, Shape
 BATCH = "batch"
 """The name of the batch axis."""
 
-SINGLE = frozenset({"AveragePool", "Conv", "Elu", "Erf", "Softplus"})
-"""Operators that onnxruntime runs in float32 alone."""
+SINGLE = frozenset({"AveragePool", "Conv", "Erf"})
+"""Operators that onnxruntime runs in float32 alone, and that others do not stand for."""
 
 
 class DoubleError(Exception):
