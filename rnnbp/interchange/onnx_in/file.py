@@ -145,7 +145,7 @@ def _check(onnx: ModuleType, model: ModelProto, where: str) -> None:
         each.type.tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         if "No Op registered for" in str(error):
             return  # the error of ours names the node
         raise StorageError(

@@ -27,7 +27,7 @@ def fold_constants(scope: Scope) -> None:
         if node.domain not in ("", "ai.onnx"):
             raise UnreadableModelError(f"{node_text(node)}: this domain is not known; {UNKNOWN}")
         names = [name for name in node.input if name]
-        if all(name in scope.operands for name in names) and not node.op_type.startswith("Random"):
+        if all(name in scope.operands for name in names):
             _store(scope, node, _checked(_call(scope, node), folded))
         elif node.op_type not in READINGS and node.op_type not in EVALUATED:
             raise UnreadableModelError(f"{node_text(node)}: this operator is not known; {UNKNOWN}")
