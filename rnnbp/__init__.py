@@ -37,7 +37,7 @@ Training, in the module train
     Examples, Batches, Source  data without time; loaders and generators; a custom source
     evaluate, predict          loss and metrics; outputs, in evaluation mode
     Stepper                    predict one step at a time: streams, generation, control
-    save_weights               and load_weights: safetensors files. fit returns a History
+    save, load                 whole models in a file; save_weights, load_weights: weights alone
     losses, optim              modules: CrossEntropy, PerStep, ...; Adam, clipping, ...
     initializers               module: first values of weights
 Gradients, and what they cost
@@ -100,6 +100,7 @@ from rnnbp.layers import __all__ as _layers
 from rnnbp.memory_pool import release_memory
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.rng import Context
+from rnnbp.saving import load, save
 from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.stepping import Stepper
 from rnnbp.storage import StorageError
@@ -172,6 +173,7 @@ __all__ = [
     "forecast",
     "initializers",
     "layers",
+    "load",
     "load_weights",
     "losses",
     "memory",
@@ -179,6 +181,7 @@ __all__ = [
     "plan",
     "predict",
     "release_memory",
+    "save",
     "save_weights",
     "schedules",
     "simulate",

@@ -64,6 +64,10 @@ class NetworkPlan(Plan):
         """
         return self.frontier if self.others is None else tuple(self.others())
 
+    def __getstate__(self) -> dict[str, object]:
+        """With the rows of the table, because what works them out stays in its process."""
+        return vars(self) | {"rows": self.rows, "others": None}
+
     @property
     def chunks(self) -> Mapping[str, int]:
         """Steps in a chunk, by time axis."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from rnnbp.support import reprs
+from rnnbp.support.pickled import Slotted
 from rnnbp.train.best import Best
 from rnnbp.train.named_figures import HistoryFigures
 from rnnbp.wording.instead import HISTORY, Instead
 
 
 @dataclass(slots=True)
-class History(Instead):
+class History(Slotted, Instead):
     """The result of training.
 
     Attributes:

@@ -55,12 +55,23 @@ class Assembly:
         own = options.states
         self.first = state_names(self.recurrents, "initial") if own else {}
         self.final = state_names(self.recurrents, "final") if own else {}
+        self._check_names()
         reserved = {*self.inputs, *self.outputs, *self.lengths.values()}
         reserved |= {*self.first.values(), *self.final.values()}
         paths = {(id(owner), key): path for path, (owner, key) in reversed(graph.slots.items())}
         dtype = graph.dtype or np.dtype(np.float32)
         self.to = Writer(dtype, options.opset, paths, reserved)
         self._write(shapes)
+
+    def _check_names(self) -> None:
+        """Raise ValueError where an input of the network is called as a further one."""
+        further = {*self.lengths.values(), *self.first.values(), *self.final.values()}
+        for name in [*self.inputs, *self.outputs]:
+            if name in further:
+                raise ValueError(
+                    f"to_onnx: the model has an input or output {name!r}, and so has the file for its "
+                    "lengths or states; give the Input or output another name"
+                )
 
     def _write(self, shapes: Sequence[Shape]) -> None:
         known = {k: self._input(k, shape) for k, shape in enumerate(shapes)}

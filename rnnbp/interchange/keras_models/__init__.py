@@ -1,0 +1,1 @@
+"""Internal: models of Keras 3, to and from."""
