@@ -40,7 +40,7 @@ class Seeds(NamedTuple):
 
 
 def seeds_of(random_state: object) -> Seeds:
-    """Seeds from an int, a RandomState, whose next numbers they are, or None: new ones each time."""
+    """Seeds from an int, from the next numbers of a RandomState, or new ones for None."""
     state = check_random_state(random_state)
     return Seeds(*(int(state.randint(LARGEST)) for _ in Seeds._fields))
 
