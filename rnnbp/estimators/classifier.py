@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from rnnbp.estimators.base import RecurrentEstimator
 from rnnbp.estimators.targets import check_there, weights_of
+from rnnbp.estimators.whole_fits import whole
 from rnnbp.losses import CrossEntropy
 from rnnbp.numerics import Array, shown
 from rnnbp.wording.arguments import takes
@@ -117,6 +118,7 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
         self.class_weight = class_weight
 
     @takes()
+    @whole
     def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
         """Train a new network.
 

@@ -21,6 +21,7 @@ from rnnbp.estimators.rolling import roll
 from rnnbp.estimators.settings import Seeds, check_settings, seeds_of
 from rnnbp.estimators.time_series import Read, TimeSeries, read_series
 from rnnbp.estimators.training import train
+from rnnbp.estimators.whole_fits import whole
 from rnnbp.estimators.x_checks import is_list
 from rnnbp.losses import MeanSquaredError, Quantile
 from rnnbp.numerics import Array, positive_int, shown
@@ -136,6 +137,7 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
         return tags
 
     @takes()
+    @whole
     def fit(self, X: object, y: object = None) -> Self:  # noqa: N803
         """Train a new network on windows of a series.
 
