@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
@@ -37,6 +37,18 @@ class Seeds(NamedTuple):
     order: int
     dropout: int
     split: int
+
+
+def keep(estimator: BaseEstimator, given: Mapping[str, object]) -> None:
+    """Set the parameters as attributes, as they are.
+
+    Args:
+        estimator: in its ``__init__``.
+        given: the ``locals()`` there.
+    """
+    for name in given:
+        if name != "self":
+            setattr(estimator, name, given[name])
 
 
 def seeds_of(random_state: object) -> Seeds:
