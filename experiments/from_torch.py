@@ -116,9 +116,7 @@ def train(model: rb.Sequential, options: argparse.Namespace) -> None:
     rate = rb.optim.Cosine(options.lr, options.updates)
     how = {"learning_rate": rate, "epochs": 1, "clip_norm": 1.0, "progress": False}
     tracemalloc.start()
-    history = rb.fit(
-        model, WholeDrives(options), loss, "adam", checkpoint=options.budget, **how
-    )
+    history = rb.fit(model, WholeDrives(options), loss, "adam", checkpoint=options.budget, **how)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     print(
