@@ -38,13 +38,18 @@ def node_model(
     names = ["X", "W", "R", "B" * bias, "lengths" * lengths, *[s * initial for s in states]]
     names += ["P"] * peepholes
     ends = ["Y", "Y_h", "Y_c"][: 1 + STATES[kind]]
-    node = helper.make_node(kind, names, ends, hidden_size=N, direction=direction, name="the_node", **attributes)
+    node = helper.make_node(
+        kind, names, ends, hidden_size=N, direction=direction, name="the_node", **attributes
+    )
     info = helper.make_tensor_value_info
     inputs = [info("X", float_type, ["T", "B", I])]
     inputs += [info("lengths", TensorProto.INT32, ["B"])] * lengths
     inputs += [info(s, float_type, [d, "B", N]) for s in states] * initial
     outputs = [info(name, float_type, None) for name in ends]
-    arrays = [numpy_helper.from_array((scale * rng.normal(size=shape)).astype(dtype), name) for name, shape in weights.items()]
+    arrays = [
+        numpy_helper.from_array((scale * rng.normal(size=shape)).astype(dtype), name)
+        for name, shape in weights.items()
+    ]
     graph = helper.make_graph([node], "graph", inputs, outputs, arrays)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
@@ -62,7 +67,13 @@ def ort(model: Any, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
 def feeds_of(model: Any, rng: np.random.Generator, lengths: list[int]) -> dict[str, np.ndarray]:
     """Random arrays for the inputs of such a model."""
     sizes = {"T": T, "B": B}
-    shapes = {each.name: [d.dim_value or sizes[d.dim_param] for d in each.type.tensor_type.shape.dim] for each in model.graph.input}
-    types = {each.name: np.float64 if each.type.tensor_type.elem_type == 11 else np.float32 for each in model.graph.input}
+    shapes = {
+        each.name: [d.dim_value or sizes[d.dim_param] for d in each.type.tensor_type.shape.dim]
+        for each in model.graph.input
+    }
+    types = {
+        each.name: np.float64 if each.type.tensor_type.elem_type == 11 else np.float32
+        for each in model.graph.input
+    }
     found = {name: rng.normal(size=shape).astype(types[name]) for name, shape in shapes.items()}
     return found | ({"lengths": np.array(lengths, np.int32)} if "lengths" in found else {})
