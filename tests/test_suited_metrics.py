@@ -44,7 +44,7 @@ BAD: dict[str, tuple[Any, Any, type[Exception], str]] = {
     "no output": (["accuracy"], {"a": OWN + L2, "b": MSE}, ValueError, r"of 'accuracy' the loss of 'a' is one of your own.*as \{'a': \[...\]\}"),
     "one's own": (["accuracy"], {"a": OWN, "b": CE}, ValueError, r"give a dict by output, as \{'b': \['accuracy'\]\}"),
     "none that it suits": ("accuracy", (MSE, rb.losses.Huber()), ValueError, r"'accuracy' it suits no output, 0 with MeanSquaredError\(\) or 1 with Huber"),
-    "another name": (["acc"], {"a": CE, "b": MSE}, ValueError, "no metric is called 'acc', did you mean 'accuracy'"),
+    "another name": (["acc"], {"a": CE, "b": MSE}, ValueError, r"no metric is called 'acc' \(did you mean 'accuracy'"),
     "twice": (["mse", "mse"], {"a": CE, "b": MSE}, ValueError, "two are called 'mse'"),
     "a name for an output": ({"right": np.equal}, {"a": CE, "b": MSE}, ValueError, "metrics has 'right', which is no output with a loss; they are 'a', 'b'"),
 }  # fmt: skip
