@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from rnnbp.bptt.networks import LossesLike
+from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import BinaryCrossEntropy
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import shown
@@ -16,7 +17,7 @@ from rnnbp.train.averages import Metric
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 from rnnbp.train.named_figures import PENALTY
 from rnnbp.train.output_losses import by_output
-from rnnbp.train.suited_metrics import suited
+from rnnbp.train.suited_metrics import suited, suits
 
 MetricsLike: TypeAlias = (
     str
@@ -125,10 +126,12 @@ def _of_outputs(what: str, given: object, losses: LossesLike) -> tuple[Metric, .
     return tuple(found)
 
 
-def _metric(what: str, name: object, given: object, loss: object) -> Metric:
+def _metric(what: str, name: object, given: object, loss: LossLike | None) -> Metric:
     if isinstance(given, str):
         known: dict[str, Values] = {
-            "accuracy": Accuracy(isinstance(data_loss(loss), BinaryCrossEntropy)),
+            "accuracy": Accuracy(
+                isinstance(data_loss(loss), BinaryCrossEntropy), suits("accuracy", loss) is False
+            ),
             "mse": squares,
             "mae": differences,
         }
