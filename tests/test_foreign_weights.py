@@ -89,7 +89,7 @@ def test_the_error_proposes_the_names(path):
     net = model()
     before = net.params.copy()
     with pytest.raises(
-        ValueError, match=r"give load_weights rename=\{.*\}\nNames.*0.weight_ih is missing; "
+        ValueError, match=r"give rename=\{.*\}\nNames.*0.weight_ih is missing; "
     ) as caught:
         rb.load_weights(net, path)
     assert net.params == before

@@ -38,6 +38,9 @@ SURFACE = {
     rb.compare: "Comparison LeftOut Row SCHEDULES SHARES Timeline save sweep timeline",
     rb.initializers: "NAMED constant glorot he orthogonal uniform",
     rb.layers: LAYERS,
+    rb.interchange: """
+        LoadedWeights from_keras from_onnx from_torch load_torch_weights to_keras to_onnx to_torch
+    """,
     rb.losses: """
         BinaryCrossEntropy CrossEntropy Elementwise Huber Known L1 L2 Loss MeanAbsoluteError
         MeanSquaredError PerStep Quantile WholeSequence

@@ -77,13 +77,13 @@ def test_a_file_under_pytorch_s_names_says_how_it_is_loaded(tmp_path):
     model, theirs = stacked(), saved(tmp_path / "theirs", state_dict())
     with pytest.raises(
         ValueError,
-        match=r"theirs: if these belong together, give load_weights rename='torch'\. Names",
+        match=r"theirs: if these belong together, give rename='torch'\. Names",
     ):
         rb.load_weights(model, theirs)
     rb.save_weights(model, tmp_path / "ours", rename="torch")
     with pytest.raises(
         ValueError,
-        match=r"ours: if these belong together, give load_weights rename='torch'\. Names",
+        match=r"ours: if these belong together, give rename='torch'\. Names",
     ):
         rb.load_weights(model, tmp_path / "ours")
 

@@ -18,7 +18,7 @@ from rnnbp.train import Sequences, predict
 from rnnbp.wording.arguments import Named
 
 
-class RecurrentEstimator(Named, Saved):  
+class RecurrentEstimator(Named, Saved):
     """Parameters, training and outputs."""
 
     def __init__(
@@ -40,7 +40,7 @@ class RecurrentEstimator(Named, Saved):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         dtype: str = "float32",
-        verbose: bool = False,
+        verbose: int = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.cell, self.units, self.layers = cell, units, layers
@@ -75,10 +75,10 @@ class RecurrentEstimator(Named, Saved):
         """Train a new model on one target for each series."""
         seeds = seeds_of(self.random_state)
         learnt, held = self._split(len(target), target, seeds)
-        data, validation = (
-            None if rows is None else self._sequences(given, target, weight, rows, seeds)
-            for rows in (learnt, held)
-        )
+        data = self._sequences(given, target, weight, learnt, seeds)
+        validation = None
+        if held is not None:
+            validation = self._sequences(given, target, weight, held, seeds)
         model = one_for_each(self, given.features, n_out, seeds.weights)
         train(self, model, data, loss, seeds, validation)
 
@@ -109,4 +109,4 @@ class RecurrentEstimator(Named, Saved):
         check_is_fitted(self)
         given = read(self, X, dtype=self.dtype, reset=False)
         data = Sequences(given.x, None, batch_size=self.batch_size, shuffle=False)
-        return np.asarray(predict(self.model_, data, progress=self.verbose), np.float64)
+        return np.asarray(predict(self.model_, data, progress=bool(self.verbose)), np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, final
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -14,9 +14,12 @@ from rnnbp.numerics import Array
 from rnnbp.wording.arguments import Named, takes
 
 
-class SequenceScaler(  # type: ignore[misc]  # sklearn has no types
-    Named, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
-):
+class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """What scikit-learn, which has no types, adds to a scaler."""
+
+
+@final
+class SequenceScaler(Named, Scaler):
     """Standardises each feature of series over all of their steps: mean 0, deviation 1.
 
     ``StandardScaler`` takes tables alone, and brings each column, a step of time, to a scale of its

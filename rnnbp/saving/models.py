@@ -57,18 +57,16 @@ def save(model: ModelLike, path: PathLike) -> None:
 
     With a layer of your own:
 
-    >>> class Swish(rb.Layer):
-    ...     def __init__(self, beta=1.0):
+    >>> class Sine(rb.Layer):
+    ...     def __init__(self, rate=1.0):
     ...         super().__init__()
-    ...         self.params, self.beta = {}, beta
-    ...     def forward(self, x, **context):
-    ...         return x / (1 + np.exp(-self.beta * x)), (x,)
+    ...         self.params, self.rate = {}, rate
+    ...     def forward(self, x, **context): return np.sin(self.rate * x), (x,)
     ...     def backward_inputs(self, saved, dy):
-    ...         s = 1 / (1 + np.exp(-self.beta * saved[0]))
-    ...         return (dy * s * (1 + self.beta * saved[0] * (1 - s)),)
+    ...         return (self.rate * np.cos(self.rate * saved[0]) * dy,)
     ...     def output_shapes(self, *shapes): return shapes
-    >>> rb.save(rb.Sequential(rb.GRU(3, 4), Swish(1.5)), path)
-    >>> rb.load(path, layers={"Swish": Swish})[1].beta
+    >>> rb.save(rb.Sequential(rb.GRU(3, 4), Sine(1.5)), path)
+    >>> rb.load(path, layers={"Sine": Sine})[1].rate
     1.5
     """
     write(model, as_path("save: path", path))

@@ -43,7 +43,7 @@ def _attributes(place: str, layer: Layer) -> dict[str, object]:
         if argument.kind not in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY):
             _refuse(place, f"its constructor takes {argument}; {CURE}")
         if hasattr(layer, name):
-            found[name] = getattr(layer, name)
+            found |= {name: getattr(layer, name)} if name != "name" or layer.name else {}
         elif argument.default is argument.empty or not (name in FIRST or name.endswith("init")):
             _refuse(place, f"its argument {name!r} is no attribute of it; {CURE}")
     return found
@@ -52,7 +52,7 @@ def _attributes(place: str, layer: Layer) -> dict[str, object]:
 def _check_rebuilt(place: str, layer: Layer, options: Mapping[str, object]) -> None:
     """Raise ValueError unless the options build a layer of the same attributes and parameters."""
     cls, shapes = type(layer), {key: array.shape for key, array in layer.params.items()}
-    other = made_anew(f"{place} cannot be saved: {cls.__name__}", cls, options, shapes)
+    other = made_anew(f"{place} cannot be saved: {cls.__name__}", cls, options, shapes, CURE)
     there = vars(other)
     for name, value in vars(layer).items():
         if isinstance(value, (*PLAIN, np.ndarray)) and not _same(value, there.get(name)):
@@ -64,7 +64,11 @@ def _check_rebuilt(place: str, layer: Layer, options: Mapping[str, object]) -> N
 
 
 def made_anew(
-    place: str, make: LayerMaker, options: Mapping[str, object], shapes: Mapping[str, Shape]
+    place: str,
+    make: LayerMaker,
+    options: Mapping[str, object],
+    shapes: Mapping[str, Shape],
+    cure: str = "let it take the options of the class that was saved",
 ) -> Layer:
     """The layer that options build, with parameters of these shapes. Raises ValueError, TypeError,
     which begin with ``place``, for anything else."""
@@ -73,7 +77,7 @@ def made_anew(
         layer = make(**options)
     except Exception as error:  # whatever the user's code raises
         said = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{call}, and raised {said}; {CURE}") from error
+        raise ValueError(f"{call}, and raised {said}; {cure}") from error
     if not isinstance(layer, Layer):
         raise TypeError(f"{call}, and returned {shown(layer)}; let it return a rnnbp.Layer")
     found = {key: array.shape for key, array in layer.params.items()}
@@ -89,7 +93,7 @@ def _same(a: object, b: object) -> bool:
     """True for equal values of one type; of arrays, for the same bits."""
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
-    return type(a) is type(b) and not isinstance(a, np.ndarray) and a == b
+    return type(a) is type(b) and not isinstance(a, np.ndarray) and (a == b or repr(a) == repr(b))
 
 
 def _listed(options: Mapping[str, object]) -> str:

@@ -17,12 +17,13 @@ from rnnbp.storage.tensors import is_ours, load_tensors
 
 OTHERS = {
     b"PK\x03\x04": "a zip file, as torch.save, Keras and np.savez write; of PyTorch, save the weights by "
-    "safetensors.torch.save_file(net.state_dict(), path), or give load_weights the dict, "
-    "net.state_dict() or torch.load(path); see help(rnnbp.load_weights)",
+    "safetensors.torch.save_file(net.state_dict(), path), or give the dict, net.state_dict() or "
+    "torch.load(path, weights_only=True); see help(rnnbp.load_weights)",
     b"\x89HDF": "an HDF5 file, as Keras writes; take the weights by layer.get_weights(), and see help(rnnbp.LSTM)",
     b"\x93NUMPY": "a NumPy array; take them by np.load, and params.update",
-    b"\x80": "a pickle; of PyTorch, save the weights by safetensors.torch.save_file(net.state_dict(), path), "
-    "or give load_weights the dict, torch.load(path); see help(rnnbp.load_weights)",
+    b"\x80": "a pickle, which is never run; of PyTorch, save the weights by "
+    "safetensors.torch.save_file(net.state_dict(), path), or give the dict, "
+    "torch.load(path, weights_only=True); see help(rnnbp.load_weights)",
 }
 """What files of other formats begin with."""
 
@@ -42,6 +43,13 @@ def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
             return arrays, metadata, False
         check_begins_as_safetensors(path, file, size)
     return *load_tensors(path), True
+
+
+def bfloat16_names(path: PathLike) -> set[str]:
+    """The tensors of bfloat16 in a file that ``load_any`` read, which returns them as float32."""
+    with opened(path) as (file, size):
+        listed, _ = foreign_header(path, file, size) or ([], {})  # a file of ours has none
+    return {entry.name for entry in listed if entry.dtype == BFLOAT16}
 
 
 def foreign_header(

@@ -7,6 +7,10 @@ from collections.abc import Collection
 SYNONYMS: dict[str, str] = {
     "n_in": "input_size in_features input_dim input_shape in_channels n_inputs n_features in_size",
     "n": "units hidden_size hidden_dim n_hidden num_units state_size cell_size hidden_units n_units n_out features",
+    "units": "hidden_size hidden_dim hidden_layer_sizes n_hidden num_units n_units n",
+    "window": "input_chunk_length context_length window_length lookback lags",
+    "horizon": "output_chunk_length prediction_length forecast_horizon fh n_ahead",
+    "memory": "budget max_memory checkpoint",
     "n_out": "units out_features output_size output_dim out_channels filters features embedding_dim n_outputs n",
     "n_symbols": "num_embeddings input_dim vocab_size vocabulary_size num_classes n_tokens num_tokens n_in",
     "bias": "use_bias with_bias",

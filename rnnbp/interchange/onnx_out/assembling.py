@@ -20,7 +20,7 @@ from rnnbp.interchange.onnx_out.ends import (
     time_axes,
 )
 from rnnbp.interchange.onnx_out.network import NetworkWriter
-from rnnbp.interchange.onnx_out.parts import Tensor
+from rnnbp.interchange.onnx_out.parts import Call, Tensor
 from rnnbp.interchange.onnx_out.rows import WHOLE, TimeRows
 from rnnbp.interchange.onnx_out.writer import BATCH, Writer, port
 from rnnbp.numerics import Dtype, Shape
@@ -49,17 +49,29 @@ class Assembly:
         self.graph, self.options, self.axes = graph, options, value_axes(graph)
         self.recurrents: list[Applied] = list(applied(graph).values())
         self.inputs = numbered(graph.input_names, "x")
-        self.outputs = numbered(graph.output_names, "y")
+        outputs = numbered(graph.output_names, "y")
+        self.outputs = [f"y_{name}" if name in self.inputs else name for name in outputs]
         self.lengths = length_names(time_axes(graph)) if options.lengths else {}
         own = options.states
         self.first = state_names(self.recurrents, "initial") if own else {}
         self.final = state_names(self.recurrents, "final") if own else {}
+        self._check_names()
         reserved = {*self.inputs, *self.outputs, *self.lengths.values()}
         reserved |= {*self.first.values(), *self.final.values()}
         paths = {(id(owner), key): path for path, (owner, key) in reversed(graph.slots.items())}
         dtype = graph.dtype or np.dtype(np.float32)
         self.to = Writer(dtype, options.opset, paths, reserved)
         self._write(shapes)
+
+    def _check_names(self) -> None:
+        """Raise ValueError where an input of the network is called as a further one."""
+        further = {*self.lengths.values(), *self.first.values(), *self.final.values()}
+        for name in [*self.inputs, *self.outputs]:
+            if name in further:
+                raise ValueError(
+                    f"to_onnx: the model has an input or output {name!r}, and so has the file for its "
+                    "lengths or states; give the Input or output another name"
+                )
 
     def _write(self, shapes: Sequence[Shape]) -> None:
         known = {k: self._input(k, shape) for k, shape in enumerate(shapes)}
@@ -128,6 +140,6 @@ class Assembly:
 
     def _output(self, t: Tensor, name: str, axis: str) -> None:
         t = self._turned(t)
-        self.to.rename(t, name)
+        self.to.section.calls.append(Call("Identity", (t.name,), (name,), {}))
         end = Tensor(name, t.lead, t.shape)
         self.to.section.outputs.append(port(end, self.to.dtype, self._leading(end, axis)))

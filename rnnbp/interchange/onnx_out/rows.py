@@ -9,6 +9,7 @@ import numpy as np
 from rnnbp.graph.over_time import Last, MaxOverTime, MeanOverTime, WholeSeries
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.interchange.onnx_out.parts import ANY, Tensor
+from rnnbp.interchange.onnx_out.shaping import reduced, spread
 from rnnbp.interchange.onnx_out.writer import Writer
 
 WHOLE = np.dtype(np.int64)
@@ -82,7 +83,7 @@ class TimeRows:
         return to.emit("GatherND", series, both, shape=shape, lead=1)
 
     def _over_steps(self, kind: str, series: Tensor) -> Tensor:
-        found = self.to.reduced(kind, series, 0, series.shape, keepdims=0)
+        found = reduced(self.to, kind, series, 0, series.shape, keep=False)
         return Tensor(found.name, 1, found.shape)
 
     def _mean(self, series: Tensor) -> Tensor:
@@ -109,11 +110,3 @@ class TimeRows:
             return [memory, to.emit("Expand", to.number(1.0), sizes, shape=(ANY,), lead=1)]
         there = to.emit("Transpose", self.mask(series), shape=(ANY,), lead=1, perm=[1, 0])
         return [memory, self._cast(there, to.dtype)]
-
-
-def spread(to: Writer, t: Tensor, features: int) -> Tensor:
-    """A tensor without features, with axes of 1 in their place."""
-    if not features:
-        return t
-    axes = range(t.lead, t.lead + features)
-    return to.axes("Unsqueeze", t, list(axes), (1,) * features)
