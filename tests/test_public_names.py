@@ -36,6 +36,7 @@ SURFACE = {
     rb: f"{FUNCTIONS} {CLASSES} {CELLS} {OVER_TIME} {ERRORS} {MODULES} {LAYERS}",
     rb.actions: "Action Advance Backward Drop Keep Load Rebuild Record Store TIERS Tier",
     rb.compare: "Comparison LeftOut Row SCHEDULES SHARES Timeline save sweep timeline",
+    rb.estimators: "Forecaster RecurrentClassifier RecurrentRegressor SequenceScaler load",
     rb.initializers: "NAMED constant glorot he orthogonal uniform",
     rb.layers: LAYERS,
     rb.interchange: """

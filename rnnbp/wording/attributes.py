@@ -180,7 +180,7 @@ def _instead(module: str, name: str, known: list[str], others: Mapping[str, list
         return near
     for where, names in others.items():
         if near := hint(name, names):
-            return f"{near[:-1]} in {where}?"
+            return f"{near[:-2]} in {where}?)"
     return ""
 
 
