@@ -32,12 +32,12 @@ Layers (within a cell too), all of them in the module layers
     Abs, Clip, Sum, Mean, MatVec, Concat, Split, Slice, Flatten, Reshape
     Layer, Keeps, Context      a custom layer, what it keeps, its random numbers
 Training, in the module train
-    fit, Trainer               training in one call; the loop, with snapshots to resume from
+    fit, Trainer               training in one call, with a History; the loop, with snapshots
     Sequences, Windows         sequences, of one length or padded; long streams in windows
     Examples, Batches, Source  data without time; loaders and generators; a custom source
     evaluate, predict          loss and metrics; outputs, in evaluation mode
     Stepper                    predict one step at a time: streams, generation, control
-    save_weights               and load_weights: safetensors files. fit returns a History
+    save, load                 whole models in a file; save_weights, load_weights: weights alone
     losses, optim              modules: CrossEntropy, PerStep, ...; Adam, clipping, ...
     initializers               module: first values of weights
 Gradients, and what they cost
@@ -100,6 +100,7 @@ from rnnbp.layers import __all__ as _layers
 from rnnbp.memory_pool import release_memory
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.rng import Context
+from rnnbp.saving import load, save
 from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.stepping import Stepper
 from rnnbp.storage import StorageError
@@ -172,6 +173,7 @@ __all__ = [
     "forecast",
     "initializers",
     "layers",
+    "load",
     "load_weights",
     "losses",
     "memory",
@@ -179,6 +181,7 @@ __all__ = [
     "plan",
     "predict",
     "release_memory",
+    "save",
     "save_weights",
     "schedules",
     "simulate",

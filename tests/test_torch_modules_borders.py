@@ -64,7 +64,7 @@ def test_what_wrappers_put_before_all_names_is_taken_off(wrapped, layers, tmp_pa
     theirs = {f"{wrapped}{name}": a for name, a in state_dict(layers=layers).items()}
     path = saved(tmp_path / "net.safetensors", theirs)
     model = (one, stacked)[layers - 1]()
-    before = "give load_weights rename='torch'. Names or shapes differ"
+    before = "give rename='torch'. Names or shapes differ"
     assert before in said(model, path)
     assert before in said(model, path, rename=lambda name: name.removeprefix(wrapped))
     rb.load_weights(model, path, rename="torch")
@@ -184,7 +184,7 @@ def test_a_long_cure_has_a_line_of_its_own_before_what_differs(tmp_path):
     assert layer.startswith(
         "  for rename='torch' build 'rnn' as rnnbp.Sequential(rnnbp.LSTM(3, 4),"
     )
-    assert names.startswith("  or, if these belong together, give load_weights rename={'rnn.weight")
+    assert names.startswith("  or, if these belong together, give rename={'rnn.weight")
     assert differ.startswith("Names or shapes differ: 0.weight_ih is missing; ")
     rb.load_weights(model, path, rename=eval(names.partition("rename=")[2]))
     np.testing.assert_array_equal(model.params["1.bias_hh"], state_dict()["rnn.bias_hh_l1"])

@@ -10,6 +10,7 @@ import pytest
 import rnnbp
 import rnnbp as rb
 
+CONVERT = "convert it by rnnbp.interchange.from_torch(module), or build it as"
 READ = "and read its weights by rnnbp.load_weights(model, net.state_dict(), rename='torch')"
 
 
@@ -76,7 +77,7 @@ BUILT = {
 @pytest.mark.parametrize("case", BUILT)
 def test_a_module_says_how_it_is_built_here(case):
     module, built = BUILT[case]
-    text = f"{re.escape(f'; build it as {built}, {READ}')}$"
+    text = f"{re.escape(f'; {CONVERT} {built}, {READ}')}$"
     for call in (
         lambda: rb.Sequential(module),
         lambda: rb.predict(module, np.zeros((5, 2, 6), "float32")),

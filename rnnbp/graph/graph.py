@@ -97,6 +97,9 @@ class Graph(Network):
     """The network that this graph was made of for one run: what is remembered is of that."""
     text: str = ""
     """Its ``repr``, where that is of the network that it stands for; else ""."""
+    positions: tuple[str, ...] = ()
+    """What the paths of each layer's parameters begin with, unless it has a name: its number, or a
+    path in a graph with a name that became part of this one."""
     origins: tuple[int, ...] = ()
     """For each node, that of the network that this graph stands for; () if it stands for none."""
 
@@ -130,9 +133,12 @@ class Graph(Network):
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
         """What parameters are named by: layers, each with its position or its path."""
         places = {id(layer_of(use.block)): use.place for use in uses if use.place}
+        self.positions = tuple(
+            [places.get(id(layer), str(k)) for k, layer in enumerate(self.layers)]
+        )
         return [
-            (places.get(id(layer), str(k)), layer)
-            for k, layer in enumerate(self.layers)
+            (position, layer)
+            for position, layer in zip(self.positions, self.layers, strict=True)
             if isinstance(layer, Layer | Network)
         ]
 
@@ -168,6 +174,7 @@ class Graph(Network):
             n_outputs=1,
             nodes=(Node(0, block, tuple(range(n)), (n,)),),
             layers=(block,),
+            positions=("0",),
             slots=block.slots,
             _alone=block,
         )

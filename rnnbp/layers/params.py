@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Self, TypeAlias
+from typing import Self, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
+from rnnbp.support.pickled import once
 from rnnbp.support.writes import WRITES
 
 Named: TypeAlias = Mapping[str, Array] | Iterable[tuple[str, Array]]
@@ -48,6 +49,18 @@ class LayerParams(dict[str, Array]):
         shapes = vars(self).setdefault("shapes", {})  # unpickling does not call __init__
         for key, value in found.items():
             shapes.setdefault(key, value.shape)
+
+    def __copy__(self) -> Self:
+        found = type(self)(self)
+        found.shapes = self.shapes.copy()
+        return found
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        """As dicts are pickled; an array that is tied to others is so in the copy, by joblib too."""
+        found = super().__reduce_ex__(max(2, int(protocol)))
+        assert isinstance(found, tuple)
+        maker, args, state, *_ = found
+        return maker, args, state, None, iter([(key, once(p)) for key, p in self.items()])
 
     def _check(self, key: str, value: object) -> None:
         if not isinstance(value, np.ndarray):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Self, TypeAlias
@@ -10,6 +9,7 @@ from typing import ClassVar, Self, TypeAlias
 import numpy as np
 
 from rnnbp.numerics import Array, Dtype, ShapeError
+from rnnbp.optim.copies import Copied
 from rnnbp.optim.gradients import check_fit, check_grads
 from rnnbp.optim.groups import Frozen, Group, Groups, frozen_names, resolved
 from rnnbp.optim.hyperparameters import Hyperparameters
@@ -27,7 +27,7 @@ Grads: TypeAlias = Mapping[str, Array]
 Sizes: TypeAlias = Mapping[str, float]
 
 
-class Optimizer(Named, Hyperparameters, ABC):
+class Optimizer(Copied, Named, Hyperparameters, ABC):
     """An update rule over parameters, with an array in each of its slots for each parameter.
 
     Args:
@@ -224,7 +224,7 @@ class Optimizer(Named, Hyperparameters, ABC):
 
     def _part(self, group: Group) -> Self:
         """The same rule, with the parameters and the options of a group; the arrays are shared."""
-        part = copy.copy(self)
+        part = self._alias()
         vars(part).update(group.options)
         vars(part).update(params={name: self.params[name] for name in group.names}, _groups=[])
         return part

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.optim.parameters import Params
 from rnnbp.parameters import HasParams, Parameters
+from rnnbp.support.pickled import all_once
 
 
 class Origin:
@@ -29,6 +30,15 @@ class Origin:
         # found out once: isinstance of a protocol takes long, and every step looks
         self.model = source if isinstance(source, HasParams) else None
         self.arrays = {} if isinstance(source, HasParams) else source
+
+    def __getstate__(self) -> tuple[dict[str, object], list[str]]:
+        same = [name for name, p in self.held.items() if self.arrays.get(name) is p]
+        return vars(self) | {"held": all_once(self.held)}, same
+
+    def __setstate__(self, state: tuple[dict[str, object], list[str]]) -> None:
+        vars(self).update(state[0])
+        if isinstance(self.arrays, dict):  # the user's, whose arrays joblib's pickler writes again
+            self.arrays.update((name, self.held[name]) for name in state[1])
 
     def check(self, model: HasParams | None = None) -> None:
         """Raise ValueError, naming the parameter, if the arrays are no longer those that are held;

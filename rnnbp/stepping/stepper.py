@@ -19,6 +19,7 @@ from rnnbp.numerics import Array, Dtype, Shape, ShapeError, positive_int
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import backend_for
 from rnnbp.stepping.arguments import Inputs, static_values
+from rnnbp.stepping.copies import reduced
 from rnnbp.stepping.core import Core, core_of
 from rnnbp.stepping.rows import checked_rows
 from rnnbp.stepping.step_inputs import shape_of, write
@@ -54,6 +55,8 @@ class Stepper(Named):
     Weights are read when it is built, and again when it is next used after the library has written
     into any (an optimiser, ``fit``, ``load_weights``, ``params.update``), by ``reset()`` without
     rows, ``begin`` and ``refresh``. After your own ``params[name][...] = values`` call ``refresh()``.
+
+    Copies and pickles go on from the state now, with a model of their own as far as the copy goes.
 
     Raises ValueError for a model that looks at later steps: ``reverse=True``, ``Bidirectional``,
     ``Last`` and other functions of all steps, final states as values, several time axes. TypeError,
@@ -209,6 +212,9 @@ class Stepper(Named):
             return
         first = self._core.first_states(self._blocks)
         self._core.enter([a if yes else b for a, b, yes in zip(found, first, given, strict=True)])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return reduced(self)
 
     def __repr__(self) -> str:
         return f"Stepper({self.model!r}, batch={self.batch})"

@@ -4,7 +4,7 @@ from rnnbp.numerics import StorageError
 from rnnbp.storage.atomic import remove_leftovers, replacing, sync_folder, write_all, write_atomic
 from rnnbp.storage.errors import JSON, PathLike, as_path, write_error
 from rnnbp.storage.fields import Fields
-from rnnbp.storage.foreign import load_any
+from rnnbp.storage.foreign import bfloat16_names, load_any
 from rnnbp.storage.reading import check_size, opened, read_bounded
 from rnnbp.storage.strict import json_text, parse, room
 from rnnbp.storage.tensors import load_tensors, read_header, save_tensors
@@ -15,6 +15,7 @@ __all__ = [
     "PathLike",
     "StorageError",
     "as_path",
+    "bfloat16_names",
     "check_size",
     "json_text",
     "load_any",

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rnnbp.layers.params import LayerParams
+
 MAKERS = [vars(copyreg).get(name) for name in ("__newobj__", "_reconstructor")]
 """The functions by which pickle makes objects of any class."""
 
@@ -35,7 +37,8 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 def reduced(value: object) -> list[object]:
     """What an object of a C library is rebuilt from. Raises TypeError if it cannot be pickled."""
-    found = value.__reduce_ex__(4)
+    plain = isinstance(value, LayerParams)  # its own way is for picklers
+    found = object.__reduce_ex__(value, 4) if plain else value.__reduce_ex__(4)
     if isinstance(found, str):
         return [found]
     maker, args, *rest = found

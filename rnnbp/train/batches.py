@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
+from io import IOBase
 from itertools import islice
 from typing import final
 
@@ -88,6 +89,11 @@ class Batches(Named):
         self._first, self._epoch, self._index = 0, 0, 0
 
     def __getstate__(self) -> dict[str, object]:
+        if isinstance(self.given, Generator | IOBase):
+            raise TypeError(
+                f"Batches: {shown(self.given)} cannot be copied or pickled, for its place cannot; "
+                "give a list, or a function of the epoch that begins anew"
+            )
         return vars(self) | {
             "_items": None,
             "_ahead": [],

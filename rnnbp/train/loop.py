@@ -120,6 +120,9 @@ class Trainer(Attributes, Named, Instead):
     set between two calls of ``fit``, or by a callback: they are checked as here, and hold from the
     next step on.
 
+    A deep copy or a pickle, with what it is given at once, trains on with the same bits, from the
+    end of the last step; only pickles of cloudpickle and joblib's workers hold lambdas.
+
     Raises TypeError or ValueError for arguments that do not fit.
 
     >>> import numpy as np, rnnbp as rb

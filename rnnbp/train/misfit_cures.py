@@ -14,7 +14,7 @@ from rnnbp.train.torch_names import from_torch
 
 TORCHS = re.compile(r"_l\d+(_reverse)?$")
 """How names of PyTorch's recurrent layers end."""
-TOGETHER = "if these belong together, give load_weights "
+TOGETHER = "if these belong together, give "
 BUILD = "build the model with the layers of these weights"
 SHOWN = 20
 """Pairs of names that an error proposes."""

@@ -8,8 +8,8 @@ from rnnbp.numerics import Array
 from rnnbp.train.layer_misfits import Shapes, biases
 from rnnbp.train.misfit_cures import BUILD, TORCHS, cures, differences, in_part
 
-LOADING = "load_weights"
-"""How the place begins that has an argument ``strict``."""
+LOADING = ("load_weights", "load_torch_weights")
+"""How the places begin that have an argument ``strict``."""
 OWN = "the file does not match the model, build the model with the architecture that was saved"
 SHORT = 180
 """Characters of cures that share a line with what differs."""

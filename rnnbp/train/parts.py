@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.numerics import Array, Shape
 from rnnbp.optim import OnPlateau, Optimizer
 from rnnbp.storage import JSON
+from rnnbp.support.pickled import Slotted, all_once
 
 
 @dataclass(slots=True)
-class Parts:
+class Parts(Slotted):
     """What a run changes in place.
 
     ``plateau`` is its learning rate if that follows validation. ``state_shapes`` are, for each
@@ -30,6 +31,10 @@ class Parts:
         shapes = tuple(tuple(block.cell.state_shapes) for block in recurrent_blocks(model))
         params = dict(model.params)  # a dict: its copies keep the arrays shared
         return cls(params, optimizer, plateau, shapes)
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        slots = {part.name: getattr(self, part.name) for part in fields(self)}
+        return None, slots | {"params": all_once(self.params)}  # which are the model's
 
     def rates(self) -> dict[str, JSON]:
         """The learning rates that are not a function of the step."""

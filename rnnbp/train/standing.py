@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
 from rnnbp.support import reprs
+from rnnbp.support.pickled import Slotted
 from rnnbp.train.best import VALIDATION, Best, means
 from rnnbp.train.history import History
 from rnnbp.train.monitor import LOSS, Monitor
@@ -16,7 +17,7 @@ from rnnbp.train.options import Options
 
 
 @dataclass(slots=True)
-class Standing:
+class Standing(Slotted):
     """The place of a run: what changes, except parameters, optimiser and learning rate.
 
     The next batch is ``index`` of ``epoch``; ``state`` is what the last one left; ``waited`` counts

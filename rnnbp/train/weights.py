@@ -11,7 +11,7 @@ from rnnbp.storage import JSON, PathLike, save_tensors
 from rnnbp.support.callers import outside
 from rnnbp.train.assigning import assign, converted
 from rnnbp.train.counterparts import check_counterparts
-from rnnbp.train.given_weights import Weights, given_weights
+from rnnbp.train.given_weights import Given, Weights, given_weights
 from rnnbp.train.misfits import check_names, listed
 from rnnbp.train.renaming import Rename, renamed_arrays, respelled
 from rnnbp.train.torch_names import from_torch, torch_names
@@ -174,15 +174,33 @@ def load_weights(
     ``nonlinearity="relu"`` build ``rb.RNN(..., activation="relu")``.
     """
     check_model("load_weights", model)
-    place, whose, read, metadata, ours = given_weights(path)
+    given = given_weights(path)
+    read_weights(model, given, rename, strict=flag("load_weights: strict", strict))
+    return given.metadata
+
+
+def read_weights(
+    model: HasParams,
+    given: Given,
+    rename: Rename | None,
+    *,
+    strict: bool,
+    first: Mapping[str, Array] | None = None,
+) -> dict[str, str]:
+    """Write arrays into the parameters; returns by path the name that each was given under.
+
+    Args:
+        first: the arrays by the names in the file, if ``given`` has others.
+    """
+    place, whose, read, _, ours = given
     params: Mapping[str, Array] = model.params
     if isinstance(rename, str) and rename == "torch":
         check_counterparts(place, model, reads=True)
         rename = from_torch(params, read)
     arrays = respelled(renamed_arrays(place, read, rename, whose), params)
-    names = {id(array): name for name, array in read.items()}
+    names = {id(array): name for name, array in (read if first is None else first).items()}
     origin = {name: names[id(array)] for name, array in arrays.items()}
-    if not flag("load_weights: strict", strict):
+    if not strict:
         params, arrays = _shared(place, params, arrays, origin)
     if not ours or rename is not None:
         check_names(place, params, arrays, origin)
@@ -192,7 +210,7 @@ def load_weights(
             for name, array in arrays.items()
         }
     assign(place, params, arrays)
-    return metadata
+    return {name: origin[name] for name in arrays}
 
 
 def check_model(place: str, model: object) -> None:

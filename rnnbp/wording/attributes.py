@@ -54,8 +54,6 @@ INSTEAD = {
     "ModelCheckpoint": "fit and Trainer take folder=, with snapshot_every=",
     "ExponentialLR": "any function of the step is a learning rate: lambda step: 1e-3 * 0.99**step",
     "LambdaLR": "any function of the step is a learning rate",
-    "save": "weights are saved by rnnbp.save_weights(model, path)",
-    "load": "weights are loaded by rnnbp.load_weights(model, path)",
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
     "SiLU": "write x * Sigmoid()(x) of a value x, in a Graph or Cell",
     "generate": "feed each output back: stepper = rnnbp.Stepper(model); y = stepper.step(y); for text: rnnbp sample",
@@ -72,7 +70,7 @@ INSTEAD = {
     "metrics": "fit, Trainer and evaluate take metrics=, as metrics=['accuracy']",
     "Accuracy": "fit, Trainer and evaluate take metrics=['accuracy']",
     "models": "networks are rnnbp.Sequential and rnnbp.Graph",
-    "utils": "files are rnnbp.save_weights and rnnbp.load_weights; batches come from rnnbp.Sequences",
+    "utils": "files are rnnbp.save and rnnbp.save_weights; batches come from rnnbp.Sequences",
     "data": "batches come from a source: Sequences, Windows, Examples or Batches",
     "Dataset": "batches come from a source: Sequences, Windows, Examples or Batches",
     "manual_seed": "layers and sources take rng=, fit and Trainer seed=",
@@ -81,9 +79,12 @@ INSTEAD = {
     "cuda": CPU,
     "device": CPU,
     "from_numpy": "arrays are NumPy's",
+    "from_torch": "it is rnnbp.interchange.from_torch(module)",
+    "to_torch": "it is rnnbp.interchange.to_torch(model)",
+    "load_torch_weights": "it is rnnbp.interchange.load_torch_weights(model, state_dict)",
     "load_state_dict": "it is rnnbp.load_weights(model, arrays_or_path), with rename='torch' for PyTorch's names",
-    "save_model": "weights are saved by rnnbp.save_weights(model, path)",
-    "load_model": "weights are loaded by rnnbp.load_weights(model, path) into a model that is built as it was",
+    "save_model": "whole models are saved by rnnbp.save(model, path), weights by rnnbp.save_weights(model, path)",
+    "load_model": "whole models are loaded by rnnbp.load(path), weights by rnnbp.load_weights(model, path)",
     "compare": "the comparison is rnnbp.compare.sweep(model, x, target, loss)",
     "profile": "rnnbp.memory.measure() measures a block of code, rnnbp.forecast predicts a run",
     "Profiler": "rnnbp.memory.measure() measures a block of code, rnnbp.forecast predicts a run",
@@ -179,7 +180,7 @@ def _instead(module: str, name: str, known: list[str], others: Mapping[str, list
         return near
     for where, names in others.items():
         if near := hint(name, names):
-            return f"{near[:-1]} in {where}?"
+            return f"{near[:-2]} in {where}?)"
     return ""
 
 

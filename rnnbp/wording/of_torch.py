@@ -5,6 +5,7 @@ from __future__ import annotations
 from rnnbp.wording.attributes import CALLED, INSTEAD, public
 
 READ = "read its weights by rnnbp.load_weights(model, net.state_dict(), rename='torch')"
+CONVERT = "convert it by rnnbp.interchange.from_torch(module), or build it"
 RECURRENT = ("LSTM", "GRU", "RNN")
 SAME = ("Tanh", "Sigmoid", "ReLU", "LeakyReLU", "ELU", "GELU", "Softplus", "Identity", "Flatten")
 """Modules of the same name here, that need no argument."""
@@ -29,8 +30,8 @@ def instead_of_torch(value: object) -> str:
         if not built and name != "Module" and (way := _way(name)):
             return f"{whose}; {way}"
         if not built or len(built) > LONGEST:
-            return f"{whose}; build it of layers of rnnbp, in a rnnbp.Sequential, and {READ}"
-        return f"{whose}; build it as {built}, and {READ}"
+            return f"{whose}; {CONVERT} of layers of rnnbp, in a rnnbp.Sequential, and {READ}"
+        return f"{whose}; {CONVERT} as {built}, and {READ}"
     if "Optimizer" in _kinds(value):
         return f"{whose}; give {_optimizer(name, value)}"
     way = _way(name)

@@ -43,6 +43,10 @@ class Tilt(rb.Layer):
     def __init__(self, n: int, dtype: str, rng: int) -> None:
         self.params = {"tilt": generator(rng).normal(size=n).astype(dtype)}
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of a layer with as many features, for files."""
+        return {"n": self.params["tilt"].size, "dtype": self.params["tilt"].dtype.name, "rng": 0}
+
     def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:
         return x * self.params["tilt"], (x,)
 

@@ -1,0 +1,105 @@
+"""What the classifier and the regressor share: one answer for each series."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from rnnbp.estimators.files import Saved
+from rnnbp.estimators.given import Given, read
+from rnnbp.estimators.networks import POOLINGS, one_for_each
+from rnnbp.estimators.settings import Seeds, check_settings, keep, one_of, seeds_of
+from rnnbp.estimators.training import train
+from rnnbp.losses import Loss
+from rnnbp.numerics import Array
+from rnnbp.train import Sequences, predict
+from rnnbp.wording.arguments import Named
+
+
+class RecurrentEstimator(Named, Saved):
+    """Parameters, training and outputs."""
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        units: int = 64,
+        layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        pooling: str = "mean",
+        epochs: int = 20,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        schedule: str = "constant",
+        clip_norm: float | None = 1.0,
+        memory: int | str | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        dtype: str = "float32",
+        verbose: int = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        keep(self, locals())
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _read(self, X: object) -> Given:  # noqa: N803
+        """X to be fitted on, after a look at the parameters."""
+        check_settings(self)
+        name = type(self).__name__
+        one_of(f"{name}: pooling", self.pooling, POOLINGS)
+        if self.bidirectional and self.pooling == "last":
+            raise ValueError(
+                f"{name}: pooling='last' and bidirectional=True: at the last step the reverse "
+                "direction has read that step alone; use pooling='mean' or 'max'"
+            )
+        return read(self, X, dtype=self.dtype, reset=True)
+
+    def _train(
+        self, given: Given, target: Array, weight: Array | None, loss: Loss, n_out: int
+    ) -> None:
+        """Train a new model on one target for each series."""
+        seeds = seeds_of(self.random_state)
+        learnt, held = self._split(len(target), target, seeds)
+        data = self._sequences(given, target, weight, learnt, seeds)
+        validation = None
+        if held is not None:
+            validation = self._sequences(given, target, weight, held, seeds)
+        model = one_for_each(self, given.features, n_out, seeds.weights)
+        train(self, model, data, loss, seeds, validation)
+
+    def _split(self, n: int, target: Array, seeds: Seeds) -> tuple[Array, Array | None]:
+        """Numbers of the series to learn from, and of those for validation or None."""
+        rows = np.arange(n)
+        if not self.early_stopping:
+            return rows, None
+        kinds = target if target.dtype.kind == "i" else None
+        how = {"test_size": self.validation_fraction, "random_state": seeds.split}
+        learnt, held = train_test_split(rows, stratify=kinds, **how)
+        return learnt, held
+
+    def _sequences(
+        self, given: Given, target: Array, weight: Array | None, rows: Array, seeds: Seeds
+    ) -> Sequences:
+        return Sequences(
+            given.rows(rows),
+            target[rows],
+            mask=None if weight is None else weight[rows],
+            batch_size=self.batch_size,
+            static=("target",),
+            seed=seeds.order,
+        )
+
+    def _outputs(self, X: object) -> Array:  # noqa: N803
+        """(n, outputs), float64, of the model in evaluation mode."""
+        check_is_fitted(self)
+        given = read(self, X, dtype=self.dtype, reset=False)
+        data = Sequences(given.x, None, batch_size=self.batch_size, shuffle=False)
+        return np.asarray(predict(self.model_, data, progress=bool(self.verbose)), np.float64)
