@@ -118,6 +118,14 @@ def test_two_directions_of_different_cells(tmp_path: Path) -> None:
     at_all_sizes(randomised(rb.Sequential(pair, rb.Dense(N, 3))), tmp_path)
 
 
+def test_two_directions_of_different_series(tmp_path: Path) -> None:
+    x = rb.Input(N_IN)
+    first = rb.GRU(N_IN, N)(x)
+    net = rb.Graph(x, first * rb.GRU(N_IN, N, reverse=True)(rb.Tanh()(x)))
+    run = session(randomised(net), tmp_path)
+    agree(run, net, {"x": reals(7, 4, N_IN, dtype="float32")})
+
+
 def test_two_directions_that_begin_and_are_activated_differently(tmp_path: Path) -> None:
     first = rb.RNN(N_IN, N, initial="learned", bias=False)
     pair = rb.Bidirectional(first, rb.RNN(N_IN, N, activation="relu"))

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from rnnbp.estimators.files import Saved
 from rnnbp.estimators.given import Given, read
 from rnnbp.estimators.networks import POOLINGS, one_for_each
-from rnnbp.estimators.settings import Seeds, check_settings, one_of, seeds_of
+from rnnbp.estimators.settings import Seeds, check_settings, keep, one_of, seeds_of
 from rnnbp.estimators.training import train
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array
@@ -43,14 +43,7 @@ class RecurrentEstimator(Named, Saved):
         verbose: int = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.cell, self.units, self.layers = cell, units, layers
-        self.bidirectional, self.dropout, self.pooling = bidirectional, dropout, pooling
-        self.epochs, self.batch_size = epochs, batch_size
-        self.learning_rate, self.schedule = learning_rate, schedule
-        self.clip_norm, self.memory, self.early_stopping = clip_norm, memory, early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype, self.verbose, self.random_state = dtype, verbose, random_state
+        keep(self, locals())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

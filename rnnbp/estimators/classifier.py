@@ -15,7 +15,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from rnnbp.estimators.base import RecurrentEstimator
+from rnnbp.estimators.settings import keep
 from rnnbp.estimators.targets import check_there, weights_of
+from rnnbp.estimators.whole_fits import whole
 from rnnbp.losses import CrossEntropy
 from rnnbp.numerics import Array, shown
 from rnnbp.wording.arguments import takes
@@ -107,16 +109,10 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
         verbose: int = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        super().__init__(
-            cell=cell, units=units, layers=layers, bidirectional=bidirectional, dropout=dropout,
-            pooling=pooling, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            schedule=schedule, clip_norm=clip_norm, memory=memory, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change,
-            dtype=dtype, verbose=verbose, random_state=random_state,
-        )  # fmt: skip
-        self.class_weight = class_weight
+        keep(self, locals())
 
     @takes()
+    @whole
     def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
         """Train a new network.
 

@@ -18,9 +18,10 @@ from rnnbp.estimators.forecast_windows import ForecastWindows, starts_of
 from rnnbp.estimators.frame import MEDIAN, Frame
 from rnnbp.estimators.networks import encoder_decoder
 from rnnbp.estimators.rolling import roll
-from rnnbp.estimators.settings import Seeds, check_settings, seeds_of
+from rnnbp.estimators.settings import Seeds, check_settings, keep, seeds_of
 from rnnbp.estimators.time_series import Read, TimeSeries, read_series
 from rnnbp.estimators.training import train
+from rnnbp.estimators.whole_fits import whole
 from rnnbp.estimators.x_checks import is_list
 from rnnbp.losses import MeanSquaredError, Quantile
 from rnnbp.numerics import Array, positive_int, shown
@@ -120,15 +121,7 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
         verbose: int = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.cell, self.units, self.layers = cell, units, layers
-        self.window, self.horizon, self.quantiles = window, horizon, quantiles
-        self.center, self.stride, self.dropout = center, stride, dropout
-        self.epochs, self.batch_size = epochs, batch_size
-        self.learning_rate, self.schedule = learning_rate, schedule
-        self.clip_norm, self.memory, self.early_stopping = clip_norm, memory, early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype, self.verbose, self.random_state = dtype, verbose, random_state
+        keep(self, locals())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -136,6 +129,7 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
         return tags
 
     @takes()
+    @whole
     def fit(self, X: object, y: object = None) -> Self:  # noqa: N803
         """Train a new network on windows of a series.
 

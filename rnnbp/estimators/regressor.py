@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnbp.estimators.base import RecurrentEstimator
 from rnnbp.estimators.targets import Scale, check_there, weights_of
+from rnnbp.estimators.whole_fits import whole
 from rnnbp.losses import MeanSquaredError
 from rnnbp.numerics import Array
 from rnnbp.wording.arguments import takes
@@ -81,6 +82,7 @@ class RecurrentRegressor(RegressorMixin, RecurrentEstimator):  # type: ignore[mi
         return tags
 
     @takes()
+    @whole
     def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
         """Train a new network.
 

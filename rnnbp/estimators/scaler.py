@@ -10,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from rnnbp.estimators.given import Given, read
+from rnnbp.estimators.whole_fits import whole
 from rnnbp.numerics import Array
 from rnnbp.wording.arguments import Named, takes
 
@@ -48,6 +49,7 @@ class SequenceScaler(Named, Scaler):
         return tags
 
     @takes()
+    @whole
     def fit(self, X: object, y: object = None) -> Self:  # noqa: N803
         """Measure means and deviations.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
@@ -39,8 +39,20 @@ class Seeds(NamedTuple):
     split: int
 
 
+def keep(estimator: BaseEstimator, given: Mapping[str, object]) -> None:
+    """Set the parameters as attributes, as they are.
+
+    Args:
+        estimator: in its ``__init__``.
+        given: the ``locals()`` there.
+    """
+    for name in given:
+        if name != "self":
+            setattr(estimator, name, given[name])
+
+
 def seeds_of(random_state: object) -> Seeds:
-    """Seeds from an int, a RandomState, whose next numbers they are, or None: new ones each time."""
+    """Seeds from an int, from the next numbers of a RandomState, or new ones for None."""
     state = check_random_state(random_state)
     return Seeds(*(int(state.randint(LARGEST)) for _ in Seeds._fields))
 

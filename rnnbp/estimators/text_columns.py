@@ -53,8 +53,8 @@ def check_numbers(what: str, table: Table) -> None:
             text.append(name)
     if text:
         raise ValueError(
-            f"{what}: the columns {shown(text)} are not numbers; leave them out, or encode them, as "
-            "by sklearn.preprocessing.OneHotEncoder"
+            f"{what}: the columns {shown(text)} are not numbers; leave them out, or encode them, "
+            "as by sklearn.preprocessing.OneHotEncoder"
         )
 
 

@@ -88,8 +88,8 @@ def _several(
             )
         if len(covariate) != len(each):
             raise ValueError(
-                f"{name}: X[{k}] has {len(covariate)} steps, y[{k}] {len(each)}; give what is known "
-                "of each step of y"
+                f"{name}: X[{k}] has {len(covariate)} steps, y[{k}] {len(each)}; give what is "
+                "known of each step of y"
             )
     pairs = zip(columns, known, strict=True)
     return Read([TimeSeries(*pair) for pair in pairs], False, np.asarray(y[0]).ndim == 1)

@@ -13,7 +13,16 @@ from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.activations import activations
 from rnnbp.interchange.onnx_in.cells import Described, built
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
-from rnnbp.interchange.onnx_in.operands import BATCH, TIME, Axes, Const, Lengths, Operand, Tensor
+from rnnbp.interchange.onnx_in.operands import (
+    BATCH,
+    TIME,
+    Axes,
+    Const,
+    Lengths,
+    Operand,
+    Tensor,
+    exact,
+)
 from rnnbp.interchange.onnx_in.shapes import axes_text
 from rnnbp.interchange.onnx_in.weights import Weights, by_name, weights_of
 from rnnbp.numerics import Array
@@ -131,7 +140,7 @@ def _described(call: Call, weights: Weights, starts: Sequence[Start]) -> list[De
             weights.w.shape[-1],
             weights.r.shape[-1],
             functions,
-            float(str(np.float32(limit))) if limit else None,
+            exact(np.float32(limit)) if limit else None,
             weights.b is not None,
             weights.p is not None,
             coupled,
@@ -198,5 +207,7 @@ def _called(
             call.scope.record(made, block, (x,))
         return made, []
     y, final = made
+    if len(layers) > 1:
+        call.scope.remember_join(y)
     ends = [final] if len(layers) == 1 else list(final)
     return y, [each if isinstance(each, tuple) else (each,) for each in ends]

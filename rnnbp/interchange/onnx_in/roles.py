@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 RECURRENT = ("LSTM", "GRU", "RNN", "Scan")
+OF_LENGTHS = {"LSTM": 4, "GRU": 4, "RNN": 4, "Less": 1, "ReverseSequence": 1}
+"""By operator, which input is the lengths of sequences."""
 PASSED = ("Cast", "Identity", "Squeeze", "Reshape", "Unsqueeze")
 """Operators through which lengths may come to a recurrent node."""
 
@@ -85,8 +87,9 @@ def _lengths(graph: GraphProto) -> set[str]:
     made = {name: node for node in graph.node for name in node.output}
     found = set()
     for node in graph.node:
-        if node.op_type in RECURRENT[:3] and len(node.input) > 4 and node.input[4]:
-            name = node.input[4]
+        place = OF_LENGTHS.get(node.op_type, len(node.input))
+        if place < len(node.input) and node.input[place]:
+            name = node.input[place]
             while name in made and made[name].op_type in PASSED:
                 name = made[name].input[0]
             found.add(name)
@@ -94,9 +97,9 @@ def _lengths(graph: GraphProto) -> set[str]:
 
 
 def _dims(info: ValueInfoProto) -> list[int | str]:
-    """The sizes of an input: numbers, or names of those that are not known."""
+    """The sizes of an input: numbers, or names in quotes of those that are not known."""
     return [
-        d.dim_value if d.HasField("dim_value") else (d.dim_param or "?")
+        d.dim_value if d.dim_value > 0 else f"{d.dim_param!r}"
         for d in info.type.tensor_type.shape.dim
     ]
 
