@@ -69,6 +69,19 @@ def test_options_of_onnx() -> None:
     np.testing.assert_allclose(y.swapaxes(0, 1), rb.predict(model(), X)[0], atol=2e-6)
 
 
+def test_features_that_the_layers_leave_open(capsys: pytest.CaptureFixture[str]) -> None:
+    rb.save(rb.Tanh(), "m.safetensors")
+    assert (
+        "give them, without time and batch, as --shape N"
+        in error_of(capsys, "convert", "m.safetensors", "m.onnx")[1]
+    )
+    for wrong in ("", "x", "0", "1,-2", "1,,2"):
+        status, line = error_of(capsys, "convert", "m.safetensors", "m.onnx", "--shape", wrong)
+        assert (status, "must be whole numbers from 1" in line) == (2, True)
+    assert run("convert", "m.safetensors", "m.onnx", "--shape", "3") == 0
+    np.testing.assert_allclose(predicted("m.onnx"), np.tanh(X), atol=1e-6)
+
+
 def test_weights_to_arrays_and_back() -> None:
     save_tensors("w.safetensors", WEIGHTS, {"epoch": 3})
     assert run("convert", "w.safetensors", "w.npz") == 0

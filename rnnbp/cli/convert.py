@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from rnnbp.cli.errors import CommandError
-from rnnbp.cli.formats import ONNX, PAIRS, converter
+from rnnbp.cli.formats import ONNX, PAIRS, ForOnnx, converter
 from rnnbp.cli.options import Parser
 from rnnbp.numerics import escaped
 from rnnbp.storage import StorageError
@@ -48,12 +48,18 @@ def add_options(parser: Parser) -> None:
     group.add_argument(
         "--batch-first", action="store_true", help="series are (B, T, ...), not (T, B, ...)"
     )
+    group.add_argument(
+        "--shape",
+        type=_shape,
+        metavar="N,...",
+        help="features of x without T and B, where the layers leave them open, as 3 or 1,28",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Convert a file. Raises CommandError or StorageError where that cannot be done."""
     source, target = options.source, options.target
-    onnx = {name: getattr(options, name) for name in ("lengths", "states", "batch_first")}
+    onnx = ForOnnx(options.lengths, options.states, options.batch_first, options.shape)
     pair = source.suffix.lower(), target.suffix.lower()
     _check(pair, source, target, onnx)
     if target.exists() and not options.force:
@@ -65,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
     except StorageError:
         raise
     except (ValueError, TypeError, ImportError, NotImplementedError) as error:
-        raise CommandError(f"{source} is not converted: {' '.join(str(error).split())}") from None
+        why = " ".join(str(error).split()).replace("shape=(n,)", "--shape N")
+        raise CommandError(f"{source} is not converted: {why}") from None
     for each in caught:
         if issubclass(each.category, UserWarning):
             print(f"rnnbp: note: {escaped(str(each.message))}", file=sys.stderr)
@@ -74,12 +81,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(pair: tuple[str, str], source: Path, target: Path, onnx: dict[str, bool]) -> None:
+def _check(pair: tuple[str, str], source: Path, target: Path, onnx: ForOnnx) -> None:
     """Raise CommandError for endings that there are not, or options that do not go with them."""
     if pair not in PAIRS:
         raise CommandError(
             f"there is no way from {source.name} to {target.name}; the ways are {LISTED}"
         )
-    if pair[1] != ONNX and any(onnx.values()):
-        given = next(name for name, on in onnx.items() if on).replace("_", "-")
+    if pair[1] != ONNX and onnx.given:
+        given = onnx.given[0].replace("_", "-")
         raise CommandError(f"--{given} is for OUT that ends in {ONNX}; leave it out")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """Reads the features of an input, as 3 or 1,28."""
+    try:
+        found = tuple(int(n) for n in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        raise argparse.ArgumentTypeError(f"must be whole numbers from 1, as 1,28, found {text!r}")
+    return found

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,11 +34,24 @@ PAIRS = (
 """What can be converted to what: whole models, and weights alone."""
 
 
-def converter(source: str, target: str, onnx: Mapping[str, bool]) -> Callable[[Path, Path], str]:
+class ForOnnx(NamedTuple):
+    """Options of ``to_onnx``, by its names."""
+
+    lengths: bool
+    states: bool
+    batch_first: bool
+    shape: tuple[int, ...] | None
+
+    @property
+    def given(self) -> list[str]:
+        """Those that were passed."""
+        return [name for name, value in self._asdict().items() if value]
+
+
+def converter(source: str, target: str, onnx: ForOnnx) -> Callable[[Path, Path], str]:
     """What converts a file of one ending to one of the other, and returns what it was.
 
-    Args:
-        onnx: options of ``to_onnx``.
+    Both are endings of ``PAIRS``.
     """
     if target == ARRAYS:
         return _weights_to_arrays
@@ -47,9 +61,10 @@ def converter(source: str, target: str, onnx: Mapping[str, bool]) -> Callable[[P
         OURS: save,
         ONNX: partial(
             to_onnx,
-            lengths=onnx["lengths"],
-            states=onnx["states"],
-            batch_first=onnx["batch_first"],
+            lengths=onnx.lengths,
+            states=onnx.states,
+            batch_first=onnx.batch_first,
+            shape=onnx.shape,
         ),
         KERAS: _write_keras,
     }
