@@ -1,0 +1,77 @@
+"""Constants next to values in ONNX graphs: what they add up to, as in onnxruntime, and which mix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from tests.onnx_nodes import B, N, T, node_model, ort
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+pytestmark = pytest.mark.alike
+F = 4
+
+
+def rnn_then(*nodes: Any, **arrays: Any) -> Any:
+    """A model of an RNN, whose output (T, B, N) is ``s``, and these nodes, the last of which is y."""
+    model = node_model("RNN")
+    arrays = {"one": np.array([1]), **arrays}
+    squeeze = onnx.helper.make_node("Squeeze", ["Y", "one"], ["s"])
+    model.graph.node.extend([squeeze, *nodes])
+    model.graph.initializer.extend(
+        [onnx.numpy_helper.from_array(np.asarray(a), name) for name, a in arrays.items()]
+    )
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("y", 1, None))
+    return model
+
+
+def node(kind: str, *inputs: str, to: str = "y", **attributes: Any) -> Any:
+    return onnx.helper.make_node(kind, list(inputs), [to], name="the_node", **attributes)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    """From a half to one and a half."""
+    return np.random.default_rng(5).uniform(0.5, 1.5, shape).astype("float32")
+
+
+def check(model: Any) -> None:
+    x = np.random.default_rng(6).normal(size=(T, B, F)).astype("float32")
+    (expected,) = ort(model, {"X": x})
+    found, _ = rb.predict(rb.interchange.from_onnx(model), x)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 2e-6 * max(1, np.abs(expected).max())
+
+
+def refused(model: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        rb.interchange.from_onnx(model)
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_clip_that_is_none_is_refused(kind: str, clip: float) -> None:
+    """Runtimes differ: onnxruntime's RNN clips to 0, its LSTM and GRU refuse."""
+    refused(node_model(kind, clip=clip), rf"the_node \({kind}\): attribute clip = {clip:g}; give")
+
+
+def gemm(shape: tuple[int, ...], **attributes: Any) -> Any:
+    row = onnx.helper.make_node("Gather", ["Y_h", "first"], ["h"], axis=0)
+    arrays = {"first": np.array(0), "M": numbers(N, B), "C": numbers(*shape)}
+    return rnn_then(row, node("Gemm", "h", "M", "C", **attributes), **arrays)
+
+
+@pytest.mark.parametrize("shape", [(B,), (1, B), (1,), ()], ids=str)
+def test_a_gemm_adds_one_row_to_all(shape: tuple[int, ...]) -> None:
+    check(gemm(shape, beta=0.5))
+
+
+@pytest.mark.parametrize("shape", [(B, 1), (B, B)], ids=str)
+def test_a_gemm_that_adds_to_each_row_something_else_is_refused(shape: tuple[int, ...]) -> None:
+    """Of as many features as sequences it would pass for a bias."""
+    refused(gemm(shape), rf"the_node \(Gemm\): adds a constant of shape \({B}, ")
