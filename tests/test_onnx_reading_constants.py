@@ -75,3 +75,28 @@ def test_a_gemm_adds_one_row_to_all(shape: tuple[int, ...]) -> None:
 def test_a_gemm_that_adds_to_each_row_something_else_is_refused(shape: tuple[int, ...]) -> None:
     """Of as many features as sequences it would pass for a bias."""
     refused(gemm(shape), rf"the_node \(Gemm\): adds a constant of shape \({B}, ")
+
+
+@pytest.mark.parametrize("shape", [(N,), (1, 1, N), (1,), ()], ids=str)
+@pytest.mark.parametrize("kind", ["Add", "Sub", "Mul", "Div"])
+def test_arithmetic_with_a_number_for_each_feature(kind: str, shape: tuple[int, ...]) -> None:
+    """As ``(x - mean) / std``; the value once first, once second."""
+    check(rnn_then(node(kind, "s", "c"), c=numbers(*shape)))
+    shifted = onnx.helper.make_node("Add", ["s", "two"], ["p"])  # away from 0
+    check(rnn_then(shifted, node(kind, "c", "p"), c=numbers(*shape), two=np.float32(2)))
+
+
+def test_numbers_that_change_nothing_leave_no_layer() -> None:
+    for kind, number in {"Add": 0, "Sub": 0, "Mul": 1, "Div": 1}.items():
+        model = rnn_then(node(kind, "s", "c"), c=np.full(N, number, "float32"))
+        assert "Scale" not in repr(rb.interchange.from_onnx(model))
+
+
+def test_a_division_by_zero_is_refused() -> None:
+    model = rnn_then(node("Div", "s", "c"), c=np.eye(1, N, dtype="float32"))
+    refused(model, r"the_node \(Div\): divides by 0; leave it out")
+
+
+def test_limits_that_differ_by_feature_are_refused() -> None:
+    model = rnn_then(node("Max", "s", "c"), c=numbers(N))
+    refused(model, r"the_node \(Max\): takes limits that differ by feature")
