@@ -32,7 +32,7 @@ def rnn_then(*nodes: Any, **arrays: Any) -> Any:
 
 
 def node(kind: str, *inputs: str, to: str = "y", **attributes: Any) -> Any:
-    return onnx.helper.make_node(kind, list(inputs), [to], name="the_node", **attributes)
+    return onnx.helper.make_node(kind, list(inputs), [to], name=f"node_{to}", **attributes)
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_a_gemm_adds_one_row_to_all(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shape", [(B, 1), (B, B)], ids=str)
 def test_a_gemm_that_adds_to_each_row_something_else_is_refused(shape: tuple[int, ...]) -> None:
     """Of as many features as sequences it would pass for a bias."""
-    refused(gemm(shape), rf"the_node \(Gemm\): adds a constant of shape \({B}, ")
+    refused(gemm(shape), rf"node_y \(Gemm\): adds a constant of shape \({B}, ")
 
 
 @pytest.mark.parametrize("shape", [(N,), (1, 1, N), (1,), ()], ids=str)
@@ -94,9 +94,24 @@ def test_numbers_that_change_nothing_leave_no_layer() -> None:
 
 def test_a_division_by_zero_is_refused() -> None:
     model = rnn_then(node("Div", "s", "c"), c=np.eye(1, N, dtype="float32"))
-    refused(model, r"the_node \(Div\): divides by 0; leave it out")
+    refused(model, r"node_y \(Div\): divides by 0; leave it out")
 
 
 def test_limits_that_differ_by_feature_are_refused() -> None:
     model = rnn_then(node("Max", "s", "c"), c=numbers(N))
-    refused(model, r"the_node \(Max\): takes limits that differ by feature")
+    refused(model, r"node_y \(Max\): takes limits that differ by feature")
+
+
+@pytest.mark.parametrize(
+    "sizes", [(B, T, N), (T, B, N), (-1, T, N), (1, -1, N), (-1, 1, N)], ids=str
+)
+def test_a_shape_that_does_not_say_which_axis_is_time_is_refused(sizes: tuple[int, ...]) -> None:
+    """Of sizes that the inputs leave open: (B, T) in place of (T, B) is what views get wrong."""
+    again = [node("Reshape", "s", "sizes", to="r"), node("RNN", "r", "W2", "R2", hidden_size=N)]
+    arrays = {"W2": numbers(1, N, N), "R2": numbers(1, N, N), "sizes": np.array(sizes)}
+    refused(rnn_then(*again, **arrays), r"node_. \((Reshape\): makes the shape|RNN\): its input)")
+
+
+@pytest.mark.parametrize("sizes", [(0, 0, N), (0, 0, -1), (0, -1, N), (-1, 0, N)], ids=str)
+def test_a_shape_that_keeps_time_and_batch_is_read(sizes: tuple[int, ...]) -> None:
+    check(rnn_then(node("Reshape", "s", "sizes"), sizes=np.array(sizes)))
