@@ -59,6 +59,11 @@ def branches(keras: Any) -> Any:
     return keras.Model(x, keras.layers.Add(name="sum")([x, y]))
 
 
+def pooled_steps(keras: Any) -> Any:
+    most = chain(layer("GlobalMaxPooling1D", name="most"), shape=(T, F))(keras)
+    return chain(lambda keras: keras.layers.TimeDistributed(most), shape=(None, T, F))(keras)
+
+
 def operation(keras: Any) -> Any:
     x = keras.Input((None, F))
     return keras.Model(x, keras.layers.Dense(2)(x) * 2)
@@ -153,6 +158,9 @@ READ: Mapping[str, Thunk] = {
     "axis of a norm": chain(layer("LayerNormalization", axis=1), shape=(T, F)),
     "batch norm": chain(layer("LSTM", N), layer("BatchNormalization", name="norm")),
     "convolution over time": chain(layer("Conv1D", N, 3, name="conv"), layer("LSTM", N)),
+    "pooled features": chain(layer("GlobalMaxPooling1D", data_format="channels_first")),
+    "an axis kept": chain(layer("GlobalAveragePooling1D", keepdims=True)),
+    "pooled steps": pooled_steps,
     "causal": chain(layer("Conv1D", N, 3, padding="causal"), shape=(T, F)),
     "noise_shape": chain(layer("Dropout", 0.1, noise_shape=(None, T, 1)), shape=(T, F)),
     "a clipped ReLU": chain(layer("ReLU", max_value=6.0)),

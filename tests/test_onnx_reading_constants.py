@@ -13,8 +13,6 @@ from tests.onnx_nodes import B, N, T, node_model, ort
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-pytestmark = pytest.mark.alike
-F = 4
 
 
 def rnn_then(*nodes: Any, **arrays: Any) -> Any:

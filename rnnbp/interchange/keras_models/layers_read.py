@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rnnbp.graph.over_time import MaxOverTime, MeanOverTime
+from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.sequential import Item
 from rnnbp.interchange.keras_models.activations import activation_items
 from rnnbp.interchange.keras_models.library import KerasLayer, array_of, check_built, refusal
@@ -93,6 +94,18 @@ def _softmax(layer: KerasLayer, name: str | None) -> list[Item]:
     return [Softmax(name=name)]
 
 
+def _pooled(block: type[OverTime]) -> Reader:
+    """Pooling over all steps. Raises ValueError where the last axis is that of the steps."""
+
+    def read(layer: KerasLayer, name: str | None) -> list[Item]:
+        for option, wanted in {"data_format": "channels_last", "keepdims": False}.items():
+            if (found := getattr(layer, option)) != wanted:
+                raise refusal(layer, f"{option}={found!r}", f"build it with {option}={wanted!r}")
+        return [block()]
+
+    return read
+
+
 READERS: Mapping[str, Reader] = {
     "Dense": _dense,
     "Embedding": _embedding,
@@ -106,8 +119,8 @@ READERS: Mapping[str, Reader] = {
     "ELU": lambda layer, name: [ELU(float(layer.alpha), name=name)],
     "Softmax": _softmax,
     "Identity": lambda layer, name: [],
-    "GlobalAveragePooling1D": lambda layer, name: [MeanOverTime()],
-    "GlobalMaxPooling1D": lambda layer, name: [MaxOverTime()],
+    "GlobalAveragePooling1D": _pooled(MeanOverTime),
+    "GlobalMaxPooling1D": _pooled(MaxOverTime),
 }
 """By the name of a class of Keras."""
 

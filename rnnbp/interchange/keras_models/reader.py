@@ -23,7 +23,8 @@ from rnnbp.interchange.keras_models.unknown import check_known
 from rnnbp.layers import Identity
 
 RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN")
-OVER_TIME = (*RECURRENT, "Bidirectional", "TimeDistributed")
+POOLED = ("GlobalAveragePooling1D", "GlobalMaxPooling1D")
+OVER_TIME = (*RECURRENT, "Bidirectional", "TimeDistributed", *POOLED)
 """Layers of Keras for which the second axis is time."""
 
 
@@ -61,6 +62,9 @@ class Reader:
             return bidirectional_parts(layer, name)
         if kind == "TimeDistributed":
             return self._of_each_step(layer, name)
+        if kind in POOLED and self.static:
+            cure = "use AveragePooling1D or MaxPooling1D of the whole length, and Flatten"
+            raise refusal(layer, "it pools over an axis of one step, and here over time", cure)
         if kind not in SPATIAL:
             return [*items_of(layer, name)]
         if not self.static:
