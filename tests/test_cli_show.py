@@ -169,7 +169,7 @@ def test_a_model_of_onnx(capsys: pytest.CaptureFixture[str]) -> None:
         ["input", "s", "(?,)", "float64"],
         ["output", "y", "?", "float32"],
     ]
-    assert "nodes     3 nodes: Relu 2, Gemm 1" in lines
+    assert "nodes     3 nodes: 2×Relu, 1×Gemm" in lines
     assert rows(lines, "node") == [
         ["Gemm", "g", "x,", "W,", "-", "h"],
         ["Relu", "h", "y"],

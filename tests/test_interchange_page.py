@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_readme import ROOT, block
-
+ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/interchange.md").read_text(encoding="utf-8")
 PRINTED = {
     "file": r"Sequential: 42 parameters, 168 B of float32",
@@ -31,7 +30,8 @@ def test_an_example_runs_as_printed(
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
     pytest.importorskip(NEEDED.get(marker, "numpy"))
-    (tmp_path / "example.py").write_text(block(marker, PAGE), encoding="utf-8")
+    (code,) = re.findall(rf"<!-- {marker} -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "example.py").write_text(code, encoding="utf-8")
     found = subprocess.run(
         [sys.executable, "example.py"],
         cwd=tmp_path,

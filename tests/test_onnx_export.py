@@ -42,16 +42,16 @@ def started(net: Any, batch: int) -> list[tuple[np.ndarray, ...]]:
     ]
 
 
-def at_all_sizes(net: Any, folder: Path) -> None:
+def at_all_sizes(net: Any, folder: Path, by: str = "interpreter") -> None:
     """With and without lengths and states, at two sizes each."""
     plain, ragged = session(net, folder), session(net, folder, lengths=True)
     both = session(net, folder, lengths=True, states=True)
     for (steps, batch), ends in SIZES.items():
         x = {"x": reals(steps, batch, N_IN, dtype="float32", seed=steps)}
         lengths = np.array(ends)
-        agree(plain, net, x)
-        agree(ragged, net, x, lengths=lengths)
-        agree(both, net, x, lengths=lengths, state=started(net, batch))
+        agree(plain, net, x, by=by)
+        agree(ragged, net, x, by=by, lengths=lengths)
+        agree(both, net, x, by=by, lengths=lengths, state=started(net, batch))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_some_models(cell: str, direction: str, count: int, tmp_path: Path) -> N
 @pytest.mark.parametrize(("cell", "direction"), ALL, ids=[f"{a}, {b}" for a, b in ALL])
 def test_every_cell_in_every_direction(cell: str, direction: str, tmp_path: Path) -> None:
     """60 models, of one layer or two."""
-    at_all_sizes(model(cell, direction, 1 + ALL.index((cell, direction)) % 2), tmp_path)
+    at_all_sizes(model(cell, direction, 1 + ALL.index((cell, direction)) % 2), tmp_path, "llvm")
 
 
 def kinds(path: Path) -> list[str]:
@@ -116,6 +116,14 @@ def test_what_needs_no_state_is_outside_the_scan(tmp_path: Path) -> None:
 def test_two_directions_of_different_cells(tmp_path: Path) -> None:
     pair = rb.Bidirectional(rb.LSTM(N_IN, N), rb.GRU(N_IN, N), merge="mul")
     at_all_sizes(randomised(rb.Sequential(pair, rb.Dense(N, 3))), tmp_path)
+
+
+def test_two_directions_of_different_series(tmp_path: Path) -> None:
+    x = rb.Input(N_IN)
+    first = rb.GRU(N_IN, N)(x)
+    net = rb.Graph(x, first * rb.GRU(N_IN, N, reverse=True)(rb.Tanh()(x)))
+    run = session(randomised(net), tmp_path)
+    agree(run, net, {"x": reals(7, 4, N_IN, dtype="float32")})
 
 
 def test_two_directions_that_begin_and_are_activated_differently(tmp_path: Path) -> None:

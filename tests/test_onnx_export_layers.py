@@ -107,6 +107,14 @@ def test_skips_and_a_layer_used_twice(tmp_path: Path) -> None:
     agree(session(net, tmp_path), net, {"x": x})
 
 
+def test_layers_in_double_precision(tmp_path: Path) -> None:
+    """Within 1e-12, those too that onnxruntime runs by their operators in float32 alone."""
+    layers = rb.ELU(0.7), rb.Softplus(), rb.LayerNorm(4, eps=1e-3, dtype="float64"), rb.LogSoftmax()
+    wide = rb.Dense(7, 4, dtype="float64")
+    net, x = randomised(rb.Sequential(rb.OneHot(7), wide, *layers)), np.arange(6).reshape(2, 3)
+    agree(session(net, tmp_path), net, {"x": x})
+
+
 def test_a_layer_of_ones_own_by_its_lower(tmp_path: Path) -> None:
     net = rb.Sequential(Doubled(), rb.RNN(3, 2, rng=0))
     agree(session(net, tmp_path), net, {"x": reals(6, 4, 3, dtype="float32")})

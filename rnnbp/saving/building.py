@@ -42,7 +42,8 @@ class Builder:
         check_known(about.path, own, layers)
         self.constants = constants_of(about, arrays)
         check_arrays(about, self.parts, arrays)
-        self.built, self.nodes, self.used = list[Part](), 0, set[str]()
+        self.built, self.nodes = list[Part](), 0
+        self.used, self.own = set[str](), set[int]()
 
     def model(self) -> Layer | Network:
         """The last part. Raises as the class does, and what the user's layers raise."""
@@ -85,8 +86,9 @@ class Builder:
         name, given = fields.text("own"), params if params is not None else LayerParams()
         place = f"load from {self.about.path}: layers[{name!r}]"
         layer = made_anew(place, self.layers[name], options, given.shapes)
-        if any(layer is part for part in self.built):
+        if id(layer) in self.own:
             raise ValueError(f"{place} returned one layer twice; return a new one for each call")
+        self.own.add(id(layer))
         fill(layer, names_of(fields), self.arrays, self.used)
         if not fields.missing("params_of"):
             vars(layer)["_params"] = given

@@ -14,6 +14,7 @@ from rnnbp.saving.constants import decoded, encoded
 from rnnbp.saving.describing import Description
 from rnnbp.saving.files import VERSION, read_model
 from rnnbp.saving.makers import checked_makers
+from rnnbp.saving.overlaps import check_apart
 from rnnbp.saving.own_layers import LayerMaker
 from rnnbp.saving.parts import check_finite
 from rnnbp.storage import JSON, PathLike, as_path, save_tensors
@@ -82,7 +83,8 @@ def write(model: ModelLike, path: PathLike, more: Mapping[str, object] | None = 
     params = _params(model)
     place = f"save to {path}"
     for name, array in params.items():
-        check_finite(place, name, array)
+        check_finite(place, name, array, "save_weights writes them as they are")
+    check_apart(place, params)
     found = Description(place, model, params)
     about: dict[str, JSON] = {"version": VERSION, "parts": found.parts}
     if more is not None:
@@ -120,7 +122,7 @@ def load(path: PathLike, layers: Layers | None = None) -> ModelLike:
     Returns:
         The model: a Sequential, a Graph, or what it was.
 
-    Raises StorageError for a file that is cut short, damaged, of another format or of a newer
+    Raises StorageError for a file that is cut short, damaged, of a different format or of a newer
     version; ValueError for layers of your own that ``layers`` does not have or that are not built
     with the parameters in the file, and for parameters that are NaN or infinite.
 

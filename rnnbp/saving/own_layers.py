@@ -18,6 +18,8 @@ CONFIG = "get_config"
 """The method that returns the options; Keras's has this name."""
 FIRST = ("rng", "dtype")
 """Arguments that only first values of parameters depend on, as those that end in ``init``."""
+LISTED = 8
+"""Arguments that an error lists."""
 CURE = "give it a method get_config() that returns the arguments, or keep each as an attribute"
 
 
@@ -83,22 +85,29 @@ def made_anew(
     found = {key: array.shape for key, array in layer.params.items()}
     if found != dict(shapes):
         raise ValueError(
-            f"{call}, and returned a layer of the parameters {shown(found)}, where the one that was "
-            f"saved has {shown(dict(shapes))}; let the options say all that these depend on"
+            f"{call}, and returned a layer of the parameters {shown(found)}, where the one that "
+            f"was saved has {shown(dict(shapes))}; let the options say all that these depend on"
         )
     return layer
 
 
 def _same(a: object, b: object) -> bool:
     """True for equal values of one type; of arrays, for the same bits."""
+    if type(a) is not type(b):
+        return False
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
-    return type(a) is type(b) and not isinstance(a, np.ndarray) and (a == b or repr(a) == repr(b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return _same(tuple(a.items()), tuple(b.items()))
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b or a == b or repr(a) == repr(b)
 
 
 def _listed(options: Mapping[str, object]) -> str:
     """Arguments as they are written in a call."""
-    return ", ".join(f"{name}={shown(value)}" for name, value in options.items())
+    first = [f"{name}={shown(value)}" for name, value in list(options.items())[:LISTED]]
+    return ", ".join([*first, *["..."] * (len(options) > LISTED)])
 
 
 def _refuse(place: str, reason: str) -> NoReturn:

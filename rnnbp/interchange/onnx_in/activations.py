@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.nodes import Call
 from rnnbp.layers import ELU, Clip, LeakyReLU, ReLU, Scale, Sigmoid, Softplus, Tanh
@@ -70,12 +68,7 @@ def _named(call: Call, name: str, alphas: Iterator[float], betas: Iterator[float
     ]
     if REQUIRED in found:
         call.refuse(f"attribute activations names {name!r} without its alpha and beta", "give both")
-    return Activation(name, *map(_exact, found))
-
-
-def _exact(value: float) -> float:
-    """A number of single precision as it was written: 0.2, not 0.20000000298."""
-    return float(str(np.float32(value)))
+    return Activation(name, *found)
 
 
 def is_default(kind: str, given: tuple[Activation, ...]) -> bool:

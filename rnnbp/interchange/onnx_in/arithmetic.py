@@ -7,7 +7,7 @@ import numpy as np
 from rnnbp.graph.parameter import Parameter
 from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
-from rnnbp.interchange.onnx_in.operands import Axes, Axis, Const, Tensor, sizes
+from rnnbp.interchange.onnx_in.operands import Axes, Axis, Const, Tensor, exact, sizes
 from rnnbp.interchange.onnx_in.patterns import with_erf
 from rnnbp.interchange.onnx_in.shapes import axes_text, operand
 from rnnbp.layers import (
@@ -84,6 +84,8 @@ def added(call: Call) -> Results:
 
 def _of_two(call: Call, a: Tensor, b: Tensor) -> Tensor:
     """Two values, of which an axis of 1 is repeated."""
+    if call.node.op_type == "Mul" and a.value is b.value and a.axes == b.axes:
+        return Tensor(call.scope.apply(Square(), a.value), a.axes)
     block = PAIRS.get(call.node.op_type, Add)()
     axes = _broadcast(call, a.axes, b.axes)
     x, y = (_fitting(call, each, axes) for each in (a, b))
@@ -169,7 +171,7 @@ def _constant(call: Call, value: Value, array: Array, *, turned: bool) -> Value:
     kind, apply = call.node.op_type, call.scope.apply
     if not np.isfinite(array).all():
         call.refuse("computes with infinite numbers", "take finite ones")
-    number = array.astype(float) if array.size > 1 else float(array.reshape(-1)[0])
+    number = array.astype(float) if array.size > 1 else exact(array.reshape(-1)[0])
     if number == (0.0 if kind in ("Add", "Sub") else 1.0) and not turned and kind in SCALES:
         return value
     if kind == "Add":

@@ -145,7 +145,7 @@ def _check(onnx: ModuleType, model: ModelProto, where: str) -> None:
         each.type.tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         if "No Op registered for" in str(error):
             return  # the error of ours names the node
         raise StorageError(
@@ -173,9 +173,14 @@ def array_of(onnx: ModuleType, tensor: TensorProto) -> Array:
                 "weights are floating-point numbers of 16, 32 or 64 bits: export the model without "
                 "quantisation"
             )
-        found = found.astype(np.float32)
+        found = widened(found)
     if found.dtype.kind == "f" and np.isnan(found).any():
         raise UnreadableModelError(
             f"tensor {tensor.name} holds NaN; train the model again from sound weights"
         )
     return found
+
+
+def widened(array: Array) -> Array:
+    """Floating-point numbers of 16 bits as float32."""
+    return array if array.dtype in FLOATS else array.astype(np.float32)

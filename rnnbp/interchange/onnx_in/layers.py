@@ -169,8 +169,7 @@ def layer_norm(call: Call) -> Results:
         )
     weight, bias = call.weight(1), call.array(2)
     dtype = call.scope.dtype_of(weight, str(call))
-    # In the precision of the file, 1e-5 is 9.999999747378752e-06.
-    layer = LayerNorm(shape, eps=float(str(np.float32(eps))), bias=bias is not None, dtype=dtype)
+    layer = LayerNorm(shape, eps=eps, bias=bias is not None, dtype=dtype)
     layer.params["weight"][...] = np.broadcast_to(weight, shape)
     if bias is not None:
         layer.params["bias"][...] = np.broadcast_to(bias, shape)

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 
-from rnnbp.interchange.onnx_in.file import array_of
+from rnnbp.interchange.onnx_in.file import array_of, widened
 from rnnbp.interchange.onnx_in.operands import (
     Const,
+    LastSteps,
     Lengths,
+    Live,
     Operand,
     Pending,
+    Steps,
     Tensor,
     UnreadableModelError,
+    exact,
     sizes,
 )
 from rnnbp.numerics import Array, shown
@@ -107,7 +111,9 @@ class Call:
                 f"input {k} ({self.name_of(k)}) is computed, and here it must be a constant",
                 "keep the weights of the model in the file",
             )
-        return found.array
+        if found.array.dtype.kind == "f" and np.isnan(found.array).any():
+            self.refuse(f"input {k} ({self.name_of(k)}) holds NaN", "train from sound weights")
+        return found.array if found.array.dtype.kind in "biu" else widened(found.array)
 
     def weight(self, k: int) -> Array:
         """The numbers of operand k, which must be there."""
@@ -149,8 +155,8 @@ def node_text(node: NodeProto) -> str:
 
 
 def _kind(operand: Operand | None) -> str:
-    if isinstance(operand, Lengths):
-        return "is the lengths of sequences"
+    if isinstance(operand, Lengths | Live | Steps | LastSteps):
+        return "is of the lengths of sequences"
     if isinstance(operand, Pending):
         return "is a part of a layer that is read whole alone"
     return "is missing" if operand is None else "is a constant"
@@ -161,6 +167,10 @@ def _plain(onnx: ModuleType, attribute: AttributeProto) -> Any:
     if attribute.type == onnx.AttributeProto.TENSOR:
         return array_of(onnx, attribute.t)
     value = onnx.helper.get_attribute_value(attribute)
+    if attribute.type == onnx.AttributeProto.FLOAT:
+        return exact(np.float32(value))
+    if attribute.type == onnx.AttributeProto.FLOATS:
+        return [exact(np.float32(each)) for each in value]
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, list) and value and isinstance(value[0], bytes):

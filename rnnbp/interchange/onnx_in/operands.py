@@ -94,9 +94,51 @@ class Lengths:
     """The graph's input for the lengths of sequences, which a run takes as ``lengths=``."""
 
     name: str
+    last: bool = False
+    """True for the lengths less one, the numbers of the last steps."""
 
 
-Operand: TypeAlias = Const | Tensor | Lengths | Pending
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """The numbers of all steps, or of all sequences, by the role of their axis."""
+
+    role: str
+
+
+@dataclass(frozen=True, eq=False)
+class Live:
+    """Which steps are there, by the name of the lengths."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class LastSteps:
+    """The places of the last step of each sequence, in the order of a series' axes."""
+
+    axes: Axes
+
+
+@dataclass(frozen=True, eq=False)
+class Flipped(Pending):
+    """A series turned round within the lengths of its rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Summed(Pending):
+    """The sum of a series over its steps; ``masked`` if it is 0 at those that are not there."""
+
+    masked: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Masked(Tensor):
+    """A series that is ``fill`` past the end of a row."""
+
+    fill: float
+
+
+Operand: TypeAlias = Const | Tensor | Lengths | Pending | Steps | Live | LastSteps
 
 
 def sizes(axes: Axes) -> Shape:
@@ -112,6 +154,11 @@ def count(axes: Axes) -> int:
 def normal_axis(axis: int, rank: int) -> int:
     """An axis counted from the front."""
     return axis + rank if axis < 0 else axis
+
+
+def exact(number: float | np.float32) -> float:
+    """A number as it was written: of single precision 0.2, not 0.20000000298."""
+    return float(str(number))
 
 
 def whole(const: Const) -> list[int | str]:

@@ -13,7 +13,15 @@ from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.activations import activations
 from rnnbp.interchange.onnx_in.cells import Described, built
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
-from rnnbp.interchange.onnx_in.operands import BATCH, TIME, Axes, Const, Lengths, Operand, Tensor
+from rnnbp.interchange.onnx_in.operands import (
+    BATCH,
+    TIME,
+    Axes,
+    Const,
+    Lengths,
+    Operand,
+    Tensor,
+)
 from rnnbp.interchange.onnx_in.shapes import axes_text
 from rnnbp.interchange.onnx_in.weights import Weights, by_name, weights_of
 from rnnbp.numerics import Array
@@ -36,7 +44,9 @@ def recurrent(call: Call) -> Results:
     direction = call.attribute("direction", "forward")
     if direction not in DIRECTIONS:
         call.refuse(f"attribute direction = {direction!r}", f"it is one of {list(DIRECTIONS)}")
-    batch_first = bool(call.attribute("layout", 0))
+    batch_first = bool(layout := call.attribute("layout", 0))
+    if layout not in (0, 1):
+        call.refuse(f"attribute layout = {layout}", "it is 0, time first, or 1, the batch first")
     ways = DIRECTIONS[direction]
     weights = weights_of(call, len(ways))
     x = _input(call, weights, batch_first)
@@ -131,7 +141,7 @@ def _described(call: Call, weights: Weights, starts: Sequence[Start]) -> list[De
             weights.w.shape[-1],
             weights.r.shape[-1],
             functions,
-            float(str(np.float32(limit))) if limit else None,
+            limit or None,
             weights.b is not None,
             weights.p is not None,
             coupled,
@@ -198,5 +208,7 @@ def _called(
             call.scope.record(made, block, (x,))
         return made, []
     y, final = made
+    if len(layers) > 1:
+        call.scope.remember_join(y)
     ends = [final] if len(layers) == 1 else list(final)
     return y, [each if isinstance(each, tuple) else (each,) for each in ends]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rnnbp.graph.over_time.largest import MaxOverTime
 from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
-from rnnbp.interchange.onnx_in.operands import TIME, Axis, Tensor, normal_axis
+from rnnbp.interchange.onnx_in.operands import TIME, Axis, Masked, Summed, Tensor, normal_axis
 from rnnbp.interchange.onnx_in.parts import LENGTHS
 from rnnbp.interchange.onnx_in.shapes import axes_text, one_axis
 from rnnbp.layers import Mean, Sum
@@ -15,6 +15,8 @@ OVER_TIME: dict[str, type[MeanOverTime] | type[MaxOverTime]] = {
     "ReduceMean": MeanOverTime,
     "ReduceMax": MaxOverTime,
 }
+LOWEST = -1e30
+"""A number that is never the largest of a series."""
 OVER_FEATURES: dict[str, type[Layer]] = {"ReduceMean": Mean, "ReduceSum": Sum}
 
 
@@ -27,8 +29,12 @@ def reduced(call: Call) -> Results:
     axes = sorted(normal_axis(a, len(given.axes)) for a in found or range(len(given.axes)))
     reduced_axes = tuple([given.axes[k] for k in axes])
     if reduced_axes == (TIME,) and kind in OVER_TIME:
-        call.scope.refuse_lengths(call, "reduces over all steps", LENGTHS)
+        if not isinstance(given, Masked) or given.fill > LOWEST:
+            call.scope.refuse_lengths(call, "reduces over all steps", LENGTHS)
         value = call.scope.apply(OVER_TIME[kind](), given.value)
+    elif reduced_axes == (TIME,) and kind == "ReduceSum":
+        masked = isinstance(given, Masked) and given.fill == 0
+        return Summed(given.value, _left(call, given, axes), masked)
     elif axes == [len(given.axes) - 1] and kind in OVER_FEATURES and reduced_axes != (TIME,):
         value = call.scope.apply(OVER_FEATURES[kind](), one_axis(call, given))
     else:

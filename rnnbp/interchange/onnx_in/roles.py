@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 RECURRENT = ("LSTM", "GRU", "RNN", "Scan")
+OF_LENGTHS = {"LSTM": 4, "GRU": 4, "RNN": 4, "Less": 1, "ReverseSequence": 1}
+"""By operator, which input is the lengths of sequences."""
 PASSED = ("Cast", "Identity", "Squeeze", "Reshape", "Unsqueeze")
 """Operators through which lengths may come to a recurrent node."""
 
@@ -50,13 +52,14 @@ def supposed_inputs(
     onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
 ) -> Iterator[tuple[Supposed, ...]]:
     """What all inputs may be; one of them has steps, where a node needs some."""
-    timed = _timed(graph)
+    timed = is_timed(graph)
     for found in product(*_choices(onnx, graph, inputs)):
         if not timed or any(TIME in each.axes for each in found):
             yield found
 
 
-def _timed(graph: GraphProto) -> bool:
+def is_timed(graph: GraphProto) -> bool:
+    """True if a node of a graph runs over time."""
     return any(node.op_type in RECURRENT for node in graph.node)
 
 
@@ -64,7 +67,7 @@ def _choices(
     onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
 ) -> list[list[Supposed]]:
     """For each input what it may be."""
-    lengths, timed = _lengths(graph), _timed(graph)
+    lengths, timed = _lengths(graph), is_timed(graph)
     found = []
     for each in inputs:
         if each.name in lengths:
@@ -85,8 +88,9 @@ def _lengths(graph: GraphProto) -> set[str]:
     made = {name: node for node in graph.node for name in node.output}
     found = set()
     for node in graph.node:
-        if node.op_type in RECURRENT[:3] and len(node.input) > 4 and node.input[4]:
-            name = node.input[4]
+        place = OF_LENGTHS.get(node.op_type, len(node.input))
+        if place < len(node.input) and node.input[place]:
+            name = node.input[place]
             while name in made and made[name].op_type in PASSED:
                 name = made[name].input[0]
             found.add(name)
@@ -94,9 +98,9 @@ def _lengths(graph: GraphProto) -> set[str]:
 
 
 def _dims(info: ValueInfoProto) -> list[int | str]:
-    """The sizes of an input: numbers, or names of those that are not known."""
+    """The sizes of an input: numbers, or names in quotes of those that are not known."""
     return [
-        d.dim_value if d.HasField("dim_value") else (d.dim_param or "?")
+        d.dim_value if d.dim_value > 0 else f"{d.dim_param!r}"
         for d in info.type.tensor_type.shape.dim
     ]
 

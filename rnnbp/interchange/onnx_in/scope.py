@@ -75,6 +75,8 @@ class Scope:
         self.counts = Counter(name for node in self.nodes for name in names_of(node))
         self.counts.update(each.name for each in graph.output)
         self.records: dict[int, tuple[Applied, tuple[Value, ...]]] = {}
+        self.joins: dict[tuple[int, ...], Value] = {}
+        """The output of each Concat, by the identities of what it joins."""
         self.kept: list[Value] = []
         """The values of ``records``, so that no other has the identity of one."""
         self.dtypes: dict[Dtype, str] = {}
@@ -100,7 +102,13 @@ class Scope:
     def record(self, value: Value, block: Applied, values: tuple[Value, ...]) -> None:
         """Remember what made a value, where that is not its source."""
         self.records[id(value)] = block, values
+        self.remember_join(value)
+
+    def remember_join(self, value: Value) -> None:
+        """Remember a Concat."""
         self.kept.append(value)
+        if value.source is not None and isinstance(value.source.block, Concat):
+            self.joins[tuple(map(id, value.source.args))] = value
 
     def dtype_of(self, array: Array, where: str) -> Dtype:
         """The dtype of parameters from an array. Raises if those before it had another."""
@@ -159,8 +167,11 @@ class Scope:
         return self.apply(Slice(size, start, stop), value)
 
     def joined(self, values: list[Value], widths: list[int]) -> Value:
-        """Vectors one after the other."""
-        return values[0] if len(values) == 1 else self.apply(Concat(*widths), *values)
+        """Vectors one after the other; those of a Concat that is there are its output."""
+        if len(values) == 1:
+            return values[0]
+        known = self.joins.get(tuple(map(id, values)))
+        return self.apply(Concat(*widths), *values) if known is None else known
 
     def vector_of(self, value: Value, axes: Axes) -> Value:
         """A value of some axes as a vector."""

@@ -8,13 +8,12 @@ from typing import TypeAlias
 import numpy as np
 
 from rnnbp.interchange.onnx_in.axes import axes_to_insert, axes_to_remove, slices_of
+from rnnbp.interchange.onnx_in.evaluation import evaluated
 from rnnbp.interchange.onnx_in.nodes import Call
 from rnnbp.interchange.onnx_in.operands import Axis, Const, whole
 from rnnbp.numerics import Array
 
 Folding: TypeAlias = Callable[[Call, list[Array]], Array]
-FOLDED = 1 << 24
-"""Elements of an array that a node may make of smaller ones."""
 
 
 def folded(call: Call) -> Const | tuple[Const, ...] | None:
@@ -25,9 +24,11 @@ def folded(call: Call) -> Const | tuple[Const, ...] | None:
     if call.node.op_type in _FILLED and not all(each.plain for each in given):
         return _filled(call, given)
     if all(each.plain for each in given):
-        return _evaluated(call, given)
+        return evaluated(call, given)
     if any(each.array.dtype == object for each in given):
         folding = SYMBOLIC.get(call.node.op_type)
+        if folding is None and call.node.op_type in ("Range", "Div"):
+            return None  # of lengths
         if folding is None:
             call.refuse(
                 "computes with the number of steps or of sequences, which is not known here",
@@ -41,29 +42,6 @@ def of_sizes(array: Array) -> Const:
     """A constant of sizes; of integers where there are no roles among them."""
     some = any(isinstance(each, str) for each in array.reshape(-1))
     return Const.of(array if some or array.dtype != object else array.astype(np.int64))
-
-
-def _evaluated(call: Call, given: list[Const]) -> tuple[Const, ...]:
-    """What onnx's own evaluator makes of numbers."""
-    if call.node.op_type == "ConstantOfShape" and np.prod(given[0].array, dtype=float) > FOLDED:
-        call.refuse("makes a constant of more than 16 million elements", "store it in the file")
-    onnx = call.scope.onnx
-    try:
-        from onnx.reference import ReferenceEvaluator
-
-        names = [name for name in call.node.input if name]
-        feeds = {name: each.array for name, each in zip(names, given, strict=True)}
-        infos = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in feeds]
-        outputs = [name for name in call.node.output if name]
-        ends = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
-        graph = onnx.helper.make_graph([call.node], "folded", infos, ends)
-        opsets = [onnx.helper.make_opsetid("", call.opset)]
-        model = onnx.helper.make_model(graph, opset_imports=opsets)
-        found = ReferenceEvaluator(model).run(None, feeds)
-    except Exception as error:
-        call.refuse(f"cannot be computed from its constants: {error}", "export the model again")
-    learned = any(each.learned for each in given)
-    return tuple([Const.of(np.asarray(each), learned=learned) for each in found])
 
 
 _FILLED = ("ConstantOfShape", "Expand")

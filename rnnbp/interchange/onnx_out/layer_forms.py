@@ -67,9 +67,10 @@ def _embedding(layer: Embedding, to: Writer, args: Sequence[Tensor]) -> list[Ten
 def _one_hot(layer: OneHot, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     (x,) = args
     depth = to.constant(np.array(layer.n_symbols, np.int64))
-    values = to.constant(np.array([0, 1], to.dtype))
+    values = to.constant(np.array([0, 1], np.float32))
     shape = (*x.shape, layer.n_symbols)
-    return [to.emit("OneHot", x, depth, values, shape=shape, lead=x.lead, axis=-1)]
+    found = to.emit("OneHot", x, depth, values, shape=shape, lead=x.lead, axis=-1)
+    return [found if to.dtype == np.float32 else to.emit("Cast", found, shape=shape, to=to.dtype)]
 
 
 @_form.register

@@ -8,9 +8,10 @@ from typing import NoReturn, final
 
 import numpy as np
 
+from rnnbp.interchange.onnx_out.curves import scaled
 from rnnbp.interchange.onnx_out.matrices import product
 from rnnbp.interchange.onnx_out.parts import Tensor
-from rnnbp.interchange.onnx_out.primitives import FORMS, normal, scaled
+from rnnbp.interchange.onnx_out.primitives import FORMS, normal
 from rnnbp.interchange.onnx_out.shaping import level, reshaped, widened
 from rnnbp.interchange.onnx_out.writer import Writer
 from rnnbp.layers.base import Layer

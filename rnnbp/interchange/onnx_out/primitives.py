@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from rnnbp.interchange.onnx_out.attributes import columns, joint, number
 from rnnbp.interchange.onnx_out.choices import at_least, choose, drop, keep, masked, where
+from rnnbp.interchange.onnx_out.curves import elu, phi, scaled, softplus, toward
 from rnnbp.interchange.onnx_out.matrices import matmat, matvec, outer, transpose, vecmat
 from rnnbp.interchange.onnx_out.parts import Tensor
 from rnnbp.interchange.onnx_out.shaping import reduced, reshaped
@@ -40,15 +41,6 @@ def _along(kind: str) -> Form:
     return lambda to, ts, _: to.emit(kind, *ts, shape=ts[0].shape, axis=-1)
 
 
-def scaled(to: Writer, t: Tensor, factor: float, shift: float) -> Tensor:
-    """factor · t + shift."""
-    if factor == -1 and shift:
-        return to.emit("Sub", to.number(shift), t, shape=t.shape)
-    if factor != 1:
-        t = to.emit("Mul", t, to.number(factor), shape=t.shape)
-    return to.emit("Add", t, to.number(shift), shape=t.shape) if shift else t
-
-
 def _scale(to: Writer, ts: tuple[Tensor, ...], attr: object) -> Tensor:
     return scaled(to, ts[0], *_pair(attr))
 
@@ -56,18 +48,6 @@ def _scale(to: Writer, ts: tuple[Tensor, ...], attr: object) -> Tensor:
 def _clip(to: Writer, ts: tuple[Tensor, ...], attr: object) -> Tensor:
     low, high = map(to.number, _pair(attr))
     return to.emit("Clip", ts[0], low, high, shape=ts[0].shape)
-
-
-def _phi(to: Writer, ts: tuple[Tensor, ...], _: object) -> Tensor:
-    """Φ(x) = (1 + erf(x / √2)) / 2."""
-    t = scaled(to, ts[0], 1 / math.sqrt(2), 0.0)
-    return scaled(to, to.emit("Erf", t, shape=t.shape), 0.5, 0.5)
-
-
-def _toward(to: Writer, ts: tuple[Tensor, ...], _: object) -> Tensor:
-    a, b, s = ts
-    moved = to.emit("Mul", s, to.emit("Sub", b, a, shape=joint(a, b)), shape=joint(a, b, s))
-    return to.emit("Add", a, moved, shape=joint(*ts))
 
 
 def _total(to: Writer, ts: tuple[Tensor, ...], _: object) -> Tensor:
@@ -101,17 +81,17 @@ FORMS: Mapping[str, Form] = {
             "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "tanh": "Tanh",
             "sigmoid": "Sigmoid", "relu": "Relu", "reciprocal": "Reciprocal", "exp": "Exp",
             "log": "Log", "sqrt": "Sqrt", "abs": "Abs", "maximum": "Max", "minimum": "Min",
-            "softplus": "Softplus",
         }.items()
     },
     "leaky": _rated("LeakyRelu"),
-    "elu": _rated("Elu"),
+    "elu": elu,
+    "softplus": softplus,
     "softmax": _along("Softmax"),
     "log_softmax": _along("LogSoftmax"),
     "scale": _scale,
     "clip": _clip,
-    "phi": _phi,
-    "toward": _toward,
+    "phi": phi,
+    "toward": toward,
     "at_least": at_least,
     "where": where,
     "masked": masked,

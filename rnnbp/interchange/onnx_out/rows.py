@@ -28,7 +28,7 @@ class TimeRows:
         self._mask: Tensor | None = None
 
     def mask(self, series: Tensor) -> Tensor:
-        """(T, B) whether a step is there, in the order of x and in reverse order alike."""
+        """(T, B) whether a step is there."""
         assert self.lengths is not None
         if self._mask is None:
             to, zero = self.to, self.to.constant(np.array(0, WHOLE))
@@ -44,14 +44,6 @@ class TimeRows:
             return series
         mask = spread(self.to, self.mask(series), len(series.shape))
         return self.to.emit("Where", mask, series, self.to.number(fill), shape=series.shape)
-
-    def reversed(self, series: Tensor) -> Tensor:
-        """A series with the steps of each row in reverse order."""
-        assert self.lengths is not None
-        return self.to.emit(
-            "ReverseSequence", series, self.lengths, shape=series.shape, lead=2,
-            time_axis=0, batch_axis=1,
-        )  # fmt: skip
 
     def reduced(self, block: OverTime, series: Tensor) -> list[Tensor]:
         """The static values of a series."""

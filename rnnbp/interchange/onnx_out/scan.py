@@ -35,8 +35,7 @@ def scanned(
         states: its initial states.
     """
     cell, series = block.cell, next(t for t in args if t.lead == 2)
-    turns = block.reverse and rows.lengths is not None
-    body = to.body = Body(rows.reversed if turns else lambda t: t)
+    body = to.body = Body()
     known: Known = dict(enumerate(args))
     for k, state in enumerate(states):
         known[cell.n_inputs + k] = Tensor(to.names.new("state"), 1, state.shape, inner=True)
@@ -48,15 +47,15 @@ def scanned(
     ]
     later = [n for n in cell.ancestors(cell.outputs[:1]) if n not in cell.feeding]
     wanted = {*cell.outputs[:1], *(k for node in later for k in node.args)}
-    leaving = [k for k in wanted if k in known and known[k].inner]
+    leaving = [k for k in sorted(wanted) if k in known and known[k].inner]
     ends = [to.emit("Identity", known[k], shape=known[k].shape) for k in leaving]
     body.section.outputs = [port(t, to.dtype) for t in (*nexts, *ends)]
     if not body.series:
         to.step(series)
     to.body = None
-    made = _node(to, body, states, ends, reverse=block.reverse and not turns)
+    made = _node(to, body, states, ends, reverse=block.reverse)
     finals, found = made[: len(states)], made[len(states) :]
-    known |= {k: rows.reversed(t) if turns else t for k, t in zip(leaving, found, strict=True)}
+    known.update(zip(leaving, found, strict=True))
     _run(to, later, known)
     return [level(to, known[cell.outputs[0]], series), *finals]
 
@@ -70,13 +69,16 @@ def _run(to: Writer, nodes: Sequence[Node], known: Known) -> None:
 
 
 def _held(to: Writer, new: Tensor, old: Tensor, rows: TimeRows, series: Tensor) -> Tensor:
-    """The state that a step hands on: the old one, of a row that has ended."""
+    """The state that a step hands on: the old one, of a row that has ended.
+
+    In reverse the steps past the end come first, and so a row begins at its true end.
+    """
     assert to.body is not None
     present = level(to, new, old)
     if rows.lengths is not None:
         mask = rows.mask(series)
         if mask.name not in to.body.known:
-            to.take(mask, mask, np.dtype(np.bool_))
+            to.take(mask, np.dtype(np.bool_))
         there = spread(to, to.body.known[mask.name], len(old.shape))
         present = to.emit("Where", there, present, old, shape=old.shape)
     return to.call("Identity", [present], [(1, old.shape)], {}, within=True)[0]
@@ -86,7 +88,7 @@ def _node(
     to: Writer, body: Body, states: Sequence[Tensor], ends: Sequence[Tensor], *, reverse: bool
 ) -> list[Tensor]:
     """The Scan: final states, and series."""
-    given = [outside for outside, _ in body.series]
+    given = body.series
     results = [*((1, t.shape) for t in states), *((2, t.shape) for t in ends)]
     more: dict[str, object] = {"body": body.section, "num_scan_inputs": len(given)}
     if reverse:

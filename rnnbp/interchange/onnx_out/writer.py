@@ -15,8 +15,8 @@ from rnnbp.numerics import Array, Dtype, Shape
 BATCH = "batch"
 """The name of the batch axis."""
 
-SINGLE = frozenset({"AveragePool", "Conv", "Elu", "Erf", "Softplus"})
-"""Operators that onnxruntime runs in float32 alone."""
+SINGLE = frozenset({"AveragePool", "Conv", "Erf"})
+"""Operators that onnxruntime runs in float32 alone, and that others do not stand for."""
 
 
 class DoubleError(Exception):
@@ -88,14 +88,14 @@ class Writer:
             return t
         if t.name not in self.body.known:
             dtype = np.dtype(np.int64) if t.name in self.symbols else self.dtype
-            return self.take(t, self.body.prepared(t), dtype)
+            return self.take(t, dtype)
         return self.body.known[t.name]
 
-    def take(self, t: Tensor, given: Tensor, dtype: Dtype) -> Tensor:
-        """Make a series an input of the Scan, as it is or in another order; one step of it."""
+    def take(self, t: Tensor, dtype: Dtype) -> Tensor:
+        """Make a series an input of the Scan; one step of it."""
         assert self.body is not None
         within = Tensor(self.names.new(f"{t.name}_step"), 1, t.shape, inner=True)
-        return self.body.take(t, given, within, port(within, dtype))
+        return self.body.take(t, within, port(within, dtype))
 
     def constant(self, value: Array, name: str = "constant") -> Tensor:
         """A tensor of these numbers."""
