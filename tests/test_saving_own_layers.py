@@ -131,7 +131,7 @@ def test_without_layers_the_error_names_them_and_the_cure(tmp_path: Path) -> Non
     cure = r"Swish, Tilt; .* load\(path, layers=\{'Swish': Swish, 'Tilt': Tilt\}\)"
     with pytest.raises(ValueError, match=f"layers that are not rnnbp's: {cure}"):
         rb.load(tmp_path / "model")
-    with pytest.raises(ValueError, match=r"Tilt, did you mean 'Tilted'\?; .*\{'Tilt': Tilt\}"):
+    with pytest.raises(ValueError, match=r"Tilt \(did you mean 'Tilted'\?\); .*\{'Tilt': Tilt\}"):
         rb.load(tmp_path / "model", {"Swish": Swish, "Tilted": Tilt})
 
 
