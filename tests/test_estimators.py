@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -246,3 +248,24 @@ def test_the_model_goes_on_alone() -> None:
     fitted = RecurrentClassifier(**SMALL).fit(x, LABELS)
     y = rb.predict(fitted.model_, x.swapaxes(0, 1))[0]
     np.testing.assert_allclose(softmax(y, axis=-1), fitted.predict_proba(x), rtol=1e-5)
+
+
+IMPORTS = """
+import sys
+sys.modules["sklearn"] = None  # as if it were not installed
+import rnnbp
+try:
+    rnnbp.estimators
+except ImportError as error:
+    print(error)
+del sys.modules["sklearn"]
+assert rnnbp.estimators.Forecaster and "sklearn" in sys.modules
+"""
+
+
+@pytest.mark.long
+def test_scikit_learn_is_imported_when_it_is_needed() -> None:
+    ended = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True)
+    assert ended.stderr == ""
+    expected = "rnnbp.estimators needs scikit-learn 1.6 or later: pip install 'rnnbp[estimators]'"
+    assert ended.stdout.strip() == expected

@@ -72,6 +72,7 @@ def with_all(options: dict[str, Any], direction: str) -> dict[str, Any]:
     return {**options, **times, "direction": direction}
 
 
+@pytest.mark.one_in(4, "direction")
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize(("kind", "options"), KINDS[1::2])
 def test_a_node_computes_what_onnxruntime_does(
@@ -172,7 +173,9 @@ def _read(kind: str, built: rb.Recurrent) -> list[np.ndarray]:
     return list(layers.get(kind, built).params.values())
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize(
+    "kind", ["RNN", *[pytest.param(kind, marks=pytest.mark.long) for kind in ("LSTM", "GRU")]]
+)
 def test_gradients_of_a_custom_cell(kind: str) -> None:
     """Of one with a clip, by complex steps, in float64."""
     model = rb.interchange.from_onnx(node_model(kind, clip=0.9, dtype=np.float64))

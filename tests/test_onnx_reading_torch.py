@@ -128,3 +128,9 @@ def test_initial_and_final_states(exporter: str) -> None:
     near(y, wanted[0])
     near(h_n, wanted[1].permute(1, 0, 2))
     near(c_n, wanted[2].permute(1, 0, 2))
+
+
+def test_steps_that_were_written_out_are_refused() -> None:
+    net, x = nets.SERIES["relu and mean"]().eval(), torch.randn(T, B, F)
+    with pytest.raises(ValueError, match=r"no node is an LSTM.*dynamo=False"):
+        rb.interchange.from_onnx(exported(net, (x,), "dynamo", {"x": {0: "T", 1: "B"}}))

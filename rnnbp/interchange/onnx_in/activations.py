@@ -6,11 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.nodes import Call
-from rnnbp.interchange.onnx_in.operands import exact
 from rnnbp.layers import ELU, Clip, LeakyReLU, ReLU, Scale, Sigmoid, Softplus, Tanh
 
 Function: TypeAlias = Callable[[Value], Value]
@@ -71,7 +68,7 @@ def _named(call: Call, name: str, alphas: Iterator[float], betas: Iterator[float
     ]
     if REQUIRED in found:
         call.refuse(f"attribute activations names {name!r} without its alpha and beta", "give both")
-    return Activation(name, *[exact(np.float32(each)) for each in found])
+    return Activation(name, *found)
 
 
 def is_default(kind: str, given: tuple[Activation, ...]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
-from rnnbp.interchange.onnx_in.operands import Tensor, exact, normal_axis
+from rnnbp.interchange.onnx_in.operands import Tensor, normal_axis
 from rnnbp.interchange.onnx_in.shapes import axes_text, one_axis
 from rnnbp.layers import (
     ELU,
@@ -169,7 +169,7 @@ def layer_norm(call: Call) -> Results:
         )
     weight, bias = call.weight(1), call.array(2)
     dtype = call.scope.dtype_of(weight, str(call))
-    layer = LayerNorm(shape, eps=exact(np.float32(eps)), bias=bias is not None, dtype=dtype)
+    layer = LayerNorm(shape, eps=eps, bias=bias is not None, dtype=dtype)
     layer.params["weight"][...] = np.broadcast_to(weight, shape)
     if bias is not None:
         layer.params["bias"][...] = np.broadcast_to(bias, shape)

@@ -19,6 +19,7 @@ from rnnbp.interchange.onnx_in.operands import (
     Steps,
     Tensor,
     UnreadableModelError,
+    exact,
     sizes,
 )
 from rnnbp.numerics import Array, shown
@@ -166,6 +167,10 @@ def _plain(onnx: ModuleType, attribute: AttributeProto) -> Any:
     if attribute.type == onnx.AttributeProto.TENSOR:
         return array_of(onnx, attribute.t)
     value = onnx.helper.get_attribute_value(attribute)
+    if attribute.type == onnx.AttributeProto.FLOAT:
+        return exact(np.float32(value))
+    if attribute.type == onnx.AttributeProto.FLOATS:
+        return [exact(np.float32(each)) for each in value]
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, list) and value and isinstance(value[0], bytes):

@@ -21,7 +21,6 @@ from rnnbp.interchange.onnx_in.operands import (
     Lengths,
     Operand,
     Tensor,
-    exact,
 )
 from rnnbp.interchange.onnx_in.shapes import axes_text
 from rnnbp.interchange.onnx_in.weights import Weights, by_name, weights_of
@@ -45,7 +44,9 @@ def recurrent(call: Call) -> Results:
     direction = call.attribute("direction", "forward")
     if direction not in DIRECTIONS:
         call.refuse(f"attribute direction = {direction!r}", f"it is one of {list(DIRECTIONS)}")
-    batch_first = bool(call.attribute("layout", 0))
+    batch_first = bool(layout := call.attribute("layout", 0))
+    if layout not in (0, 1):
+        call.refuse(f"attribute layout = {layout}", "it is 0, time first, or 1, the batch first")
     ways = DIRECTIONS[direction]
     weights = weights_of(call, len(ways))
     x = _input(call, weights, batch_first)
@@ -140,7 +141,7 @@ def _described(call: Call, weights: Weights, starts: Sequence[Start]) -> list[De
             weights.w.shape[-1],
             weights.r.shape[-1],
             functions,
-            exact(np.float32(limit)) if limit else None,
+            limit or None,
             weights.b is not None,
             weights.p is not None,
             coupled,

@@ -52,13 +52,14 @@ def supposed_inputs(
     onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
 ) -> Iterator[tuple[Supposed, ...]]:
     """What all inputs may be; one of them has steps, where a node needs some."""
-    timed = _timed(graph)
+    timed = is_timed(graph)
     for found in product(*_choices(onnx, graph, inputs)):
         if not timed or any(TIME in each.axes for each in found):
             yield found
 
 
-def _timed(graph: GraphProto) -> bool:
+def is_timed(graph: GraphProto) -> bool:
+    """True if a node of a graph runs over time."""
     return any(node.op_type in RECURRENT for node in graph.node)
 
 
@@ -66,7 +67,7 @@ def _choices(
     onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
 ) -> list[list[Supposed]]:
     """For each input what it may be."""
-    lengths, timed = _lengths(graph), _timed(graph)
+    lengths, timed = _lengths(graph), is_timed(graph)
     found = []
     for each in inputs:
         if each.name in lengths:

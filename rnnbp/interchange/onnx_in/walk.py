@@ -25,7 +25,7 @@ from rnnbp.interchange.onnx_in.operands import (
     UnreadableModelError,
     sizes,
 )
-from rnnbp.interchange.onnx_in.roles import Supposed, supposed_inputs
+from rnnbp.interchange.onnx_in.roles import Supposed, is_timed, supposed_inputs
 from rnnbp.interchange.onnx_in.running import fold_constants, run_nodes
 from rnnbp.interchange.onnx_in.scope import Scope
 from rnnbp.numerics import ShapeError
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 
+UNROLLED = (
+    " (no node is an LSTM, GRU, RNN or Scan; if PyTorch wrote the steps of an nn.RNN one by one, "
+    "export with dynamo=False)"
+)
 TRIES = 500
 """Combinations of roles of inputs that are tried."""
 
@@ -64,7 +68,8 @@ def read_graph(model: ModelProto, where: str) -> Graph:
             if best is None or scope.done > best[0]:
                 best = scope.done, error
     assert best is not None  # there is at least one way to suppose the roles
-    raise UnreadableModelError(f"{where}: {best[1]}") from best[1]
+    hint = "" if is_timed(graph) else UNROLLED
+    raise UnreadableModelError(f"{where}: {best[1]}{hint}") from best[1]
 
 
 def _begin(
