@@ -32,7 +32,7 @@ Layers (within a cell too), all of them in the module layers
     Abs, Clip, Sum, Mean, MatVec, Concat, Split, Slice, Flatten, Reshape
     Layer, Keeps, Context      a custom layer, what it keeps, its random numbers
 Training, in the module train
-    fit, Trainer               training in one call; the loop, with snapshots to resume from
+    fit, Trainer               training in one call, with a History; the loop, with snapshots
     Sequences, Windows         sequences, of one length or padded; long streams in windows
     Examples, Batches, Source  data without time; loaders and generators; a custom source
     evaluate, predict          loss and metrics; outputs, in evaluation mode

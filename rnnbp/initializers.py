@@ -12,7 +12,7 @@ in float64, so float32 and float64 models of one seed start from the same values
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -188,6 +188,22 @@ def generator_of(place: str, rng: RngLike) -> np.random.Generator:
         ) from None
 
 
+class Adopted:
+    """An initializer whose arrays become parameters themselves, not copies: those of a file.
+
+    Raises ValueError for a shape that none of them has; one line may stand for a vector.
+    """
+
+    def __init__(self, arrays: Iterable[Array]) -> None:
+        self.arrays = tuple(arrays)
+
+    def __call__(self, _: np.random.Generator, shape: Shape) -> Array:
+        for array in self.arrays:
+            if shape in (array.shape, (1, *array.shape)):
+                return array.reshape(shape)
+        raise ValueError(f"there is no parameter of shape {shape}")
+
+
 @ieee
 def initialize(
     how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: Dtype, place: str
@@ -197,6 +213,8 @@ def initialize(
     Raises TypeError for anything but an initializer, ValueError for an unknown name or values that
     do not fit, DtypeError for values that are not real numbers.
     """
+    if isinstance(how, Adopted):
+        return how(rng, shape)
     if _is_array(how):
         return _given(place, how, shape, dtype)
     function = _function(how, place)

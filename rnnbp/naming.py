@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rnnbp.numerics import Array, shown
-from rnnbp.support.nearest import hint
+from rnnbp.support.nearest import hint, meant
 from rnnbp.wording.renamed import warn_renamed
 
 MOST = 4
@@ -94,7 +94,7 @@ NUMBER = re.compile(r"_l(\d+)\*?$")
 
 
 def likely(path: str, known: Collection[str]) -> str:
-    """As ", did you mean '0.weight_ih'?", for a path that a network does not have, or "".
+    """As " (did you mean '0.weight_ih'?)", for a path that a network does not have, or "".
 
     PyTorch's names are those of the same weight: where it has one layer with a number, and here
     there are several layers, of the layer with that place.
@@ -110,7 +110,7 @@ def likely(path: str, known: Collection[str]) -> str:
         several = [f"{owner}.{key}"][place:]
     elif inside or place:
         several = several[place : place + 1]
-    return f", did you mean {' or '.join(map(repr, several[:MOST]))}?" if several else ""
+    return meant(" or ".join(map(repr, several[:MOST]))) if several else ""
 
 
 class ByPath(dict[str, Array]):
@@ -125,5 +125,5 @@ class ByPath(dict[str, Array]):
                 return self[known]
         error = KeyError(path)
         near = likely(path, self) if isinstance(path, str) else ""
-        error.add_note(near.removeprefix(", ") or f"the names are {', '.join(self)}")
+        error.add_note(near.strip(" ()") or f"the names are {', '.join(self)}")
         raise error

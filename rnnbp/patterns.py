@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from rnnbp.naming import likely
 from rnnbp.numerics import shown
+from rnnbp.support.nearest import meant
 
 LISTS = (tuple, list, set, frozenset)
 
@@ -23,7 +24,7 @@ def matching(place: str, patterns: object, names: Collection[str]) -> list[str]:
     for pattern in listed:
         if not any(fnmatchcase(name, pattern) for name in names):
             under = any(name.startswith(f"{pattern}.") for name in names)
-            near = f", did you mean '{pattern}.*'?" if under else likely(pattern, names)
+            near = meant(repr(f"{pattern}.*")) if under else likely(pattern, names)
             raise ValueError(
                 f"{place}: {pattern!r} fits no parameter{near}; they are {', '.join(names)} "
                 f"(* stands for any letters, of a tied parameter the first name counts)"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnnbp.numerics import Shape
+from rnnbp.support import html
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import bytes_text, counted
 
 LONGEST = 44
 """Characters of a layer in the table."""
+SCREEN = 30
+"""Layers that a repr shows at most."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,44 @@ class Summary:
 
     @printable
     def __str__(self) -> str:
-        asked = any(row.flops is not None or row.kept_bytes is not None for row in self.rows)
-        header = ["name", "layer", "output", "parameters", *["kept", "FLOPs"] * asked]
-        lines = [header[:4] + header[4:6], *(self._cells(row, asked) for row in self.rows)]
+        return self._text(len(self.rows))
+
+    @printable
+    def __repr__(self) -> str:
+        """As ``print`` shows it, but of very many layers the first alone."""
+        return self._text(len(self.rows) if len(self.rows) <= SCREEN else SCREEN - 1)
+
+    @html.safe
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the same as a table."""
+        cells = map(self._cells, self.rows)
+        table = html.table(self._header, cells, len(self.rows), words=3)
+        totals = [line for line in self._totals() if line]
+        return html.shown(self, f"{self._model}, {self._size}", {}, table, *map(html.words, totals))
+
+    @property
+    def _asked(self) -> bool:
+        """True if there are costs."""
+        return any(row.flops is not None or row.kept_bytes is not None for row in self.rows)
+
+    @property
+    def _header(self) -> list[str]:
+        costs = ["kept", "FLOPs"] if self._asked else []
+        return ["name", "layer", "output", "parameters", *costs]
+
+    @property
+    def _model(self) -> str:
+        """The model, cut where it is a cell of one's own with all its layers."""
+        return _cut(self.model)
+
+    @property
+    def _size(self) -> str:
+        held = f"{bytes_text(self.parameter_bytes)} of {self.dtype}"
+        return f"{counted(self.parameters, 'parameter')}, {held}"
+
+    def _text(self, most: int) -> str:
+        """The table with as many layers."""
+        lines = [self._header, *map(self._cells, self.rows[:most])]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = [
             "  ".join(
@@ -80,14 +118,12 @@ class Summary:
             ).rstrip()
             for line in lines
         ]
-        held = f"{bytes_text(self.parameter_bytes)} of {self.dtype}"
-        size = f"{counted(self.parameters, 'parameter')}, {held}"
-        return "\n".join([f"{self.model}: {size}", "", *table, *self._totals()])
+        if most < len(self.rows):
+            table.append(f"{len(self.rows) - most:,} more; print(summary) shows them")
+        return "\n".join([f"{self._model}: {self._size}", "", *table, *self._totals()])
 
-    __repr__ = __str__
-
-    def _cells(self, row: LayerRow, asked: bool) -> list[str]:
-        layer = row.layer if len(row.layer) <= LONGEST else f"{row.layer[: LONGEST - 4]} ..."
+    def _cells(self, row: LayerRow) -> list[str]:
+        layer = _cut(row.layer)
         costs = [
             "?" if row.kept_bytes is None else bytes_text(row.kept_bytes),
             _flops_text(row.flops),
@@ -95,7 +131,7 @@ class Summary:
         pers = row.pers or (row.per,) * len(row.outputs)
         pairs = zip(row.outputs, pers, strict=True)
         outputs = ", ".join(self._shape(shape, per, row.axis) for shape, per in pairs)
-        return [row.name, layer, outputs, f"{row.parameters:,}", *(costs if asked else [])]
+        return [row.name, layer, outputs, f"{row.parameters:,}", *(costs if self._asked else [])]
 
     def _shape(self, shape: Shape | None, per: str, axis: str) -> str:
         time = axis if axis not in ("", "time") else "T"
@@ -121,6 +157,10 @@ class Summary:
             f"kept for backward {of}: {kept}",
             f"forward: {_flops_text(self.flops)}FLOPs{others}",
         ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
 
 
 def _flops_text(n: int | None) -> str:

@@ -13,7 +13,6 @@ import tempfile
 import time
 import tracemalloc
 import warnings
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,32 +28,12 @@ from rnnbp.machine import cache, cache_folder
 from rnnbp.storage import StorageError, save_tensors
 from rnnbp.train.metrics_log import MetricsLog
 from tests import fuzz_inputs as inputs
+from tests.fuzz_loader import Loader, WholeModel
 from tests.training import text_run
 
 FLOOR = 1 << 20
 """Bytes that reading the smallest file may take."""
 SECONDS = 1.0
-
-
-class Loader(ABC):
-    """One kind of file, and what reads it."""
-
-    mutations: ClassVar[tuple[inputs.Mutation, ...]]
-    errors: ClassVar[tuple[type[Exception], ...]]
-    path: Path
-    good: bytes
-
-    @abstractmethod
-    def load(self) -> None:
-        """Read the file, as it is now."""
-
-    def state(self) -> bytes:
-        """What a file that is refused must not change."""
-        return self.path.read_bytes()
-
-    def restore(self) -> None:
-        """Undo what a file that was taken has changed: nothing, unless said otherwise."""
-        return
 
 
 class Model(Loader):
@@ -203,6 +182,7 @@ KINDS: dict[str, Callable[[Path], Loader]] = {
     "model": Model,
     "sample": Sampled,
     "snapshot": Snapshot,
+    "whole": WholeModel,
     "run": Settings,
     "metrics": Metrics,
     "kernels": Kernels,

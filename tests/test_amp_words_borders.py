@@ -125,7 +125,7 @@ def test_a_state_of_a_different_number_of_sequences() -> None:
     [
         ("plan", "checkpoint 'plan' is unknown; for a plan give a budget, as '64 MB', or a Plan"),
         ("auto", "checkpoint 'auto' is unknown; for a plan give a budget, as '64 MB', or a Plan"),
-        ("sqr", "checkpoint 'sqr' is unknown, did you mean 'sqrt'?"),
+        ("sqr", "checkpoint 'sqr' is unknown (did you mean 'sqrt'?"),
         ("64 MO", "checkpoint '64 MO' is not a number of bytes; write as '64 MB'"),
         (0, "checkpoint must be at least 1 byte"),
     ],

@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "seed type": (lambda: rb.bptt(lstm(), x(), Y, MSE, seed="a"), TypeError, "seed must be an integer, found 'a'"),
     "checkpoint": (lambda: rb.bptt(lstm(), x(), Y, MSE, checkpoint="none"), ValueError, "checkpoint 'none' is unknown"),
     "backend": (lambda: rb.bptt(lstm(), x(), Y, MSE, backend="cuda"), ValueError, "backend 'cuda' is unknown; use one of 'numpy', 'llvm', 'interpreter', or None"),
-    "option": (lambda: rb.bptt(lstm(), x(), Y, MSE, checkpoints="all"), TypeError, "unknown option 'checkpoints', did you mean 'checkpoint'"),
+    "option": (lambda: rb.bptt(lstm(), x(), Y, MSE, checkpoints="all"), TypeError, r"unknown option 'checkpoints' \(did you mean 'checkpoint'"),
     "cell as a model": (lambda: rb.bptt(rb.LSTM(3, 4).cell, x(), Y, MSE), TypeError, r"wrap the cell in Recurrent"),
     "function as a model": (lambda: rb.bptt(np.tanh, x(), Y, MSE), TypeError, "give a Sequential or a Graph"),
     "two inputs": (lambda: rb.bptt(two_inputs(), x(), Y, MSE), TypeError, r"has 2 inputs, 0 \(T, B, ...\), 1 \(T, B, ...\); x must be a tuple with one for each"),

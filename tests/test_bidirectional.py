@@ -121,7 +121,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a reverse forward": (lambda: rb.Bidirectional(rb.GRU(3, 4, reverse=True), RNN), ValueError, "forward is GRU.*runs in reverse; build it without"),
     "a layer": (lambda: rb.Bidirectional(RNN, rb.Tanh()), TypeError, r"backward is a recurrent layer, found Tanh\(\)"),
     "one alone": (lambda: rb.Bidirectional(RNN), TypeError, "backward missing; give Bidirectional"),
-    "another merge": (lambda: layer("concta"), ValueError, "merge is one of 'concat', 'sum', 'mul', 'mean', found 'concta', did you mean 'concat'"),
+    "another merge": (lambda: layer("concta"), ValueError, r"merge is one of 'concat', 'sum', 'mul', 'mean', found 'concta' \(did you mean 'concat'"),
     "a merge of None": (lambda: layer(None), ValueError, "merge is one of .*, found None"),  # type: ignore[arg-type]  # what is refused
     "unequal sizes": (lambda: rb.Bidirectional(RNN, rb.GRU(3, 1), "sum"), rb.ShapeError, r"found \(4,\) features forward and \(1,\) backward; give both as many"),
     "inputs of other sizes": (lambda: rb.Bidirectional(RNN, rb.GRU(2, 4)), rb.ShapeError, "GRU.2, 4, reverse=True.*must have size 2, found 3"),

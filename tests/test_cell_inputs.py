@@ -78,7 +78,7 @@ WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "an unknown kind": (
         lambda: rb.Input(3, per="sequenc"),
         ValueError,
-        "per is 'step' or 'sequence', found 'sequenc', did you mean 'sequence'?",
+        r"per is 'step' or 'sequence', found 'sequenc' \(did you mean 'sequence'\?",
     ),
 }
 

@@ -218,7 +218,7 @@ def test_budgets_that_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["plan", "--budget", "much"], "argument --budget: budget 'much' is not a number of bytes; write as '64 MB', '64 MiB', or an integer"),
         (["plan", "--budget", "0"], "argument --budget: budget must be at least 1 byte, found '0'"),
-        (["plan", "--step", "3"], "unknown argument --step, did you mean --steps?"),
+        (["plan", "--step", "3"], "unknown argument --step (did you mean --steps?)"),
         (["compare", "--budgets", "5,,7"], "argument --budgets: must be a number, found ''"),
         (["compare", "--budgets", "0"], "argument --budgets: must be above 0 and below 1e+06, found 0"),
         (["compare", "--schedules", "best"], "argument --schedules: must be out of all, every-k, sqrt, revolve, hsm, ism, msm, optimal, thin, online, plan, found 'best'"),

@@ -184,17 +184,17 @@ def test_a_network_over_time_is_planned_by_sweep(capsys: pytest.CaptureFixture[s
 
 
 ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
-    "no such module": (("--model", "mymodl:build"), "there is no module 'mymodl', did you mean 'mymodel'?"),
-    "no such file": (("--model", "mymodle.py:build"), "there is no file 'mymodle.py', did you mean 'mymodel.py'?"),
-    "no such function": (("--model", "mymodel:biuld"), "has no 'biuld', did you mean 'build'?"),
+    "no such module": (("--model", "mymodl:build"), "there is no module 'mymodl' (did you mean 'mymodel'?"),
+    "no such file": (("--model", "mymodle.py:build"), "there is no file 'mymodle.py' (did you mean 'mymodel.py'?"),
+    "no such function": (("--model", "mymodel:biuld"), "has no 'biuld' (did you mean 'build'?"),
     "no name": (("--model", "mymodel"), "write it as mymodel:build"),
     "a file without a name": (("--model", "mymodel.py"), "write it as mymodel.py:build"),
     "arguments": (("--model", "mymodel:sized"), "takes n; give a model, or a function without arguments"),
     "no model": (("--model", "mymodel:no_model"), "a model is a network of layers, found [LSTM(3, 4)]"),
     "a cell": (("--model", "mymodel:cell"), "wrap the cell in Recurrent"),
     "a module of Python": (("--model", "random:build"), "has no 'build'; it has"),
-    "another loss": (("--model", "mymodel:build", "--loss", "cross_entrpy"), "did you mean 'cross-entropy'?; use one of mse"),
-    "no such loss": (("--model", "mymodel:build", "--loss", "mymodel:rati"), "has no 'rati', did you mean 'ratio'?"),
+    "another loss": (("--model", "mymodel:build", "--loss", "cross_entrpy"), "did you mean 'cross-entropy'?); use one of mse"),
+    "no such loss": (("--model", "mymodel:build", "--loss", "mymodel:rati"), "has no 'rati' (did you mean 'ratio'?"),
     "a model as loss": (("--model", "mymodel:build", "--loss", "mymodel:build"), "--loss mymodel:build is a model, Sequential(LSTM(3, 8), Dense(8, 2)); give --model mymodel:build, and a loss: "),
     "no loss": (("--model", "mymodel:build", "--loss", "mymodel:no_model"), "--loss mymodel:no_model is [LSTM(3, 4)], no loss"),
     "options of others": (("--model", "mymodel:build", "--units", "3"), "--units is for built-in models"),

@@ -187,7 +187,7 @@ def test_training_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
             "train --seed -1",
             "rnnbp train: error: argument --seed: must be at least 0 and below 1.845e+19, found -1",
         ),
-        ("train --unit 3", "rnnbp train: error: unknown argument --unit, did you mean --units?"),
+        ("train --unit 3", "rnnbp train: error: unknown argument --unit (did you mean --units?)"),
         ("train words.txt", "rnnbp train: error: unknown argument words.txt"),
         (
             "train --epochs 1 --steps 2",

@@ -27,7 +27,9 @@ def net():
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-@pytest.mark.parametrize("command", [[], ["train"], ["sample"], ["plan"], ["compare"]])
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["sample"], ["plan"], ["compare"], ["show"], ["convert"]]
+)
 def test_help_is_as_wide_as_the_terminal(
     columns: int,
     command: list[str],
@@ -57,9 +59,9 @@ def test_help_says_where_there_is_more_and_no_empty_default(
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (["trian"], "argument COMMAND: invalid choice: 'trian', did you mean 'train'? (choose"),
-        (["plan", "--cell", "LSTM"], "invalid choice: 'LSTM', did you mean 'lstm'? (choose from"),
-        (["plan", "--optimizer", "Adam"], "invalid choice: 'Adam', did you mean 'adam'? (choose"),
+        (["trian"], "argument COMMAND: invalid choice: 'trian' (did you mean 'train'?) (choose"),
+        (["plan", "--cell", "LSTM"], "invalid choice: 'LSTM' (did you mean 'lstm'?) (choose from"),
+        (["plan", "--optimizer", "Adam"], "invalid choice: 'Adam' (did you mean 'adam'?) (choose"),
         (["plan", "--optimizer", "x"], "invalid choice: 'x' (choose from 'sgd', 'adagrad',"),
         (["plan", "--disk", "0"], "argument --disk: disk must be at least 1 byte, found '0'"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
-from rnnbp.compare.timeline import Held, Line
+from rnnbp.schedules.timeline import Held, Line
 from tests.compared import problem
 
 # Options that cannot be

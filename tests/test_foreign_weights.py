@@ -111,7 +111,7 @@ def test_names_go_back_to_theirs(path, tmp_path):
         np.testing.assert_array_equal(found[name], a)
     with pytest.raises(
         ValueError,
-        match=r"rename has 'fc.wight', which is not one of the model's names, did you mean 'fc.weight'",
+        match=r"rename has 'fc.wight', which is not one of the model's names \(did you mean 'fc.weight'",
     ):
         rb.save_weights(net, tmp_path / "back.safetensors", rename={"fc.wight": "x"})
 
@@ -192,7 +192,7 @@ def test_a_file_that_is_cut_at_any_byte_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("rename", "error", "text"),
     [
-        ({"lstm.weight_ih": "0.weight_ih"}, ValueError, "rename has 'lstm.weight_ih', which is not one of the file's names, did you mean 'lstm.weight_ih_l0'"),
+        ({"lstm.weight_ih": "0.weight_ih"}, ValueError, r"rename has 'lstm.weight_ih', which is not one of the file's names \(did you mean 'lstm.weight_ih_l0'"),
         (OURS | {"fc.bias": None}, ValueError, r"'0.weight_ih', which is not one of .*; all of rename goes from the file's names to the others, or back"),
         (lambda name: "same", ValueError, "rename makes 'same' of several tensors"),
         (lambda name: 3, TypeError, "rename makes 3 of 'fc.bias'; give a text, or None"),

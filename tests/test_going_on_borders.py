@@ -210,6 +210,6 @@ def test_each_name(name: str) -> None:
 def test_a_name_that_is_none() -> None:
     with pytest.raises(
         ValueError,
-        match=r"Trainer: optimizer is one of 'sgd', .*, found 'Adma', did you mean 'adam'",
+        match=r"Trainer: optimizer is one of 'sgd', .*, found 'Adma' \(did you mean 'adam'",
     ):
         rb.Trainer(net(), "Adma", MSE)

@@ -105,7 +105,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         r"returned shape \(3,\) for a parameter of shape \(2, 2\)",
     ),
     "initialiser with NaN": (lambda: rb.Dense(2, 2, weight_init=lambda rng, shape: np.full(shape, np.nan)), ValueError, r"Dense: weight: the initializer returned nan at \[0, 0\]"),
-    "unknown option of a cell": (lambda: rb.LSTM(2, 2, dropouts=0.1), TypeError, "LSTM: unknown option 'dropouts', did you mean 'dropout'"),
+    "unknown option of a cell": (lambda: rb.LSTM(2, 2, dropouts=0.1), TypeError, r"LSTM: unknown option 'dropouts' \(did you mean 'dropout'"),
     "option of other cells": (lambda: rb.GRU(2, 2, peepholes=True), TypeError, "GRU: unknown option 'peepholes'"),
     "unknown activation": (lambda: rb.RNN(2, 2, activation="gelu"), ValueError, "'tanh' or 'relu', found 'gelu'"),
     "unknown initial state": (lambda: rb.GRU(2, 2, initial="ones"), ValueError, "'zeros' or 'learned', found 'ones'"),

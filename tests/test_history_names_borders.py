@@ -70,7 +70,7 @@ def test_figures_of_validation_have_the_name_of_monitor_too() -> None:
 
 
 METRICS: dict[Any, str] = {
-    "val_mae": r"no 'val_mae', did you mean 'mae'\?; there are 'mae'",
+    "val_mae": r"no 'val_mae' \(did you mean 'mae'\?\); there are 'mae'",
     "val_loss": "no 'val_loss'; history.validation_losses is the list",
     "loss": "no 'loss'; history.losses is the list of each step",
     "accuracy": "no 'accuracy'; there are 'mae'",

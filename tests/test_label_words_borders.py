@@ -195,7 +195,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "acc": (
         lambda: fitted(sequences(LABELS, last=True), metrics=["acc"]),
         ValueError,
-        r"no metric is called 'acc', did you mean 'accuracy'\? they are 'accuracy', 'mse', 'mae', or a function",
+        r"no metric is called 'acc' \(did you mean 'accuracy'\?\); they are 'accuracy', 'mse', 'mae', or a function",
     ),
     "f1": (
         lambda: fitted(sequences(LABELS, last=True), metrics=["f1"]),

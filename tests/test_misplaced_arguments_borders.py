@@ -36,7 +36,7 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "Keras's fit with a batch size": (lambda: trainer().fit(X, Y, 32), ONE_SOURCE),
     "fit(epoch=2)": (
         lambda: trainer().fit(DATA, epoch=2),
-        "unknown option 'epoch', did you mean 'epochs'",
+        r"unknown option 'epoch' \(did you mean 'epochs'",
     ),
     "Keras's evaluate": (lambda: trainer().evaluate(X, Y), ONE_SOURCE),
     "evaluate with a loss": (

@@ -16,7 +16,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a slip": (
         {"monitor": "val_acuracy"},
         ValueError,
-        "monitor='val_acuracy', did you mean 'val_accuracy'?",
+        "monitor='val_acuracy' (did you mean 'val_accuracy'?",
     ),
     "Keras's": ({"monitor": "val_acc"}, ValueError, "did you mean 'val_accuracy'?"),
     "a History's": ({"monitor": "validation_acc"}, ValueError, "did you mean 'val_accuracy'?"),
@@ -71,7 +71,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "no mode": (
         {"mode": "mx"},
         ValueError,
-        "mode is one of 'auto', 'min', 'max', found 'mx', did you mean 'max'?",
+        "mode is one of 'auto', 'min', 'max', found 'mx' (did you mean 'max'?",
     ),
     "a flag": ({"mode": True}, ValueError, "mode is one of 'auto', 'min', 'max', found True"),
     "no validation": (

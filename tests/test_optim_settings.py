@@ -42,7 +42,7 @@ def test_options_that_are_set_later_are_those_of_the_next_step(rule, options):
             "weight_dekay",
             0.1,
             AttributeError,
-            "Adam has no option 'weight_dekay', did you mean 'weight_decay'?",
+            "Adam has no option 'weight_dekay' (did you mean 'weight_decay'?",
         ),
         (
             optim.Adam,

@@ -108,8 +108,6 @@ MODULES = {
         "Module": "a network is a Sequential or a Graph",
         "Adam": "it is rnnbp.optim.Adam",
         "MSELoss": "it is called rnnbp.losses.MeanSquaredError here",
-        "save": "rnnbp.save_weights",
-        "load": "rnnbp.load_weights",
         "pad_sequence": "pad, and give lengths=lengths",
         "callbacks": "fit and Trainer take callbacks=",
         "Masking": "pad, and give lengths=lengths",
@@ -119,7 +117,7 @@ MODULES = {
         "nn": "layers are in rnnbp itself",
         "manual_seed": "take rng=",
         "metrics": "take metrics=",
-        "load_model": "rnnbp.load_weights",
+        "load_model": r"whole models are loaded by rnnbp.load\(path\)",
     },
     rb.losses: {
         "MSELoss": "it is called MeanSquaredError here",

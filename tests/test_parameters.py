@@ -85,7 +85,7 @@ UNFIT: dict[str, tuple[Callable[[Any], dict[str, Any]], type[Exception], str]] =
     "a name": (
         lambda p: {"2.bais": p["2.bias"]},
         ValueError,
-        r"no parameter is called '2\.bais', did you mean '2\.bias'\?; the network's are 0\.weight",
+        r"no parameter is called '2\.bais' \(did you mean '2\.bias'\?\); the network's are 0\.weight",
     ),
     "a shape": (
         lambda p: {"2.bias": np.zeros((4, 1))},

@@ -72,7 +72,10 @@ def test_a_simulation_is_shown_in_a_few_lines() -> None:
         ("thin", "it is a class, checkpoint=rnnbp.schedules.ThinTapes()"),
         ("none", "'all', the default, keeps everything and runs nothing again"),
         (None, "'all', the default, keeps everything and runs nothing again"),
-        ("sqr", "checkpoint 'sqr' is unknown, did you mean 'sqrt'?; use 'all', 'sqrt', a schedule"),
+        (
+            "sqr",
+            "checkpoint 'sqr' is unknown (did you mean 'sqrt'?); use 'all', 'sqrt', a schedule",
+        ),
     ],
 )
 def test_a_schedule_by_a_name_that_is_none(schedule: Any, text: str) -> None:

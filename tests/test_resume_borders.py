@@ -89,11 +89,11 @@ def test_other_data_on_purpose(tmp_path):
     [
         (
             ("learningrate",),
-            r"no such name: 'learningrate', did you mean 'learning_rate'\? they are 'model', "
+            r"no such name: 'learningrate' \(did you mean 'learning_rate'\?\); they are 'model', "
             r"'loss'",
         ),
         (("seed", "x"), r"no such name: 'x'.* they are 'model', 'loss'"),
-        (("lr",), r"no such name: 'lr', did you mean 'learning_rate'\?"),
+        (("lr",), r"no such name: 'lr' \(did you mean 'learning_rate'\?"),
         ("seed", r"override is a tuple of names, found 'seed'; give override=\('seed',\)"),
     ],
 )

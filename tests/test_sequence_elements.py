@@ -145,7 +145,7 @@ def test_inputs_of_one_axis_share_them() -> None:
 
 WRONG: dict[str, tuple[Any, Any, type[Exception], str]] = {
     "one for two": (GIVEN, LENGTHS, TypeError, "lengths are for one number of steps, .* lengths=.'source': ..., 'before': "),
-    "no input": (GIVEN, {"befor": LENGTHS}, ValueError, "lengths has 'befor', which is no input of x, did you mean 'before'"),
+    "no input": (GIVEN, {"befor": LENGTHS}, ValueError, r"lengths has 'befor', which is no input of x \(did you mean 'before'"),
     "too long": (GIVEN, {"before": LENGTHS + 1}, ValueError, r"lengths\['before'\]\[2\] is 10, which must lie in \[1, 9\]"),
     "others": (GIVEN, {"source": LENGTHS[:3]}, rb.ShapeError, r"lengths\['source'\] must have shape \(10,\)"),
     "a list": ({"source": SOURCE, "before": INPUT}, {"source": LENGTHS}, ValueError, "'source', which is a list, whose items have theirs; give those of 'before'"),

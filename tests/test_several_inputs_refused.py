@@ -47,7 +47,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "too few": (lambda: bptt((X,)), rb.ShapeError, r"has 2 inputs, x \(T, B, ...\), s \(B, ...\), found 1 in x; give one for each"),
     "too many": (lambda: bptt((X, S, S)), rb.ShapeError, "found 3 in x; give one for each"),
     "missing": (lambda: bptt({"x": X}), ValueError, r"x has no 's'; .* takes x \(T, B, ...\), s \(B, ...\): give one for each"),
-    "unknown": (lambda: bptt({"x": X, "S": S}), ValueError, "x has 'S', which is no input of .*, did you mean 's'?"),
+    "unknown": (lambda: bptt({"x": X, "S": S}), ValueError, r"x has 'S', which is no input of .* \(did you mean 's'\?"),
     "names that are not there": (lambda: bptt({"a": X, "b": X}, nameless()), ValueError, r"x is a dict, and input 0 of .* has no name; give a tuple in order, or a name to each, as Input\(3, 'rain'\)"),
     "a static series": (lambda: bptt((X, np.stack([S] * T))), rb.ShapeError, r"x\[1\] is static \(per='sequence'\): expected \(B, ...\) = \(3, 4\), found shape \(5, 3, 4\), which is \(T, B, ...\); give the value of one step, as s\[0\], or make its Input per='step'"),
     "a static stream": (lambda: bptt((X, iter([S]))), TypeError, r"x\[1\] is static .* found a stream; give the array \(B, ...\)"),

@@ -203,7 +203,7 @@ def test_lengths_and_last_are_those_of_the_series() -> None:
 
 
 WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "no such input": (lambda: sequences(static=["S"]), ValueError, r"Sequences: static names 'S', which is no input of x, did you mean 's'\?; it has 's', 'x', 'z'"),
+    "no such input": (lambda: sequences(static=["S"]), ValueError, r"Sequences: static names 'S', which is no input of x \(did you mean 's'\?\); it has 's', 'x', 'z'"),
     "all static": (lambda: rb.Sequences((S, S), TARGET, batch_size=2, static=(0, 1)), ValueError, "x has no input with a value at each step"),
     "static of one": (lambda: rb.Sequences(X, TARGET, batch_size=2, static=("s",)), TypeError, "static is for several inputs, and x is one"),
     "other rows": (lambda: sequences(x=GIVEN | {"s": S[:4]}), rb.ShapeError, r"Sequences: x\['s'\] must begin with the axes \(10,\) of x\['x'\], found shape \(4, 4\)"),

@@ -156,7 +156,7 @@ def test_blocks_without_steps_and_arguments_of_other_kinds_are_refused() -> None
         rb.Stepper(lstm(), 2).steps(X[None][:0])
     with pytest.raises(ValueError, match="batch must be at least 1"):
         rb.Stepper(lstm(), 0)
-    with pytest.raises(ValueError, match="backend 'llv' is unknown, did you mean 'llvm'"):
+    with pytest.raises(ValueError, match=r"backend 'llv' is unknown \(did you mean 'llvm'"):
         rb.Stepper(lstm(), backend="llv")
     with pytest.raises(TypeError, match="unknown option 'hidden'; it takes model, batch"):
         rb.Stepper(lstm(), hidden=3)  # type: ignore[call-arg]

@@ -44,7 +44,7 @@ BAD: dict[str, tuple[Any, Any, type[Exception], str]] = {
     "no output": (["accuracy"], {"a": OWN + L2, "b": MSE}, ValueError, r"of 'accuracy' the loss of 'a' is one of your own.*as \{'a': \[...\]\}"),
     "one's own": (["accuracy"], {"a": OWN, "b": CE}, ValueError, r"give a dict by output, as \{'b': \['accuracy'\]\}"),
     "none that it suits": ("accuracy", (MSE, rb.losses.Huber()), ValueError, r"'accuracy' it suits no output, 0 with MeanSquaredError\(\) or 1 with Huber"),
-    "another name": (["acc"], {"a": CE, "b": MSE}, ValueError, "no metric is called 'acc', did you mean 'accuracy'"),
+    "another name": (["acc"], {"a": CE, "b": MSE}, ValueError, r"no metric is called 'acc' \(did you mean 'accuracy'"),
     "twice": (["mse", "mse"], {"a": CE, "b": MSE}, ValueError, "two are called 'mse'"),
     "a name for an output": ({"right": np.equal}, {"a": CE, "b": MSE}, ValueError, "metrics has 'right', which is no output with a loss; they are 'a', 'b'"),
 }  # fmt: skip
@@ -73,3 +73,47 @@ def test_training_and_validation_report_them_by_output() -> None:
     found = rb.evaluate(model, data, losses, metrics=["accuracy", "mse"])
     assert found["tag_mse"] == pytest.approx(found["tag_loss"])
     assert found["kind_accuracy"] == history.metrics["validation_kind_accuracy"][-1]
+
+
+def two_heads(form: Any = lambda heads: {"a": heads[0], "b": heads[1]}) -> rb.Graph:
+    x = rb.Input(3, "x")
+    heads = [rb.Dense(3, 2, rng=k)(x) for k in range(2)]
+    return rb.Graph(x, form(heads))
+
+
+REAL = np.random.default_rng(1).normal(size=(6, 5, 2)).astype("float32")
+NUMBERS: dict[str, tuple[Any, Any, Any]] = {
+    "one output": (lambda: rb.GRU(3, 2), REAL, (MSE, ["accuracy"])),
+    "of one number": (lambda: rb.GRU(3, 1), REAL[..., :1], (rb.losses.Huber(), ["accuracy"])),
+    "by output": (
+        two_heads,
+        {"a": REAL, "b": REAL},
+        ({"a": MSE, "b": 0.5 * MSE}, {"b": "accuracy"}),
+    ),
+    "in order": (lambda: two_heads(list), (REAL, REAL), ((MSE, MSE), {1: ["accuracy"]})),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_accuracy_of_numbers_is_refused(name: str) -> None:
+    make, target, (loss, metrics) = NUMBERS[name]
+    data = rb.Sequences(np.zeros((6, 5, 3), "f4"), target, batch_size=3)
+    says = (
+        "metric accuracy: it is for classes, .* the target has .*; of numbers take 'mae' or 'mse'"
+    )
+    with pytest.raises(ValueError, match=says):
+        rb.evaluate(make(), data, loss, metrics=metrics)
+    with pytest.raises(ValueError, match=says):
+        rb.fit(make(), data, loss, epochs=1, metrics=metrics, progress=False)
+
+
+def test_accuracy_of_classes_under_a_loss_of_numbers_is_taken() -> None:
+    """Of 0 and 1, and of anything where the mask is 0."""
+    target, mask = (REAL > 0).astype("f4"), np.ones((6, 5), "f4")
+    target[:, -1], mask[:, -1] = -9, 0
+    data = rb.Sequences(np.zeros((6, 5, 3), "f4"), target, mask=mask, batch_size=6)
+    model = rb.GRU(3, 2, rng=0)
+    y = rb.predict(model, data)
+    found = rb.evaluate(model, data, MSE, metrics=["accuracy"])
+    right = (y.argmax(-1) == target.argmax(-1))[:, :-1]
+    assert found["accuracy"] == pytest.approx(right.mean())

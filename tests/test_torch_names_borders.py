@@ -213,13 +213,13 @@ def test_within_one_process_no_file_is_needed():
     model = rb.Sequential(rb.LSTM(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
     with pytest.raises(
         ValueError,
-        match=r"mean 'rnn.weight_ih'\?; PyTorch's are read by rnnbp.load_weights\(model, a",
+        match=r"mean 'rnn.weight_ih'\?\); PyTorch's are read by rnnbp.load_weights\(model, a",
     ):
         model.params.update(net)
     model.params.update({name.removesuffix("_l0"): value for name, value in net.items()})
     np.testing.assert_array_equal(model.params["rnn.weight_hh"], net["rnn.weight_hh_l0"].array)
     with pytest.raises(
         ValueError,
-        match=r"no parameter is called 'rnn.weigth_ih', did you mean 'rnn.weight_ih'\?; the net",
+        match=r"no parameter is called 'rnn.weigth_ih' \(did you mean 'rnn.weight_ih'\?\); the net",
     ):
         model.params.update({"rnn.weigth_ih": 0})

@@ -259,7 +259,7 @@ def test_an_unknown_option_of_a_trainers_fit_names_the_way(options: Any, words: 
 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "lr": ({"lr": 0.1}, "Trainer: unknown option 'lr', it is called 'learning_rate' here"),
-    "a slip": ({"clip_nrom": 1.0}, "unknown option 'clip_nrom', did you mean 'clip_norm'"),
+    "a slip": ({"clip_nrom": 1.0}, r"unknown option 'clip_nrom' \(did you mean 'clip_norm'"),
     "of fit": (
         {"until_steps": 3},
         r"Trainer\(model, optimizer, loss\)\.fit\(data, until_steps=\.\.\.\)",

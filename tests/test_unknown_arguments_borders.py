@@ -159,7 +159,7 @@ NEAREST: dict[str, tuple[Callable[[], Any], str]] = {
     "cell": (lambda: rb.LSTM(3, 4, forgetbias=1.0), "did you mean 'forget_bias'"),
     "layer": (
         lambda: rb.Dense(3, 4, biass=False),
-        "Dense: unknown option 'biass', did you mean 'bias'.; it takes n_in, n_out, bias",
+        r"Dense: unknown option 'biass' \(did you mean 'bias'\?\); it takes n_in, n_out, bias",
     ),
     "optimiser": (lambda: rb.optim.SGD(model(), momentun=0.9), "SGD: .*did you mean 'momentum'"),
     "loss": (lambda: rb.losses.CrossEntropy(label_smooting=0.1), "did you mean 'label_smoothing'"),
@@ -263,7 +263,7 @@ class Mine(rb.Layer):
 
 def test_so_it_is_for_layers_of_ones_own() -> None:
     with pytest.raises(
-        TypeError, match=r"Mine: unknown option 'gian', did you mean 'gain'.; it takes n, gain"
+        TypeError, match=r"Mine: unknown option 'gian' \(did you mean 'gain'\?\); it takes n, gain"
     ):
         Mine(3, gian=2.0)  # type: ignore[call-arg]
     assert Mine(3, gain=2.0)(np.ones(3))[0] == 2.0

@@ -16,7 +16,7 @@ MSE = rb.losses.MeanSquaredError()
 CHOICES: dict[str, tuple[Callable[[], Any], str]] = {
     "optimizer": (
         lambda: rb.fit(rb.LSTM(3, 4), [(X, Y)], MSE, "Adam"),
-        "'sgd', .*found 'Adam', did you mean 'adam'",
+        r"'sgd', .*found 'Adam' \(did you mean 'adam'",
     ),
     "slip in it": (
         lambda: rb.fit(rb.LSTM(3, 4), [(X, Y)], MSE, "rmspop"),
@@ -24,25 +24,25 @@ CHOICES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "backend": (
         lambda: rb.bptt(rb.LSTM(3, 4), X, Y, MSE, backend="lvm"),
-        "'lvm' is unknown, did you mean 'llvm'.; use one of",
+        r"'lvm' is unknown \(did you mean 'llvm'\?\); use one of",
     ),
     "another case": (lambda: rb.Backend("NumPy"), "did you mean 'numpy'"),
     "rule": (
         lambda: rb.Backend("numpy", without=["join"]),
-        "rule 'join' is unknown, did you mean 'joined'",
+        r"rule 'join' is unknown \(did you mean 'joined'",
     ),
     "checkpoint": (
         lambda: rb.bptt(rb.LSTM(3, 4), X, Y, MSE, checkpoint="squirt"),
-        "did you mean 'sqrt'.; use 'all', 'sqrt'",
+        r"did you mean 'sqrt'\?\); use 'all', 'sqrt'",
     ),
-    "simulate": (lambda: rb.simulate("al", 4), "checkpoint 'al' is unknown, did you mean 'all'"),
+    "simulate": (lambda: rb.simulate("al", 4), r"checkpoint 'al' is unknown \(did you mean 'all'"),
     "schedule": (
         lambda: rb.compare.sweep(rb.LSTM(3, 4), X, Y, MSE, schedules=["Revolv"]),
         "did you mean 'revolve'",
     ),
     "initializer": (
         lambda: rb.Dense(3, 4, weight_init="orthogonl"),
-        "did you mean 'orthogonal'.; use one of zeros",
+        r"did you mean 'orthogonal'\?\); use one of zeros",
     ),
     "xavier": (
         lambda: rb.Dense(3, 4, weight_init="xavier_uniform"),

@@ -107,7 +107,7 @@ def test_a_subclass_with_arguments_of_its_own_is_as_it_was():
         (
             lambda: s.Revolve(slot=4),
             TypeError,
-            "Revolve: unknown option 'slot', did you mean 'slots'",
+            r"Revolve: unknown option 'slot' \(did you mean 'slots'",
         ),
         (lambda: s.Revolve(slots=0), ValueError, "slots must be at least 1, found 0"),
         (lambda: s.EveryK(k=2, tier="tape"), ValueError, "tier is one of"),

@@ -125,11 +125,11 @@ NAMES: dict[str, tuple[Any, str, str]] = {
     "PyTorch's": (rb, "Linear", "; it is called Dense here"),
     "not there": (rb, "Lambda", r"; .*help\('rnnbp.missing'\)"),
     "Keras's": (rb, "TimeDistributed", "; every layer acts on each step"),
-    "a slip": (rb, "Sequental", ", did you mean 'Sequential'"),
+    "a slip": (rb, "Sequental", r" \(did you mean 'Sequential'"),
     "a function": (rb, "exp", r"take Exp\(\)\(a\)"),
     "a loss": (rb.losses, "MSELoss", "; it is called MeanSquaredError here"),
-    "an optimizer": (rb.optim, "Nadam", ", did you mean 'Adam'"),
-    "a schedule": (rb.schedules, "revolve", ", did you mean 'Revolve'"),
+    "an optimizer": (rb.optim, "Nadam", r" \(did you mean 'Adam'"),
+    "a schedule": (rb.schedules, "revolve", r" \(did you mean 'Revolve'"),
     "nothing like it": (rb, "zzz", "no attribute 'zzz'$"),
 }
 

@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no parameter": (
         lambda: rb.bptt(model(), X, TARGET, MSE + L2(1.0, "0.weigth_hh")),
         ValueError,
-        r"L2\(1.0, '0.weigth_hh'\): on: .* fits no parameter, did you mean '0.weight_hh'",
+        r"L2\(1.0, '0.weigth_hh'\): on: .* fits no parameter \(did you mean '0.weight_hh'",
     ),
     "not a loss": (lambda: rb.bptt(model(), X, TARGET, 3 + L2(1.0)), TypeError, "loss must be"),
     "penalty alone": (lambda: rb.bptt(model(), X, TARGET, L2(1.0)), TypeError, "loss must be"),

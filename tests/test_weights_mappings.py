@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_refused_and_nothing_changes(case):
 def test_update_names_the_right_layer_and_what_reads_pytorch_s():
     with pytest.raises(
         ValueError,
-        match=r"did you mean 'rnn.0.weight_ih'\?; PyTorch's are read by rnnbp.load_weights\(model, "
+        match=r"did you mean 'rnn.0.weight_ih'\?\); PyTorch's are read by rnnbp.load_weights\(model, "
         r"arrays, rename='torch'\); the net",
     ):
         stacked().params.update({"rnn.weight_ih_l0": np.ones((16, 3))})

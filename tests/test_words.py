@@ -46,6 +46,7 @@ PARTS = (
     rb.initializers,
     rb.memory,
     rb.compare,
+    rb.estimators,
     rb.actions,
     rb.layers,
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from rnnbp.inputs.given import InputsOf
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
 from rnnbp.schedules.cost_text import cost_text
 from rnnbp.schedules.simulation import Simulation
-from rnnbp.support import reprs
+from rnnbp.support import html, reprs
 from rnnbp.wording.instead import COST, GRADIENTS, Instead
 
 MOST = 20
@@ -89,6 +92,17 @@ class Gradients(Instead):
 
     @reprs.safe
     def __repr__(self) -> str:
+        what, rows = self._shown()
+        return reprs.titled(self, what, **rows)
+
+    @html.safe
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the rows of the repr, and a table of gradients."""
+        what, rows = self._shown()
+        return html.shown(self, what, rows | {"grads": ""}, gradients_table(self.grads))
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        """What it is, and rows by name."""
         grads = [f"{name} {tuple(g.shape)}" for name, g in list(self.grads.items())[:MOST]]
         held = sum(g.nbytes for g in self.grads.values())
         of = (
@@ -101,17 +115,24 @@ class Gradients(Instead):
         peak = reprs.bytes_text(self.stats.peak_bytes)
         rerun = f", {self.stats.steps_rerun:,} of {self.stats.steps_run:,} steps run again"
         lost = f"the states of sequences {reprs.listed(map(str, self.lost[:MOST]), len(self.lost))}"
-        return reprs.titled(
-            self,
-            f"loss {reprs.number(self.loss)}",
-            penalties=reprs.listed(penalties, len(self.penalties)),
-            grads=reprs.listed(grads, len(self.grads)) + of,
-            dx=_dx_text(self.dx),
-            y=_dx_text(self.y),
-            state=reprs.listed(states, sum(map(len, self.state))),
-            lost=lost if self.lost else "",
-            stats=f"peak {peak}, {self.stats.seconds:.3g} s{rerun}",
-        )
+        return f"loss {reprs.number(self.loss)}", {
+            "penalties": reprs.listed(penalties, len(self.penalties)),
+            "grads": reprs.listed(grads, len(self.grads)) + of,
+            "dx": _dx_text(self.dx),
+            "y": _dx_text(self.y),
+            "state": reprs.listed(states, sum(map(len, self.state))),
+            "lost": lost if self.lost else "",
+            "stats": f"peak {peak}, {self.stats.seconds:.3g} s{rerun}",
+        }
+
+
+def gradients_table(grads: Mapping[str, Array]) -> str:
+    """The first of them as a table of HTML: shapes, dtypes, the largest magnitude of each."""
+    rows = (
+        (name, str(tuple(g.shape)), str(g.dtype), reprs.number(float(np.abs(g).max(initial=0))))
+        for name, g in grads.items()
+    )
+    return html.table(("gradient by", "shape", "dtype", "largest"), rows, len(grads))
 
 
 def _dx_text(dx: InputsOf) -> str:

@@ -1,1 +1,1 @@
-"""Internal: the commands train, sample, plan and compare."""
+"""Internal: the commands train, sample, plan, compare, show and convert."""

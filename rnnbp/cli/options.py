@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rnnbp.cli.encodings import known
-from rnnbp.support.nearest import hint
+from rnnbp.support.nearest import hint, meant
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -72,8 +72,8 @@ class Parser(argparse.ArgumentParser):
                 unknown[0].split("=")[0], command.option_names(), n=1, cutoff=0.7
             )
             way = ELSEWHERE.get((command.prog.split()[-1], unknown[0].split("=")[0]), "")
-            meant = f", did you mean {near[0]}?" if near and not way else way
-            command.error(f"unknown argument {unknown[0]}{meant}")
+            found = meant(near[0]) if near and not way else way
+            command.error(f"unknown argument {unknown[0]}{found}")
         return options
 
     def option_names(self) -> list[str]:

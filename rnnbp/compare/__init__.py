@@ -24,7 +24,7 @@ from rnnbp.compare.rows import LeftOut, Row
 from rnnbp.compare.sweep import sweep
 from rnnbp.compare.sweep_arguments import SHARES
 from rnnbp.compare.table import Comparison
-from rnnbp.compare.timeline import Timeline, timeline
+from rnnbp.schedules.timeline import Timeline, timeline
 from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 

@@ -17,8 +17,8 @@ from rnnbp.compare.draw import markers, png
 from rnnbp.compare.row_texts import shown
 from rnnbp.compare.rows import Row
 from rnnbp.compare.table import Comparison
-from rnnbp.compare.timeline import timeline
 from rnnbp.schedules.declared import BLUE, GREEN, PURPLE, RED, SKY
+from rnnbp.schedules.timeline import timeline
 
 RUNS = {
     "advance": ("run, state kept", BLUE, 1.2, "-"),

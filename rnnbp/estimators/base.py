@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from rnnbp.estimators.files import Saved
 from rnnbp.estimators.given import Given, read
 from rnnbp.estimators.networks import POOLINGS, one_for_each
-from rnnbp.estimators.settings import Seeds, check_settings, one_of, seeds_of
+from rnnbp.estimators.settings import Seeds, check_settings, keep, one_of, seeds_of
 from rnnbp.estimators.training import train
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array
@@ -18,7 +18,7 @@ from rnnbp.train import Sequences, predict
 from rnnbp.wording.arguments import Named
 
 
-class RecurrentEstimator(Named, Saved):  
+class RecurrentEstimator(Named, Saved):
     """Parameters, training and outputs."""
 
     def __init__(
@@ -40,17 +40,10 @@ class RecurrentEstimator(Named, Saved):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         dtype: str = "float32",
-        verbose: bool = False,
+        verbose: int = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.cell, self.units, self.layers = cell, units, layers
-        self.bidirectional, self.dropout, self.pooling = bidirectional, dropout, pooling
-        self.epochs, self.batch_size = epochs, batch_size
-        self.learning_rate, self.schedule = learning_rate, schedule
-        self.clip_norm, self.memory, self.early_stopping = clip_norm, memory, early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype, self.verbose, self.random_state = dtype, verbose, random_state
+        keep(self, locals())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -75,10 +68,10 @@ class RecurrentEstimator(Named, Saved):
         """Train a new model on one target for each series."""
         seeds = seeds_of(self.random_state)
         learnt, held = self._split(len(target), target, seeds)
-        data, validation = (
-            None if rows is None else self._sequences(given, target, weight, rows, seeds)
-            for rows in (learnt, held)
-        )
+        data = self._sequences(given, target, weight, learnt, seeds)
+        validation = None
+        if held is not None:
+            validation = self._sequences(given, target, weight, held, seeds)
         model = one_for_each(self, given.features, n_out, seeds.weights)
         train(self, model, data, loss, seeds, validation)
 
@@ -109,4 +102,4 @@ class RecurrentEstimator(Named, Saved):
         check_is_fitted(self)
         given = read(self, X, dtype=self.dtype, reset=False)
         data = Sequences(given.x, None, batch_size=self.batch_size, shuffle=False)
-        return np.asarray(predict(self.model_, data, progress=self.verbose), np.float64)
+        return np.asarray(predict(self.model_, data, progress=bool(self.verbose)), np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,8 +24,9 @@ class Saved(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     def save(self, path: PathLike) -> None:
         """Write the fitted estimator as one file, which ``rnnbp.estimators.load`` reads.
 
-        It is a safetensors file with a checksum, without code or pickle: the model, as ``rnnbp.save``
-        writes it, which ``rnnbp.load`` reads alone, and the estimator's parameters and attributes.
+        It is a safetensors file with a checksum, without code or pickle. It holds the model, as
+        ``rnnbp.save`` writes it, and the estimator's parameters and attributes; ``rnnbp.load``
+        reads the model alone.
 
         Args:
             path: the file, by convention ``*.safetensors``.
@@ -34,6 +36,11 @@ class Saved(BaseEstimator):  # type: ignore[misc]  # sklearn has no types
         """
         check_is_fitted(self)
         params = self.get_params(deep=False)
+        if isinstance(params["random_state"], np.random.RandomState):
+            raise ValueError(
+                f"{type(self).__name__}: random_state is a RandomState, which a file cannot hold; "
+                "save after set_params(random_state=None)"
+            )
         own = {
             name: packed(value)
             for name, value in vars(self).items()

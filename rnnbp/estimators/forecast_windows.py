@@ -3,68 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self, final
+from typing import final
 
 import numpy as np
 
+from rnnbp.estimators.frame import Frame
 from rnnbp.estimators.time_series import TimeSeries
 from rnnbp.numerics import Array
 from rnnbp.train.digests import digest
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch
-
-
-@dataclass(frozen=True)
-class Frame:
-    """How windows of series become inputs of a network, and its outputs forecasts.
-
-    Attributes:
-        window, horizon: steps that are read, and that are forecast in one run.
-        center: True if each window is given as differences from its own mean.
-        mean, deviation: (targets,) of what was learnt from.
-        dtype: of the network.
-    """
-
-    window: int
-    horizon: int
-    center: bool
-    mean: Array
-    deviation: Array
-    dtype: str
-
-    @classmethod
-    def of(
-        cls, series: Sequence[TimeSeries], window: int, horizon: int, *, center: bool, dtype: str
-    ) -> Self:
-        """That of these series."""
-        every = np.concatenate([one.y for one in series])
-        mean, parts = every.mean(axis=0), [every - every.mean(axis=0)]
-        if center:
-            parts = [one.y[window:] - _means(one.y, window)[:-1] for one in series]
-        deviation = np.sqrt(np.mean(np.concatenate(parts) ** 2, axis=0))
-        usable = deviation > 1e-12 * np.abs(every).max(axis=0)
-        return cls(window, horizon, center, mean, np.where(usable, deviation, 1.0), dtype)
-
-    def level(self, past: Array) -> Array:
-        """(B, targets) What y (window, B, targets) is given relative to."""
-        return past.mean(axis=0) if self.center else np.broadcast_to(self.mean, past.shape[1:])
-
-    def inputs(self, past: Array, known: Array, future: Array) -> dict[str, Array]:
-        """The network's, of y (window, B, targets) and covariates (window, B, k), (H, B, k)."""
-        relative = (past - self.level(past)) / self.deviation
-        place = np.arange(1, len(future) + 1, dtype=self.dtype)[:, None, None] / self.horizon
-        places = np.broadcast_to(place, (*future.shape[:2], 1))
-        return {
-            "past": np.concatenate([relative, known], axis=-1).astype(self.dtype),
-            "future": np.concatenate([places, future], axis=-1).astype(self.dtype),
-        }
-
-
-def _means(y: Array, window: int) -> Array:
-    """(T − window + 1, ...) The mean of each window."""
-    sums = np.cumsum(np.concatenate([np.zeros_like(y[:1]), y - y[0]]), axis=0)
-    return y[0] + (sums[window:] - sums[:-window]) / window
 
 
 @final
@@ -76,21 +24,19 @@ class ForecastWindows(Shuffled):
         series: Sequence[TimeSeries],
         starts: Array,
         frame: Frame,
-        *,
-        quantiles: bool,
         batch_size: int,
         seed: int,
     ) -> None:
         self.y = np.concatenate([one.y for one in series])
         self.x = np.concatenate([one.x for one in series])
-        self.starts, self.frame, self.quantiles = starts, frame, quantiles
+        self.starts, self.frame = starts, frame
         self.rows = len(starts)
         super().__init__(batch_size, True, seed)
 
     @property
     def fingerprint(self) -> str:
         """Of the data and their order."""
-        return digest((self.batch_size, self.seed, self.quantiles), self.y, self.x, self.starts)
+        return digest((self.batch_size, self.seed, str(self.frame)), self.y, self.x, self.starts)
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
@@ -100,7 +46,7 @@ class ForecastWindows(Shuffled):
         past = self.y[before]
         target = ((self.y[after] - frame.level(past)) / frame.deviation).astype(frame.dtype)
         x = frame.inputs(past, self.x[before], self.x[after])
-        return Batch(x, target[..., None] if self.quantiles else target)
+        return Batch(x, target[..., None] if frame.levels else target)
 
 
 def starts_of(

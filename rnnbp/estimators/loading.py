@@ -22,6 +22,7 @@ KINDS: dict[str, type[Estimator]] = {
 ATTRIBUTES = {
     "_fitted_on_table", "_one_output", "_scale", "_frame", "_one_series", "_one_target", "_past",
     "classes_", "feature_names_in_", "history_", "loss_curve_", "n_features_in_", "n_iter_",
+    "quantiles_",
 }  # fmt: skip
 """What a file may set."""
 
@@ -72,7 +73,8 @@ def _built(model: ModelLike, more: Mapping[str, object]) -> Estimator:
     if not own.keys() <= ATTRIBUTES:
         raise ValueError(f"it has the attributes {list(own.keys() - ATTRIBUTES)}")
     found = KINDS[str(more[KIND])](**params)  # type: ignore[arg-type]  # unknown names are refused
-    vars(found).update(own, model_=model)
+    for name, value in {**own, "model_": model}.items():
+        setattr(found, name, value)
     return found
 
 

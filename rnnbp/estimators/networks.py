@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -9,11 +11,17 @@ from rnnbp.estimators.settings import CELLS
 from rnnbp.graph.cells import Bidirectional
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.over_time import Last, MaxOverTime, MeanOverTime
+from rnnbp.graph.over_time.base import OverTime
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.values import Input
-from rnnbp.layers import Dense, Dropout, Reshape
+from rnnbp.layers import Dense, Dropout, Layer, Reshape
 
-POOLINGS = {"mean": MeanOverTime, "max": MaxOverTime, "last": Last}
+POOLINGS: dict[str, Callable[[], OverTime]] = {
+    "mean": MeanOverTime,
+    "max": MaxOverTime,
+    "last": Last,
+}
 """From the outputs of all steps to one value for each series."""
 
 
@@ -22,14 +30,13 @@ def one_for_each(estimator: BaseEstimator, n_in: int, n_out: int, seed: int) -> 
     given = estimator.get_params(deep=False)
     build, units, dtype = CELLS[given["cell"]], given["units"], given["dtype"]
     how = {"rng": np.random.default_rng(seed), "dtype": dtype}
-    blocks, n = [], n_in
+    blocks, n = list[Layer | Graph | Recurrent | OverTime](), n_in
     for k in range(given["layers"]):
         if k and given["dropout"]:
             blocks.append(Dropout(given["dropout"]))
-        layer = build(n, units, **how)
-        if given["bidirectional"]:
-            layer = Bidirectional(layer, build(n, units, **how))
-        blocks.append(layer)
+        forward = build(n, units, **how)
+        two = given["bidirectional"]
+        blocks.append(Bidirectional(forward, build(n, units, **how)) if two else forward)
         n = units * (1 + given["bidirectional"])
     blocks.append(POOLINGS[given["pooling"]]())
     if given["dropout"]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnbp.estimators.forecast_windows import Frame
+from rnnbp.estimators.frame import Frame
 from rnnbp.estimators.time_series import TimeSeries
 from rnnbp.inputs.given import ModelLike
 from rnnbp.numerics import Array
@@ -14,16 +14,15 @@ from rnnbp.train import predict
 
 
 def roll(
-    model: ModelLike, frame: Frame, past: Sequence[TimeSeries], future: Sequence[Array], middle: int
+    model: ModelLike, frame: Frame, past: Sequence[TimeSeries], future: Sequence[Array]
 ) -> list[Array]:
-    """(H_k, targets, outputs) of what follows each of B series.
+    """(H_k, targets, outputs) of what follows each of B series; quantiles in order.
 
     Args:
         model: as ``networks.encoder_decoder`` builds it.
         frame: what the model reads and writes.
         past: the last ``window`` steps of each, or more.
         future: (H_k, covariates) of each; they may differ in length.
-        middle: the output that later steps take for what has come; outputs are sorted.
     """
     steps = [len(one) for one in future]
     total = max(steps)
@@ -36,7 +35,7 @@ def roll(
         ahead = known[at : at + frame.horizon]
         found = _once(model, frame, y, x, ahead)
         parts.append(found)
-        y = np.concatenate([y, found[..., middle]])[-frame.window :]
+        y = np.concatenate([y, found[..., frame.middle]])[-frame.window :]
         x = np.concatenate([x, ahead])[-frame.window :]
     every = np.concatenate(parts)
     return [every[:n, k] for k, n in enumerate(steps)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, final
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -10,13 +10,17 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from rnnbp.estimators.given import Given, read
+from rnnbp.estimators.whole_fits import whole
 from rnnbp.numerics import Array
 from rnnbp.wording.arguments import Named, takes
 
 
-class SequenceScaler(  # type: ignore[misc]  # sklearn has no types
-    Named, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
-):
+class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """What scikit-learn, which has no types, adds to a scaler."""
+
+
+@final
+class SequenceScaler(Named, Scaler):
     """Standardises each feature of series over all of their steps: mean 0, deviation 1.
 
     ``StandardScaler`` takes tables alone, and brings each column, a step of time, to a scale of its
@@ -45,6 +49,7 @@ class SequenceScaler(  # type: ignore[misc]  # sklearn has no types
         return tags
 
     @takes()
+    @whole
     def fit(self, X: object, y: object = None) -> Self:  # noqa: N803
         """Measure means and deviations.
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from rnnbp.graph.cells import GRU, LSTM, RNN, SLSTM, IndRNN, MinGRU, MinLSTM
-from rnnbp.numerics import flag, float_dtype, positive_int, real_number, shown
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.numerics import flag, float_dtype, positive_int, real_number, shown, whole_number
 from rnnbp.support.nearest import hint
 
-CELLS = {
+CELLS: dict[str, Callable[..., Recurrent]] = {
     "lstm": LSTM,
     "gru": GRU,
     "rnn": RNN,
@@ -22,7 +24,7 @@ CELLS = {
 }
 """Cells by name; all are built from features and units, and have as many outputs as units."""
 SIZES = ("units", "layers", "epochs", "batch_size", "n_iter_no_change")
-FLAGS = ("bidirectional", "center", "early_stopping", "verbose")
+FLAGS = ("bidirectional", "center", "early_stopping")
 COSINE = "cosine"
 SCHEDULES = ("constant", COSINE)
 LARGEST = 2**31 - 1
@@ -37,8 +39,20 @@ class Seeds(NamedTuple):
     split: int
 
 
+def keep(estimator: BaseEstimator, given: Mapping[str, object]) -> None:
+    """Set the parameters as attributes, as they are.
+
+    Args:
+        estimator: in its ``__init__``.
+        given: the ``locals()`` there.
+    """
+    for name in given:
+        if name != "self":
+            setattr(estimator, name, given[name])
+
+
 def seeds_of(random_state: object) -> Seeds:
-    """Seeds from an int, a RandomState, whose next numbers they are, or None: new ones each time."""
+    """Seeds from an int, from the next numbers of a RandomState, or new ones for None."""
     state = check_random_state(random_state)
     return Seeds(*(int(state.randint(LARGEST)) for _ in Seeds._fields))
 
@@ -53,6 +67,7 @@ def check_settings(estimator: BaseEstimator) -> None:
     for each in FLAGS:
         if each in given:
             flag(f"{name}: {each}", given[each])
+    whole_number(f"{name}: verbose", int(given["verbose"]), least=0)
     one_of(f"{name}: schedule", given["schedule"], SCHEDULES)
     real_number(f"{name}: learning_rate", given["learning_rate"], above=0)
     real_number(f"{name}: dropout", given["dropout"], least=0, below=1)
@@ -62,11 +77,10 @@ def check_settings(estimator: BaseEstimator) -> None:
     float_dtype(given["dtype"])
 
 
-def one_of(what: str, given: object, known: object) -> None:
+def one_of(what: str, given: object, known: Collection[str]) -> None:
     """Raise ValueError unless ``given`` is one of the known names."""
-    names = list(known) if isinstance(known, dict | tuple) else []
-    if not isinstance(given, str) or given not in names:
+    if not isinstance(given, str) or given not in known:
         raise ValueError(
-            f"{what} must be one of {', '.join(map(repr, names))}, found {shown(given)}"
-            f"{hint(given, names)}"
+            f"{what} must be one of {', '.join(map(repr, known))}, found {shown(given)}"
+            f"{hint(given, known)}"
         )

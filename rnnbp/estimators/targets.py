@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 
 from rnnbp.numerics import Array
 
@@ -38,14 +37,13 @@ class Scale:
         return y * self.deviation + self.mean
 
 
-def check_there(estimator: BaseEstimator, x: Sized, y: object) -> None:
-    """Raise ValueError unless there is a target for each series."""
+def check_there(estimator: BaseEstimator, y: object) -> None:
+    """Raise ValueError unless there is a y."""
     if y is None:
         raise ValueError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None; give a "
-            "target for each series"
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None; give "
+            "fit(X, y)"
         )
-    check_consistent_length(x, y)
 
 
 def weights_of(estimator: BaseEstimator, given: ArrayLike | None, n: int) -> Array | None:
@@ -57,6 +55,6 @@ def weights_of(estimator: BaseEstimator, given: ArrayLike | None, n: int) -> Arr
     if found.shape != (n,):
         raise ValueError(f"{name} has shape {found.shape}; give a number for each series, ({n},)")
     if (found < 0).any() or not found.any():
-        raise ValueError(f"{name} must be at least 0, and above 0 for some series; all are zero"
-                         if not found.any() else f"{name} must be at least 0")
+        what = f"found {found.min()}" if found.any() else "all are zero"
+        raise ValueError(f"{name} must be at least 0, and above 0 for some series; {what}")
     return found

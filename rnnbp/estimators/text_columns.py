@@ -29,8 +29,9 @@ def is_table(given: object) -> TypeGuard[Table]:
 
 def names_of(table: object) -> list[str] | None:
     """The names of the columns, or None unless all are text."""
-    names = list(table.columns) if is_table(table) else []
-    return names if names and all(isinstance(name, str) for name in names) else None
+    every = list(table.columns) if is_table(table) else []
+    names = [name for name in every if isinstance(name, str)]
+    return names if names and len(names) == len(every) else None
 
 
 def check_numbers(what: str, table: Table) -> None:
@@ -52,8 +53,8 @@ def check_numbers(what: str, table: Table) -> None:
             text.append(name)
     if text:
         raise ValueError(
-            f"{what}: the columns {shown(text)} are not numbers; leave them out, or encode them, as "
-            "by sklearn.preprocessing.OneHotEncoder"
+            f"{what}: the columns {shown(text)} are not numbers; leave them out, or encode them, "
+            "as by sklearn.preprocessing.OneHotEncoder"
         )
 
 

@@ -39,7 +39,9 @@ def train(
         how["checkpoint"] = given["memory"]
     if validation is not None:
         how |= {"validation": validation, "patience": given["n_iter_no_change"]}
-    history = fit(model, data, loss, "adam", seed=seeds.dropout, progress=given["verbose"], **how)
+    history = fit(
+        model, data, loss, "adam", seed=seeds.dropout, progress=bool(given["verbose"]), **how
+    )
     estimator.model_, estimator.history_ = model, history
     estimator.n_iter_ = math.ceil(history.steps / data.batches_per_epoch)
     parts = np.array_split(history.losses, range(0, history.steps, data.batches_per_epoch)[1:])

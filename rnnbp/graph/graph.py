@@ -174,6 +174,7 @@ class Graph(Network):
             n_outputs=1,
             nodes=(Node(0, block, tuple(range(n)), (n,)),),
             layers=(block,),
+            positions=("0",),
             slots=block.slots,
             _alone=block,
         )

@@ -49,7 +49,10 @@ def to_onnx(
         opset: version of the operators, 17 or later.
 
     Inputs and outputs have the names that the Graph gives them; without names they are ``x`` and
-    ``y``, or ``x0``, ``x1``, ... Weights are float32, or float64 for a model of that dtype.
+    ``y``, or ``x0``, ``x1``, ...; an output that is called as an input has ``y_`` before its name.
+    Parameters keep their paths, except those of LSTM, GRU and RNN nodes, which are stacked as ONNX
+    has them. Symbols are int64. All else has the dtype of the model, float32 for one without
+    parameters; of float64 every cell is a Scan, because onnxruntime has the nodes in float32 alone.
 
     Raises:
         ValueError: for a layer that has no form in ONNX, which it names, a path that does not end in

@@ -9,7 +9,7 @@ from rnnbp.numerics import Array
 from rnnbp.optim.groups import ELSEWHERE
 from rnnbp.optim.option_checks import Check, betas
 from rnnbp.optim.rates import Rate, checked_rate, rate_at
-from rnnbp.support.nearest import nearest, unknown
+from rnnbp.support.nearest import meant, nearest, unknown
 from rnnbp.wording.renamed import warn_renamed
 
 EVERY_OPTION = (
@@ -130,7 +130,7 @@ class Hyperparameters:
         known = ("learning_rate", *self.checks)
         near = ELSEWHERE.get(name) or nearest(name, known)
         if near or name in EVERY_OPTION:
-            also = f", did you mean {near!r}?" if near in known else ""
+            also = meant(repr(near)) if near in known else ""
             raise AttributeError(f"{place} has no option {name!r}{also}; it has {', '.join(known)}")
 
     def __repr__(self) -> str:

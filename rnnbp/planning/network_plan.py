@@ -17,9 +17,10 @@ from rnnbp.planning.network_text import (
     sweep_lines,
 )
 from rnnbp.planning.plan import Plan
+from rnnbp.planning.plan_picture import schedule_picture
 from rnnbp.planning.plan_text import budget_lines, frontier_lines, seconds_text
 from rnnbp.planning.search import Candidate
-from rnnbp.support import reprs
+from rnnbp.support import html, reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import counted
@@ -83,18 +84,43 @@ class NetworkPlan(Plan):
         """What the run will count, to the byte."""
         return self.joint
 
-    @reprs.safe
-    def __repr__(self) -> str:
+    __repr__ = Plan.__repr__  # a dataclass would have one of its own
+
+    @html.safe
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the rows of the repr, a table of sweeps, and the first sweep that
+        can be drawn.
+        """
+        header = ("sweep over", "layers", "schedule", "chunk", "seconds")
+        cells = (
+            (
+                each.axis,
+                ", ".join(each.layers),
+                each.name,
+                f"{each.chunk:,}",
+                reprs.number(each.seconds),
+            )
+            for each in self.sweeps
+        )
+        table = html.table(header, cells, len(self.sweeps), words=3)
+        drawn = (
+            schedule_picture(each.schedule, self.longest[each.axis], each.chunk)
+            for each in self.sweeps
+        )
+        what, rows = self._shown()
+        return html.shown(self, what, rows | {"sweeps": ""}, table, next(filter(None, drawn), ""))
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        """What it is, and rows by name."""
         where = "in files" if self.choice.disk else "in memory"
         edges = f"{shown(sum(edge.bytes for edge in self.edges))} {where}" * bool(self.edges)
-        return reprs.titled(
-            self,
-            f"{counted(len(self.sweeps), 'sweep')}, chunks of {chunks_text(self.chunks)}",
-            bytes=f"{shown(self.chosen.bytes)} of {shown(self.budget)}",
-            edges=edges,
-            seconds=seconds_text(self.seconds, self.ratio),
-            sweeps="; ".join(f"{each.name}" for each in self.sweeps),
-        )
+        what = f"{counted(len(self.sweeps), 'sweep')}, chunks of {chunks_text(self.chunks)}"
+        return what, {
+            "bytes": f"{shown(self.chosen.bytes)} of {shown(self.budget)}",
+            "edges": edges,
+            "seconds": seconds_text(self.seconds, self.ratio),
+            "sweeps": "; ".join(f"{each.name}" for each in self.sweeps),
+        }
 
     @printable
     def __str__(self) -> str:

@@ -11,11 +11,12 @@ from rnnbp.actions import Action
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
+from rnnbp.planning.plan_picture import frontier_picture, schedule_picture
 from rnnbp.planning.plan_text import budget_lines, frontier_lines, held_lines, seconds_text
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.training_bytes import TrainingBytes
-from rnnbp.support import reprs
+from rnnbp.support import html, reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.nearest import hint, unknown
 from rnnbp.support.printing import printable
@@ -99,6 +100,20 @@ class Plan:
     @reprs.safe
     def __repr__(self) -> str:
         """In a few lines; no forecast is worked out for it, which takes a while for many chunks."""
+        what, rows = self._shown()
+        return reprs.titled(self, what, **rows)
+
+    @html.safe
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the rows of the repr, and what is run when, or for many chunks
+        what other budgets would buy.
+        """
+        drawn = schedule_picture(self.chosen.schedule, self.steps, self.chunk)
+        picture = drawn or frontier_picture(self.frontier, self.chosen, self.budget)
+        return html.shown(self, *self._shown(), picture)
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        """What it is, and rows by name."""
         known = vars(self).get("forecast")
         held = f"about {shown(self.chosen.bytes)}"
         if isinstance(known, Forecast):  # as print shows it
@@ -108,13 +123,12 @@ class Plan:
         if more:
             whole = f" for the run, {shown(self.budget + more)} with what training holds"
         others = f"budgets from {shown(least, up=True)} to {shown(most, up=True)}"
-        return reprs.titled(
-            self,
-            f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
-            bytes=f"{held} of {shown(self.budget)}{whole}",
-            seconds=seconds_text(self.seconds, self.ratio),
-            frontier=f"{others}; print(plan) shows them",
-        )
+        what = f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps"
+        return what, {
+            "bytes": f"{held} of {shown(self.budget)}{whole}",
+            "seconds": seconds_text(self.seconds, self.ratio),
+            "frontier": f"{others}; print(plan) shows them",
+        }
 
     @printable
     def __str__(self) -> str:

@@ -21,9 +21,17 @@ Part: TypeAlias = Layer | Network | OverTime | Unrolled
 OVER_TIME: dict[str, type[OverTime]] = {
     cls.__name__: cls for cls in (Last, MaxOverTime, MeanOverTime, WholeSeries)
 }
-NODES = 1_000_000
-"""Nodes of all graphs of a model at most: chains of chains of one chain have many in a small file,
-and building a node takes some microseconds."""
+NODES = 100_000
+"""Nodes that the graphs of a model of few parts have at most, which take some seconds to build."""
+
+
+def most_nodes(parts: int) -> int:
+    """The nodes that the graphs of this many parts have at most.
+
+    Chains in one another have as many as the square of the parts. More, as chains of one chain
+    twice of one chain twice ... have, would let a small file take hours and all memory.
+    """
+    return NODES + parts * parts
 
 
 def within(part: Part) -> Sequence[Part]:

@@ -8,10 +8,10 @@ from rnnbp.graph.network import Network
 from rnnbp.layers.base import Layer
 from rnnbp.layers.params import LayerParams
 from rnnbp.numerics import Array, StorageError, escaped
-from rnnbp.saving.blocks import NODES, Part, count, params_of
+from rnnbp.saving.blocks import Part, count, most_nodes, params_of
 from rnnbp.saving.constants import decoded
 from rnnbp.saving.containers import CONTAINERS
-from rnnbp.saving.makers import check_known
+from rnnbp.saving.makers import check_known, fill
 from rnnbp.saving.own_layers import LayerMaker, made_anew
 from rnnbp.saving.parts import check_arrays, constants_of, names_of, parts_of
 from rnnbp.saving.table import NAMED
@@ -42,27 +42,32 @@ class Builder:
         check_known(about.path, own, layers)
         self.constants = constants_of(about, arrays)
         check_arrays(about, self.parts, arrays)
-        self.built, self.nodes, self.used = list[Part](), 0, set[str]()
+        self.built, self.nodes = list[Part](), 0
+        self.used, self.own = set[str](), set[int]()
 
     def model(self) -> Layer | Network:
-        """The last part. Raises StorageError, or ValueError and TypeError of the user's layers."""
+        """The last part. Raises as the class does, and what the user's layers raise."""
         for fields in self.parts:
             params, options = self._params(fields), self._options(fields)
-            if "own" in fields.values:
-                self.built.append(self._own(fields, options, params))
-                continue
-            try:
-                self.built.append(self._part(fields, options, params))
-            except StorageError:
-                raise
-            except (TypeError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
-                fields.refuse(f"{fields.where}: {escaped(str(error), LONGEST)}")
+            build = self._own if "own" in fields.values else self._part
+            self.built.append(build(fields, options, params))
+            self.used.update(names_of(fields).values())
         found = self.built[-1]
         if not isinstance(found, Layer | Network):
             self.about.refuse("its last part is no model")
         return found
 
     def _part(self, fields: Fields, options: dict[str, object], params: LayerParams | None) -> Part:
+        try:
+            return self._of_the_library(fields, options, params)
+        except StorageError:
+            raise
+        except (TypeError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
+            fields.refuse(f"{fields.where}: {escaped(str(error), LONGEST)}")
+
+    def _of_the_library(
+        self, fields: Fields, options: dict[str, object], params: LayerParams | None
+    ) -> Part:
         kind = fields.text("kind")
         if (build := CONTAINERS.get(kind)) is not None:
             self._count(fields)
@@ -81,16 +86,10 @@ class Builder:
         name, given = fields.text("own"), params if params is not None else LayerParams()
         place = f"load from {self.about.path}: layers[{name!r}]"
         layer = made_anew(place, self.layers[name], options, given.shapes)
-        if any(layer is part for part in self.built):
+        if id(layer) in self.own:
             raise ValueError(f"{place} returned one layer twice; return a new one for each call")
-        for key, path in names_of(fields).items():
-            mine, array = layer.params[key], given[key]
-            if path not in self.used and mine.dtype == array.dtype and mine.flags.writeable:
-                mine[...] = array
-                self.arrays[path] = mine
-            else:
-                layer.params[key] = array
-            self.used.add(path)
+        self.own.add(id(layer))
+        fill(layer, names_of(fields), self.arrays, self.used)
         if not fields.missing("params_of"):
             vars(layer)["_params"] = given
         return layer
@@ -122,5 +121,5 @@ class Builder:
         )
         nodes = [] if fields.missing("nodes") else fields.wholes("nodes")
         self.nodes += sum([count(self.built[k]) or 1 for k in blocks]) + len(nodes) // 2
-        if self.nodes > NODES:
-            self.about.refuse(f"its graphs have more than {NODES} nodes")
+        if self.nodes > (most := most_nodes(len(self.parts))):
+            self.about.refuse(f"its graphs have more than {most} nodes")

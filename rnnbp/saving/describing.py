@@ -15,7 +15,7 @@ from rnnbp.graph.unrolled import Unrolled
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array
 from rnnbp.saving import graphs
-from rnnbp.saving.blocks import NODES, OVER_TIME, Part, count, params_of, parts_of
+from rnnbp.saving.blocks import OVER_TIME, Part, count, most_nodes, params_of, parts_of
 from rnnbp.saving.constants import Constants, encoded
 from rnnbp.saving.own_layers import options_of
 from rnnbp.saving.table import KINDS
@@ -43,10 +43,10 @@ class Description:
         self.place, self.constants = place, Constants(params)
         self._paths = {id(array): path for path, array in params.items()}
         parts = parts_of(model)
-        if (nodes := sum(map(count, parts))) > NODES:
+        if (nodes := sum(map(count, parts))) > (most := most_nodes(len(parts))):
             raise ValueError(
-                f"{place}: its graphs have {nodes} nodes, at most {NODES} can be saved; save the "
-                "weights, by save_weights"
+                f"{place}: its graphs have {nodes} nodes, at most {most} of {len(parts)} parts can "
+                "be saved; save the weights, by save_weights"
             )
         self._numbers = {id(part): k for k, part in enumerate(parts)}
         self._owners, self._classes = dict[int, int](), dict[str, type]()

@@ -11,11 +11,12 @@ from rnnbp.train.given_weights import MODEL, check_no_snapshot
 VERSION = 1
 """Of the description. It rises where one that was written then could not be read before."""
 OTHERS = {
-    b"PK\x03\x04": "a zip file, as of PyTorch, Keras or NumPy; rnnbp.interchange reads models of PyTorch and "
-    "Keras that are built, rnnbp.load_weights their weights by name",
+    b"PK\x03\x04": "a zip file, as of PyTorch, Keras or NumPy; for models of PyTorch and Keras see "
+    "help(rnnbp.interchange), for weights by name help(rnnbp.load_weights)",
     b"\x89HDF": "an HDF5 file, as of Keras; load it there, and see help(rnnbp.interchange)",
     b"\x93NUMPY": "a NumPy array; read it by np.load",
-    b"\x80": "a pickle, which rnnbp never reads; of PyTorch load it there, and see help(rnnbp.interchange)",
+    b"\x80": "a pickle, which rnnbp never reads; of PyTorch load it there, and see "
+    "help(rnnbp.interchange)",
     b"\x08": "an ONNX model, by its first byte; see help(rnnbp.interchange)",
 }
 """What files of other formats begin with."""
@@ -24,7 +25,7 @@ OTHERS = {
 def read_model(path: PathLike) -> tuple[dict[str, Array], Fields]:
     """The arrays of a file that ``save`` wrote, and its description.
 
-    Raises StorageError for another file, one that is damaged in any bit, or of a newer version.
+    Raises StorageError for a different file, one that is damaged in any bit, or of a newer version.
     """
     _check_ours(path)
     arrays, metadata = load_tensors(path)
@@ -44,15 +45,15 @@ def read_model(path: PathLike) -> tuple[dict[str, Array], Fields]:
 
 
 def _check_ours(path: PathLike) -> None:
-    """Raise StorageError for a file of another format, which is named where that is known."""
+    """Raise StorageError for a file of a different format, which is named where that is known."""
     with opened(path) as (file, size):
         start = file.read(min(size, DIGEST.stop))
     if is_ours(start, size):
         return
     if start[8:9] == b"{":
         raise StorageError(
-            f"{path} is a safetensors file of another library, or damaged: it has weights alone; "
-            "build the model, and see help(rnnbp.load_weights)"
+            f"{path} is a safetensors file of a different library, or damaged: it has weights "
+            "alone; build the model, and see help(rnnbp.load_weights)"
         )
     for opening, what in OTHERS.items():
         if start.startswith(opening):

@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.initializers import Initializer
+from rnnbp.initializers import Adopted
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Array, Shape, shown
+from rnnbp.numerics import Array, shown
 
 Read: TypeAlias = Callable[[Layer], object]
 """Reads an argument of the constructor from a layer, as it is now."""
@@ -41,7 +41,7 @@ class Kind:
         return {name: read(layer) for name, read in self.arguments.items()} | named
 
     def build(self, options: Mapping[str, object], arrays: Mapping[str, Array]) -> Layer:
-        """A layer with these parameters, or copies of them.
+        """A layer with these parameters.
 
         Raises what its constructor raises, ValueError for arrays of other shapes: before anything
         of their size is allocated.
@@ -50,24 +50,12 @@ class Kind:
         if self.sized and any(given.get(self.sized) != a.shape for a in arrays.values()):
             raise ValueError(f"its {self.sized} {shown(given.get(self.sized))} is not that of all")
         if self.initial:
-            given |= dict.fromkeys(self.initial, _initializer(arrays))
+            given |= dict.fromkeys(self.initial, Adopted(arrays.values()))
             given["dtype"] = np.result_type(*arrays.values()) if arrays else np.float32
         items = given.pop(self.spread, ())
         if not isinstance(items, tuple):
             raise TypeError(f"its {self.spread} are {shown(items)}")
         return self.make(*items, **given)
-
-
-def _initializer(arrays: Mapping[str, Array]) -> Initializer:
-    """What returns the array of a shape, or one line of it."""
-
-    def initial(_: np.random.Generator, shape: Shape) -> Array:
-        for array in arrays.values():
-            if shape in (array.shape, (1, *array.shape)):
-                return array.reshape(shape)
-        raise ValueError(f"it has no parameter of shape {shape}")
-
-    return initial
 
 
 def kind(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import escaped, shown
+from rnnbp.numerics import Array, escaped, shown
 from rnnbp.saving.own_layers import LayerMaker
 from rnnbp.support.nearest import hint
 
@@ -39,3 +39,25 @@ def check_known(path: object, names: list[str], layers: Mapping[str, LayerMaker]
         f"{path} has layers that are not rnnbp's: {', '.join(missing)}{near}; give their classes, "
         f"as load(path, layers={{{classes}}})"
     )
+
+
+def fill(layer: Layer, paths: Mapping[str, str], arrays: dict[str, Array], used: set[str]) -> None:
+    """Give a layer the parameters of a file.
+
+    They are written into its own arrays, which take their place in ``arrays``: parts of the layer
+    may hold them. One that a part before it has, in ``used``, is tied to that.
+
+    Args:
+        layer: a layer that was built anew.
+        paths: the path of each parameter, by its key.
+        arrays: those of the file, by path.
+        used: the paths that parts have; this layer's are added.
+    """
+    for key, path in paths.items():
+        mine, array = layer.params[key], arrays[path]
+        if path not in used and mine.dtype == array.dtype and mine.flags.writeable:
+            mine[...] = array
+            arrays[path] = mine
+        else:
+            layer.params[key] = array
+        used.add(path)

@@ -14,6 +14,7 @@ from rnnbp.saving.constants import decoded, encoded
 from rnnbp.saving.describing import Description
 from rnnbp.saving.files import VERSION, read_model
 from rnnbp.saving.makers import checked_makers
+from rnnbp.saving.overlaps import check_apart
 from rnnbp.saving.own_layers import LayerMaker
 from rnnbp.saving.parts import check_finite
 from rnnbp.storage import JSON, PathLike, as_path, save_tensors
@@ -57,18 +58,16 @@ def save(model: ModelLike, path: PathLike) -> None:
 
     With a layer of your own:
 
-    >>> class Swish(rb.Layer):
-    ...     def __init__(self, beta=1.0):
+    >>> class Sine(rb.Layer):
+    ...     def __init__(self, rate=1.0):
     ...         super().__init__()
-    ...         self.params, self.beta = {}, beta
-    ...     def forward(self, x, **context):
-    ...         return x / (1 + np.exp(-self.beta * x)), (x,)
+    ...         self.params, self.rate = {}, rate
+    ...     def forward(self, x, **context): return np.sin(self.rate * x), (x,)
     ...     def backward_inputs(self, saved, dy):
-    ...         s = 1 / (1 + np.exp(-self.beta * saved[0]))
-    ...         return (dy * s * (1 + self.beta * saved[0] * (1 - s)),)
+    ...         return (self.rate * np.cos(self.rate * saved[0]) * dy,)
     ...     def output_shapes(self, *shapes): return shapes
-    >>> rb.save(rb.Sequential(rb.GRU(3, 4), Swish(1.5)), path)
-    >>> rb.load(path, layers={"Swish": Swish})[1].beta
+    >>> rb.save(rb.Sequential(rb.GRU(3, 4), Sine(1.5)), path)
+    >>> rb.load(path, layers={"Sine": Sine})[1].rate
     1.5
     """
     write(model, as_path("save: path", path))
@@ -84,7 +83,8 @@ def write(model: ModelLike, path: PathLike, more: Mapping[str, object] | None = 
     params = _params(model)
     place = f"save to {path}"
     for name, array in params.items():
-        check_finite(place, name, array)
+        check_finite(place, name, array, "save_weights writes them as they are")
+    check_apart(place, params)
     found = Description(place, model, params)
     about: dict[str, JSON] = {"version": VERSION, "parts": found.parts}
     if more is not None:
@@ -122,7 +122,7 @@ def load(path: PathLike, layers: Layers | None = None) -> ModelLike:
     Returns:
         The model: a Sequential, a Graph, or what it was.
 
-    Raises StorageError for a file that is cut short, damaged, of another format or of a newer
+    Raises StorageError for a file that is cut short, damaged, of a different format or of a newer
     version; ValueError for layers of your own that ``layers`` does not have or that are not built
     with the parameters in the file, and for parameters that are NaN or infinite.
 

@@ -63,15 +63,16 @@ def check_arrays(about: Fields, parts: Sequence[Fields], arrays: Mapping[str, Ar
     for path, array in arrays.items():
         if array.dtype.name not in FLOATS:
             about.refuse(f"{escaped(path, 80)} is {array.dtype}, no parameter is")
-        check_finite(f"load from {about.path}", path, array)
+        cure = "take one of before its training diverged"
+        check_finite(f"load from {about.path}", path, array, cure)
 
 
-def check_finite(place: str, path: str, array: Array) -> None:
+def check_finite(place: str, path: str, array: Array, cure: str) -> None:
     """Raise ValueError for a parameter that is not finite."""
     if (bad := first_bad(array)) is not None:
         raise ValueError(
-            f"{place}: {escaped(path, 80)} has {array[bad]} at {list(bad)}, and a model's parameters "
-            "are finite; take one of before its training diverged"
+            f"{place}: {escaped(path, 80)} has {array[bad]} at {list(bad)}, and the parameters of "
+            f"models are finite; {cure}"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from rnnbp import layers
 from rnnbp.graph.cells.lru import Cos, Sin
 from rnnbp.graph.cells.moving import Toward
-from rnnbp.initializers import Initializer
+from rnnbp.initializers import Initializer, initialize
 from rnnbp.layers.additive_scores import AdditiveScores
 from rnnbp.layers.base import Layer
 from rnnbp.layers.constant import ConstantLayer
@@ -18,7 +18,7 @@ from rnnbp.layers.masked import Masked
 from rnnbp.layers.one_hot import OneHot
 from rnnbp.layers.parameter import PARAMETER, ParameterLayer
 from rnnbp.layers.product import Product, Transpose
-from rnnbp.numerics import Array, Dtype, Shape
+from rnnbp.numerics import Dtype, Shape
 from rnnbp.saving.kinds import Kind, Read, kind
 
 OF_BOTH = "weight_init bias_init"
@@ -58,7 +58,7 @@ def _shape(layer: Layer) -> object:
 def _parameter(
     shape: Shape, *, weight_init: Initializer, dtype: Dtype, name: str | None = None
 ) -> Layer:
-    value: Array = np.asarray(weight_init(np.random.default_rng(0), shape), dtype)
+    value = initialize(weight_init, np.random.default_rng(0), shape, dtype, "Parameter")
     return ParameterLayer(value, name=name)
 
 

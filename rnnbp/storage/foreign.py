@@ -35,38 +35,37 @@ def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
     allows; it has no checksum, so damage within an array goes unnoticed. Raises StorageError.
     """
     with opened(path) as (file, size):
-        start = file.read(min(size, DIGEST.stop))
-        length = int.from_bytes(start[:8], "little")
-        if not is_ours(start, size) and start[8:9] == b"{" and length <= min(LONGEST, size - 8):
-            file.seek(8)
-            return *_read(path, file, file.read(length), size), False
-        for opening, what in OTHERS.items():
-            # A length may begin as a pickle does.
-            if start.startswith(opening) and start[8:9] != b"{":
-                raise StorageError(f"{path} is no safetensors file; it is {what}")
-        if start and not is_ours(start, size):
-            raise StorageError(
-                f"{path} is no safetensors file, or is cut short; give one that save_weights, a "
-                "Trainer or safetensors wrote (weights of PyTorch: see help(rnnbp.load_weights), "
-                "of Keras or TensorFlow: help(rnnbp.LSTM))"
-            )
+        found = foreign_header(path, file, size)
+        if found is not None:
+            listed, metadata = found
+            arrays = {entry.name: _array(path, file, entry) for entry in listed}
+            check_size(path, file.tell(), size, file)
+            return arrays, metadata, False
+        check_begins_as_safetensors(path, file, size)
     return *load_tensors(path), True
 
 
 def bfloat16_names(path: PathLike) -> set[str]:
     """The tensors of bfloat16 in a file that ``load_any`` read, which returns them as float32."""
     with opened(path) as (file, size):
-        length = int.from_bytes(file.read(8), "little")
-        try:
-            found, _ = foreign_entries(file.read(min(length, LONGEST)), room(size))
-        except ValueError:  # a file of ours, which has none
-            return set()
-    return {entry.name for entry in found if entry.dtype == BFLOAT16}
+        listed, _ = foreign_header(path, file, size) or ([], {})  # a file of ours has none
+    return {entry.name for entry in listed if entry.dtype == BFLOAT16}
 
 
-def _read(
-    path: PathLike, file: BufferedReader, header: bytes, size: int
-) -> tuple[dict[str, Array], dict[str, JSON]]:
+def foreign_header(
+    path: PathLike, file: BufferedReader, size: int
+) -> tuple[list[Entry], dict[str, JSON]] | None:
+    """The tensors and the metadata of a file of a different library, which is read up to the first
+    tensor; None if it is not one.
+
+    Raises StorageError for a header that is not possible, or does not fit the size.
+    """
+    start = file.read(min(size, DIGEST.stop))
+    length = int.from_bytes(start[:8], "little")
+    if is_ours(start, size) or start[8:9] != b"{" or length > min(LONGEST, size - 8):
+        return None
+    file.seek(8)
+    header = file.read(length)
     try:
         listed, metadata = foreign_entries(header, room(size))
     except ValueError as error:
@@ -77,9 +76,23 @@ def _read(
         raise StorageError(
             f"{path} is cut short or damaged, it has {size} bytes of {end}; take another copy of it"
         )
-    arrays = {entry.name: _array(path, file, entry) for entry in listed}
-    check_size(path, file.tell(), size, file)
-    return arrays, metadata
+    return listed, metadata
+
+
+def check_begins_as_safetensors(path: PathLike, file: BufferedReader, size: int) -> None:
+    """Raise StorageError for a file that begins otherwise than ours, and name what it is."""
+    file.seek(0)
+    start = file.read(min(size, DIGEST.stop))
+    for opening, what in OTHERS.items():
+        # A length may begin as a pickle does.
+        if start.startswith(opening) and start[8:9] != b"{":
+            raise StorageError(f"{path} is no safetensors file; it is {what}")
+    if start and not is_ours(start, size):
+        raise StorageError(
+            f"{path} is no safetensors file, or is cut short; give one that save_weights, a "
+            "Trainer or safetensors wrote (weights of PyTorch: see help(rnnbp.load_weights), "
+            "of Keras or TensorFlow: help(rnnbp.LSTM))"
+        )
 
 
 def _array(path: PathLike, file: BufferedReader, entry: Entry) -> Array:

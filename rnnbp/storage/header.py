@@ -48,23 +48,25 @@ def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[by
     metadata that JSON cannot hold or that would be refused on reading.
     """
     text = json_text("metadata", dict(metadata))
-    header: dict[str, object] = {
-        "__metadata__": {"format": "rnnbp 1", "sha256": BLANK.decode(), "metadata": text},
-    }
+    about = {"format": "rnnbp 1", "sha256": BLANK.decode(), "metadata": text}
+    # Written entry by entry: a dict of all would take ten times the memory of the text.
+    written = bytearray(b'{"__metadata__":' + _compact(about))
     order, end = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)), 0
     for name in order:
         array = arrays[name]
         _check_writable(name, array)
         begin, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": _NAMES[array.dtype.name],
-            "shape": array.shape,
-            "data_offsets": [begin, end],
-        }
-    written = json.dumps(header, separators=(",", ":")).encode()
+        kind, places = _NAMES[array.dtype.name], [begin, end]
+        entry = {"dtype": kind, "shape": array.shape, "data_offsets": places}
+        written += b"," + _compact(name) + b":" + _compact(entry)
+    written += b"}"
     written += b" " * (-len(written) % 8)
     _check_readable(text, written, end)
-    return len(written).to_bytes(8, "little") + written, order
+    return len(written).to_bytes(8, "little") + bytes(written), order
+
+
+def _compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _check_writable(name: str, array: Array) -> None:
@@ -82,7 +84,7 @@ def _check_writable(name: str, array: Array) -> None:
         )
 
 
-def _check_readable(metadata: str, header: bytes, size: int) -> None:
+def _check_readable(metadata: str, header: bytearray, size: int) -> None:
     """Refuse to write what ``entries`` would refuse to read."""
     try:
         parse(metadata.encode(), room(8 + len(header) + size))

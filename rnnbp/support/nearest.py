@@ -14,9 +14,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def hint(name: object, known: Iterable[str]) -> str:
-    """As ", did you mean 'momentum'?", or "" where no known name is like it, or it is no text."""
+    """As " (did you mean 'momentum'?)", or "" where no known name is like it, or it is no text."""
     found = nearest(name, known) if isinstance(name, str) else ""
-    return f", did you mean {found!r}?" if found else ""
+    return meant(repr(found)) if found else ""
+
+
+def meant(name: str) -> str:
+    """The same for a name that is known, in quotes if it has some."""
+    return f" (did you mean {name}?)"
 
 
 def unknown(text: str, way: str, name: str, owner: object) -> AttributeError:

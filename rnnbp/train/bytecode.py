@@ -65,6 +65,7 @@ FILED = {
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
     "rnnbp.schedules.sized": "rnnbp.schedules.unsized",
     "rnnbp.schedules.simulation": "rnnbp.simulation",
+    "rnnbp.schedules.timeline": "rnnbp.compare.timeline",
     "rnnbp.support.figures": "rnnbp.figures",
     "rnnbp.train.evaluation": "rnnbp.train.public",
     "rnnbp.train.examples": "rnnbp.train.data",

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from rnnbp.support import reprs
+from rnnbp.support import html, reprs
 from rnnbp.support.pickled import Slotted
 from rnnbp.train.best import Best
+from rnnbp.train.history_picture import losses_picture
 from rnnbp.train.named_figures import HistoryFigures
 from rnnbp.wording.instead import HISTORY, Instead
+
+METRICS = 20
+"""Metrics that a repr shows at most."""
 
 
 @dataclass(slots=True)
@@ -86,6 +90,17 @@ class History(Slotted, Instead):
 
     @reprs.safe
     def __repr__(self) -> str:
+        what, rows = self._shown()
+        return reprs.titled(self, what, **rows)
+
+    @html.safe
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the rows of the repr, and the losses as a picture."""
+        picture = losses_picture(self.losses, self.validation_losses, self.validation_steps)
+        return html.shown(self, *self._shown(), picture)
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        """What it is, and rows by name."""
         steps, reason = reprs.counted(self.steps, "step"), self.reason or "going on"
         what = f"{steps} in {reprs.number(self.seconds)} s, {reason}"
         old = self.best is None and self.best_loss is not None  # as one that was built by hand
@@ -96,14 +111,12 @@ class History(Slotted, Instead):
             if values
         ]
         means = [*filter(None, self.best.means().split(", "))] if self.best else []
-        return reprs.titled(
-            self,
-            what,
+        return what, dict(
             losses=_ends(self.losses),
             validation_losses=_ends(self.validation_losses) + best,
             **reprs.filled("best", [] if self.best is None else self.best.text().split(", ")),
             **reprs.filled("training", means, " in the batches before the best"),
-            **reprs.filled("metrics", last, " at last"),
+            **reprs.filled("metrics", _first(last), " at last"),
             skipped=f"{self.skipped:,}" if self.skipped else "",
             weightless=f"{self.weightless:,}" if self.weightless else "",
         )
@@ -120,6 +133,12 @@ class History(Slotted, Instead):
             reason=reason,
             signal=signal,
         )
+
+
+def _first(texts: list[str]) -> list[str]:
+    """As many as a screen has room for, and the number of the others."""
+    more = [f"{len(texts) - METRICS:,} more"] if len(texts) > METRICS else []
+    return [*texts[:METRICS], *more]
 
 
 def _ends(losses: list[float]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from rnnbp.numerics import shown
 from rnnbp.storage import JSON
-from rnnbp.support.nearest import hint
+from rnnbp.support.nearest import hint, meant
 from rnnbp.train.described_values import UNKNOWN
 from rnnbp.train.identity import Identity
 from rnnbp.wording.synonyms import synonym
@@ -35,9 +35,9 @@ def check_override(override: Collection[str], now: Identity) -> None:
     for name in override:
         if name not in names:
             other = synonym(name, names) if isinstance(name, str) else ""
-            meant = f", did you mean {other!r}?" if other else hint(name, names)
+            near = meant(repr(other)) if other else hint(name, names)
             raise ValueError(
-                f"override: no such name: {shown(name)}{meant or ';'} they are "
+                f"override: no such name: {shown(name)}{near}; they are "
                 f"{', '.join(map(repr, names))}"
             )
 

@@ -104,14 +104,18 @@ def _there(name: str, target: Array | None) -> Array:
 class Accuracy:
     """1 if the largest output is that of the class; for one output, if it is on the right side.
 
-    The threshold is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, else ½.
+    The threshold is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, else ½. ``numbers`` is
+    True where the loss is one of real numbers, so that a target may be anything.
     """
 
     logits: bool
+    numbers: bool = False
 
     def __call__(self, y: Array, target: Array | None) -> Array:
         t = _there("accuracy", target)
         single = y.ndim == AXES or y.shape[-1] == 1
+        if self.numbers and t.shape == y.shape:
+            _check_classes(t)
         if t.shape == y.shape and (self.logits or single):
             return np.asarray((y > (0.0 if self.logits else HALF)) == (t > HALF))
         if t.shape == y.shape:  # one-hot
@@ -127,3 +131,16 @@ class Accuracy:
                 f"metric accuracy: class numbers must be integers, found {t.dtype}; use astype(int)"
             )
         return np.asarray(y.argmax(axis=-1) == t)
+
+
+def _check_classes(t: Array) -> None:
+    """Raise ValueError for a target of y's shape that is not of classes: most of it are fractions.
+
+    Steps that the mask leaves out may have any value.
+    """
+    others = (t != np.rint(t)) & np.isfinite(t)
+    if 2 * np.count_nonzero(others) > t.size:
+        raise ValueError(
+            f"metric accuracy: it is for classes, as 0 or 1 in each output, and the target has "
+            f"{t[others][0]:.4g}; of numbers take 'mae' or 'mse'"
+        )

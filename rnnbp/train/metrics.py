@@ -7,16 +7,17 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from rnnbp.bptt.networks import LossesLike
+from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import BinaryCrossEntropy
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import shown
-from rnnbp.support.nearest import hint, nearest
+from rnnbp.support.nearest import hint, meant, nearest
 from rnnbp.sweeps.given_losses import unweighted
 from rnnbp.train.averages import Metric
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 from rnnbp.train.named_figures import PENALTY
 from rnnbp.train.output_losses import by_output
-from rnnbp.train.suited_metrics import suited
+from rnnbp.train.suited_metrics import suited, suits
 
 MetricsLike: TypeAlias = (
     str
@@ -125,17 +126,19 @@ def _of_outputs(what: str, given: object, losses: LossesLike) -> tuple[Metric, .
     return tuple(found)
 
 
-def _metric(what: str, name: object, given: object, loss: object) -> Metric:
+def _metric(what: str, name: object, given: object, loss: LossLike | None) -> Metric:
     if isinstance(given, str):
         known: dict[str, Values] = {
-            "accuracy": Accuracy(isinstance(data_loss(loss), BinaryCrossEntropy)),
+            "accuracy": Accuracy(
+                isinstance(data_loss(loss), BinaryCrossEntropy), suits("accuracy", loss) is False
+            ),
             "mse": squares,
             "mae": differences,
         }
         if given not in known:
             cure = f"they are {', '.join(map(repr, known))}, or a function (y, target) -> values"
-            meant = f"{_meant(given.lower(), known)} {cure}"
-            raise ValueError(f"{what}: no metric is called {given!r}{meant}")
+            near = f"{_meant(given.lower(), known)} {cure}"
+            raise ValueError(f"{what}: no metric is called {given!r}{near}")
         return Metric(_free(what, name or given), known[given], given)
     if isinstance(given, type) or not callable(given):
         raise TypeError(
@@ -150,7 +153,7 @@ def _meant(name: str, known: Iterable[str]) -> str:
     if way := next((way for names, way in ELSEWHERE if name in names.split()), ""):
         return f"; {way};"
     near = OTHER_NAMES.get(name) or nearest(name, known)
-    return f", did you mean {near!r}?" if near else ";"
+    return f"{meant(repr(near))};" if near else ";"
 
 
 def _free(what: str, name: object) -> str:

@@ -43,8 +43,8 @@ def suited(what: str, given: object, losses: Mapping[Key, LossLike]) -> dict[Key
         )
     found: dict[Key, list[str]] = {key: [] for key in losses}
     for name in names:
-        fits = [key for key, loss in losses.items() if _suits(name, loss)]
-        own = [key for key, loss in losses.items() if _suits(name, loss) is None]
+        fits = [key for key, loss in losses.items() if suits(name, loss)]
+        own = [key for key, loss in losses.items() if suits(name, loss) is None]
         if own or not fits:
             known = {key: [name] for key in fits} or example.removeprefix("as ")
             why = (
@@ -58,7 +58,7 @@ def suited(what: str, given: object, losses: Mapping[Key, LossLike]) -> dict[Key
     return {key: each for key, each in found.items() if each}
 
 
-def _suits(name: str, loss: LossLike) -> bool | None:
+def suits(name: str, loss: LossLike | None) -> bool | None:
     """True if a metric suits the targets of a loss, None where it is not known."""
     found = data_loss(loss)
     found = found.loss if isinstance(found, Known | Weighted) else found

@@ -26,7 +26,7 @@ LAYERS = ("rnnbp.layers", "rnnbp.graph.cells")
 VALUES = "rnnbp.graph.values"
 LISTED = 8
 """Arguments that an error lists; of more it names the help."""
-HELPS = ("rnnbp.compare", "rnnbp.memory", *PLACES)
+HELPS = ("rnnbp.compare", "rnnbp.memory", "rnnbp.estimators", *PLACES)
 """Modules that have the help of what is called, the first of them that has its name."""
 
 

@@ -70,7 +70,7 @@ INSTEAD = {
     "metrics": "fit, Trainer and evaluate take metrics=, as metrics=['accuracy']",
     "Accuracy": "fit, Trainer and evaluate take metrics=['accuracy']",
     "models": "networks are rnnbp.Sequential and rnnbp.Graph",
-    "utils": "files are rnnbp.save_weights and rnnbp.load_weights; batches come from rnnbp.Sequences",
+    "utils": "files are rnnbp.save and rnnbp.save_weights; batches come from rnnbp.Sequences",
     "data": "batches come from a source: Sequences, Windows, Examples or Batches",
     "Dataset": "batches come from a source: Sequences, Windows, Examples or Batches",
     "manual_seed": "layers and sources take rng=, fit and Trainer seed=",
@@ -83,8 +83,8 @@ INSTEAD = {
     "to_torch": "it is rnnbp.interchange.to_torch(model)",
     "load_torch_weights": "it is rnnbp.interchange.load_torch_weights(model, state_dict)",
     "load_state_dict": "it is rnnbp.load_weights(model, arrays_or_path), with rename='torch' for PyTorch's names",
-    "save_model": "weights are saved by rnnbp.save_weights(model, path)",
-    "load_model": "weights are loaded by rnnbp.load_weights(model, path) into a model that is built as it was",
+    "save_model": "whole models are saved by rnnbp.save(model, path), weights by rnnbp.save_weights(model, path)",
+    "load_model": "whole models are loaded by rnnbp.load(path), weights by rnnbp.load_weights(model, path)",
     "compare": "the comparison is rnnbp.compare.sweep(model, x, target, loss)",
     "profile": "rnnbp.memory.measure() measures a block of code, rnnbp.forecast predicts a run",
     "Profiler": "rnnbp.memory.measure() measures a block of code, rnnbp.forecast predicts a run",
@@ -180,7 +180,7 @@ def _instead(module: str, name: str, known: list[str], others: Mapping[str, list
         return near
     for where, names in others.items():
         if near := hint(name, names):
-            return f"{near[:-1]} in {where}?"
+            return f"{near[:-2]} in {where}?)"
     return ""
 
 

@@ -7,6 +7,9 @@ from collections.abc import Collection
 SYNONYMS: dict[str, str] = {
     "n_in": "input_size in_features input_dim input_shape in_channels n_inputs n_features in_size",
     "n": "units hidden_size hidden_dim n_hidden num_units state_size cell_size hidden_units n_units n_out features",
+    "units": "hidden_size hidden_dim hidden_layer_sizes n_hidden num_units n_units n",
+    "window": "input_chunk_length context_length window_length lookback lags",
+    "memory": "budget max_memory checkpoint",
     "n_out": "units out_features output_size output_dim out_channels filters features embedding_dim n_outputs n",
     "n_symbols": "num_embeddings input_dim vocab_size vocabulary_size num_classes n_tokens num_tokens n_in",
     "bias": "use_bias with_bias",
@@ -74,7 +77,8 @@ SYNONYMS: dict[str, str] = {
     "optimizer": "optim opt optimiser",
     "state": "h0 hx hidden initial_state init_state carry h",
     "mask": "weights weight sample_weight sample_weights loss_mask",
-    "horizon": "truncate truncation tbptt tbptt_steps window k1 k2 seq_len sequence_length length",
+    "horizon": "truncate truncation tbptt tbptt_steps window k1 k2 seq_len sequence_length length "
+    "output_chunk_length prediction_length forecast_horizon fh n_ahead",
     "warm_up": "warmup washout burn_in burnin skip n_warmup warm_up_steps warmup_steps warmup_length",
     "chunk": "chunk_size chunk_length segment",
     "budget": "memory max_memory memory_budget limit bytes",

@@ -51,6 +51,10 @@ def keras_bidirectional(
     keras: ModuleType, both: Bidirectional, name: str | None, *, sequences: bool
 ) -> KerasLayer:
     """A Bidirectional of Keras with the weights of one here."""
+    sizes = _made(both.forward).n, _made(both.backward).n
+    if sizes[0] != sizes[1]:
+        why = f"its directions have {sizes[0]} and {sizes[1]} units, and in Keras as many"
+        raise refused(both, why)
     forward, backward = [
         keras_recurrent(keras, rnn, key, sequences=sequences, backwards=rnn is both.backward)
         for key, rnn in (("forward", both.forward), ("backward", both.backward))

@@ -84,6 +84,8 @@ def _permute(layer: KerasLayer, name: str | None) -> list[Item]:
 
 def _features(layer: KerasLayer) -> tuple[int, ...]:
     shape = (layer.get_build_config() or {}).get("input_shape")
+    if shape is None and len(nodes := layer._inbound_nodes) == 1:
+        shape = nodes[0].input_tensors[0].shape
     if shape is None:
         raise refusal(
             layer, "the shape of its input is not known", "begin the model with a keras.Input"

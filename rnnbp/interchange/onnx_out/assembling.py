@@ -11,16 +11,9 @@ import numpy as np
 from rnnbp.graph.axes import value_axes
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.value_pers import AXES, value_pers
-from rnnbp.interchange.onnx_out.applied import Applied, applied
-from rnnbp.interchange.onnx_out.ends import (
-    is_symbols,
-    length_names,
-    numbered,
-    state_names,
-    time_axes,
-)
+from rnnbp.interchange.onnx_out.ends import EndNames, is_symbols, time_axes
 from rnnbp.interchange.onnx_out.network import NetworkWriter
-from rnnbp.interchange.onnx_out.parts import Tensor
+from rnnbp.interchange.onnx_out.parts import Call, Tensor
 from rnnbp.interchange.onnx_out.rows import WHOLE, TimeRows
 from rnnbp.interchange.onnx_out.writer import BATCH, Writer, port
 from rnnbp.numerics import Dtype, Shape
@@ -47,48 +40,30 @@ class Assembly:
 
     def __init__(self, graph: Graph, shapes: Sequence[Shape], options: Options) -> None:
         self.graph, self.options, self.axes = graph, options, value_axes(graph)
-        self.recurrents: list[Applied] = list(applied(graph).values())
-        self.inputs = numbered(graph.input_names, "x")
-        self.outputs = numbered(graph.output_names, "y")
-        self.lengths = length_names(time_axes(graph)) if options.lengths else {}
-        own = options.states
-        self.first = state_names(self.recurrents, "initial") if own else {}
-        self.final = state_names(self.recurrents, "final") if own else {}
-        reserved = {*self.inputs, *self.outputs, *self.lengths.values()}
-        reserved |= {*self.first.values(), *self.final.values()}
+        self.names = EndNames(graph, lengths=options.lengths, states=options.states)
         paths = {(id(owner), key): path for path, (owner, key) in reversed(graph.slots.items())}
         dtype = graph.dtype or np.dtype(np.float32)
-        self.to = Writer(dtype, options.opset, paths, reserved)
+        self.to = Writer(dtype, options.opset, paths, self.names.all)
         self._write(shapes)
 
     def _write(self, shapes: Sequence[Shape]) -> None:
         known = {k: self._input(k, shape) for k, shape in enumerate(shapes)}
         rows = {axis: TimeRows(self.to, self._length(axis)) for axis in time_axes(self.graph)}
-        states = {key: self._state(*key, name) for key, name in self._taken().items()}
+        states = {key: self._state(*key, name) for key, name in self.names.starts().items()}
         network = NetworkWriter(self.to, self.graph, known, rows, states)
         network.run()
         pers = value_pers(self.graph)
-        for name, k in zip(self.outputs, self.graph.outputs, strict=True):
+        for name, k in zip(self.names.outputs, self.graph.outputs, strict=True):
             t = known[k]
             if pers[k] == "step":
                 t = rows[self.axes[k]].kept(t)
             self._output(t, name, self.axes[k])
-        for (number, state), name in self.final.items():
-            names = next(one.names for one in self.recurrents if one.number == number)
+        for (number, state), name in self.names.final.items():
+            names = next(one.names for one in self.names.recurrents if one.number == number)
             self._output(network.finals[number][names.index(state)], name, "")
 
-    def _taken(self) -> dict[tuple[int, str], str]:
-        """The states whose initial values are inputs: those that no value of the graph is."""
-        free = {
-            (one.number, name)
-            for one in self.recurrents
-            for name, start in zip(one.names, one.starts, strict=True)
-            if start is None
-        }
-        return {key: name for key, name in self.first.items() if key in free}
-
     def _input(self, k: int, shape: Shape) -> Tensor:
-        t = Tensor(self.inputs[k], AXES[self.graph.pers[k]], shape)
+        t = Tensor(self.names.inputs[k], AXES[self.graph.pers[k]], shape)
         dtype: Dtype = self.to.dtype
         if is_symbols(self.graph, k):
             dtype = WHOLE
@@ -113,12 +88,12 @@ class Assembly:
         return found
 
     def _length(self, axis: str) -> Tensor | None:
-        if axis not in self.lengths:
+        if axis not in self.names.lengths:
             return None
-        return self._given(Tensor(self.lengths[axis], 1, ()), WHOLE)
+        return self._given(Tensor(self.names.lengths[axis], 1, ()), WHOLE)
 
     def _state(self, number: int, state: str, name: str) -> Tensor:
-        cell = next(one.block.cell for one in self.recurrents if one.number == number)
+        cell = next(one.block.cell for one in self.names.recurrents if one.number == number)
         shape = cell.state_shapes[cell.state_names.index(state)]
         return self._given(Tensor(name, 1, shape), self.to.dtype)
 
@@ -128,6 +103,6 @@ class Assembly:
 
     def _output(self, t: Tensor, name: str, axis: str) -> None:
         t = self._turned(t)
-        self.to.rename(t, name)
+        self.to.section.calls.append(Call("Identity", (t.name,), (name,), {}))
         end = Tensor(name, t.lead, t.shape)
         self.to.section.outputs.append(port(end, self.to.dtype, self._leading(end, axis)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from rnnbp.graph.graph import Graph
+from rnnbp.interchange.onnx_out.applied import applied
 from rnnbp.interchange.onnx_out.ends import is_symbols
 from rnnbp.interchange.onnx_out.parts import ANY
 from rnnbp.numerics import Shape, ShapeError, shown
@@ -84,7 +85,9 @@ def _several(graph: Graph, name: str) -> str:
 
 
 def _possible(graph: Graph) -> Iterator[Shape]:
-    """Shapes of features that parameters, and inputs of cells, would fit."""
+    """Shapes of features that inputs of cells have, or that parameters would fit."""
+    for one in applied(graph).values():
+        yield from [shape for shape in one.block.cell.input_shapes if shape is not None]
     for owner, key in graph.slots.values():
         shape = owner[key].shape
         yield shape

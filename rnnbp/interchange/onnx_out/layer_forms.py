@@ -2,125 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
 
 import numpy as np
 
+from rnnbp.graph.cells.lru import Cos, Sin
 from rnnbp.interchange.onnx_out.lowering import lowered
 from rnnbp.interchange.onnx_out.parts import Tensor
-from rnnbp.interchange.onnx_out.writer import Writer
+from rnnbp.interchange.onnx_out.shaping import reduced
+from rnnbp.interchange.onnx_out.windowed import sliding, windowed
+from rnnbp.interchange.onnx_out.writer import DoubleError, Writer
 from rnnbp.layers import AvgPool, Embedding, LayerNorm, MaxPool, Mean, OneHot
 from rnnbp.layers.base import Layer
 from rnnbp.layers.constant import ConstantLayer
 from rnnbp.layers.conv import Convolution
 from rnnbp.layers.parameter import PARAMETER, ParameterLayer
-from rnnbp.layers.pooling import Pool
-from rnnbp.layers.windows import Sliding
-from rnnbp.numerics import Shape
+
+
+def written(layer: Layer, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
+    """The outputs of a layer in evaluation mode. Raises ValueError for one that has no form."""
+    try:
+        return _form(layer, to, args)
+    except DoubleError as error:
+        raise ValueError(
+            f"to_onnx: {layer} of float64 needs {error}, which onnxruntime has in float32 alone; "
+            "export model.astype('float32')"
+        ) from None
 
 
 @singledispatch
-def written(layer: Layer, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
-    """The outputs of a layer in evaluation mode. Raises ValueError for one that has no form."""
+def _form(layer: Layer, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     return lowered(to, layer, args)
 
 
-@written.register
+@_form.register
 def _parameter(layer: ParameterLayer, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     return [to.parameter(layer.params, PARAMETER)]
 
 
-@written.register
+@_form.register
 def _constant(layer: ConstantLayer, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     return [to.constant(layer.value.astype(to.dtype))]
 
 
-@written.register
+@_form.register
+def _sine(layer: Sin, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
+    return [to.emit("Sin", *args, shape=args[0].shape)]
+
+
+@_form.register
+def _cosine(layer: Cos, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
+    return [to.emit("Cos", *args, shape=args[0].shape)]
+
+
+@_form.register
 def _embedding(layer: Embedding, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     (x,) = args
     weight = to.parameter(layer.params, "weight")
     return [to.emit("Gather", weight, x, shape=(*x.shape, layer.n_out), lead=x.lead, axis=0)]
 
 
-@written.register
+@_form.register
 def _one_hot(layer: OneHot, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     (x,) = args
     depth = to.constant(np.array(layer.n_symbols, np.int64))
-    values = to.constant(np.array([0, 1], to.dtype))
+    values = to.constant(np.array([0, 1], np.float32))
     shape = (*x.shape, layer.n_symbols)
-    return [to.emit("OneHot", x, depth, values, shape=shape, lead=x.lead, axis=-1)]
+    found = to.emit("OneHot", x, depth, values, shape=shape, lead=x.lead, axis=-1)
+    return [found if to.dtype == np.float32 else to.emit("Cast", found, shape=shape, to=to.dtype)]
 
 
-@written.register
+@_form.register
 def _layer_norm(layer: LayerNorm, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     (x,), params = args, layer.params
-    if "weight" in params:
-        weight = to.parameter(params, "weight")
-    else:
-        weight = to.constant(np.ones(layer.shape, to.dtype))
-    bias = to.parameter(params, "bias") if "bias" in params else None
+    if to.dtype == np.float64:  # the operator's ε is a number of single precision
+        return lowered(to, layer, args)
+    given = [to.parameter(params, key) for key in params]
+    if "weight" not in params:
+        given.insert(0, to.constant(np.ones(layer.shape, to.dtype)))
     axis, eps = -len(layer.shape), layer.eps
-    given = [x, weight] if bias is None else [x, weight, bias]
-    return [to.emit("LayerNormalization", *given, shape=x.shape, axis=axis, epsilon=eps)]
+    return [to.emit("LayerNormalization", x, *given, shape=x.shape, axis=axis, epsilon=eps)]
 
 
-@written.register
+@_form.register
 def _mean(layer: Mean, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     (x,) = args
-    return [to.reduced("ReduceMean", x, -1, (*x.shape[:-1], 1), keepdims=1)]
+    return [reduced(to, "ReduceMean", x, -1, (*x.shape[:-1], 1))]
 
 
-def _over_windows(
-    to: Writer, kind: str, ts: Sequence[Tensor], taken: int, made: Shape, **more: object
-) -> Tensor:
-    """An operator that takes channels and one axis before them, on what has others.
-
-    Args:
-        ts: x, and parameters.
-        taken: axes that it takes, channels and those of the windows.
-        made: features of the result.
-    """
-    x, *params = ts
-    inside = (1, *x.shape)[-taken:]
-    flat = to.emit("Reshape", x, to.ints(-1, *inside), shape=inside, lead=1)
-    y = to.emit(kind, flat, *params, shape=(1, *made)[-taken:], lead=1, **more)
-    sizes = to.emit("Shape", x, shape=(x.lead,), lead=0, start=0, end=x.lead)
-    whole = to.emit("Concat", sizes, to.ints(*made), shape=(x.lead + len(made),), lead=0, axis=0)
-    return to.emit("Reshape", y, whole, shape=made, lead=x.lead)
-
-
-def _sliding(windows: Sliding) -> dict[str, object]:
-    before, after = zip(*windows.padding, strict=True)
-    found = {"kernel_shape": windows.kernel, "strides": windows.stride, "pads": (*before, *after)}
-    return {key: list(value) for key, value in found.items()}
-
-
-@written.register
+@_form.register
 def _convolution(layer: Convolution, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
     params = [to.parameter(layer.params, key) for key in layer.params]
-    more = _sliding(layer.windows) | {"dilations": list(layer.windows.dilation)}
-    return [_windowed(to, "Conv", layer, [*args, *params], more)]
+    more = sliding(layer.windows) | {"dilations": list(layer.windows.dilation)}
+    return [windowed(to, "Conv", layer, [*args, *params], more)]
 
 
-@written.register
+@_form.register
 def _largest(layer: MaxPool, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
-    return [_windowed(to, "MaxPool", layer, args, _sliding(layer.windows))]
+    return [windowed(to, "MaxPool", layer, args, sliding(layer.windows))]
 
 
-@written.register
+@_form.register
 def _average(layer: AvgPool, to: Writer, args: Sequence[Tensor]) -> list[Tensor]:
-    more = _sliding(layer.windows) | {"count_include_pad": 1}
-    return [_windowed(to, "AveragePool", layer, args, more)]
-
-
-def _windowed(
-    to: Writer,
-    kind: str,
-    layer: Convolution | Pool,
-    ts: Sequence[Tensor],
-    more: Mapping[str, object],
-) -> Tensor:
-    (made,) = layer.output_shapes(ts[0].shape)
-    assert made is not None
-    return _over_windows(to, kind, ts, layer.windows.axes + 1, made, **more)
+    more = sliding(layer.windows) | {"count_include_pad": 1}
+    return [windowed(to, "AveragePool", layer, args, more)]

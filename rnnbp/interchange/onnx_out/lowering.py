@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn, final
 
 import numpy as np
 
+from rnnbp.interchange.onnx_out.curves import scaled
+from rnnbp.interchange.onnx_out.matrices import product
 from rnnbp.interchange.onnx_out.parts import Tensor
-from rnnbp.interchange.onnx_out.primitives import FORMS, normal, product, scaled
+from rnnbp.interchange.onnx_out.primitives import FORMS, normal
+from rnnbp.interchange.onnx_out.shaping import level, reshaped, widened
 from rnnbp.interchange.onnx_out.writer import Writer
 from rnnbp.layers.base import Layer
 from rnnbp.layers.primitives import Numbers, Primitives
@@ -53,7 +56,7 @@ class OnnxPrimitives(Primitives):
         return self._with("Mul", x, owner, key)
 
     def _with(self, kind: str, x: int, owner: dict[str, Array], key: str) -> int:
-        vector = self.to.same(self.to.parameter(owner, key), self.shape(x))
+        vector = reshaped(self.to, self.to.parameter(owner, key), self.shape(x))
         return self.put(self.to.emit(kind, self[x], vector, shape=self.shape(x)))
 
     def add(self, a: int, b: int) -> int:
@@ -107,23 +110,25 @@ class OnnxPrimitives(Primitives):
 
     def part(self, x: int, start: int, stop: int) -> int:
         ends = [self.to.ints(n) for n in (start, stop, -1)]
-        flat = self.to.same(self[x], (math.prod(self.shape(x)),))
+        flat = reshaped(self.to, self[x], (math.prod(self.shape(x)),))
         return self.put(self.to.emit("Slice", flat, *ends, shape=(stop - start,)))
 
     def concat(self, *xs: int) -> int:
-        flat = [self.to.same(self[x], (math.prod(self.shape(x)),)) for x in xs]
+        flat = [reshaped(self.to, self[x], (math.prod(self.shape(x)),)) for x in xs]
         most = max(flat, key=lambda t: (t.inner, t.lead))
-        parts = [self.to.level(t, most) for t in flat]
+        parts = [level(self.to, t, most) for t in flat]
         size = sum(math.prod(t.shape) for t in parts)
         return self.put(self.to.emit("Concat", *parts, shape=(size,), axis=-1))
 
     def additive(self, keys: int, query: int, owner: dict[str, Array], key: str) -> int:
         (n,) = self.shape(query)
         lines = math.prod(self.shape(keys)) // n
-        row = self.to.axes("Unsqueeze", self[query], [-2], (1, n))
-        both = self.to.emit("Add", self.to.same(self[keys], (lines, n)), row, shape=(lines, n))
+        row = widened(self.to, self[query], -2, (1, n))
+        both = self.to.emit("Add", reshaped(self.to, self[keys], (lines, n)), row, shape=(lines, n))
         seen, weight = self.to.emit("Tanh", both, shape=(lines, n)), self.to.parameter(owner, key)
-        return self.put(self.to.emit("MatMul", seen, self.to.same(weight, (n,)), shape=(lines,)))
+        return self.put(
+            self.to.emit("MatMul", seen, reshaped(self.to, weight, (n,)), shape=(lines,))
+        )
 
     def normal(self, x: int, eps: float) -> int:
         return self.put(normal(self.to, (self[x],), eps))
@@ -132,7 +137,7 @@ class OnnxPrimitives(Primitives):
         return self.apply("softmax", x)
 
     def same(self, x: int, shape: Shape) -> int:
-        return self.put(self.to.same(self[x], shape))
+        return self.put(reshaped(self.to, self[x], shape))
 
 
 def refuse(layer: object, why: str) -> NoReturn:
@@ -141,9 +146,6 @@ def refuse(layer: object, why: str) -> NoReturn:
         f"to_onnx: {layer} cannot be written: {why}; replace it by layers of the library, or give "
         "it a lower() of primitives that have one, see help(rnnbp.Layer)"
     )
-
-
-Own = Callable[[Writer, Layer, Sequence[Tensor]], Sequence[Tensor]]
 
 
 def lowered(to: Writer, layer: Layer, args: Sequence[Tensor]) -> list[Tensor]:

@@ -9,11 +9,13 @@ from rnnbp.graph.axes import value_axes
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.interchange.onnx_out.applied import Applied, applied
-from rnnbp.interchange.onnx_out.gated import Gated, gated, gated_node, of_one_node, zeros
+from rnnbp.interchange.onnx_out.gated import Gated, gated, of_one_node
+from rnnbp.interchange.onnx_out.gated_nodes import gated_node
 from rnnbp.interchange.onnx_out.layer_forms import written
 from rnnbp.interchange.onnx_out.parts import Tensor
 from rnnbp.interchange.onnx_out.rows import TimeRows
 from rnnbp.interchange.onnx_out.scan import scanned
+from rnnbp.interchange.onnx_out.shaping import zeros
 from rnnbp.interchange.onnx_out.writer import Writer
 from rnnbp.layers.base import Layer
 

@@ -51,16 +51,16 @@ def model_proto(to: Writer, name: str) -> ModelProto:
     """
     import onnx
 
-    size = sum(array.nbytes for array in to.constants.values())
+    size = sum(array.nbytes for array in to.held.arrays.values())
     if size > LIMIT:
         raise ValueError(
             f"to_onnx: the weights have {size} bytes, and a file of ONNX holds 2 GiB; export parts "
             "of the model, or model.astype('float32')"
         )
-    helper = onnx.helper
+    helper, used = onnx.helper, _read(to.section)
     opset = helper.make_opsetid("", to.opset)
     model = helper.make_model(
-        _graph(to.section, name, to.constants),
+        _graph(to.section, name, {key: a for key, a in to.held.arrays.items() if key in used}),
         opset_imports=[opset],
         ir_version=helper.find_min_ir_version_for([opset]),
         producer_name="rnnbp",
@@ -70,12 +70,22 @@ def model_proto(to: Writer, name: str) -> ModelProto:
     return model
 
 
+def _read(section: Section) -> set[str]:
+    """The names that the nodes of a graph read, those within Scans too."""
+    found = {name for call in section.calls for name in call.inputs}
+    bodies = [value for call in section.calls for value in call.attributes.values()]
+    return found.union(*[_read(body) for body in bodies if isinstance(body, Section)])
+
+
 def _graph(section: Section, name: str, constants: dict[str, Array]) -> GraphProto:
     import onnx
 
     held = [onnx.numpy_helper.from_array(array, key) for key, array in constants.items()]
     return onnx.helper.make_graph(
-        [_node(call.kind, call.inputs, call.outputs, dict(call.attributes)) for call in section.calls],
+        [
+            _node(call.kind, call.inputs, call.outputs, dict(call.attributes))
+            for call in section.calls
+        ],
         name,
         [_value(port) for port in section.inputs],
         [_value(port) for port in section.outputs],
@@ -100,4 +110,4 @@ def _node(
             attributes[key] = _graph(value, "step", {})
         elif isinstance(value, np.dtype):
             attributes[key] = onnx.helper.np_dtype_to_tensor_dtype(value)
-    return onnx.helper.make_node(kind, inputs, outputs, **attributes)
+    return onnx.helper.make_node(kind, inputs, outputs, None, None, None, None, **attributes)

@@ -9,6 +9,7 @@ import numpy as np
 from rnnbp.graph.over_time import Last, MaxOverTime, MeanOverTime, WholeSeries
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.interchange.onnx_out.parts import ANY, Tensor
+from rnnbp.interchange.onnx_out.shaping import reduced, spread
 from rnnbp.interchange.onnx_out.writer import Writer
 
 WHOLE = np.dtype(np.int64)
@@ -27,7 +28,7 @@ class TimeRows:
         self._mask: Tensor | None = None
 
     def mask(self, series: Tensor) -> Tensor:
-        """(T, B) whether a step is there, in the order of x and in reverse order alike."""
+        """(T, B) whether a step is there."""
         assert self.lengths is not None
         if self._mask is None:
             to, zero = self.to, self.to.constant(np.array(0, WHOLE))
@@ -43,14 +44,6 @@ class TimeRows:
             return series
         mask = spread(self.to, self.mask(series), len(series.shape))
         return self.to.emit("Where", mask, series, self.to.number(fill), shape=series.shape)
-
-    def reversed(self, series: Tensor) -> Tensor:
-        """A series with the steps of each row in reverse order."""
-        assert self.lengths is not None
-        return self.to.emit(
-            "ReverseSequence", series, self.lengths, shape=series.shape, lead=2,
-            time_axis=0, batch_axis=1,
-        )  # fmt: skip
 
     def reduced(self, block: OverTime, series: Tensor) -> list[Tensor]:
         """The static values of a series."""
@@ -82,7 +75,7 @@ class TimeRows:
         return to.emit("GatherND", series, both, shape=shape, lead=1)
 
     def _over_steps(self, kind: str, series: Tensor) -> Tensor:
-        found = self.to.reduced(kind, series, 0, series.shape, keepdims=0)
+        found = reduced(self.to, kind, series, 0, series.shape, keep=False)
         return Tensor(found.name, 1, found.shape)
 
     def _mean(self, series: Tensor) -> Tensor:
@@ -109,11 +102,3 @@ class TimeRows:
             return [memory, to.emit("Expand", to.number(1.0), sizes, shape=(ANY,), lead=1)]
         there = to.emit("Transpose", self.mask(series), shape=(ANY,), lead=1, perm=[1, 0])
         return [memory, self._cast(there, to.dtype)]
-
-
-def spread(to: Writer, t: Tensor, features: int) -> Tensor:
-    """A tensor without features, with axes of 1 in their place."""
-    if not features:
-        return t
-    axes = range(t.lead, t.lead + features)
-    return to.axes("Unsqueeze", t, list(axes), (1,) * features)

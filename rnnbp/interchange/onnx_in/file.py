@@ -1,0 +1,186 @@
+"""ONNX models as they lie in files: read within their folder, checked, their tensors as arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rnnbp.interchange.onnx_in.operands import UnreadableModelError
+from rnnbp.numerics import Array, StorageError, shown
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
+
+OLDEST = 7
+"""The first opset whose operators broadcast as NumPy does."""
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+CONVERT = "convert it with onnx.version_converter.convert_version(model, 17)"
+
+
+def load_model(given: str | os.PathLike[str] | ModelProto) -> ModelProto:
+    """A ModelProto that the checker accepts, of a path or of one.
+
+    Raises StorageError for a file that is no ONNX model, ImportError without onnx.
+    """
+    onnx = import_onnx()
+    if isinstance(given, onnx.ModelProto):
+        model, folder = onnx.ModelProto(), None
+        model.CopyFrom(given)
+    elif isinstance(given, str | os.PathLike):
+        model, folder = _parsed(onnx, Path(given)), Path(given).parent
+    else:
+        raise TypeError(
+            f"from_onnx: takes a path or an onnx.ModelProto, found {shown(given)}; of bytes give "
+            "onnx.load_model_from_string(data)"
+        )
+    where = "the model" if folder is None else str(given)
+    _load_external(onnx, model, folder, where)
+    check_opset(onnx, model, where)
+    _check(onnx, model, where)
+    whole: ModelProto = onnx.inliner.inline_local_functions(model) if model.functions else model
+    return whole
+
+
+def import_onnx() -> ModuleType:
+    """The package onnx. Raises ImportError, which says how to install it."""
+    try:
+        import onnx
+        import onnx.inliner
+        import onnx.numpy_helper
+    except ImportError as error:
+        raise ImportError(
+            "from_onnx needs the package onnx: python -m pip install 'rnnbp[onnx]'"
+        ) from error
+    return onnx
+
+
+def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
+    """The message in a file, without external data."""
+    model: ModelProto = onnx.ModelProto()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        model.ParseFromString(data)
+    except Exception as error:  # DecodeError of google.protobuf, whose place differs by version
+        raise StorageError(
+            f"{path}: not an ONNX model, or cut short ({len(data):,} bytes); export it again"
+        ) from error
+    return model
+
+
+def _load_external(onnx: ModuleType, model: ModelProto, folder: Path | None, where: str) -> None:
+    """Read tensors that lie in other files of the model's folder."""
+    for tensor in _tensors(model.graph):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
+        if folder is None:
+            raise StorageError(
+                f"{where}: tensor {tensor.name} lies in another file, {location!r}; give the path "
+                "of the model"
+            )
+        _check_inside(folder, location, f"{where}: tensor {tensor.name}")
+        try:
+            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+        except Exception as error:  # the library raises its own, ValueErrors and OSErrors
+            raise StorageError(
+                f"{where}: tensor {tensor.name} cannot be read from {location!r}: "
+                f"{first_line(error)}; keep both files in one folder"
+            ) from error
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    """Every tensor of a graph and of the graphs within its nodes."""
+    yield from graph.initializer
+    for attribute in (each for node in graph.node for each in node.attribute):
+        yield from [attribute.t] if attribute.HasField("t") else []
+        yield from attribute.tensors
+        for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+            yield from _tensors(inner)
+
+
+def _check_inside(folder: Path, location: str, where: str) -> None:
+    """Raise StorageError for a file outside of the folder."""
+    base = folder.resolve()
+    found = (base / location).resolve()
+    if not location or Path(location).is_absolute() or not found.is_relative_to(base):
+        raise StorageError(
+            f"{where} lies in {location!r}, outside of the model's folder, which is not read; save "
+            "the model anew with onnx.save_model(model, path, save_as_external_data=True)"
+        )
+
+
+def check_opset(onnx: ModuleType, model: ModelProto, where: str) -> None:
+    """Raise StorageError for a version of the operators that is not known."""
+    versions = {each.domain: each.version for each in model.opset_import}
+    found = versions.get("", versions.get("ai.onnx"))
+    newest = onnx.defs.onnx_opset_version()
+    if found is None:
+        raise StorageError(
+            f"{where}: no version of ONNX's operators is named (opset_import); it is no ONNX "
+            "model, or not whole: export it again"
+        )
+    if found < OLDEST:
+        raise StorageError(f"{where}: opset {found} is older than {OLDEST}; {CONVERT}")
+    if found > newest:
+        raise StorageError(
+            f"{where}: opset {found} is newer than onnx {onnx.__version__} knows, {newest}; "
+            f"install a newer onnx, or {CONVERT}"
+        )
+
+
+def _check(onnx: ModuleType, model: ModelProto, where: str) -> None:
+    """Raise what onnx's checker finds as one error."""
+    for each in model.graph.output:  # whose shapes are not read, and may be missing
+        each.type.tensor_type.shape.SetInParent()
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
+        if "No Op registered for" in str(error):
+            return  # the error of ours names the node
+        raise StorageError(
+            f"{where}: onnx's checker refuses it: {first_line(error)}; export the model again"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """The text of another library's error, as one line."""
+    return " ".join(str(error).split())[:300]
+
+
+def array_of(onnx: ModuleType, tensor: TensorProto) -> Array:
+    """The array of a tensor, half precision widened. Raises UnreadableModelError for NaN."""
+    try:
+        found: Array = onnx.numpy_helper.to_array(tensor)
+    except Exception as error:
+        raise StorageError(
+            f"tensor {tensor.name} is damaged: {first_line(error)}; export the model again"
+        ) from error
+    if found.dtype.kind not in "biu" and found.dtype not in FLOATS:
+        if tensor.data_type not in (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16):
+            raise UnreadableModelError(
+                f"tensor {tensor.name} has type {onnx.TensorProto.DataType.Name(tensor.data_type)}; "
+                "weights are floating-point numbers of 16, 32 or 64 bits: export the model without "
+                "quantisation"
+            )
+        found = widened(found)
+    if found.dtype.kind == "f" and np.isnan(found).any():
+        raise UnreadableModelError(
+            f"tensor {tensor.name} holds NaN; train the model again from sound weights"
+        )
+    return found
+
+
+def widened(array: Array) -> Array:
+    """Floating-point numbers of 16 bits as float32."""
+    return array if array.dtype in FLOATS else array.astype(np.float32)
