@@ -13,8 +13,9 @@ from rnnbp.graph.over_time.largest import MaxOverTime
 from rnnbp.graph.over_time.last import Last
 from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.graph.sequential import Item, Sequential
+from rnnbp.graph.sequential import Item
 from rnnbp.interchange.needed import needed
+from rnnbp.interchange.torch_models.chains import chain_of
 from rnnbp.interchange.torch_models.counterparts import Build, of_graph, of_layer, of_levels
 from rnnbp.interchange.torch_models.levels import level_of, levels_of
 from rnnbp.interchange.torch_models.slots import every_slot
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 MODULES = "rnnbp.interchange.torch_models.modules"
-REDUCED = {Last: "LastStep", MeanOverTime: "MeanOfSteps", MaxOverTime: "LargestOfSteps"}
+REDUCED: dict[type, str] = {
+    Last: "LastStep",
+    MeanOverTime: "MeanOfSteps",
+    MaxOverTime: "LargestOfSteps",
+}
 CURE = (
     "ONNX has nearly all that is here, rnnbp.interchange.to_onnx(model, path); or build that part "
     "of layers that PyTorch has"
@@ -39,7 +44,7 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
     """A module of PyTorch that computes what the model does, with copies of its weights.
 
     Args:
-        model: a layer, a recurrent layer, a Sequential, or what ``from_torch`` returned.
+        model: a layer, a recurrent layer, a Sequential, or a Graph that is a chain of layers.
         batch_first: True for a module that takes x (B, T, ...).
 
     Returns:
@@ -56,7 +61,7 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
 
     Raises ValueError for what PyTorch does not have, with the path of the layer: reverse without
     the other direction, peepholes, layer_norm, coupled gates, zoneout, dropout within cells,
-    learned initial states, GRU(reset_after=False), cells and graphs of your own. ImportError
+    learned initial states, GRU(reset_after=False), cells of your own, graphs of several paths. ImportError
     without PyTorch.
 
     ::
@@ -88,10 +93,10 @@ class _Writing:
         return self.modules[id(block)]
 
     def _built(self, block: Item, path: str) -> nn.Module:
-        if isinstance(block, OverTime):
+        if type(block) in REDUCED:
             return getattr(self.ours, REDUCED[type(block)])(self.batch_first)
         build = self._build(block, path)
-        if build is None and isinstance(block, Sequential):
+        if build is None and isinstance(block, Graph) and not isinstance(block, Bidirectional):
             return self._chain(block, path)
         if build is None:
             raise ValueError(f"to_torch: {_at(path)}{block} has no counterpart in PyTorch; {CURE}")
@@ -113,10 +118,16 @@ class _Writing:
             return of_levels(*several, batch_first=self.batch_first)
         return of_layer(block) if isinstance(block, Layer) else None
 
-    def _chain(self, block: Sequential, path: str) -> nn.Module:
+    def _chain(self, block: Graph, path: str) -> nn.Module:
+        chain = chain_of(block)
         modules: dict[str, nn.Module] = {}
-        for k, inner in enumerate(block.blocks):
-            name = str(k) if inner.name in (None, *modules) else str(inner.name)
+        if chain is None:
+            raise ValueError(
+                f"to_torch: {_at(path)}a Graph that is no chain of layers has no module in "
+                f"PyTorch (Bidirectional has one in a Sequential); {CURE}"
+            )
+        for k, (place, inner) in enumerate(chain):
+            name = str(k) if place in modules else place
             if hasattr(self.ours.Chain(), name):
                 raise ValueError(
                     f"to_torch: {_at(path)}{inner} is called as an attribute of nn.Sequential; give "
