@@ -1,4 +1,4 @@
-"""Keras that is not installed, is too old, or has no backend: an error that names the extra."""
+"""Keras that is not installed, or is too old: an error that names the extra."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_keras_2_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_argument_is_refused_before_keras_is_imported() -> None:
-    with pytest.raises(TypeError, match="to_keras: unknown option 'modell' .did you mean 'model'"):
+    with pytest.raises(TypeError, match=r"to_keras: unknown option 'modell' .did you mean 'model'"):
         rb.interchange.to_keras(modell=rb.LSTM(3, 4))
 
 
