@@ -122,6 +122,17 @@ def test_what_is_shared_is_shared_there_and_nothing_with_the_model():
     assert all(p.requires_grad for p in net.parameters())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_symbols_as_vectors_have_the_dtype_of_the_weights(dtype):
+    model = rb.Sequential(rb.OneHot(5), rb.GRU(5, 4, dtype=dtype, rng=0))
+    x = np.random.default_rng(0).integers(0, 5, (6, 2))
+    net = to_torch(model)
+    found = net(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(rb.predict(model, x)[0], found, rtol=1e-5, atol=1e-6)
+    assert found.dtype == dtype
+    assert repr(rb.interchange.from_torch(net)) == repr(model)
+
+
 def test_functions_of_several_layers_are_known_by_their_layers():
     x = rb.Input(3)
     net = to_torch(rb.Sequential(rb.Graph(x, x * rb.Sigmoid()(x)), rb.Clip(high=2)))

@@ -19,12 +19,14 @@ from rnnbp.interchange.torch_models.chains import chain_of
 from rnnbp.interchange.torch_models.counterparts import Build, of_graph, of_layer, of_levels
 from rnnbp.interchange.torch_models.levels import level_of, levels_of
 from rnnbp.interchange.torch_models.slots import every_slot
+from rnnbp.layers import OneHot
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import flag, shown
 from rnnbp.train.torch_names import torch_names
 from rnnbp.wording.arguments import takes
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 MODULES = "rnnbp.interchange.torch_models.modules"
@@ -75,14 +77,19 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
     if not isinstance(model, Layer | Network | OverTime):
         raise TypeError(f"to_torch takes a model, found {shown(model)}; from_torch is the inverse")
     first = flag("to_torch: batch_first", batch_first)
-    return _Writing(torch, needed(MODULES, "torch", "to_torch"), first).module(model, "")
+    places = dict(every_slot(model)).values()
+    dtype = str(next((owner[key].dtype for owner, key in places), "float32"))
+    ours = needed(MODULES, "torch", "to_torch")
+    return _Writing(torch, ours, getattr(torch, dtype), first).module(model, "")
 
 
 class _Writing:
     """One conversion: the modules of layers, and the parameters of arrays, that are there."""
 
-    def __init__(self, torch: ModuleType, ours: ModuleType, batch_first: bool) -> None:
-        self.torch, self.ours, self.batch_first = torch, ours, batch_first
+    def __init__(
+        self, torch: ModuleType, ours: ModuleType, dtype: torch.dtype, batch_first: bool
+    ) -> None:
+        self.torch, self.ours, self.dtype, self.batch_first = torch, ours, dtype, batch_first
         self.modules: dict[int, nn.Module] = {}
         self.parameters: dict[int, nn.Parameter] = {}
 
@@ -93,6 +100,8 @@ class _Writing:
         return self.modules[id(block)]
 
     def _built(self, block: Item, path: str) -> nn.Module:
+        if isinstance(block, OneHot):
+            return self.ours.OneHot(block.n_symbols, self.dtype)
         if type(block) in REDUCED:
             return getattr(self.ours, REDUCED[type(block)])(self.batch_first)
         build = self._build(block, path)
@@ -141,8 +150,7 @@ class _Writing:
         torch, places = self.torch, dict(every_slot(block, named=False))
         options = dict(build.options)
         if places:
-            owner, key = next(iter(places.values()))
-            options |= {"dtype": getattr(torch, str(owner[key].dtype)), "device": "meta"}
+            options |= {"dtype": self.dtype, "device": "meta"}
         module = getattr(torch.nn, build.kind)(*build.args, **options).to_empty(device="cpu")
         names = torch_names(places)
         assert {*names.values()} == {name for name, _ in module.named_parameters()}
