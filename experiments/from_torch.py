@@ -1,20 +1,22 @@
-"""A network begins in PyTorch, learns whole drives here within 32 MB, and goes on in ONNX.
+"""A network begins in PyTorch, learns from whole drives here within 32 MB, and goes on in ONNX.
 
-A motor warms up: its winding within a minute, its magnets within a quarter of an hour, and nobody
-can measure these while it turns. An LSTM reads the current and the speed, a step a second, and says
-both temperatures. Training in PyTorch sees the first two minutes of a drive. That is enough for the
-winding, and no magnet has warmed up by then. Here the same network, with the weights that it has, is
-trained on whole drives of 68 minutes: to keep all of 4,096 steps would take more than twice the
-budget, and gradients flow through all of them. Then it is written as a file of ONNX, which
-onnxruntime reads. What PyTorch, this library and onnxruntime compute is compared each time.
+A motor warms up: its winding within a minute, its magnets within a quarter of an hour, and neither
+can be measured while it turns. An LSTM reads the current and the speed, a step a second, and says
+both temperatures. Training in PyTorch sees the first two minutes of drives, in which no magnet has
+warmed up. Here the same network, with the weights that it has, is trained on whole drives of 68
+minutes. Gradients flow through all of their 4,096 steps, in a third of the memory that keeping
+them would take. Then it is written as a file of ONNX, which onnxruntime reads, and goes back to
+PyTorch. What each of them computes is compared with what this library does.
 
-With the defaults the error on new drives, root mean square, is WINDING for the winding and MAGNET
-for the magnets after PyTorch, and WINDING for the winding and MAGNET for the magnets at the end.
+With the defaults the error on new drives, root mean square, is 16.7 K for the winding and 29.3 K
+for the magnets after PyTorch, and 2.1 K and 1.6 K at the end.
 
-The motor has two thermal masses, as in: O. Wallscheid and J. Böcker, Global identification of a
-low-order lumped-parameter thermal network for permanent magnet synchronous motors, IEEE
-Transactions on Energy Conversion 31 (1), 354-365, 2016. It needs PyTorch, onnx and onnxruntime:
-python -m pip install 'rnnbp[torch,onnx]' onnxruntime
+It needs PyTorch, onnx and onnxruntime: python -m pip install 'rnnbp[torch,onnx]' onnxruntime
+
+O. Wallscheid and J. Böcker, Global identification of a low-order lumped-parameter thermal network
+for permanent magnet synchronous motors, IEEE Transactions on Energy Conversion 31 (1), 354-365,
+2016, have motors of several such thermal masses; C. Tallec and Y. Ollivier, Can recurrent neural
+networks warp time?, ICLR 2018, the first biases of the gates.
 """
 
 import argparse
@@ -70,6 +72,8 @@ def in_torch(options: argparse.Namespace):
             super().__init__()
             self.rnn = nn.LSTM(2, units)
             self.head = nn.Linear(units, len(PARTS))
+            gates, lasting = self.rnn.bias_ih_l0.data, torch.log(1 + 999 * torch.rand(units))
+            gates[:units], gates[units : 2 * units] = -lasting, lasting  # units of 1 to 1,000 steps
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.head(self.rnn(x)[0])
@@ -119,10 +123,11 @@ def train(model: rb.Sequential, options: argparse.Namespace) -> None:
     history = rb.fit(model, WholeDrives(options), loss, "adam", checkpoint=options.budget, **how)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    batch = 4 * options.steps * options.batch * (2 + len(PARTS))
     print(
         f"{history.steps} updates through {options.steps:,} steps of {options.batch} drives in "
-        f"{history.seconds:.0f} s: peak {peak / 2**20:.1f} MiB by tracemalloc, budget "
-        f"{options.budget}; to keep all would take {kept / 2**20:.0f} MiB"
+        f"{history.seconds:.0f} s: peak {peak / 1e6:.1f} MB by tracemalloc, {batch / 1e6:.1f} MB of "
+        f"it data, budget {options.budget} without these; to keep all would take {kept / 1e6:.0f} MB"
     )
 
 
@@ -156,11 +161,11 @@ def main(torch_net: Callable[[argparse.Namespace], object] = in_torch) -> None:
     )
     parser.add_argument("--units", type=int, default=48)
     parser.add_argument("--torch-steps", type=int, default=120, help="T in PyTorch, seconds")
-    parser.add_argument("--torch-updates", type=int, default=300)
+    parser.add_argument("--torch-updates", type=int, default=200)
     parser.add_argument("--steps", type=int, default=4096, help="T here, seconds")
     parser.add_argument("--batch", type=int, default=16, help="drives in a batch here")
     parser.add_argument("--updates", type=int, default=150, help="here")
-    parser.add_argument("--budget", default="32 MB", help="bytes that training may hold")
+    parser.add_argument("--budget", default="31 MB", help="bytes of training, without its data")
     parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--onnx", type=Path, default=None, help="where the model is written")

@@ -21,7 +21,7 @@ LISTED = 6
 """Names that an error lists."""
 READ_ONLY_CURE = (
     "set its flags.writeable, or, where it is a mapped file, as joblib's workers get it, "
-    "take copy.deepcopy(model)"
+    "take copy.deepcopy(model), or of what holds both, copy.deepcopy((model, optimizer))"
 )
 
 

@@ -86,7 +86,7 @@ class Summary:
         cells = map(self._cells, self.rows)
         table = html.table(self._header, cells, len(self.rows), words=3)
         totals = [line for line in self._totals() if line]
-        return html.shown(self, f"{self.model}, {self._size}", {}, table, *map(html.words, totals))
+        return html.shown(self, f"{self._model}, {self._size}", {}, table, *map(html.words, totals))
 
     @property
     def _asked(self) -> bool:
@@ -97,6 +97,11 @@ class Summary:
     def _header(self) -> list[str]:
         costs = ["kept", "FLOPs"] if self._asked else []
         return ["name", "layer", "output", "parameters", *costs]
+
+    @property
+    def _model(self) -> str:
+        """The model, cut where it is a cell of one's own with all its layers."""
+        return _cut(self.model)
 
     @property
     def _size(self) -> str:
@@ -115,10 +120,10 @@ class Summary:
         ]
         if most < len(self.rows):
             table.append(f"{len(self.rows) - most:,} more; print(summary) shows them")
-        return "\n".join([f"{self.model}: {self._size}", "", *table, *self._totals()])
+        return "\n".join([f"{self._model}: {self._size}", "", *table, *self._totals()])
 
     def _cells(self, row: LayerRow) -> list[str]:
-        layer = row.layer if len(row.layer) <= LONGEST else f"{row.layer[: LONGEST - 4]} ..."
+        layer = _cut(row.layer)
         costs = [
             "?" if row.kept_bytes is None else bytes_text(row.kept_bytes),
             _flops_text(row.flops),
@@ -152,6 +157,10 @@ class Summary:
             f"kept for backward {of}: {kept}",
             f"forward: {_flops_text(self.flops)}FLOPs{others}",
         ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
 
 
 def _flops_text(n: int | None) -> str:

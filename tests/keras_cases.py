@@ -161,6 +161,13 @@ CASES: Mapping[str, Callable[[Any], Model]] = {
         layer("Reshape", (2, 2)),
         shape=(LENGTH, F),
     ),
+    "mean of convolutions": chain(
+        layer("Conv1D", N, 3, strides=2),
+        layer("GlobalAveragePooling1D"),
+        layer("Rescaling", 0.5, offset=0.25),
+        layer("Dense", 2),
+        shape=(LENGTH, F),
+    ),
     "layers of activations": chain(
         layer("Dense", N),
         layer("LeakyReLU", negative_slope=0.3),
@@ -194,19 +201,22 @@ NAMED = [
 CASES = {
     **CASES,
     **{
-        f"activation {name}": chain(layer("Dense", N, activation=name), series("SimpleRNN", 2))
+        f"activation {name}": chain(
+            layer("Dense", N, activation=name), layer("Dense", 2), layer("GlobalAveragePooling1D")
+        )
         for name in NAMED
     },
 }
 ONE_WAY = ("shared",)
 """Models that Keras cannot have as a Sequential."""
-OF_EXAMPLES = ("convolutions",)
+OF_EXAMPLES = ("convolutions", "mean of convolutions")
 """Models without a time axis."""
 
 
 def input_of(name: str, rng: np.random.Generator, dtype: str) -> npt.NDArray[Any]:
     """A random x, batch-first, of a case."""
-    shapes = {"convolutions": (B, LENGTH, F), "steps that are convolved": (B, T, LENGTH, F)}
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(OF_EXAMPLES, (B, LENGTH, F))
+    shapes |= {"steps that are convolved": (B, T, LENGTH, F)}
     if name == "symbols":
         return rng.integers(0, SYMBOLS, (B, T)).astype("int32")
     return rng.normal(size=shapes.get(name, (B, T, F))).astype(dtype)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -47,15 +49,20 @@ def near(found: Any, expected: Any, name: str = "") -> None:
     assert worst <= TOLERANCE[found.dtype.name], f"{name}: {worst}"
 
 
-def agree(run: Any, model: Any, given: Mapping[str, Array], **options: Any) -> None:
+def agree(
+    run: Any, model: Any, given: Mapping[str, Array], *, by: str = "interpreter", **options: Any
+) -> None:
     """That all outputs of a session are those of ``predict``, and final states if it has them.
 
     Args:
         given: inputs by the names that they have in the file.
+        by: the backend of ``predict``. By default nothing is compiled, which takes longer than such
+            runs.
         options: of ``predict``, as lengths and state.
     """
     parts = list(given.values())
-    y, states = rb.predict(model, parts[0] if len(parts) == 1 else tuple(parts), **options)
+    with patch.dict(os.environ, {"RNNBP_BACKEND": by}):
+        y, states = rb.predict(model, parts[0] if len(parts) == 1 else tuple(parts), **options)
     feeds = dict(given) | fed(run, options)
     found = dict(zip([o.name for o in run.get_outputs()], run.run(None, feeds), strict=True))
     finals = [name for name in found if name.startswith("final_")]

@@ -27,7 +27,9 @@ def net():
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-@pytest.mark.parametrize("command", [[], ["train"], ["sample"], ["plan"], ["compare"]])
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["sample"], ["plan"], ["compare"], ["show"], ["convert"]]
+)
 def test_help_is_as_wide_as_the_terminal(
     columns: int,
     command: list[str],

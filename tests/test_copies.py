@@ -262,3 +262,19 @@ def test_a_model_in_a_mapped_file_is_run_and_copied(tmp_path: Path) -> None:
     rb.optim.Adam(again, 0.1).step(grads_of(again))
     rb.optim.Adam(model, 0.1).step(grads_of(model))
     assert_same_named(again.params, model.params)
+
+
+def test_a_trainer_in_a_mapped_file_is_copied_and_goes_on(tmp_path: Path) -> None:
+    trainer = trainer_of("over time, frozen")
+    joblib.dump(trainer, tmp_path / "trainer.joblib")
+    mapped = joblib.load(tmp_path / "trainer.joblib", mmap_mode="r")
+    with pytest.raises(ValueError, match=r"copy\.deepcopy\(\(model, optimizer\)\)"):
+        mapped.fit(source(), steps=1)
+    again = copy.deepcopy(mapped)
+    again.fit(source(), steps=3)
+    trainer.fit(source(), steps=3)
+    assert_same_arrays(state_of(again), state_of(trainer))
+
+
+def test_equal_models_have_one_hash_for_joblib() -> None:
+    assert joblib.hash(tied()) == joblib.hash(copy.deepcopy(tied())) != joblib.hash(with_dropout())

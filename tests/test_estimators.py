@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import rnnbp as rb
 from rnnbp.estimators import RecurrentClassifier, RecurrentRegressor, SequenceScaler
 
-SMALL: dict[str, Any] = {"units": 5, "epochs": 2, "random_state": 0}
+SMALL: dict[str, Any] = {"units": 4, "epochs": 2, "random_state": 0}
 QUICK: dict[str, Any] = {**SMALL, "epochs": 12, "learning_rate": 0.03}
 LABELS = np.array(["no", "yes"] * 12)
 
@@ -183,7 +185,7 @@ def test_early_stopping_leaves_the_best() -> None:
     assert fitted.score(x, y) < 0.9
 
 
-@pytest.mark.parametrize("unit", [1e-4, 1e6])
+@pytest.mark.parametrize("unit", [1e6, pytest.param(1e-4, marks=pytest.mark.long)])
 def test_a_regressor_needs_no_scale_of_y(unit: float) -> None:
     x = np.array(series(48))
     y = np.stack([x[:, :, 0].mean(axis=1), -x[:, -1, 1]], axis=1)
@@ -194,7 +196,7 @@ def test_a_regressor_needs_no_scale_of_y(unit: float) -> None:
     assert RecurrentRegressor(**SMALL).fit(x, y[:, 0]).predict(x).shape == (48,)
 
 
-@pytest.mark.parametrize("as_given", [list, np.array], ids=["list", "array"])
+@pytest.mark.parametrize("as_given", [list, pytest.param(np.array, marks=pytest.mark.long)])
 def test_they_work_in_searches_and_pipelines(as_given: Callable[..., Any]) -> None:
     x = as_given(series())
     pipeline = make_pipeline(SequenceScaler(), RecurrentClassifier(**QUICK))
@@ -246,3 +248,24 @@ def test_the_model_goes_on_alone() -> None:
     fitted = RecurrentClassifier(**SMALL).fit(x, LABELS)
     y = rb.predict(fitted.model_, x.swapaxes(0, 1))[0]
     np.testing.assert_allclose(softmax(y, axis=-1), fitted.predict_proba(x), rtol=1e-5)
+
+
+IMPORTS = """
+import sys
+sys.modules["sklearn"] = None  # as if it were not installed
+import rnnbp
+try:
+    rnnbp.estimators
+except ImportError as error:
+    print(error)
+del sys.modules["sklearn"]
+assert rnnbp.estimators.Forecaster and "sklearn" in sys.modules
+"""
+
+
+@pytest.mark.long
+def test_scikit_learn_is_imported_when_it_is_needed() -> None:
+    ended = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True)
+    assert ended.stderr == ""
+    expected = "rnnbp.estimators needs scikit-learn 1.6 or later: pip install 'rnnbp[estimators]'"
+    assert ended.stdout.strip() == expected

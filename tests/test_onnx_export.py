@@ -42,16 +42,16 @@ def started(net: Any, batch: int) -> list[tuple[np.ndarray, ...]]:
     ]
 
 
-def at_all_sizes(net: Any, folder: Path) -> None:
+def at_all_sizes(net: Any, folder: Path, by: str = "interpreter") -> None:
     """With and without lengths and states, at two sizes each."""
     plain, ragged = session(net, folder), session(net, folder, lengths=True)
     both = session(net, folder, lengths=True, states=True)
     for (steps, batch), ends in SIZES.items():
         x = {"x": reals(steps, batch, N_IN, dtype="float32", seed=steps)}
         lengths = np.array(ends)
-        agree(plain, net, x)
-        agree(ragged, net, x, lengths=lengths)
-        agree(both, net, x, lengths=lengths, state=started(net, batch))
+        agree(plain, net, x, by=by)
+        agree(ragged, net, x, by=by, lengths=lengths)
+        agree(both, net, x, by=by, lengths=lengths, state=started(net, batch))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_some_models(cell: str, direction: str, count: int, tmp_path: Path) -> N
 @pytest.mark.parametrize(("cell", "direction"), ALL, ids=[f"{a}, {b}" for a, b in ALL])
 def test_every_cell_in_every_direction(cell: str, direction: str, tmp_path: Path) -> None:
     """60 models, of one layer or two."""
-    at_all_sizes(model(cell, direction, 1 + ALL.index((cell, direction)) % 2), tmp_path)
+    at_all_sizes(model(cell, direction, 1 + ALL.index((cell, direction)) % 2), tmp_path, "llvm")
 
 
 def kinds(path: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 import rnnbp as rb
+from rnnbp import graph
 from rnnbp.layers.choose import Choose
 from rnnbp.layers.penalty import PenaltyFactor, PenaltyTerm
 from rnnbp.saving.table import KINDS, NAMED
@@ -61,16 +61,16 @@ WITH_DATA: dict[str, tuple[Any, Any]] = {
 
 
 def layers_of_the_library() -> set[type]:
-    """All classes of layers that others are not derived from; gradcheck has some of its own."""
-    modules = [import_module(m.name) for m in walk_packages(rb.__path__, "rnnbp.")]
-    found = {
-        cls
-        for module in modules
-        for cls in vars(module).values()
-        if inspect.isclass(cls) and issubclass(cls, rb.Layer)
-    }
-    names = {cls: cls.__module__.split(".") for cls in found}
-    inner = {cls for cls, name in names.items() if name[0] == "rnnbp" and name[1] != "gradcheck"}
+    """All classes of layers of its own that others are not derived from."""
+    for package in (rb.layers, graph):
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    found, waiting = set[type](), [rb.Layer]
+    while waiting:
+        derived = waiting.pop().__subclasses__()
+        waiting += derived
+        found.update(derived)
+    inner = {cls for cls in found if cls.__module__.startswith(("rnnbp.layers.", "rnnbp.graph."))}
     return {cls for cls in inner if not any(cls in other.__mro__[1:] for other in inner)}
 
 

@@ -111,6 +111,15 @@ def test_an_array_that_is_tied_to_a_layer_of_the_library(tmp_path: Path) -> None
         assert_same_slots(loaded(model, tmp_path, OWN), model)
 
 
+def test_a_class_with_the_name_of_one_of_the_library(tmp_path: Path) -> None:
+    own = type("Tanh", (Swish,), {})
+    model = rb.Sequential(own(2.0), rb.Tanh())
+    found = loaded(model, tmp_path, {"Tanh": own})
+    assert [type(each) for each in found.blocks] == [own, rb.Tanh]
+    with pytest.raises(ValueError, match="not rnnbp's: Tanh"):
+        rb.load(tmp_path / "model.safetensors")
+
+
 def test_a_function_may_build_them(tmp_path: Path) -> None:
     saved(Swish(3.0), tmp_path)
     found = rb.load(tmp_path / "model", layers={"Swish": lambda beta: Swish(beta / 2)})
@@ -131,7 +140,7 @@ def test_without_layers_the_error_names_them_and_the_cure(tmp_path: Path) -> Non
     cure = r"Swish, Tilt; .* load\(path, layers=\{'Swish': Swish, 'Tilt': Tilt\}\)"
     with pytest.raises(ValueError, match=f"layers that are not rnnbp's: {cure}"):
         rb.load(tmp_path / "model")
-    with pytest.raises(ValueError, match=r"Tilt, did you mean 'Tilted'\?; .*\{'Tilt': Tilt\}"):
+    with pytest.raises(ValueError, match=r"Tilt \(did you mean 'Tilted'\?\); .*\{'Tilt': Tilt\}"):
         rb.load(tmp_path / "model", {"Swish": Swish, "Tilted": Tilt})
 
 

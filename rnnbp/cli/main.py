@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from rnnbp.cli import compare, plan, sample, show, train, train_options
+from rnnbp.cli import compare, convert, plan, sample, show, train, train_options
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import is_of_user
 from rnnbp.cli.options import Parser
@@ -34,6 +34,7 @@ def build_parser() -> Parser:
     _add(commands, "plan", "choose a schedule for a budget of memory", plan, plan.add_options)
     _add(commands, "compare", "measure recomputing against caching", compare, compare.add_options)
     _add(commands, "show", "show what a file of weights or a model holds", show, show.add_options)
+    _add(commands, "convert", "convert a model or weights", convert, convert.add_options)
     return parser
 
 

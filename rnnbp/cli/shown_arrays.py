@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from rnnbp.storage import opened
 from rnnbp.support.reprs import bytes_text, counted
 
 NPY = ".npy"
+UNREAD = ", a pickle, not read"
+Row: TypeAlias = tuple[str, Shape, str, int]
+"""An array: its name, shape, dtype and bytes."""
 ZIPS = (
     (
         "data.pkl",
@@ -40,6 +43,26 @@ def array_lines(path: Path) -> Iterator[str]:
 
 def archive_lines(path: Path) -> Iterator[str]:
     """The arrays of an .npz file. Raises CommandError for a different zip file."""
+    rows, size = _archive(path)
+    total = sum(row[3] for row in rows)
+    yield f"format    arrays of NumPy, {bytes_text(size)}"
+    yield f"arrays    {counted(len(rows), 'array')} of {bytes_text(total)}"
+    if rows:
+        yield from ("", *array_table(rows))
+
+
+def check_archive(path: Path) -> None:
+    """Raise CommandError unless a file is an .npz file of arrays without pickles."""
+    for name, _, dtype, _ in _archive(path)[0]:
+        if dtype.endswith(UNREAD):
+            raise CommandError(
+                f"{path}: {name} is of Python's objects, a pickle, which is never read; save "
+                "arrays of numbers"
+            )
+
+
+def _archive(path: Path) -> tuple[list[Row], int]:
+    """The arrays of an .npz file, and its size."""
     with opened(path) as (file, size):
         try:
             with zipfile.ZipFile(file) as archive:
@@ -49,11 +72,7 @@ def archive_lines(path: Path) -> Iterator[str]:
                 f"{path} is cut short, or no archive that can be read: {error}; take another copy "
                 "of it"
             ) from None
-    total = sum(row[3] for row in rows)
-    yield f"format    arrays of NumPy, {bytes_text(size)}"
-    yield f"arrays    {counted(len(rows), 'array')} of {bytes_text(total)}"
-    if rows:
-        yield from ("", *array_table(rows))
+    return rows, size
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> list[str]:
@@ -68,12 +87,12 @@ def _members(path: Path, archive: zipfile.ZipFile) -> list[str]:
     return names
 
 
-def _member(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[str, Shape, str, int]:
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Row:
     with archive.open(name) as member:
         return _row(path, name.removesuffix(NPY), member, archive.getinfo(name).file_size)
 
 
-def _row(path: Path, name: str, file: IO[bytes], size: int) -> tuple[str, Shape, str, int]:
+def _row(path: Path, name: str, file: IO[bytes], size: int) -> Row:
     """(name, shape, dtype, bytes) by the header of an array in a file of this size."""
     try:
         shape, dtype = _header(file)
@@ -82,7 +101,7 @@ def _row(path: Path, name: str, file: IO[bytes], size: int) -> tuple[str, Shape,
             f"{path}: {name} is no array of NumPy: {error}; take another copy of it"
         ) from None
     if dtype.hasobject:  # a pickle follows, of any length
-        return name, shape, f"{dtype}, a pickle, not read", size
+        return name, shape, f"{dtype}{UNREAD}", size
     count = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if (found := size - file.tell()) != count:
         raise CommandError(

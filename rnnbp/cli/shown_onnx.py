@@ -39,7 +39,7 @@ def onnx_lines(path: Path) -> Iterator[str]:
     rows += [_value("output", value) for value in graph.output]
     yield from ("", *table(("value", "name", "shape", "dtype"), rows, ()))
     kinds = Counter(node.op_type for node in graph.node)
-    listed = ", ".join(f"{kind} {n}" for kind, n in kinds.most_common())
+    listed = ", ".join(f"{n}×{kind}" for kind, n in kinds.most_common())
     what = f"nodes     {counted(len(graph.node), 'node')}{f': {listed}' * bool(listed)}"
     yield from ("", *filled(what, 10).splitlines(), "")
     yield from table(("node", "name", "inputs", "outputs"), [*map(_node, graph.node)], ())

@@ -10,6 +10,7 @@ from rnnbp.compiler.maker import Values
 from rnnbp.compiler.operations import flops
 from rnnbp.layers import Conv1D, Conv2D
 from rnnbp.layers.base import Layer
+from rnnbp.layers.penalty import PenaltyFactor
 from rnnbp.layers.product import Product
 from rnnbp.numerics import Shape, ShapeError
 
@@ -20,6 +21,8 @@ def layer_flops(layer: Layer, inputs: Sequence[Shape], outputs: Sequence[Shape])
     Layers that only look up, or hand on parts of their input, have none.
     """
     if layer.view or layer.part or layer.charges or layer.symbols:
+        return 0
+    if isinstance(layer, PenaltyFactor):  # a number that a run sets
         return 0
     if isinstance(layer, Conv1D | Conv2D):
         each = 2 * math.prod(layer.params["weight"].shape[1:]) + ("bias" in layer.params)

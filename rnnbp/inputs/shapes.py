@@ -63,8 +63,11 @@ def _shape(caller: str, model: Graph, k: int, given: Shape | None) -> Shape:
     shape = stated if given is None else given
     check_stated(caller, shape, stated)
     if shape is None:
-        which = "its input" if len(model.pers) == 1 else f"input {model.input_names[k] or k}"
+        n, which, example = len(model.pers), "its input", "(n_in,)"
+        if n > 1:
+            which = f"input {model.input_names[k] or k}"
+            example = f"({', '.join('(n_in,)' if j == k else 'None' for j in range(n))})"
         raise ShapeError(
-            f"{caller}: {model} does not say the feature shape of {which}; give x_shape, as (n_in,)"
+            f"{caller}: {model} does not say the feature shape of {which}; give x_shape, as {example}"
         )
     return shape

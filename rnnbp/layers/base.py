@@ -62,6 +62,10 @@ class Layer(Named, Summarized, Frozen):
     >>> rb.check_grads(Gain(3), (np.ones((2, 3)),)).worst < 1e-12
     True
 
+    ``rnnbp.save`` saves it in a model if each argument of its constructor is an attribute of that
+    name, as ``self.n = n``, or a method ``get_config()`` returns a dict of them; ``rnnbp.load``
+    then takes its class, ``layers={"Gain": Gain}``.
+
     A layer that draws random numbers sets ``random = True``, and its ``forward`` takes a keyword
     ``context``: a ``Context``, new for every run, or None where the layer is called directly on an
     array. It says whether the run trains, and draws numbers that depend only on the seed, the

@@ -38,7 +38,7 @@ def chain_of(keras: ModuleType, model: KerasLayer) -> list[KerasLayer]:
         found = _walked(keras, model)
     else:
         raise TypeError(
-            f"from_keras: {called(model)}, is a model with a call of its own, which does not say "
+            f"from_keras: {called(model)}, has a call of its own, which does not say "
             f"how its layers are connected; {PARTS}"
         )
     if not found:

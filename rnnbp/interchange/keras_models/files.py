@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +11,7 @@ from rnnbp.interchange.keras_models.library import KerasLayer
 from rnnbp.numerics import StorageError
 from rnnbp.storage import PathLike
 
-HERE = "of them build the model in Keras, load them there, and give the model"
+HERE = "build the model in Keras, load its weights there, and give the model"
 SUFFIXES = {
     ".h5": f"files .h5 are of an older format, or of weights alone; {HERE}",
     ".hdf5": f"files .hdf5 are of an older format, or of weights alone; {HERE}",
@@ -33,6 +34,10 @@ def loaded(keras: ModuleType, path: PathLike) -> KerasLayer:
     if not file.is_file():
         kind = "is a directory" if file.is_dir() else "does not exist"
         raise FileNotFoundError(f"from_keras: {file} {kind}; give the path of a file .keras")
+    if not zipfile.is_zipfile(file):
+        raise StorageError(
+            f"from_keras: {file} is cut short, or no file of Keras; save the model again"
+        )
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what its parts do: of zip, JSON and HDF5 too
@@ -52,4 +57,4 @@ def _why(text: str) -> str:
             "it has classes of your own; load it by keras.saving.load_model(path, "
             f"custom_objects={{...}}), and give the model; Keras says: {first}"
         )
-    return f"Keras cannot read it, it may be cut short; save it again; Keras says: {first}"
+    return f"Keras cannot read it; save the model again; Keras says: {first}"

@@ -17,6 +17,7 @@ from rnnbp.layers import (
     LayerNorm,
     LeakyReLU,
     ReLU,
+    Scale,
     Softmax,
 )
 
@@ -93,6 +94,26 @@ def _softmax(layer: KerasLayer, name: str | None) -> list[Item]:
     return [Softmax(name=name)]
 
 
+def _rescaling(layer: KerasLayer, name: str | None) -> list[Item]:
+    numbers = layer.scale, layer.offset
+    if not all(isinstance(number, int | float) for number in numbers):
+        found = f"scale={layer.scale}, offset={layer.offset}, which are no numbers"
+        raise refusal(layer, found, "put x * array + array in a rnnbp.Graph in its place")
+    return [Scale(*numbers, name=name)]
+
+
+def _whole(layer: KerasLayer, pool: Item) -> Item:
+    check_pool(layer)
+    return pool
+
+
+def check_pool(layer: KerasLayer) -> None:
+    """Raise ValueError for a pool over all steps that keeps their axis, or has channels first."""
+    if layer.keepdims or layer.data_format != "channels_last":
+        found = f"keepdims={layer.keepdims}, data_format={layer.data_format!r}"
+        raise refusal(layer, found, "leave these options out")
+
+
 READERS: Mapping[str, Reader] = {
     "Dense": _dense,
     "Embedding": _embedding,
@@ -106,8 +127,9 @@ READERS: Mapping[str, Reader] = {
     "ELU": lambda layer, name: [ELU(float(layer.alpha), name=name)],
     "Softmax": _softmax,
     "Identity": lambda layer, name: [],
-    "GlobalAveragePooling1D": lambda layer, name: [MeanOverTime()],
-    "GlobalMaxPooling1D": lambda layer, name: [MaxOverTime()],
+    "Rescaling": _rescaling,
+    "GlobalAveragePooling1D": lambda layer, name: [_whole(layer, MeanOverTime())],
+    "GlobalMaxPooling1D": lambda layer, name: [_whole(layer, MaxOverTime())],
 }
 """By the name of a class of Keras."""
 

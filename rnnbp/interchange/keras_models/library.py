@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 KerasLayer: TypeAlias = "keras.layers.Layer"
 """A layer of Keras, or something of one, as its cell; without types, because Keras has none."""
 EXTRA = "python -m pip install 'rnnbp[keras]'"
-WIDE = {"float64": np.dtype(np.float64)}
-"""Dtypes of weights that are not float32 here; those of 16 bits are widened to it, exactly."""
 
 
 def keras_library(what: str) -> ModuleType:
@@ -36,8 +35,11 @@ def keras_library(what: str) -> ModuleType:
 
 
 def called(layer: KerasLayer) -> str:
-    """A layer in an error, as "layer 'lstm_1', an LSTM of Keras"."""
-    return f"layer {layer.name!r}, {type(layer).__name__} of Keras"
+    """A layer or model in an error, as "layer 'lstm_1', LSTM of Keras"."""
+    kind = type(layer)
+    whose = " of Keras" if kind.__module__.startswith("keras.") else ""
+    what = "model" if hasattr(layer, "summary") else "layer"
+    return f"{what} {layer.name!r}, {kind.__name__}{whose}"
 
 
 def refusal(layer: KerasLayer, found: str, cure: str) -> ValueError:
@@ -46,11 +48,13 @@ def refusal(layer: KerasLayer, found: str, cure: str) -> ValueError:
 
 
 def array_of(variable: KerasLayer) -> Array:
-    """A variable of Keras as an array of its own, of 32 bits, or of 64 if it has them."""
+    """A variable of Keras as an array of its own, of 64 bits if it has them, else of 32."""
     import keras  # it is there, because the variable is
 
-    numbers = keras.ops.convert_to_numpy(variable)
-    return np.array(numbers, WIDE.get(str(variable.dtype), np.dtype(np.float32)))
+    with warnings.catch_warnings():  # of NumPy, about how Keras reads tensors of PyTorch
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        numbers = keras.ops.convert_to_numpy(getattr(variable, "value", variable))
+    return np.array(numbers, np.float64 if numbers.dtype == np.float64 else np.float32)
 
 
 def check_built(layer: KerasLayer) -> None:
@@ -59,7 +63,7 @@ def check_built(layer: KerasLayer) -> None:
         raise refusal(
             layer,
             "it is not built, so it has no weights yet",
-            "call the model on an array once, or begin it with keras.Input((None, features))",
+            "call it on an array once, or begin the model with keras.Input((None, features))",
         )
     if getattr(layer, "quantization_mode", None):
         raise refusal(

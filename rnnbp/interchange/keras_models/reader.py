@@ -18,7 +18,13 @@ from rnnbp.interchange.keras_models.recurrent_read import (
     bidirectional_parts,
     recurrent_parts,
 )
-from rnnbp.interchange.keras_models.spatial_read import SPATIAL, spatial_items, without_pairs
+from rnnbp.interchange.keras_models.spatial_read import (
+    SPATIAL,
+    STATIC,
+    check_static,
+    spatial_items,
+    without_pairs,
+)
 from rnnbp.interchange.keras_models.unknown import check_known
 from rnnbp.layers import Identity
 
@@ -61,21 +67,27 @@ class Reader:
             return bidirectional_parts(layer, name)
         if kind == "TimeDistributed":
             return self._of_each_step(layer, name)
+        if self.static and kind in STATIC:
+            return [*spatial_items(layer, name)]
         if kind not in SPATIAL:
+            if self.static:
+                check_static(layer)
             return [*items_of(layer, name)]
-        if not self.static:
-            raise refusal(
-                layer,
-                "it acts over time, and here over the features of one step",
-                "wrap it as keras.layers.TimeDistributed(layer), or apply it before the model",
-            )
-        return [*spatial_items(layer, name)]
+        raise refusal(
+            layer,
+            "it acts over time, and here over the features of one step",
+            "wrap it as keras.layers.TimeDistributed(layer), or apply it before the model",
+        )
 
     def _of_each_step(self, layer: KerasLayer, name: str | None) -> list[Part]:
         """The layers of a TimeDistributed, which act on each step here anyway."""
         inner = layer.layer
         if type(inner).__name__ in OVER_TIME:
-            raise refusal(layer, f"it holds {type(inner).__name__}", "give that without it")
+            raise refusal(
+                layer,
+                f"it holds {type(inner).__name__}, a series at each step, which is not there here",
+                "apply that to series of its own, (B · T, steps, features)",
+            )
         before, self.static = self.static, True
         try:
             if isinstance(inner, self.keras.Model):

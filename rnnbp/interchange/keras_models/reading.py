@@ -17,6 +17,7 @@ from rnnbp.interchange.keras_models.recurrent_read import Ends
 from rnnbp.interchange.keras_models.spatial_read import SPATIAL
 from rnnbp.interchange.keras_models.unknown import check_model
 from rnnbp.layers.base import Layer
+from rnnbp.numerics import DtypeError
 from rnnbp.storage import PathLike
 from rnnbp.wording.arguments import takes
 
@@ -82,7 +83,15 @@ def from_keras(model: KerasLayer | PathLike) -> Model:
     parts = reader.parts(model)
     found = parts[0] if len(parts) == 1 and not isinstance(parts[0], Ends | OverTime) else None
     built = found or assembled(parts, None)
-    if isinstance(built, Network):
-        _ = built.dtype  # raises DtypeError for weights of two
+    _check_dtype(built)
     assert isinstance(built, Layer | Graph | Recurrent)
     return built
+
+
+def _check_dtype(model: Layer | Network) -> None:
+    """Raise DtypeError for weights of float32 and of float64, which a model here cannot have."""
+    if len(found := {str(array.dtype) for array in model.params.values()}) > 1:
+        raise DtypeError(
+            f"from_keras: the weights are of {' and of '.join(sorted(found))}; build the layers of "
+            "Keras with one dtype"
+        )

@@ -21,7 +21,7 @@ CELLS = {"SimpleRNNCell": "RNN", "LSTMCell": "LSTM", "GRUCell": "GRU"}
 BUILD: dict[str, Callable[..., Recurrent]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 MERGED = {"concat": "concat", "sum": "sum", "mul": "mul", "ave": "mean"}
 """Merges of Keras, as they are called here."""
-OWN = "write a Cell of your own, see help(rnnbp.Cell), or train with another"
+OWN = "write a Cell of your own, see help(rnnbp.Cell)"
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def recurrent_parts(layer: KerasLayer, name: str | None) -> list[Part]:
         raise refusal(
             layer,
             "go_backwards=True with return_sequences=True: its outputs are in reversed order there",
-            "set return_sequences=False for the last of them, or give a Bidirectional; here "
-            "reverse=True has outputs in the order of x",
+            "set return_sequences=False, for its final state, or wrap it as Bidirectional; a layer "
+            "here with reverse=True has outputs in the order of x",
         )
     return [Ends(rnn)]
 

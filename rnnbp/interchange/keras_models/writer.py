@@ -45,7 +45,9 @@ class Writer:
         names = _Names(pieces)
         layers, swapped = [*inputs], False
         for piece, called, sequences in _with_ends(pieces):
-            for made in self._layers(piece, called or names.free(piece), sequences=sequences):
+            for made in self._layers(
+                piece, _plain(called) or names.free(piece), sequences=sequences
+            ):
                 if made is SWAP:
                     swapped = not swapped
                     continue
@@ -120,16 +122,28 @@ class _Names:
     """Names of layers of one model, each of which Keras wants to be a different one."""
 
     def __init__(self, pieces: Sequence[Named]) -> None:
-        self.taken = {named.name for named in pieces}
+        self.taken = {_plain(named.name) for named in pieces}
 
     def free(self, what: object) -> str:
         """As "dense_1", for a layer without a name."""
-        kind = what if isinstance(what, str) else type(what).__name__.lower()
-        kind = "activation" if isinstance(what, Activated) else kind
+        kind = what if isinstance(what, str) else _kind(what)
         numbers = iter(range(len(self.taken) + 1))
         name = next(n for k in numbers if (n := f"{kind}_{k}") not in self.taken)
         self.taken.add(name)
         return name
+
+
+def _plain(name: str | None) -> str | None:
+    """A name as Keras takes it, without slashes."""
+    return name and name.replace("/", "_")
+
+
+def _kind(piece: object) -> str:
+    """The first part of the name of a piece without one."""
+    block = piece.block if isinstance(piece, Ends) else piece
+    if isinstance(block, Recurrent) and block.cell.made is not None:
+        return block.cell.made.kind.lower()
+    return "activation" if isinstance(block, Activated) else type(block).__name__.lower()
 
 
 def _with_ends(pieces: Sequence[Named]) -> Iterator[tuple[Piece, str | None, bool]]:

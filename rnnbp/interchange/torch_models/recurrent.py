@@ -37,7 +37,7 @@ def _level(site: Site, n_in: int, name: str | None) -> Layered:
     one = partial(CELLS[type_of(m.mode)], n_in, m.hidden_size, bias=m.bias, **_options(site))
     if not m.bidirectional:
         return one(name=name)
-    return Bidirectional(one(), one(reverse=True), name=name)
+    return Bidirectional(one(), one(), name=name)
 
 
 def _options(site: Site) -> dict[str, object]:
