@@ -36,7 +36,9 @@ def same(call: Call) -> Results:
     """What nodes hand on: a Dropout in evaluation draws nothing."""
     for name in ("ratio", "seed"):
         call.attribute(name, 0)
-    found = call.get(0)
+    found, training = call.get(0), call.get(2)
+    if training is not None and (not isinstance(training, Const) or training.number != 0):
+        call.refuse("its training_mode is not False", "export the model in evaluation mode")
     return call.tensor() if found is None else found
 
 
