@@ -144,3 +144,13 @@ def coder() -> nn.Module:
 def with_states() -> nn.Module:
     """A series and initial states, to a series and final states."""
     return Net(_states, rnn=nn.LSTM(F, 5, bidirectional=True), head=nn.Linear(10, 2))
+
+
+def packed() -> nn.Module:
+    """A series and the lengths of its rows, the longest first, to a series that is 0 past these."""
+    return Net(_packed, rnn=nn.GRU(F, 5, bidirectional=True))
+
+
+def _packed(net: Net, x: Tensor, lengths: Tensor) -> Tensor:
+    rows = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=True)
+    return nn.utils.rnn.pad_packed_sequence(net.rnn(rows)[0])[0]

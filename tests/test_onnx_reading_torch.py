@@ -134,3 +134,20 @@ def test_steps_that_were_written_out_are_refused() -> None:
     net, x = nets.SERIES["relu and mean"]().eval(), torch.randn(T, B, F)
     with pytest.raises(ValueError, match=r"no node is an LSTM.*dynamo=False"):
         rb.interchange.from_onnx(exported(net, (x,), "dynamo", {"x": {0: "T", 1: "B"}}))
+
+
+def test_packed_rows_are_lengths_of_a_run() -> None:
+    net, x, lengths = nets.packed().eval(), torch.randn(T, B, F), torch.tensor([T, 4, 1])
+    axes = {"x": {0: "T", 1: "B"}, "lengths": {0: "B"}}
+    model = rb.interchange.from_onnx(exported(net, (x, lengths), "torchscript", axes))
+    near(rb.predict(model, x.numpy(), lengths=lengths.numpy())[0], net(x, lengths))
+
+
+@pytest.mark.parametrize("names", [("time", "batch"), ("batch", "time"), ("n", "k")])
+def test_names_of_axes_are_hints_alone(names: tuple[str, str]) -> None:
+    """Recurrent nodes say which axis is time, whatever a file calls it."""
+    net, x = nets.LAST["last of 2 layers"]().eval(), torch.randn(B, T, F)
+    model = rb.interchange.from_onnx(
+        exported(net, (x,), "torchscript", {"x": dict(enumerate(names))})
+    )
+    near(rb.predict(model, x.permute(1, 0, 2).contiguous().numpy())[0], net(x))

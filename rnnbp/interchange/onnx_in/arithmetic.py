@@ -172,7 +172,8 @@ def _constant(call: Call, value: Value, array: Array, *, turned: bool) -> Value:
     if not np.isfinite(array).all():
         call.refuse("computes with infinite numbers", "take finite ones")
     number = array.astype(float) if array.size > 1 else exact(array.reshape(-1)[0])
-    if number == (0.0 if kind in ("Add", "Sub") else 1.0) and not turned and kind in SCALES:
+    nothing = isinstance(number, float) and number == (0.0 if kind in ("Add", "Sub") else 1.0)
+    if nothing and not turned and kind in SCALES:
         return value
     if kind == "Add":
         return apply(Scale(1.0, number), value)

@@ -181,6 +181,16 @@ def axes_text(axes: Axes) -> str:
     return f"({', '.join(map(axis_text, axes))})"
 
 
+def last_axis(call: Call, tensor: Tensor) -> Value:
+    """The value of a tensor whose last axis has features, and its shape those of all its axes."""
+    if not isinstance(tensor.axes[-1], int):
+        call.refuse(
+            f"its input has axes {axes_text(tensor.axes)}, the last of which has no features",
+            "turn the axes by a Transpose before it",
+        )
+    return call.scope.shaped(tensor)
+
+
 def one_axis(call: Call, tensor: Tensor) -> Value:
     """The value of a tensor whose last axis alone has features, as layers take it."""
     found = [n for n in tensor.features if n > 1]
