@@ -68,7 +68,8 @@ def from_keras(model: KerasLayer | PathLike) -> Model:
         net = keras.Sequential([keras.Input((None, 3)), keras.layers.LSTM(64), keras.layers.Dense(5)])
         model = rb.interchange.from_keras(net)
         y, _ = rb.predict(model, np.swapaxes(x, 0, 1))  # as net.predict(x)
-        rb.fit(model, rb.Sequences(x, target), rb.losses.CrossEntropy(), "adam", checkpoint="32 MB")
+        data = rb.Sequences(x, target, batch_size=32)
+        rb.fit(model, data, rb.losses.CrossEntropy(), "adam", epochs=5, checkpoint="32 MB")
         net = rb.interchange.to_keras(model)
     """
     keras = keras_library("from_keras")
