@@ -10,7 +10,7 @@ from torch import Tensor, nn
 T, B, F = 6, 3, 4
 
 
-class Net(nn.Module):
+class Net(nn.Module):  # type: ignore[misc]  # torch is not there for mypy
     """A module of parts by name and a function of them and the inputs."""
 
     def __init__(self, forward: Callable[..., object], **parts: nn.Module) -> None:
@@ -23,7 +23,7 @@ class Net(nn.Module):
         return self.function(self, *inputs)
 
 
-class LearnedStart(nn.Module):
+class LearnedStart(nn.Module):  # type: ignore[misc]  # likewise
     """A GRU whose initial state is a parameter."""
 
     def __init__(self) -> None:
