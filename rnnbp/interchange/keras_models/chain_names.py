@@ -15,7 +15,16 @@ class Names:
     """Names of layers of one model, each of which Keras wants to be a different one."""
 
     def __init__(self, pieces: Sequence[Named]) -> None:
-        self.taken = {plain(named.name) for named in pieces}
+        self.taken = {_plain(named.name) for named in pieces if named.name}
+        self.given = set[str]()
+
+    def of(self, piece: Piece, name: str | None) -> str:
+        """The name of a piece, as Keras takes it; a free one if it has none, or comes again."""
+        found = _plain(name or "")
+        if not found or found in self.given:
+            return self.free(piece)
+        self.given.add(found)
+        return found
 
     def free(self, what: object) -> str:
         """As "dense_1", for a layer without a name."""
@@ -26,9 +35,9 @@ class Names:
         return name
 
 
-def plain(name: str | None) -> str | None:
-    """A name as Keras takes it, without slashes."""
-    return name and name.replace("/", "_")
+def _plain(name: str) -> str:
+    """A name without what separates names, in Keras and in paths."""
+    return name.replace("/", "_").replace(".", "_")
 
 
 def _kind(piece: object) -> str:

@@ -12,7 +12,7 @@ from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.interchange.keras_models.activations import APPROXIMATE
-from rnnbp.interchange.keras_models.chain_names import Names, plain, with_ends
+from rnnbp.interchange.keras_models.chain_names import Names, with_ends
 from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.interchange.keras_models.layers_written import keras_layer
 from rnnbp.interchange.keras_models.library import KerasLayer
@@ -46,9 +46,7 @@ class Writer:
         names = Names(pieces)
         layers, swapped = [*inputs], False
         for piece, called, sequences in with_ends(pieces):
-            for made in self._layers(
-                piece, plain(called) or names.free(piece), sequences=sequences
-            ):
+            for made in self._layers(piece, names.of(piece, called), sequences=sequences):
                 if made is SWAP:
                     swapped = not swapped
                     continue
