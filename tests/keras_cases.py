@@ -69,6 +69,16 @@ def nested(keras: Any) -> Model:
     )
 
 
+def nested_in_a_graph(keras: Any) -> Any:
+    """Final states in reverse, so that it is a Graph here, after a model in a model."""
+    inner = [
+        keras.layers.Bidirectional(keras.layers.GRU(N, return_sequences=True), name="both"),
+        keras.layers.Dense(N, activation="silu"),
+    ]
+    layers = [keras.Sequential(inner, name="inner"), keras.layers.LSTM(N, go_backwards=True)]
+    return keras.Sequential([keras.Input((None, F)), *layers, keras.layers.Dense(2)])
+
+
 def tanh_gelu(keras: Any) -> Any:
     return keras.layers.Activation(partial(keras.activations.gelu, approximate=True))
 
@@ -141,6 +151,7 @@ CASES: Mapping[str, Callable[[Any], Model]] = {
     "functional": functional,
     "shared": partial(functional, times=2),
     "nested": nested,
+    "nested in a graph": nested_in_a_graph,
     "mean over time": chain(series("GRU", N), layer("GlobalAveragePooling1D"), layer("Dense", 2)),
     "max over time": chain(series("GRU", N), layer("GlobalMaxPooling1D"), layer("Dense", 2)),
     "steps that are convolved": chain(

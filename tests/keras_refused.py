@@ -227,8 +227,16 @@ def taken(keras: Any) -> dict[str, Any]:
                 rb.Sequential(rb.LSTM(F, N, name="enc"), rb.Last(), rb.Dense(N, 2), rb.Tanh())
             ).layers
         ],
+        "names that come again": twice(),
         "two biases": sums(keras),
     }
+
+
+def twice() -> list[str]:
+    """The names of layers of which one comes twice, and others have what Keras does not take."""
+    act = rb.Tanh(name="act")
+    layers = rb.LSTM(F, N, name="a/b"), act, rb.Dense(N, N, name="a_b"), act
+    return [each.name for each in rb.interchange.to_keras(rb.Sequential(*layers)).layers]
 
 
 def sums(keras: Any) -> float:

@@ -144,6 +144,7 @@ TAKEN = {
     "GaussianNoise(0.5, name='noise'))",
     "spatial back": ["GRU", "SpatialDropout1D", "GaussianNoise"],
     "dtype of y": "float64",
+    "names that come again": ["a_b", "act", "dense_0", "tanh_0"],
     "names": ["enc", "dense_0", "tanh_0"],
 }
 

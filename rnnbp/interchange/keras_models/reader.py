@@ -10,16 +10,12 @@ from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.values import Input
 from rnnbp.interchange.keras_models.chains import chain_of
+from rnnbp.interchange.keras_models.ends import Ends, Part
 from rnnbp.interchange.keras_models.layers_read import READERS, items_of
 from rnnbp.interchange.keras_models.library import KerasLayer, refusal
-from rnnbp.interchange.keras_models.recurrent_read import (
-    Ends,
-    Part,
-    bidirectional_parts,
-    recurrent_parts,
-)
-from rnnbp.interchange.keras_models.spatial_read import (
-    SPATIAL,
+from rnnbp.interchange.keras_models.recurrent_read import bidirectional_parts, recurrent_parts
+from rnnbp.interchange.keras_models.spatial_read import SPATIAL
+from rnnbp.interchange.keras_models.static_read import (
     STATIC,
     check_static,
     spatial_items,

@@ -9,11 +9,11 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.interchange.keras_models.files import loaded
 from rnnbp.interchange.keras_models.library import KerasLayer, keras_library
 from rnnbp.interchange.keras_models.penalties import warn_of_penalties
 from rnnbp.interchange.keras_models.reader import OVER_TIME, Reader, assembled, flat
-from rnnbp.interchange.keras_models.recurrent_read import Ends
 from rnnbp.interchange.keras_models.spatial_read import SPATIAL
 from rnnbp.interchange.keras_models.unknown import check_model
 from rnnbp.layers.base import Layer

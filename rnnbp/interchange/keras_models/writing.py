@@ -27,8 +27,9 @@ def to_keras(model: Network | Layer) -> KerasLayer:
 
     Returns:
         A ``keras.Sequential`` in the dtype of the parameters. Names of layers are kept, with ``_``
-        in place of slashes; of a Graph they are those of the paths of parameters. A model without
-        recurrent layers has no Input, and takes shapes from the first array that it is called on.
+        in place of slashes; of a Graph they are those of the paths of parameters, with ``_`` in
+        place of dots. A model without recurrent layers has no Input, and takes shapes from the
+        first array that it is called on.
 
     Shapes: here x is (T, B, features), in Keras (B, T, features), and y likewise.
 
