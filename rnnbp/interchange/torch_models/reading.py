@@ -66,8 +66,9 @@ def from_torch(module: nn.Module, *, name: str | None = None, layers: Layers | N
     """
     if isinstance(module, type) or not hasattr(module, "named_modules"):
         raise TypeError(
-            f"from_torch takes a module of PyTorch, found {shown(module)}; for a state dict there "
-            "is load_torch_weights(model, state)"
+            f"from_torch takes a module of PyTorch, found {shown(module)}; for a state dict, as "
+            "torch.load(path, weights_only=True) reads it, or a safetensors file, there is "
+            "load_torch_weights(model, state)"
         )
     reading = _Reading(layers or {})
     found = reading.block(module, "", name, None)
