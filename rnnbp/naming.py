@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rnnbp.numerics import Array, shown
+from rnnbp.support import reprs
 from rnnbp.support.nearest import hint, meant
 from rnnbp.wording.renamed import warn_renamed
 
 MOST = 4
 """Names that a hint proposes."""
+LISTED = 24
+"""Arrays that a repr lists: not more than a screen."""
 _shown = ContextVar("shown", default=True)
 
 
@@ -117,6 +120,15 @@ class ByPath(dict[str, Array]):
     """Arrays of a network by path. An old spelling is found too, with a DeprecationWarning."""
 
     __slots__ = ()
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        """The paths, shapes and dtypes of at most a screen; ``dict(params)`` has the numbers."""
+        few = list(self)[: LISTED if len(self) > LISTED + 1 else None]
+        rows = {path: reprs.array_text(self[path]) for path in few}
+        left = len(self) - len(few)
+        more = {"...": f"{left:,} more"} if left else {}
+        return reprs.titled(self, reprs.counted(len(self), "array"), **rows, **more)
 
     def __missing__(self, path: str) -> Array:
         for known in self:

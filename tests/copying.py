@@ -30,4 +30,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "joblib": by_joblib,
     "joblib, compressed": lambda given: by_joblib(given, compress=1),
 }
-ways = pytest.mark.parametrize("way", WAYS)
+FIRST = ("deepcopy", "pickle 0", "pickle 5", "joblib")
+"""Protocols 0 and 1, and those from 2, have one way each; the others are tried in long runs."""
+OTHERS = [pytest.param(way, marks=pytest.mark.long) for way in WAYS.keys() - {*FIRST}]
+ways = pytest.mark.parametrize("way", [*FIRST, *sorted(OTHERS, key=str)])

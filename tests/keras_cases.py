@@ -69,6 +69,16 @@ def nested(keras: Any) -> Model:
     )
 
 
+def nested_in_a_graph(keras: Any) -> Any:
+    """Final states in reverse, so that it is a Graph here, after a model in a model."""
+    inner = [
+        keras.layers.Bidirectional(keras.layers.GRU(N, return_sequences=True), name="both"),
+        keras.layers.Dense(N, activation="silu"),
+    ]
+    layers = [keras.Sequential(inner, name="inner"), keras.layers.LSTM(N, go_backwards=True)]
+    return keras.Sequential([keras.Input((None, F)), *layers, keras.layers.Dense(2)])
+
+
 def tanh_gelu(keras: Any) -> Any:
     return keras.layers.Activation(partial(keras.activations.gelu, approximate=True))
 
@@ -141,6 +151,7 @@ CASES: Mapping[str, Callable[[Any], Model]] = {
     "functional": functional,
     "shared": partial(functional, times=2),
     "nested": nested,
+    "nested in a graph": nested_in_a_graph,
     "mean over time": chain(series("GRU", N), layer("GlobalAveragePooling1D"), layer("Dense", 2)),
     "max over time": chain(series("GRU", N), layer("GlobalMaxPooling1D"), layer("Dense", 2)),
     "steps that are convolved": chain(
@@ -159,6 +170,13 @@ CASES: Mapping[str, Callable[[Any], Model]] = {
         layer("Flatten"),
         layer("Dense", 4, activation="sigmoid"),
         layer("Reshape", (2, 2)),
+        shape=(LENGTH, F),
+    ),
+    "mean of convolutions": chain(
+        layer("Conv1D", N, 3, strides=2),
+        layer("GlobalAveragePooling1D"),
+        layer("Rescaling", 0.5, offset=0.25),
+        layer("Dense", 2),
         shape=(LENGTH, F),
     ),
     "layers of activations": chain(
@@ -202,13 +220,14 @@ CASES = {
 }
 ONE_WAY = ("shared",)
 """Models that Keras cannot have as a Sequential."""
-OF_EXAMPLES = ("convolutions",)
+OF_EXAMPLES = ("convolutions", "mean of convolutions")
 """Models without a time axis."""
 
 
 def input_of(name: str, rng: np.random.Generator, dtype: str) -> npt.NDArray[Any]:
     """A random x, batch-first, of a case."""
-    shapes = {"convolutions": (B, LENGTH, F), "steps that are convolved": (B, T, LENGTH, F)}
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(OF_EXAMPLES, (B, LENGTH, F))
+    shapes |= {"steps that are convolved": (B, T, LENGTH, F)}
     if name == "symbols":
         return rng.integers(0, SYMBOLS, (B, T)).astype("int32")
     return rng.normal(size=shapes.get(name, (B, T, F))).astype(dtype)

@@ -17,6 +17,7 @@ import numpy as np
 import rnnbp as rb
 from tests.keras_cases import F, N, T, chain, layer, series
 from tests.keras_runs import run_program
+from tests.keras_unwritten import WRITTEN
 
 Thunk = Callable[[Any], Any]
 """Of Keras, what is given."""
@@ -57,11 +58,6 @@ def branches(keras: Any) -> Any:
     x = keras.Input((None, F))
     y = keras.layers.Dense(F, name="before")(x)
     return keras.Model(x, keras.layers.Add(name="sum")([x, y]))
-
-
-def pooled_steps(keras: Any) -> Any:
-    most = chain(layer("GlobalMaxPooling1D", name="most"), shape=(T, F))(keras)
-    return chain(lambda keras: keras.layers.TimeDistributed(most), shape=(None, T, F))(keras)
 
 
 def operation(keras: Any) -> Any:
@@ -158,13 +154,19 @@ READ: Mapping[str, Thunk] = {
     "axis of a norm": chain(layer("LayerNormalization", axis=1), shape=(T, F)),
     "batch norm": chain(layer("LSTM", N), layer("BatchNormalization", name="norm")),
     "convolution over time": chain(layer("Conv1D", N, 3, name="conv"), layer("LSTM", N)),
-    "pooled features": chain(layer("GlobalMaxPooling1D", data_format="channels_first")),
-    "an axis kept": chain(layer("GlobalAveragePooling1D", keepdims=True)),
-    "pooled steps": pooled_steps,
     "causal": chain(layer("Conv1D", N, 3, padding="causal"), shape=(T, F)),
     "noise_shape": chain(layer("Dropout", 0.1, noise_shape=(None, T, 1)), shape=(T, F)),
     "a clipped ReLU": chain(layer("ReLU", max_value=6.0)),
     "two dtypes": two_dtypes,
+    "a cell": lambda keras: keras.layers.LSTMCell(N),
+    "a series at each step": chain(
+        layer("TimeDistributed", layer("LSTM", N)), layer("LSTM", N), shape=(T, 2, F)
+    ),
+    "a pool that keeps its axis": chain(
+        series("LSTM", N), layer("GlobalMaxPooling1D", keepdims=True, name="pool")
+    ),
+    "several axes": chain(layer("Conv1D", N, 3), layer("Dense", 2, name="head"), shape=(T, F)),
+    "masks of examples": chain(layer("Conv1D", N, 3), layer("SpatialDropout1D", 0.1), shape=(T, F)),
     "quantized": lambda keras: _quantized(keras),
 }
 """What from_keras refuses."""
@@ -174,53 +176,6 @@ def _quantized(keras: Any) -> Any:
     model = chain(layer("Dense", 4, name="head"))(keras)
     model.quantize("int8")
     return model
-
-
-def learned() -> Any:
-    return rb.LSTM(F, N, initial="learned", name="lstm")
-
-
-def tied() -> Any:
-    first = rb.LSTM(F, N)
-    return rb.Sequential(rb.Bidirectional(first, rb.Recurrent(first.cell, reverse=True)))
-
-
-def custom() -> Any:
-    x, h = rb.Input(F), rb.State(N, "h")
-    new = rb.Tanh()(rb.Dense((F, N), N)(x, h))
-    return rb.Recurrent(rb.Cell(x, {h: new}, output=new))
-
-
-def joined() -> Any:
-    x = rb.Input(F)
-    return rb.Graph(x, x + rb.Dense(F, F)(x))
-
-
-WRITTEN: Mapping[str, Callable[[], Any]] = {
-    "peepholes": lambda: rb.LSTM(F, N, peepholes=True),
-    "coupled": lambda: rb.LSTM(F, N, coupled=True),
-    "projection": lambda: rb.LSTM(F, N, projection=2),
-    "layer norm": lambda: rb.GRU(F, N, layer_norm=True),
-    "zoneout": lambda: rb.GRU(F, N, zoneout=0.1),
-    "leak": lambda: rb.RNN(F, N, leak=0.5),
-    "another cell": lambda: rb.Sequential(rb.LRU(F, N)),
-    "a cell of one's own": custom,
-    "learned": learned,
-    "tied": tied,
-    "joined": joined,
-    "reverse": lambda: rb.LSTM(F, N, reverse=True),
-    "last of both": lambda: rb.Sequential(
-        rb.Bidirectional(rb.LSTM(F, N), rb.LSTM(F, N)), rb.Last()
-    ),
-    "last of a layer": lambda: rb.Sequential(rb.LSTM(F, N), rb.Tanh(), rb.Last()),
-    "directions of two sizes": lambda: rb.Bidirectional(rb.LSTM(F, N), rb.LSTM(F, 3)),
-    "a layer that is not there": lambda: rb.Sequential(rb.Dense(F, N), rb.Gain(N)),
-    "padding": lambda: rb.Conv1D(F, N, 5, padding=1),
-    "flatten": lambda: rb.Sequential(rb.Flatten(2), rb.Dense(6, 2)),
-    "no model": lambda: "model",
-    "a class of ours": lambda: rb.LSTM,
-}
-"""What to_keras refuses."""
 
 
 def said(call: Callable[[], Any]) -> list[str]:
@@ -263,14 +218,25 @@ def taken(keras: Any) -> dict[str, Any]:
         "spatial back": [
             type(each).__name__ for each in rb.interchange.to_keras(read(spatial(keras))).layers
         ],
+        "dtype of y": str(
+            rb.interchange.to_keras(rb.LSTM(F, N, dtype="float64"))(np.zeros((2, T, F))).dtype
+        ).removeprefix("torch."),
         "names": [
             each.name
             for each in rb.interchange.to_keras(
                 rb.Sequential(rb.LSTM(F, N, name="enc"), rb.Last(), rb.Dense(N, 2), rb.Tanh())
             ).layers
         ],
+        "names that come again": twice(),
         "two biases": sums(keras),
     }
+
+
+def twice() -> list[str]:
+    """The names of layers of which one comes twice, and others have what Keras does not take."""
+    act = rb.Tanh(name="act")
+    layers = rb.LSTM(F, N, name="a/b"), act, rb.Dense(N, N, name="a_b"), act
+    return [each.name for each in rb.interchange.to_keras(rb.Sequential(*layers)).layers]
 
 
 def sums(keras: Any) -> float:
@@ -291,7 +257,7 @@ def main(folder: str) -> None:
             for name, build in READ.items()
         },
         "written": {
-            name: said(functools.partial(lambda build: write(build()), build))
+            name: said(functools.partial(lambda build: write(build(keras)), build))
             for name, build in WRITTEN.items()
         },
         "warned": warned(keras),

@@ -31,7 +31,7 @@ def node_model(
 
     rng, d, g = np.random.default_rng(3), 2 if direction == "bidirectional" else 1, GATES[kind]
     float_type = TensorProto.DOUBLE if dtype is np.float64 else TensorProto.FLOAT
-    weights = {"W": (d, g * N, F), "R": (d, g * N, N)}
+    weights: dict[str, tuple[int, ...]] = {"W": (d, g * N, F), "R": (d, g * N, N)}
     weights |= {"B": (d, 2 * g * N)} if bias else {}
     weights |= {"P": (d, 3 * N)} if peepholes else {}
     states = [f"initial_{k}" for k in range(STATES[kind])]
@@ -108,14 +108,14 @@ def backend_cases() -> dict[str, tuple[Any, list[np.ndarray], list[np.ndarray]]]
 
     for kind in ("lstm", "gru", "rnn"):
         module = importlib.import_module(f"onnx.backend.test.case.node.{kind}")
-        before = module.expect
-        module.expect = expect
+        before = vars(module)["expect"]
+        vars(module)["expect"] = expect
         try:
             for _, case in inspect.getmembers(module, inspect.isclass):
                 for _, export in inspect.getmembers(case, inspect.isfunction):
                     getattr(export, "__name__", "").startswith("export") and export()
         finally:
-            module.expect = before
+            vars(module)["expect"] = before
     return found
 
 

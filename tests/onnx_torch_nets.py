@@ -10,7 +10,7 @@ from torch import Tensor, nn
 T, B, F = 6, 3, 4
 
 
-class Net(nn.Module):
+class Net(nn.Module):  # type: ignore[misc]  # torch is not there for mypy
     """A module of parts by name and a function of them and the inputs."""
 
     def __init__(self, forward: Callable[..., object], **parts: nn.Module) -> None:
@@ -23,7 +23,7 @@ class Net(nn.Module):
         return self.function(self, *inputs)
 
 
-class LearnedStart(nn.Module):
+class LearnedStart(nn.Module):  # type: ignore[misc]  # likewise
     """A GRU whose initial state is a parameter."""
 
     def __init__(self) -> None:
@@ -144,3 +144,13 @@ def coder() -> nn.Module:
 def with_states() -> nn.Module:
     """A series and initial states, to a series and final states."""
     return Net(_states, rnn=nn.LSTM(F, 5, bidirectional=True), head=nn.Linear(10, 2))
+
+
+def packed() -> nn.Module:
+    """A series and the lengths of its rows, the longest first, to a series that is 0 past these."""
+    return Net(_packed, rnn=nn.GRU(F, 5, bidirectional=True))
+
+
+def _packed(net: Net, x: Tensor, lengths: Tensor) -> Tensor:
+    rows = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=True)
+    return nn.utils.rnn.pad_packed_sequence(net.rnn(rows)[0])[0]

@@ -256,7 +256,7 @@ def test_parameters_have_the_names_that_help_says(name: str | None, expected: li
 @pytest.mark.parametrize(
     ("build", "error", "text"),
     [
-        (lambda: rb.Attention("dots"), ValueError, "'dot' or 'additive', found 'dots', did you"),
+        (lambda: rb.Attention("dots"), ValueError, "'dot' or 'additive', found 'dots' .did you"),
         (
             lambda: rb.Attention("additive"),
             TypeError,

@@ -205,7 +205,7 @@ def test_files_that_are_cut_are_one_line(kind: str, capsys: pytest.CaptureFixtur
     np.save("a.npy", np.zeros(3))
     Path("m.onnx").write_bytes(model_of_onnx().SerializeToString())
     data = Path(kind).read_bytes()
-    for size in range(0, len(data), max(1, len(data) // 40)):
+    for size in range(0, len(data), max(1, len(data) // 12)):
         Path(kind).write_bytes(data[:size])
         status, line = error_of(capsys, "show", kind)
         assert status == 1

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import rnnbp as rb
 from rnnbp.estimators import RecurrentClassifier, RecurrentRegressor, SequenceScaler
 
-SMALL: dict[str, Any] = {"units": 5, "epochs": 2, "random_state": 0}
+SMALL: dict[str, Any] = {"units": 4, "epochs": 2, "random_state": 0}
 QUICK: dict[str, Any] = {**SMALL, "epochs": 12, "learning_rate": 0.03}
 LABELS = np.array(["no", "yes"] * 12)
 
@@ -185,7 +185,7 @@ def test_early_stopping_leaves_the_best() -> None:
     assert fitted.score(x, y) < 0.9
 
 
-@pytest.mark.parametrize("unit", [1e-4, 1e6])
+@pytest.mark.parametrize("unit", [1e6, pytest.param(1e-4, marks=pytest.mark.long)])
 def test_a_regressor_needs_no_scale_of_y(unit: float) -> None:
     x = np.array(series(48))
     y = np.stack([x[:, :, 0].mean(axis=1), -x[:, -1, 1]], axis=1)
@@ -196,7 +196,7 @@ def test_a_regressor_needs_no_scale_of_y(unit: float) -> None:
     assert RecurrentRegressor(**SMALL).fit(x, y[:, 0]).predict(x).shape == (48,)
 
 
-@pytest.mark.parametrize("as_given", [list, np.array], ids=["list", "array"])
+@pytest.mark.parametrize("as_given", [list, pytest.param(np.array, marks=pytest.mark.long)])
 def test_they_work_in_searches_and_pipelines(as_given: Callable[..., Any]) -> None:
     x = as_given(series())
     pipeline = make_pipeline(SequenceScaler(), RecurrentClassifier(**QUICK))

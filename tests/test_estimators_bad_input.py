@@ -50,10 +50,10 @@ def ahead(x: object, y: object, **options: Any) -> Callable[[], object]:
 
 
 CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
-    "option": (lambda: classifier(unit=3), TypeError, "unknown option 'unit', did you mean 'units'"),
+    "option": (lambda: classifier(unit=3), TypeError, "unknown option 'unit' .did you mean 'units'"),
     "option elsewhere": (lambda: classifier(hidden_size=3), TypeError, "it is called 'units' here; help.rnnbp.estimators.RecurrentClassifier"),
     "option of fit": (lambda: classifier().fit(X, LABELS, epochs=3), TypeError, "fit: unknown option 'epochs'; it takes X, y, sample_weight"),
-    "cell": (fit(X, cell="lstn"), ValueError, "cell must be one of 'lstm', .* found 'lstn', did you mean 'lstm'"),
+    "cell": (fit(X, cell="lstn"), ValueError, "cell must be one of 'lstm', .* found 'lstn' .did you mean 'lstm'"),
     "layers": (fit(X, layers=0), ValueError, "RecurrentClassifier: layers must be at least 1, found 0"),
     "rate": (fit(X, learning_rate=-1), ValueError, r"learning_rate must lie in \(0, inf\), found -1"),
     "schedule": (fit(X, schedule="step"), ValueError, "schedule must be one of 'constant', 'cosine'"),

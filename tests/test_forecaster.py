@@ -33,7 +33,7 @@ def fitted(**options: Any) -> Forecaster:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("lag", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_it_finds_what_a_series_follows_from(lag: int) -> None:
     """y follows what is known of its own step, or of the step before, and of nothing else."""
     known = np.random.default_rng(0).normal(size=(240, 1))
@@ -139,6 +139,8 @@ def test_several_series_are_forecast_as_each_alone() -> None:
     found, spread = model.predict(future), model.predict_quantiles(future)
     assert [one.shape for one in found] == [(7, 2), (2, 2)]
     assert [one.shape for one in spread] == [(7, 2, 2), (2, 2, 2)]
+    for high, low in (np.moveaxis(one, -1, 0) for one in spread):
+        assert (high > low).all()
     for k in range(2):
         alone = model.predict(future[k], past_X=known[k], past_y=series[k])
         np.testing.assert_allclose(alone, found[k], rtol=1e-9)
@@ -147,6 +149,7 @@ def test_several_series_are_forecast_as_each_alone() -> None:
     assert model.score(future, truth) == pytest.approx(expected)
 
 
+@pytest.mark.long
 def test_quantiles_hold_what_they_say() -> None:
     y = np.random.default_rng(1).normal(50, 3, 900)
     options = {"quantiles": (0.9, 0.1, 0.75), "epochs": 6, "learning_rate": 0.01, "center": False}
@@ -171,6 +174,7 @@ def test_without_covariates_it_forecasts_a_horizon() -> None:
     assert model.score(None, truth) == pytest.approx(r2_score(truth, model.predict(steps=10)))
 
 
+@pytest.mark.long
 def test_early_stopping_leaves_the_best() -> None:
     y = np.random.default_rng(0).normal(size=90)
     options = {**SMALL, "units": 16, "epochs": 300, "learning_rate": 0.03, "n_iter_no_change": 2}
@@ -184,6 +188,7 @@ def test_early_stopping_leaves_the_best() -> None:
 @pytest.mark.parametrize(
     "options", [{"layers": 2, "dropout": 0.2}, {"cell": "gru", "memory": "1 MB"}]
 )
+@pytest.mark.long
 def test_options_reach_the_model(options: dict[str, Any]) -> None:
     once, again = (fitted(**options).predict(KNOWN[60:64]) for _ in range(2))
     assert np.array_equal(once, again)

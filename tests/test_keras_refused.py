@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 
 import pytest
 
-from tests.keras_refused import READ, WRITTEN, results
+from tests.installed import need
+from tests.keras_refused import READ, results
+from tests.keras_unwritten import WRITTEN
 
-MISSING = [name for name in ("keras", "torch") if find_spec(name) is None]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"not installed: {', '.join(MISSING)}; pip install 'rnnbp[keras]' torch"
-)
+need("keras", "torch", extra="keras,torch")
 ERRORS = {
     "a class": ("TypeError", "LSTM.*; build it first, as LSTM"),
     "a list": ("TypeError", r"found \[.*; build keras.Sequential\(layers\)"),
@@ -52,13 +50,15 @@ ERRORS = {
     "axis of a norm": ("ValueError", r"'layer_normalization', .*axis=\[1\].*; build it with axis="),
     "batch norm": ("ValueError", "'norm', BatchNormalization of Keras: .*; use LayerNormalization"),
     "convolution over time": ("ValueError", "'conv', Conv1D of Keras: it acts over time.*TimeDis"),
-    "pooled features": ("ValueError", "GlobalMaxPooling1D.*data_format='channels_first'; build it"),
-    "an axis kept": ("ValueError", "GlobalAveragePooling1D of Keras: keepdims=True; build it with"),
-    "pooled steps": ("ValueError", "'most', GlobalMaxPooling1D .*an axis of one step.*Pooling1D"),
     "causal": ("ValueError", "Conv1D of Keras: padding='causal' .*; build it with padding='valid'"),
     "noise_shape": ("ValueError", r"'dropout', .*noise_shape=\(None, 7, 1\); leave it out"),
     "a clipped ReLU": ("ValueError", "ReLU of Keras: max_value=6.0.*; leave them out, or .*Clip"),
     "two dtypes": ("DtypeError", "of float32 and of float64; build the layers of Keras with one"),
+    "a cell": ("ValueError", r"'lstm_cell.*', LSTMCell .*; wrap it as keras.layers.RNN\(cell\)"),
+    "a series at each step": ("ValueError", "'time_distributed', .*it holds LSTM.*; apply that to"),
+    "a pool that keeps its axis": ("ValueError", "'pool', .*keepdims=True, .*; leave these"),
+    "several axes": ("ValueError", "'head', Dense of Keras: it takes several axes.*; put Flatten"),
+    "masks of examples": ("ValueError", "SpatialDropout1D .*without a time axis.*, or Dropout, in"),
     "quantized": ("ValueError", "'head', Dense of Keras: its weights are quantized, int8; give it"),
 }
 ONNX = "; export the model by rnnbp.interchange.to_onnx"
@@ -90,6 +90,11 @@ WRITING = {
     "a layer that is not there": ("ValueError", rf"Gain\(4\): there is no layer like it.*{ONNX}"),
     "padding": ("ValueError", r"Conv1D\(.*: Keras has no padding=\(1, 1\); build it with 'valid'"),
     "flatten": ("ValueError", r"Flatten\(2\): .*not known; put it after a layer whose axes are kn"),
+    "one of Keras": ("TypeError", "Sequential name=.*; it is one of Keras already; from_keras"),
+    "a list": ("TypeError", r"found \[LSTM\(3, 4\)\]; give rnnbp.Sequential\(\*layers\)"),
+    "a cell": ("TypeError", r"a Cell is one step: give rnnbp.Recurrent\(cell\)"),
+    "two inputs": ("ValueError", rf"it has 2 inputs and 1 outputs, and a chain has one.*{ONNX}"),
+    "mean": ("ValueError", rf"Mean\(\): Keras has it over one of two axes.*{ONNX}"),
     "no model": ("TypeError", "found 'model'; give a Sequential, a recurrent layer or a layer"),
     "a class of ours": ("TypeError", "to_keras takes a model of this library.*; give a Sequential"),
 }
@@ -135,6 +140,8 @@ TAKEN = {
     "spatial": "Sequential(Dropout(0.25, per='sequence', name='drop'), "
     "GaussianNoise(0.5, name='noise'))",
     "spatial back": ["GRU", "SpatialDropout1D", "GaussianNoise"],
+    "dtype of y": "float64",
+    "names that come again": ["a_b", "act", "dense_0", "tanh_0"],
     "names": ["enc", "dense_0", "tanh_0"],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import re
 import sys
@@ -101,6 +102,26 @@ def test_what_is_missing_left_over_or_of_another_shape_is_listed():
         found = load(model, state, strict=False)
     assert (found.missing, found.unread) == (("head.weight", "head.bias"), ("old",))
     assert "left as they were: head.weight, head.bias\nnot read: old" in repr(found)
+
+
+def test_the_rename_that_an_error_proposes_is_short_and_works():
+    """Names that are PyTorch's for the model's need no line in it; those renamed already do."""
+    state = state_dict()
+    state["body.weight_hh_l1"] = state.pop("rnn.weight_hh_l1")
+    state["classifier.weight"] = state.pop("head.weight")
+    state["classifier.bias"] = state.pop("head.bias")
+    with pytest.raises(ValueError, match="Names or shapes differ") as caught:
+        load(stacked(), state, rename={"body.weight_hh_l1": "rnn.weight_hh_l1"})
+    found = re.search(r"rename=(\{.*\})", str(caught.value))
+    rename = ast.literal_eval(found[1])
+    assert rename == {
+        "body.weight_hh_l1": "rnn.2.weight_hh",
+        "classifier.weight": "head.weight",
+        "classifier.bias": "head.bias",
+    }
+    model = stacked()
+    load(model, state, rename=rename)
+    np.testing.assert_array_equal(model.params["rnn.2.weight_hh"], state["body.weight_hh_l1"])
 
 
 def test_weights_that_the_model_shares_are_given_under_each_name():

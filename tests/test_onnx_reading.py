@@ -10,6 +10,7 @@ import pytest
 import rnnbp as rb
 from tests.onnx_nodes import (
     B,
+    F,
     T,
     backend_cases,
     backend_model,
@@ -112,6 +113,30 @@ def test_activations_with_their_parameters(name: str) -> None:
     check("RNN", {"activations": [name], "activation_alpha": [0.6], "activation_beta": [0.7]})
     check("GRU", {"activations": ["HardSigmoid", name], **parameters})
     check("LSTM", {"activations": ["HardSigmoid", name, "Tanh"], **parameters})
+
+
+def test_lengths_that_are_all_steps_are_left_out() -> None:
+    """As tf2onnx writes them for Keras: the number of steps, for each sequence."""
+    from onnx import helper, numpy_helper
+
+    proto, node = node_model("GRU", lengths=True), helper.make_node
+    nodes = [
+        node("Shape", ["X"], ["s"]),
+        node("Gather", ["s", "zero"], ["t"]),
+        node("Gather", ["s", "one"], ["b"]),
+    ]
+    nodes += [node("Expand", ["t", "b"], ["e"]), node("Cast", ["e"], ["lengths"], to=6)]
+    recurrent = proto.graph.node[0]
+    del proto.graph.node[:], proto.graph.input[1:]
+    proto.graph.node.extend([*nodes, recurrent])
+    for name, value in {"zero": [0], "one": [1]}.items():
+        proto.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    x = np.random.default_rng(1).normal(size=(T, B, F)).astype("float32")
+    found, (wanted, _) = (
+        rb.predict(rb.interchange.from_onnx(proto), x)[0]["Y"],
+        ort(proto, {"X": x}),
+    )
+    assert np.abs(found - turned(wanted)).max() <= NEAR * np.abs(wanted).max()
 
 
 def test_activations_of_each_direction() -> None:

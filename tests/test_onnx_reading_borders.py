@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -256,3 +257,9 @@ def test_a_model_given_is_not_changed() -> None:
 def test_an_argument_that_is_not_known() -> None:
     with pytest.raises(TypeError, match="from_onnx"):
         read("m.onnx", batch_first=True)
+
+
+def test_without_onnx_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"python -m pip install 'rnnbp\[onnx\]'"):
+        read("m.onnx")

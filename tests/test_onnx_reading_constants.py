@@ -14,7 +14,6 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 
-
 def rnn_then(*nodes: Any, **arrays: Any) -> Any:
     """A model of an RNN, whose output (T, B, N) is ``s``, and these nodes, the last of which is y."""
     model = node_model("RNN")

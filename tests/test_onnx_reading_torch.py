@@ -25,7 +25,11 @@ pytestmark = pytest.mark.long
 
 
 def exported(
-    net: Any, inputs: tuple[Any, ...], exporter: str, axes: dict[str, dict[int, str]]
+    net: Any,
+    inputs: tuple[Any, ...],
+    exporter: str,
+    axes: dict[str, dict[int, str]],
+    opset: int = 20,
 ) -> Any:
     """The ModelProto of an exporter of PyTorch; sizes are symbolic in that of the older one."""
     with warnings.catch_warnings():
@@ -35,7 +39,13 @@ def exported(
             return torch.onnx.export(net, inputs, dynamo=True, verbose=False).model_proto
         file = io.BytesIO()
         torch.onnx.export(
-            net, inputs, file, dynamo=False, input_names=list(axes), dynamic_axes=axes
+            net,
+            inputs,
+            file,
+            dynamo=False,
+            input_names=list(axes),
+            dynamic_axes=axes,
+            opset_version=opset,
         )
         return onnx.load_model_from_string(file.getvalue())
 
@@ -134,3 +144,29 @@ def test_steps_that_were_written_out_are_refused() -> None:
     net, x = nets.SERIES["relu and mean"]().eval(), torch.randn(T, B, F)
     with pytest.raises(ValueError, match=r"no node is an LSTM.*dynamo=False"):
         rb.interchange.from_onnx(exported(net, (x,), "dynamo", {"x": {0: "T", 1: "B"}}))
+
+
+def test_packed_rows_are_lengths_of_a_run() -> None:
+    net, x, lengths = nets.packed().eval(), torch.randn(T, B, F), torch.tensor([T, 4, 1])
+    axes = {"x": {0: "T", 1: "B"}, "lengths": {0: "B"}}
+    model = rb.interchange.from_onnx(exported(net, (x, lengths), "torchscript", axes))
+    near(rb.predict(model, x.numpy(), lengths=lengths.numpy())[0], net(x, lengths))
+
+
+@pytest.mark.parametrize("names", [("time", "batch"), ("batch", "time"), ("n", "k")])
+def test_names_of_axes_are_hints_alone(names: tuple[str, str]) -> None:
+    """Recurrent nodes say which axis is time, whatever a file calls it."""
+    net, x = nets.LAST["last of 2 layers"]().eval(), torch.randn(B, T, F)
+    model = rb.interchange.from_onnx(
+        exported(net, (x,), "torchscript", {"x": dict(enumerate(names))})
+    )
+    near(rb.predict(model, x.permute(1, 0, 2).contiguous().numpy())[0], net(x))
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13, 18])
+@pytest.mark.parametrize("name", ["final states", "cells"])
+def test_older_opsets_have_other_forms_of_the_same_nodes(name: str, opset: int) -> None:
+    net, x = nets.LAST[name]().eval(), torch.randn(B, T, F)
+    proto = exported(net, (x,), "torchscript", {"x": {0: "B", 1: "T"}}, opset)
+    assert proto.opset_import[0].version == opset
+    compare(rb.interchange.from_onnx(proto), net, x, batch_first=True)

@@ -10,6 +10,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.planning.network_plan import NetworkPlan
+from rnnbp.sweeps import planned
 from tests.planned_networks import B, T, tagger, translator
 from tests.plans import COSTS
 
@@ -98,6 +99,15 @@ def test_rows_for_other_budgets() -> None:
     assert [each.seconds for each in rows] == sorted(each.seconds for each in rows)[::-1]
     assert found.chosen in rows
     assert all(each.name in str(found) for each in rows)
+
+
+def test_rows_of_long_schedules_are_priced_by_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = plan().rows
+    monkeypatch.setattr(planned, "MOST", 0)
+    counted = plan().rows
+    assert [each.name for each in counted] == [each.name for each in rows]
+    seconds = [each.seconds for each in rows]
+    assert [each.seconds for each in counted] == pytest.approx(seconds, rel=0.02)
 
 
 def test_rows_that_end_take_less_time() -> None:

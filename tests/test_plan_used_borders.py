@@ -93,7 +93,7 @@ def test_plan_takes_the_names_of_optimizers_that_fit_takes(
 
 
 def test_an_optimizer_that_plan_does_not_know() -> None:
-    with pytest.raises(ValueError, match=r"plan: optimizer is one of .*, found 'Adam', did you"):
+    with pytest.raises(ValueError, match=r"plan: optimizer is one of .*, found 'Adam' \(did you"):
         planned(optimizer="Adam")
     with pytest.raises(TypeError, match=r"found <class .*Adam'>; as Adam\(model\), or 'adam'"):
         planned(optimizer=rb.optim.Adam)

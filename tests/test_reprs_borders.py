@@ -36,6 +36,20 @@ def test_history() -> None:
     )
 
 
+def test_parameters_and_their_gradients() -> None:
+    model = rb.Sequential(*[rb.Dense(3, 3, name=f"layer{k}") for k in range(3)], rb.Dense(3, 4))
+    head = lines(
+        "layer0.weight  (3, 3) float32", "  layer0.bias    (3,) float32", "  layer1.weight"
+    )
+    assert repr(model.params).startswith(f"Parameters: 8 arrays\n  {head}")
+    assert repr(model.params).count("\n") == 8
+    assert f"8 arrays\n  {head}" in repr(rb.bptt(model, X, Y, LOSS).grads)
+    many = rb.Sequential(*[rb.Dense(3, 3, name=f"layer{k}") for k in range(60)])
+    assert repr(many.params).count("\n") == 25
+    assert repr(many.params).endswith("\n  ...             96 more")
+    assert dict(model.params).keys() == model.params.keys()
+
+
 def test_history_without_validation_and_before_training() -> None:
     assert (
         repr(rb.History([1.5], reason="finished"))

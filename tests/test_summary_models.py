@@ -22,7 +22,6 @@ AXES = {"source": 12, "time": 10}
 
 
 @pytest.mark.filterwarnings("ignore:Last.. the last step of a reverse direction")
-@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ALL)
 def test_of_every_model_parameters_are_counted_once_and_lines_fit(name: str) -> None:
     model = ALL[name]()
@@ -44,10 +43,14 @@ TWO_AXES = (
 )
 TIMED = dict.fromkeys(over_time_models.MODELS, 10) | dict.fromkeys(TWO_AXES, AXES)
 
+SOME = [*TIMED][::6]
+OTHERS = sorted(TIMED.keys() - {*SOME})
+
 
 @pytest.mark.filterwarnings("ignore:Last.. the last step of a reverse direction")
-@pytest.mark.one_in(3)
-@pytest.mark.parametrize("name", TIMED)
+@pytest.mark.parametrize(
+    "name", SOME + [pytest.param(name, marks=pytest.mark.long) for name in OTHERS]
+)
 def test_of_networks_over_time_all_layers_are_counted(name: str) -> None:
     summary = over_time_models.MODELS[name]().summary(TIMED[name], 2)
     assert summary.uncounted == ()

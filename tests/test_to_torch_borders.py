@@ -37,7 +37,7 @@ REFUSED = {
     "a layer": (lambda: rb.Gain(3), "Gain(3) has no counterpart in PyTorch; ONNX has"),
     "noise": (lambda: rb.GaussianNoise(0.1), "has no counterpart"),
     "one mask": (lambda: rb.Dropout(0.1, per="sequence"), "has no counterpart"),
-    "a graph": (lambda: rb.Graph(x := rb.Input(), x * 2 + 1), "has no counterpart"),
+    "a scale": (lambda: rb.Scale(2.0, 1.0), "has no counterpart"),
     "a bias alone": (lambda: rb.LayerNorm(3, weight=False), "has no counterpart"),
     "reshaped": (lambda: rb.Reshape((2, 3), (3, 2)), "has no counterpart"),
 }  # fmt: skip
@@ -122,9 +122,36 @@ def test_what_is_shared_is_shared_there_and_nothing_with_the_model():
     assert all(p.requires_grad for p in net.parameters())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_symbols_as_vectors_have_the_dtype_of_the_weights(dtype):
+    model = rb.Sequential(rb.OneHot(5), rb.GRU(5, 4, dtype=dtype, rng=0))
+    x = np.random.default_rng(0).integers(0, 5, (6, 2))
+    net = to_torch(model)
+    found = net(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(rb.predict(model, x)[0], found, rtol=1e-5, atol=1e-6)
+    assert found.dtype == dtype
+    assert repr(rb.interchange.from_torch(net)) == repr(model)
+
+
 def test_functions_of_several_layers_are_known_by_their_layers():
     x = rb.Input(3)
     net = to_torch(rb.Sequential(rb.Graph(x, x * rb.Sigmoid()(x)), rb.Clip(high=2)))
     assert [type(part).__name__ for part in net] == ["SiLU", "Hardtanh"]
     found = net(torch.tensor([-1.0, 5.0]))
     np.testing.assert_allclose(found, [-1 / (1 + np.e), 2], rtol=1e-6)
+
+
+def test_a_graph_that_is_a_chain_is_one_and_others_are_refused():
+    x = rb.Input(3)
+    rnn, head = rb.LSTM(3, 4, name="rnn", rng=0), rb.Dense(4, 2, rng=1)
+    net = to_torch(rb.Graph(x, head(rb.Tanh()(rnn(x)))))
+    model = rb.Sequential(rnn, rb.Tanh(), head)
+    assert [*net.state_dict()][-2:] == ["2.weight", "2.bias"]
+    wanted = rb.predict(model, X)[0]
+    np.testing.assert_allclose(net(torch.tensor(X)).detach(), wanted, rtol=1e-5, atol=1e-6)
+    skip = rb.Graph(x, rb.Dense(4, 3)(rnn(x)) + x, name="skip")
+    with pytest.raises(ValueError, match=r"^to_torch: skip: a Graph that is no chain of layers"):
+        to_torch(rb.Sequential(skip, rb.Tanh()))
+    y, state = rnn(x, return_state=True)
+    with pytest.raises(ValueError, match=r"^to_torch: a Graph that is no chain of layers"):
+        to_torch(rb.Graph(x, (y, state[0])))

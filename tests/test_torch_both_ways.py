@@ -10,6 +10,7 @@ import pytest
 
 import rnnbp as rb
 from tests.torch_nets import NETS, SYMBOLS
+from tests.torch_random_nets import random_net
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -89,3 +90,27 @@ def test_outputs_and_all_gradients_and_the_way_back(name: str, dtype: str) -> No
     deltas = [(run.dx, given.grad), (again.grad, given.grad)] * (given.grad is not None)
     for found_delta, expected in deltas:
         assert_near(found_delta, expected, dtype, "dx")
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+@pytest.mark.parametrize("seed", range(60))
+def test_random_chains_keep_their_values_gradients_and_bits(seed: int) -> None:
+    torch.manual_seed(seed)
+    net = random_net(nn, seed).double().eval()
+    x = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
+    y = reference(net, x)
+    dy = torch.randn_like(y)
+    (y * dy).sum().backward()
+    model = rb.interchange.from_torch(net)
+    how = {"training": False, "return_y": True, "backend": "interpreter"}
+    run = rb.bptt(model, x.detach().numpy(), dy.numpy(), lambda _, dy: (0.0, dy), **how)
+    assert_near(run.y, y, "float64", "y")
+    assert_near(run.dx, x.grad, "float64", "dx")
+    theirs = dict(net.named_parameters(remove_duplicate=False))
+    for name, _, _, path in rb.interchange.load_torch_weights(model, net.state_dict()):
+        error = np.abs(run.grads[path] - theirs[name].grad.numpy()).max()
+        assert error <= 1e-12 * max(1, np.abs(run.grads[path]).max()), path
+    state, found = net.state_dict(), rb.interchange.to_torch(model).state_dict()
+    assert [*found] == [*state]
+    assert all(torch.equal(found[key], value) for key, value in state.items())

@@ -24,6 +24,13 @@ def shared(nn: Any) -> Any:
     return nn.Sequential(twice, nn.Tanh(), twice, nn.Sequential(nn.LSTM(4, 3)), nn.Linear(3, 2))
 
 
+def shared_by_name(nn: Any) -> Any:
+    """One module under two names, and a chain of them."""
+    part = nn.Sequential(OrderedDict(cell=nn.GRU(4, 4), act=nn.Tanh()))
+    head = nn.Linear(4, 4)
+    return nn.Sequential(OrderedDict(a=part, head=head, b=part, again=head, act=nn.Softsign()))
+
+
 def named(nn: Any) -> Any:
     encoder = nn.Sequential(OrderedDict(norm=nn.LayerNorm(4, eps=1e-3), rnn=nn.GRU(4, 5, 2)))
     return nn.Sequential(OrderedDict(encoder=encoder, act=nn.SiLU(), head=nn.Linear(5, 3)))
@@ -53,6 +60,7 @@ CHAINS: dict[str, Net] = {
     ),
     "tied": (tied, SYMBOLS),
     "shared": (shared, (4,)),
+    "shared by name": (shared_by_name, (4,)),
     "named": (named, (4,)),
     "one in a chain": (lambda nn: nn.Sequential(nn.GRU(4, 5)), (4,)),
     "unlike in a row": (lambda nn: nn.Sequential(nn.LSTM(4, 5), nn.LSTM(5, 3), nn.ReLU()), (4,)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags
@@ -67,31 +69,32 @@ class RecurrentEstimator(Named, Saved):
     ) -> None:
         """Train a new model on one target for each series."""
         seeds = seeds_of(self.random_state)
-        learnt, held = self._split(len(target), target, seeds)
-        data = self._sequences(given, target, weight, learnt, seeds)
-        validation = None
-        if held is not None:
-            validation = self._sequences(given, target, weight, held, seeds)
+        if self.early_stopping:
+            data, validation = (
+                self._sequences(
+                    given.rows(rows), target[rows], None if weight is None else weight[rows], seeds
+                )
+                for rows in self._split(target, seeds)
+            )
+        else:
+            data, validation = self._sequences(given.x, target, weight, seeds), None
         model = one_for_each(self, given.features, n_out, seeds.weights)
         train(self, model, data, loss, seeds, validation)
 
-    def _split(self, n: int, target: Array, seeds: Seeds) -> tuple[Array, Array | None]:
-        """Numbers of the series to learn from, and of those for validation or None."""
-        rows = np.arange(n)
-        if not self.early_stopping:
-            return rows, None
+    def _split(self, target: Array, seeds: Seeds) -> Sequence[Array]:
+        """Numbers of the series to learn from, and of those for validation."""
         kinds = target if target.dtype.kind == "i" else None
         how = {"test_size": self.validation_fraction, "random_state": seeds.split}
-        learnt, held = train_test_split(rows, stratify=kinds, **how)
-        return learnt, held
+        found: Sequence[Array] = train_test_split(np.arange(len(target)), stratify=kinds, **how)
+        return found
 
     def _sequences(
-        self, given: Given, target: Array, weight: Array | None, rows: Array, seeds: Seeds
+        self, x: Array | list[Array], target: Array, weight: Array | None, seeds: Seeds
     ) -> Sequences:
         return Sequences(
-            given.rows(rows),
-            target[rows],
-            mask=None if weight is None else weight[rows],
+            x,
+            target,
+            mask=weight,
             batch_size=self.batch_size,
             static=("target",),
             seed=seeds.order,

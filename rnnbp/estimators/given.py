@@ -39,11 +39,9 @@ class Given:
         """Numbers at each step."""
         return 1 if self.is_table else self.columns
 
-    def rows(self, chosen: Array) -> Array | list[Array]:
-        """Some of the series."""
-        if isinstance(self.x, list):
-            return [self.x[row] for row in chosen]
-        return self.x[chosen]
+    def rows(self, chosen: Array) -> list[Array]:
+        """Some of the series, which are not copied."""
+        return [self.x[row] for row in chosen]
 
 
 def read(

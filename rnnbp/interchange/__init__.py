@@ -17,10 +17,10 @@ ONNX
 
 from typing import TYPE_CHECKING
 
-from rnnbp.interchange.from_onnx import from_onnx
 from rnnbp.interchange.keras_models.reading import from_keras
 from rnnbp.interchange.keras_models.writing import to_keras
-from rnnbp.interchange.to_onnx import to_onnx
+from rnnbp.interchange.onnx_in.reading import from_onnx
+from rnnbp.interchange.onnx_out.writing import to_onnx
 from rnnbp.interchange.torch_models.reading import from_torch
 from rnnbp.interchange.torch_models.weight_table import LoadedWeights
 from rnnbp.interchange.torch_models.weights import load_torch_weights

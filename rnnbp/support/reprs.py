@@ -25,7 +25,7 @@ def safe(to_text: Callable[[T], str]) -> Callable[[T], str]:
     return text
 
 
-def titled(self: object, what: str, **rows: str) -> str:
+def titled(self: object, what: str, /, **rows: str) -> str:
     """The class and what it is, then a line for each row that has a text, by its name.
 
     A name that begins with a space is left blank: its text goes on from the row before.

@@ -17,16 +17,19 @@ from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.search import Candidate
 from rnnbp.schedules import All, ScheduleLike
+from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.sweeps.ahead import pose_ahead
 from rnnbp.sweeps.by_axis import axes_of, chunks_by_axis
+from rnnbp.sweeps.chunk_rows import ChunkRows
 from rnnbp.sweeps.described import Described
 from rnnbp.sweeps.layouts import Layout, Limits
 from rnnbp.sweeps.measuring import costs_of
+from rnnbp.sweeps.menus import MOST
 from rnnbp.sweeps.network_plan import Layouts, choices_between, chosen_of
 from rnnbp.sweeps.outputs import stages_of_network
 from rnnbp.sweeps.parts import parts_of_sweeps
 from rnnbp.sweeps.scheduling import check_plan, schedule_of_sweeps
-from rnnbp.sweeps.seconds import seconds_of
+from rnnbp.sweeps.seconds import seconds_by_counts, seconds_of
 from rnnbp.sweeps.stage import Sweep
 
 
@@ -60,9 +63,17 @@ def planned(graph: Graph, ahead: Ahead, allowed: Allowed) -> NetworkPlan:
 def _candidate(search: Layouts, choice: NetworkChoice, costs: Sequence[Costs]) -> Candidate:
     """A choice as a row of the table of a plan; seconds by the costs of its sweeps."""
     layout = Layout(*search.given, choice.chunks, disk=choice.disk)
-    of = Described(layout.network, layout.found, choice.schedules, costs, choice.disk)
-    chunk, seconds = layout.found.sweeps[0].rows.chunk, of.forecast().seconds or 0.0
-    return Candidate(_name(choice, layout), choice.schedules[0], chunk, choice.bytes, seconds)
+    every = [sweep.rows for sweep in layout.found.sweeps]
+    seconds = sum(_row_seconds(*each) for each in zip(choice.schedules, every, costs, strict=True))
+    return Candidate(
+        _name(choice, layout), choice.schedules[0], every[0].chunk, choice.bytes, seconds
+    )
+
+
+def _row_seconds(schedule: SizedSchedule, rows: ChunkRows, costs: Costs) -> float:
+    """Of a sweep, in a table: of a long schedule by its counts, so that it is printed at once."""
+    by = seconds_of if schedule.steps <= MOST else seconds_by_counts
+    return by(schedule, rows, costs)
 
 
 def _name(choice: NetworkChoice, layout: Layout) -> str:

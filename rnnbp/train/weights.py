@@ -203,7 +203,8 @@ def read_weights(
     if not strict:
         params, arrays = _shared(place, params, arrays, origin)
     if not ours or rename is not None:
-        check_names(place, params, arrays, origin)
+        of = origin if first is None else _renamed_by_user(read, first, arrays, origin)
+        check_names(place, params, arrays, of)
     if not ours:
         arrays = {
             name: converted(place, name, array, params[name].dtype)
@@ -211,6 +212,17 @@ def read_weights(
         }
     assign(place, params, arrays)
     return {name: origin[name] for name in arrays}
+
+
+def _renamed_by_user(
+    read: Mapping[str, Array],
+    first: Mapping[str, Array],
+    arrays: Mapping[str, Array],
+    origin: Mapping[str, str],
+) -> dict[str, str]:
+    """Of ``origin`` what the user renamed: PyTorch's names need not stand in a ``rename`` again."""
+    own = {id(array) for name, array in read.items() if first.get(name) is not array}
+    return {name: origin[name] for name, array in arrays.items() if id(array) in own}
 
 
 def check_model(place: str, model: object) -> None:

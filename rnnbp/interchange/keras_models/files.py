@@ -36,7 +36,7 @@ def loaded(keras: ModuleType, path: PathLike) -> KerasLayer:
         raise FileNotFoundError(f"from_keras: {file} {kind}; give the path of a file .keras")
     if not zipfile.is_zipfile(file):
         raise StorageError(
-            f"from_keras: {file} is cut short, or of another format; save the model again"
+            f"from_keras: {file} is cut short, or no file of Keras; save the model again"
         )
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=True)

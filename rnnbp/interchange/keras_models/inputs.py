@@ -11,9 +11,9 @@ from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.unrolled import layer_of
+from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.interchange.keras_models.library import KerasLayer
 from rnnbp.interchange.keras_models.pieces import Named, Piece
-from rnnbp.interchange.keras_models.recurrent_read import Ends
 from rnnbp.interchange.keras_models.spatial_written import SPATIAL
 from rnnbp.interchange.keras_models.walk import pieces_of
 from rnnbp.layers import Dense, Embedding, LayerNorm

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from rnnbp.graph.over_time import MaxOverTime, MeanOverTime
-from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.sequential import Item
 from rnnbp.interchange.keras_models.activations import activation_items
 from rnnbp.interchange.keras_models.library import KerasLayer, array_of, check_built, refusal
+from rnnbp.interchange.keras_models.weightless_read import WEIGHTLESS
 from rnnbp.layers import (
-    ELU,
     Dense,
-    Dropout,
     Embedding,
-    GaussianNoise,
     LayerNorm,
-    LeakyReLU,
-    ReLU,
-    Softmax,
 )
 
 Reader = Callable[[KerasLayer, "str | None"], list[Item]]
@@ -64,63 +57,11 @@ def _norm(layer: KerasLayer, name: str | None) -> list[Item]:
     return [norm]
 
 
-def _dropout(layer: KerasLayer, name: str | None) -> list[Item]:
-    if (shape := layer.noise_shape) is None:
-        return [Dropout(layer.rate, name=name)]
-    if len(shape) != 3 or shape[1] != 1 or shape[2] == 1:
-        raise refusal(
-            layer,
-            f"noise_shape={tuple(shape)}",
-            "leave it out, for a mask at each step, or give (None, 1, features), for one mask for "
-            "all steps of a sequence",
-        )
-    return [Dropout(layer.rate, per="sequence", name=name)]
-
-
-def _relu(layer: KerasLayer, name: str | None) -> list[Item]:
-    if layer.max_value is not None or layer.threshold:
-        found = f"max_value={layer.max_value}, threshold={layer.threshold}"
-        raise refusal(layer, found, "leave them out, or put a rnnbp.Clip in its place")
-    return [_leaky(float(layer.negative_slope), name)]
-
-
-def _leaky(slope: float, name: str | None) -> Item:
-    return LeakyReLU(slope, name=name) if slope else ReLU(name=name)
-
-
-def _softmax(layer: KerasLayer, name: str | None) -> list[Item]:
-    if layer.axis != -1:
-        raise refusal(layer, f"axis={layer.axis}, here it is the last", "build it with axis=-1")
-    return [Softmax(name=name)]
-
-
-def _pooled(block: type[OverTime]) -> Reader:
-    """Pooling over all steps. Raises ValueError where the last axis is that of the steps."""
-
-    def read(layer: KerasLayer, name: str | None) -> list[Item]:
-        for option, wanted in {"data_format": "channels_last", "keepdims": False}.items():
-            if (found := getattr(layer, option)) != wanted:
-                raise refusal(layer, f"{option}={found!r}", f"build it with {option}={wanted!r}")
-        return [block()]
-
-    return read
-
-
 READERS: Mapping[str, Reader] = {
     "Dense": _dense,
     "Embedding": _embedding,
     "LayerNormalization": _norm,
-    "Dropout": _dropout,
-    "SpatialDropout1D": lambda layer, name: [Dropout(layer.rate, per="sequence", name=name)],
-    "GaussianNoise": lambda layer, name: [GaussianNoise(layer.stddev, name=name)],
-    "Activation": lambda layer, name: activation_items(layer, layer.activation),
-    "ReLU": _relu,
-    "LeakyReLU": lambda layer, name: [_leaky(float(layer.negative_slope), name)],
-    "ELU": lambda layer, name: [ELU(float(layer.alpha), name=name)],
-    "Softmax": _softmax,
-    "Identity": lambda layer, name: [],
-    "GlobalAveragePooling1D": _pooled(MeanOverTime),
-    "GlobalMaxPooling1D": _pooled(MaxOverTime),
+    **WEIGHTLESS,
 }
 """By the name of a class of Keras."""
 

@@ -17,6 +17,7 @@ from rnnbp.layers import (
     GaussianNoise,
     LayerNorm,
     LeakyReLU,
+    Scale,
 )
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array
@@ -74,6 +75,8 @@ def keras_layer(keras: ModuleType, layer: Layer, common: Common, *, static: bool
             return _dropout(keras, layer, common, static=static)
         case GaussianNoise() if layer.per == "step":
             return keras.layers.GaussianNoise(layer.sigma, **common)
+        case Scale() if isinstance(layer.scale, float) and isinstance(layer.shift, float):
+            return keras.layers.Rescaling(layer.scale, layer.shift, **common)
         case LeakyReLU():
             return keras.layers.LeakyReLU(layer.slope, **common)
         case ELU():

@@ -12,7 +12,7 @@ from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.unrolled import layer_of
-from rnnbp.interchange.keras_models.recurrent_read import Ends
+from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.layers.base import Layer
 
 ONNX = "export the model by rnnbp.interchange.to_onnx"

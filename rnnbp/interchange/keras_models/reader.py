@@ -10,21 +10,22 @@ from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.values import Input
 from rnnbp.interchange.keras_models.chains import chain_of
+from rnnbp.interchange.keras_models.ends import Ends, Part
 from rnnbp.interchange.keras_models.layers_read import READERS, items_of
 from rnnbp.interchange.keras_models.library import KerasLayer, refusal
-from rnnbp.interchange.keras_models.recurrent_read import (
-    Ends,
-    Part,
-    bidirectional_parts,
-    recurrent_parts,
+from rnnbp.interchange.keras_models.recurrent_read import bidirectional_parts, recurrent_parts
+from rnnbp.interchange.keras_models.spatial_read import SPATIAL
+from rnnbp.interchange.keras_models.static_read import (
+    STATIC,
+    check_static,
+    spatial_items,
+    without_pairs,
 )
-from rnnbp.interchange.keras_models.spatial_read import SPATIAL, spatial_items, without_pairs
 from rnnbp.interchange.keras_models.unknown import check_known
 from rnnbp.layers import Identity
 
 RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN")
-POOLED = ("GlobalAveragePooling1D", "GlobalMaxPooling1D")
-OVER_TIME = (*RECURRENT, "Bidirectional", "TimeDistributed", *POOLED)
+OVER_TIME = (*RECURRENT, "Bidirectional", "TimeDistributed")
 """Layers of Keras for which the second axis is time."""
 
 
@@ -62,24 +63,27 @@ class Reader:
             return bidirectional_parts(layer, name)
         if kind == "TimeDistributed":
             return self._of_each_step(layer, name)
-        if kind in POOLED and self.static:
-            cure = "use AveragePooling1D or MaxPooling1D of the whole length, and Flatten"
-            raise refusal(layer, "it pools over an axis of one step, and here over time", cure)
+        if self.static and kind in STATIC:
+            return [*spatial_items(layer, name)]
         if kind not in SPATIAL:
+            if self.static:
+                check_static(layer)
             return [*items_of(layer, name)]
-        if not self.static:
-            raise refusal(
-                layer,
-                "it acts over time, and here over the features of one step",
-                "wrap it as keras.layers.TimeDistributed(layer), or apply it before the model",
-            )
-        return [*spatial_items(layer, name)]
+        raise refusal(
+            layer,
+            "it acts over time, and here over the features of one step",
+            "wrap it as keras.layers.TimeDistributed(layer), or apply it before the model",
+        )
 
     def _of_each_step(self, layer: KerasLayer, name: str | None) -> list[Part]:
         """The layers of a TimeDistributed, which act on each step here anyway."""
         inner = layer.layer
         if type(inner).__name__ in OVER_TIME:
-            raise refusal(layer, f"it holds {type(inner).__name__}", "give that without it")
+            raise refusal(
+                layer,
+                f"it holds {type(inner).__name__}, a series at each step, which is not there here",
+                "apply that to series of its own, (B · T, steps, features)",
+            )
         before, self.static = self.static, True
         try:
             if isinstance(inner, self.keras.Model):

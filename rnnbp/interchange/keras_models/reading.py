@@ -9,11 +9,11 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
 from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.interchange.keras_models.files import loaded
 from rnnbp.interchange.keras_models.library import KerasLayer, keras_library
 from rnnbp.interchange.keras_models.penalties import warn_of_penalties
 from rnnbp.interchange.keras_models.reader import OVER_TIME, Reader, assembled, flat
-from rnnbp.interchange.keras_models.recurrent_read import Ends
 from rnnbp.interchange.keras_models.spatial_read import SPATIAL
 from rnnbp.interchange.keras_models.unknown import check_model
 from rnnbp.layers.base import Layer
@@ -68,7 +68,8 @@ def from_keras(model: KerasLayer | PathLike) -> Model:
         net = keras.Sequential([keras.Input((None, 3)), keras.layers.LSTM(64), keras.layers.Dense(5)])
         model = rb.interchange.from_keras(net)
         y, _ = rb.predict(model, np.swapaxes(x, 0, 1))  # as net.predict(x)
-        rb.fit(model, rb.Sequences(x, target), rb.losses.CrossEntropy(), "adam", checkpoint="32 MB")
+        data = rb.Sequences(x, target, batch_size=32)
+        rb.fit(model, data, rb.losses.CrossEntropy(), "adam", epochs=5, checkpoint="32 MB")
         net = rb.interchange.to_keras(model)
     """
     keras = keras_library("from_keras")

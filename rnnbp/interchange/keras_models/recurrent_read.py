@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable
 
 from rnnbp.graph.cells import GRU, LSTM, RNN, Bidirectional
-from rnnbp.graph.cells.bidirectional import MERGES
 from rnnbp.graph.over_time import Last
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.graph.sequential import Item
-from rnnbp.graph.values import Value
 from rnnbp.interchange.keras_models.activations import activation_name, shown_activation
+from rnnbp.interchange.keras_models.ends import Ends, Part
 from rnnbp.interchange.keras_models.gates import to_ours
 from rnnbp.interchange.keras_models.library import KerasLayer, array_of, check_built, refusal
 
@@ -22,34 +18,6 @@ BUILD: dict[str, Callable[..., Recurrent]] = {"RNN": RNN, "LSTM": LSTM, "GRU": G
 MERGED = {"concat": "concat", "sum": "sum", "mul": "mul", "ave": "mean"}
 """Merges of Keras, as they are called here."""
 OWN = "write a Cell of your own, see help(rnnbp.Cell)"
-
-
-@dataclass(frozen=True)
-class Ends:
-    """The final states of a recurrent layer in place of its outputs, as of Keras's
-    ``return_sequences=False``.
-    """
-
-    block: Recurrent | Bidirectional
-
-    def __call__(self, x: Value) -> Value:
-        _, final = self.block(x, return_state=True)
-        if isinstance(self.block, Recurrent):
-            return _h(final)
-        first, *others = MERGES[self.block.merge](*(values := [_h(state) for state in final]))
-        found: Value = first(*values)
-        for layer in others:
-            found = layer(found)
-        return found
-
-
-Part: TypeAlias = Item | Ends
-"""What a chain is made of before it is one."""
-
-
-def _h(final: Value | Sequence[Value]) -> Value:
-    """The output of a final state."""
-    return final if isinstance(final, Value) else final[0]
 
 
 def recurrent_parts(layer: KerasLayer, name: str | None) -> list[Part]:

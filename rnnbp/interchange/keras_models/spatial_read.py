@@ -6,12 +6,11 @@ two transposes, which cancel each other where two of them meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from rnnbp.graph.sequential import Item
 from rnnbp.interchange.keras_models.activations import activation_items
-from rnnbp.interchange.keras_models.library import KerasLayer, array_of, check_built, refusal
-from rnnbp.interchange.keras_models.recurrent_read import Part
+from rnnbp.interchange.keras_models.library import KerasLayer, array_of, refusal
 from rnnbp.layers import AvgPool, Conv1D, Flatten, MaxPool, Reshape
 from rnnbp.layers.product import Transpose
 
@@ -108,20 +107,3 @@ SPATIAL: Mapping[str, Callable[[KerasLayer, str | None], list[Item]]] = {
     "Permute": _permute,
 }
 """By the name of a class of Keras."""
-
-
-def spatial_items(layer: KerasLayer, name: str | None) -> list[Item]:
-    """The layers of one over the axes of a step or an example."""
-    check_built(layer)
-    return SPATIAL[type(layer).__name__](layer, name)
-
-
-def without_pairs(parts: Sequence[Part]) -> list[Part]:
-    """The parts without each two transposes that follow each other."""
-    found: list[Part] = []
-    for part in parts:
-        if found and isinstance(part, Transpose) and isinstance(found[-1], Transpose):
-            found.pop()
-        else:
-            found.append(part)
-    return found

@@ -7,13 +7,13 @@ from types import ModuleType
 from rnnbp.interchange.keras_models.layers_written import Common, with_weights
 from rnnbp.interchange.keras_models.library import KerasLayer
 from rnnbp.interchange.keras_models.pieces import refused
-from rnnbp.layers import AvgPool, Conv1D, Flatten, MaxPool, Reshape
+from rnnbp.layers import AvgPool, Conv1D, Flatten, MaxPool, Mean, Reshape
 from rnnbp.layers.base import Layer
 from rnnbp.layers.product import Transpose
 
 SWAP = "swap"
 """Stands for a Permute((2, 1)), of which two that follow each other cancel."""
-SPATIAL = (Conv1D, MaxPool, AvgPool, Flatten, Reshape, Transpose)
+SPATIAL = (Conv1D, MaxPool, AvgPool, Mean, Flatten, Reshape, Transpose)
 
 
 def spatial_layers(
@@ -34,10 +34,15 @@ def spatial_layers(
             return [SWAP, _convolution(keras, layer, common), SWAP], 2
         case MaxPool() | AvgPool():
             return [SWAP, _pool(keras, layer, common), SWAP], 2
+        case Mean() if axes == 2:
+            mean = keras.layers.GlobalAveragePooling1D(keepdims=True, **common)
+            return [SWAP, mean, SWAP], 2
         case Reshape():
             return [keras.layers.Reshape(layer.to_shape, **common)], len(layer.to_shape)
         case Flatten() if layer.n_axes == axes:
             return [keras.layers.Flatten(**common)], 1
+    if isinstance(layer, Mean):
+        raise refused(layer, "Keras has it over one of two axes, as after Conv1D")
     raise refused(
         layer,
         f"a Flatten of Keras merges all axes, and those of its input are {axes or 'not known'}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from types import ModuleType
 
+from rnnbp.graph.cell import Cell
 from rnnbp.graph.network import Network
 from rnnbp.interchange.keras_models.library import KerasLayer, refusal
 from rnnbp.layers.base import Layer
@@ -16,7 +17,12 @@ LENGTHS = (
     "leave it out, and give predict and bptt the true lengths of the sequences, lengths=; steps "
     "past them are not read"
 )
+CELL = "wrap it as keras.layers.RNN(cell), and build that"
 CURES = {
+    "InputLayer": "give the model that begins with it",
+    "SimpleRNNCell": CELL,
+    "LSTMCell": CELL,
+    "GRUCell": CELL,
     "Masking": LENGTHS,
     "NotEqual": LENGTHS,
     "BatchNormalization": "use LayerNormalization, or fold its scale into the weights before it",
@@ -64,3 +70,17 @@ def check_model(keras: ModuleType, model: object) -> None:
     elif callable(model):
         cure = "give what it returns, a model"
     raise TypeError(f"from_keras takes a model of Keras, found {shown(model)}; {cure}")
+
+
+def check_ours(keras: ModuleType, model: object) -> None:
+    """Raise TypeError, with the cure, for what is no model of this library."""
+    cure = "give a Sequential, a recurrent layer or a layer, built"
+    if isinstance(model, keras.layers.Layer):
+        cure = "it is one of Keras already; from_keras goes the other way"
+    elif isinstance(model, list | tuple):
+        cure = "give rnnbp.Sequential(*layers) of them"
+    elif isinstance(model, Cell):
+        cure = "a Cell is one step: give rnnbp.Recurrent(cell), which runs it over the steps"
+    elif isinstance(model, Layer | Network):
+        return
+    raise TypeError(f"to_keras takes a model of this library, found {shown(model)}; {cure}")

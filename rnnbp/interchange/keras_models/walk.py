@@ -9,8 +9,8 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.unrolled import Unrolled, layer_of
 from rnnbp.interchange.keras_models.activations import formula_at
+from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.interchange.keras_models.pieces import Activated, Named, refused
-from rnnbp.interchange.keras_models.recurrent_read import Ends
 from rnnbp.layers.base import Layer
 
 MERGING = {"mean": ("Add()", "Scale(0.5, 0.0)"), "sum": ("Add()",), "mul": ("Multiply()",)}

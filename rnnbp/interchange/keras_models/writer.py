@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
 
@@ -12,10 +12,11 @@ from rnnbp.graph.over_time.base import OverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.interchange.keras_models.activations import APPROXIMATE
+from rnnbp.interchange.keras_models.chain_names import Names, with_ends
+from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.interchange.keras_models.layers_written import keras_layer
 from rnnbp.interchange.keras_models.library import KerasLayer
 from rnnbp.interchange.keras_models.pieces import Activated, Named, Piece, refused
-from rnnbp.interchange.keras_models.recurrent_read import Ends
 from rnnbp.interchange.keras_models.recurrent_written import keras_bidirectional, keras_recurrent
 from rnnbp.interchange.keras_models.spatial_written import SPATIAL, SWAP, spatial_layers
 from rnnbp.interchange.keras_models.walk import pieces_of
@@ -42,10 +43,10 @@ class Writer:
         self, pieces: Sequence[Named], name: str | None, inputs: Sequence[KerasLayer] = ()
     ) -> KerasLayer:
         """A Sequential of Keras that begins with ``inputs``."""
-        names = _Names(pieces)
+        names = Names(pieces)
         layers, swapped = [*inputs], False
-        for piece, called, sequences in _with_ends(pieces):
-            for made in self._layers(piece, called or names.free(piece), sequences=sequences):
+        for piece, called, sequences in with_ends(pieces):
+            for made in self._layers(piece, names.of(piece, called), sequences=sequences):
                 if made is SWAP:
                     swapped = not swapped
                     continue
@@ -111,34 +112,6 @@ class Writer:
         """A layer as it acts on the features of each step."""
         return layer if self.static else self.keras.layers.TimeDistributed(layer, name=name)
 
-    def _swap(self, names: _Names) -> KerasLayer:
+    def _swap(self, names: Names) -> KerasLayer:
         own = {"name": names.free("permute")} if self.static else {}
         return self._each_step(self.keras.layers.Permute((2, 1), **own), names.free("permute"))
-
-
-class _Names:
-    """Names of layers of one model, each of which Keras wants to be a different one."""
-
-    def __init__(self, pieces: Sequence[Named]) -> None:
-        self.taken = {named.name for named in pieces}
-
-    def free(self, what: object) -> str:
-        """As "dense_1", for a layer without a name."""
-        kind = what if isinstance(what, str) else type(what).__name__.lower()
-        kind = "activation" if isinstance(what, Activated) else kind
-        numbers = iter(range(len(self.taken) + 1))
-        name = next(n for k in numbers if (n := f"{kind}_{k}") not in self.taken)
-        self.taken.add(name)
-        return name
-
-
-def _with_ends(pieces: Sequence[Named]) -> Iterator[tuple[Piece, str | None, bool]]:
-    """Pieces, names, and whether a recurrent one hands on a series: not if a Last follows, which
-    is then left out.
-    """
-    recurrent = False
-    for k, (piece, name) in enumerate(pieces):
-        last = k + 1 < len(pieces) and isinstance(pieces[k + 1].piece, Last)
-        if not (recurrent and isinstance(piece, Last)):
-            yield piece, name, not last
-        recurrent = isinstance(piece, Recurrent | Bidirectional)

@@ -9,10 +9,11 @@ from rnnbp.graph.sequential import Sequential
 from rnnbp.interchange.keras_models.inputs import input_of, over_time
 from rnnbp.interchange.keras_models.library import KerasLayer, keras_library
 from rnnbp.interchange.keras_models.pieces import refused, shared
+from rnnbp.interchange.keras_models.unknown import check_ours
 from rnnbp.interchange.keras_models.walk import pieces_of
 from rnnbp.interchange.keras_models.writer import Writer
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Dtype, shown
+from rnnbp.numerics import Dtype
 from rnnbp.wording.arguments import takes
 
 
@@ -25,9 +26,10 @@ def to_keras(model: Network | Layer) -> KerasLayer:
             a chain, as ``from_keras`` returns it.
 
     Returns:
-        A ``keras.Sequential`` in the dtype of the parameters. Names of layers are kept; of a Graph
-        they are those of the paths of parameters. A model without recurrent layers has no Input,
-        and takes shapes from the first array that it is called on.
+        A ``keras.Sequential`` in the dtype of the parameters. Names of layers are kept, with ``_``
+        in place of slashes; of a Graph they are those of the paths of parameters, with ``_`` in
+        place of dots. A model without recurrent layers has no Input, and takes shapes from the
+        first array that it is called on.
 
     Shapes: here x is (T, B, features), in Keras (B, T, features), and y likewise.
 
@@ -54,11 +56,7 @@ def to_keras(model: Network | Layer) -> KerasLayer:
         net.save("model.keras")
     """
     keras = keras_library("to_keras")
-    if not isinstance(model, Network | Layer):
-        raise TypeError(
-            f"to_keras takes a model of this library, found {shown(model)}; give a Sequential, a "
-            "recurrent layer or a layer, built"
-        )
+    check_ours(keras, model)
     if path := shared(model):
         raise refused(
             model if isinstance(model, Layer | Recurrent) else type(model).__name__,

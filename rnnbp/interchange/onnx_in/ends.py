@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.sequential import Item, Sequential
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in.operands import UnreadableModelError
+from rnnbp.interchange.onnx_in.operands import UnreadableModelError, sizes
 from rnnbp.interchange.onnx_in.scope import Scope
 
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ def finished(scope: Scope, inputs: Sequence[Value], where: str) -> Graph:
 
 
 def _end(scope: Scope, info: ValueInfoProto) -> Value:
-    """The value of an output, without axes of 1."""
+    """The value of an output, without axes of 1 before the batch, as those of directions."""
     found = scope.result(info.name)
     if any(isinstance(a, str) and len(a) > 1 for a in found.axes):
         raise UnreadableModelError(
             f"output {info.name} has steps and sequences along one axis; keep them apart"
         )
-    return scope.shaped(found, tuple([n for n in found.features if n != 1]) or (1,))
+    ahead = max(k for k, a in enumerate(found.axes) if isinstance(a, str))
+    kept = [a for k, a in enumerate(found.axes) if k > ahead or a != 1]
+    return scope.shaped(found, sizes(tuple(kept)) or (1,))
 
 
 def _chain(scope: Scope, inputs: Sequence[Value], ends: Sequence[Value]) -> list[Item]:

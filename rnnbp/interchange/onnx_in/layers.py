@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
 from rnnbp.interchange.onnx_in.operands import Tensor, normal_axis
-from rnnbp.interchange.onnx_in.shapes import axes_text, one_axis
+from rnnbp.interchange.onnx_in.shapes import axes_text, last_axis, one_axis
 from rnnbp.layers import (
     ELU,
     GELU,
@@ -99,10 +100,10 @@ def clipped(call: Call) -> Results:
 
 @reads("Softmax", "LogSoftmax")
 def softmax(call: Call) -> Results:
-    """Along the last axis, which must have all features."""
+    """Along the last axis of features."""
     given = call.tensor()
     axis = call.attribute("axis", -1 if call.opset >= 13 else 1)
-    value = one_axis(call, given)
+    value = last_axis(call, given)
     last = normal_axis(axis, len(given.axes)) == len(given.axes) - 1
     # Before opset 13 all axes from ``axis`` on are one, which is the same where those are of 1.
     if not last and (call.opset >= 13 or any(a != 1 for a in given.axes[axis:-1])):
@@ -115,8 +116,21 @@ def softmax(call: Call) -> Results:
 def product(call: Call) -> Results:
     """A product with a matrix of weights."""
     if isinstance(call.get(1), Tensor):
-        call.refuse("is a product of two computed values", "build the model here, with a @ b")
+        return _of_two(call, call.tensor(0), call.tensor(1))
     return dense(call, call.weight(1).T, None)
+
+
+def _of_two(call: Call, a: Tensor, b: Tensor) -> Tensor:
+    """A product of two matrices of features."""
+    first, roles = a.axes[:-2], [a.axes[:-2], b.axes[:-2]]
+    sizes = [*a.axes[-2:], *b.axes[-2:]]
+    if roles[0] != roles[1] or any(isinstance(n, str) for n in (*first[2:], *sizes)):
+        call.refuse(
+            f"is a product of {axes_text(a.axes)} and {axes_text(b.axes)}",
+            "products are of matrices of features at each step, or of features and weights",
+        )
+    found: Value = call.scope.shaped(a) @ call.scope.shaped(b)
+    return Tensor(found, (*first, a.axes[-2], b.axes[-1]))
 
 
 def dense(call: Call, weight: Array, bias: Array | None) -> Tensor:

@@ -23,7 +23,7 @@ from rnnbp.interchange.onnx_in.operands import (
     normal_axis,
 )
 from rnnbp.interchange.onnx_in.shapes import APART, axes_text, axis_text, operand
-from rnnbp.layers import Embedding, Split
+from rnnbp.layers import Embedding, OneHot, Split
 
 LENGTHS = "read final states, Y_h, which are those of each row's true end"
 
@@ -183,3 +183,16 @@ def _joined(call: Call, tensors: Sequence[Tensor], axis: int) -> Operand:
     axes: Axes = (*first[:axis], total, *first[axis + 1 :])
     sizes = [math.prod(each.features) for each in tensors]
     return Tensor(call.scope.joined(values, sizes), axes)
+
+
+@reads("OneHot")
+def one_hot(call: Call) -> Results:
+    """Vectors with a single 1, of symbols."""
+    index, depth, values = call.tensor(), call.weight(1), call.weight(2)
+    axis = call.attribute("axis", -1)
+    if index.value not in call.scope.symbols or values.tolist() != [0, 1]:
+        call.refuse("makes other vectors than those of 0 and a single 1", "give values 0 and 1")
+    if axis not in (-1, len(index.axes)):
+        call.refuse(f"attribute axis = {axis} is not the last", "give axis=-1")
+    n = int(depth.reshape(-1)[0])
+    return Tensor(call.scope.apply(OneHot(n), index.value), (*index.axes, n))

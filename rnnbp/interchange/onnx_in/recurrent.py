@@ -22,6 +22,7 @@ from rnnbp.interchange.onnx_in.operands import (
     Lengths,
     Operand,
     Tensor,
+    whole,
 )
 from rnnbp.interchange.onnx_in.shapes import axes_text
 from rnnbp.interchange.onnx_in.weights import Weights, by_name, weights_of
@@ -86,7 +87,7 @@ def _check_lengths(call: Call) -> None:
         call.scope.lengths.add(lens.name)
         return
     call.scope.lengths.add("")
-    if lens is None:
+    if lens is None or (isinstance(lens, Const) and set(whole(lens)) == {TIME}):
         return
     steps = call.scope.sizes.get(TIME, set())
     if not isinstance(lens, Const) or not lens.plain or {int(n) for n in lens.array} != steps:

@@ -7,7 +7,7 @@ from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
 from rnnbp.interchange.onnx_in.operands import TIME, Axis, Masked, Summed, Tensor, normal_axis
 from rnnbp.interchange.onnx_in.parts import LENGTHS
-from rnnbp.interchange.onnx_in.shapes import axes_text, one_axis
+from rnnbp.interchange.onnx_in.shapes import axes_text, last_axis
 from rnnbp.layers import Mean, Sum
 from rnnbp.layers.base import Layer
 
@@ -36,7 +36,7 @@ def reduced(call: Call) -> Results:
         masked = isinstance(given, Masked) and given.fill == 0
         return Summed(given.value, _left(call, given, axes), masked)
     elif axes == [len(given.axes) - 1] and kind in OVER_FEATURES and reduced_axes != (TIME,):
-        value = call.scope.apply(OVER_FEATURES[kind](), one_axis(call, given))
+        value = call.scope.apply(OVER_FEATURES[kind](), last_axis(call, given))
     else:
         call.refuse(
             f"reduces {axes_text(reduced_axes)} of {axes_text(given.axes)}",

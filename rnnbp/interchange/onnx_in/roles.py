@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from rnnbp.interchange.onnx_in.operands import (
     BATCH,
     TIME,
     Axes,
-    Axis,
     Lengths,
     UnreadableModelError,
 )
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ValueInfoProto
 
 
+TRIES = 5000
+"""Combinations of roles of inputs that are thought of, the likeliest first."""
 RECURRENT = ("LSTM", "GRU", "RNN", "Scan")
 OF_LENGTHS = {"LSTM": 4, "GRU": 4, "RNN": 4, "Less": 1, "ReverseSequence": 1}
 """By operator, which input is the lengths of sequences."""
@@ -39,6 +40,7 @@ class Supposed:
         integers: whether it holds symbols.
         lengths: it is the lengths of sequences, and no value.
         fixed: by role, the size that the file says.
+        doubt: how many axes have the name of another role.
     """
 
     axes: Axes = ()
@@ -46,14 +48,16 @@ class Supposed:
     integers: bool = False
     lengths: Lengths | None = None
     fixed: Mapping[str, int] = field(default_factory=dict)
+    doubt: int = 0
 
 
 def supposed_inputs(
     onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
 ) -> Iterator[tuple[Supposed, ...]]:
     """What all inputs may be; one of them has steps, where a node needs some."""
-    timed = is_timed(graph)
-    for found in product(*_choices(onnx, graph, inputs)):
+    timed = is_timed(graph) or any(_said(n) == TIME for x in inputs for n in _dims(x))
+    all_of_them = islice(product(*_choices(onnx, graph, inputs, timed)), TRIES)
+    for found in sorted(all_of_them, key=lambda found: sum(each.doubt for each in found)):
         if not timed or any(TIME in each.axes for each in found):
             yield found
 
@@ -64,10 +68,10 @@ def is_timed(graph: GraphProto) -> bool:
 
 
 def _choices(
-    onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto]
+    onnx: ModuleType, graph: GraphProto, inputs: Sequence[ValueInfoProto], timed: bool
 ) -> list[list[Supposed]]:
     """For each input what it may be."""
-    lengths, timed = _lengths(graph), is_timed(graph)
+    lengths = _lengths(graph)
     found = []
     for each in inputs:
         if each.name in lengths:
@@ -116,16 +120,30 @@ def _possible(onnx: ModuleType, info: ValueInfoProto, timed: bool) -> Iterator[S
     if not timed:
         orders = [(BATCH,), *orders[:2]]
     for order in orders:
-        axes: list[Axis] = []
-        fixed = {}
-        for k, size in enumerate(dims):
-            role = order[k] if k < len(order) else ""
-            if role and isinstance(size, int):
-                fixed[role] = size
-            axes.append(role or size)
-        roles = {a for a in axes if isinstance(a, str)}
-        features = len(dims) - len(roles & {TIME, BATCH})
-        if len(dims) < len(order) or roles - {TIME, BATCH} or (integers and features):
+        if len(order) > len(dims):
             continue
+        roles = [*order, *[""] * (len(dims) - len(order))]
+        axes: Axes = tuple([role or size for role, size in zip(roles, dims, strict=True)])
+        features = [a for a in axes if a not in (TIME, BATCH)]
+        if any(isinstance(a, str) for a in features) or integers == bool(features):
+            continue
+        fixed = {r: n for r, n in zip(roles, dims, strict=True) if r and isinstance(n, int)}
+        doubt = sum(_says_other(r, n) for r, n in zip(roles, dims, strict=True))
         per: Per = "step" if TIME in roles or not timed else "sequence"
-        yield Supposed(tuple(axes), per, integers, None, fixed)
+        yield Supposed(axes, per, integers, None, fixed, doubt)
+
+
+def _says_other(role: str, size: int | str) -> bool:
+    """True if the name of an axis is that of another role; names are hints, and may be wrong."""
+    return _said(size) not in (None, role)
+
+
+def _said(size: int | str) -> str | None:
+    """The role that the name of an axis says."""
+    return _NAMES.get(str(size).strip("'").lower())
+
+
+_TIMES = "time t steps step seq seq_len sequence sequence_length timesteps time_steps length"
+_BATCHES = "batch b n batch_size bs"
+_NAMES = dict.fromkeys(_TIMES.split(), TIME) | dict.fromkeys(_BATCHES.split(), BATCH)
+"""By name of an axis, as exporters are given them, its role."""

@@ -36,7 +36,9 @@ def same(call: Call) -> Results:
     """What nodes hand on: a Dropout in evaluation draws nothing."""
     for name in ("ratio", "seed"):
         call.attribute(name, 0)
-    found = call.get(0)
+    found, training = call.get(0), call.get(2)
+    if training is not None and (not isinstance(training, Const) or training.number != 0):
+        call.refuse("its training_mode is not False", "export the model in evaluation mode")
     return call.tensor() if found is None else found
 
 
@@ -180,6 +182,16 @@ def axis_text(axis: Axis) -> str:
 def axes_text(axes: Axes) -> str:
     """Axes as errors name them."""
     return f"({', '.join(map(axis_text, axes))})"
+
+
+def last_axis(call: Call, tensor: Tensor) -> Value:
+    """The value of a tensor whose last axis has features, and its shape those of all its axes."""
+    if not isinstance(tensor.axes[-1], int):
+        call.refuse(
+            f"its input has axes {axes_text(tensor.axes)}, the last of which has no features",
+            "turn the axes by a Transpose before it",
+        )
+    return call.scope.shaped(tensor)
 
 
 def one_axis(call: Call, tensor: Tensor) -> Value:

@@ -20,6 +20,7 @@ from rnnbp.interchange.onnx_in import (  # noqa: F401  # which register what rea
 from rnnbp.interchange.onnx_in.ends import finished
 from rnnbp.interchange.onnx_in.file import array_of, import_onnx
 from rnnbp.interchange.onnx_in.operands import (
+    BATCH,
     Const,
     Tensor,
     UnreadableModelError,
@@ -38,7 +39,7 @@ UNROLLED = (
     " (no node is an LSTM, GRU, RNN or Scan; if PyTorch wrote the steps of an nn.RNN one by one, "
     "export with dynamo=False)"
 )
-TRIES = 500
+TRIES = 300
 """Combinations of roles of inputs that are tried."""
 
 
@@ -67,7 +68,8 @@ def read_graph(model: ModelProto, where: str) -> Graph:
         except (UnreadableModelError, ShapeError) as error:
             if best is None or scope.done > best[0]:
                 best = scope.done, error
-    assert best is not None  # there is at least one way to suppose the roles
+    if best is None:
+        raise UnreadableModelError(f"{where}: no input is a series; export one (T, B, features)")
     hint = "" if is_timed(graph) else UNROLLED
     raise UnreadableModelError(f"{where}: {best[1]}{hint}") from best[1]
 
@@ -81,7 +83,9 @@ def _begin(
         if how.lengths is not None:
             scope.operands[each.name] = how.lengths
             continue
-        shape = tuple([n for n in sizes(how.axes) if n != 1]) or (1,)
+        ahead = how.axes.index(BATCH)  # axes of 1 before the batch are directions
+        kept = [a for k, a in enumerate(how.axes) if k > ahead or a != 1]
+        shape = sizes(tuple(kept)) or (1,)
         value = Input(() if how.integers else shape, each.name, per=how.per)
         if how.integers:
             scope.symbols.add(value)

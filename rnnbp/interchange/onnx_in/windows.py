@@ -38,7 +38,8 @@ def convolved(call: Call) -> Results:
         bias_init=None if bias is None else bias.astype(dtype),
         dtype=dtype,
     )
-    return _result(call, given, axes, call.scope.apply(block, value))
+    made = call.scope.apply(block, value)
+    return Tensor(made, (*given.axes[:1], *(made.shape or ())))
 
 
 @reads("MaxPool", "AveragePool")
@@ -46,7 +47,7 @@ def pooled(call: Call) -> Results:
     """The largest elements or the means of windows."""
     given, kernel = call.tensor(), call.attribute("kernel_shape", [1])
     axes = len(kernel)
-    value, padding = _channels(call, given, axes), _padding(call, axes)
+    value, padding = _windows(call, given, axes), _padding(call, axes)
     mean = call.node.op_type == "AveragePool"
     counted = call.attribute("count_include_pad", 0)
     for name, usual in (("ceil_mode", 0), ("storage_order", 0), ("dilations", [1] * axes)):
@@ -82,6 +83,15 @@ def pooled_to_one(call: Call) -> Results:
     return _result(call, given, axes, call.scope.apply(block, value))
 
 
+def _windows(call: Call, given: Tensor, axes: int) -> Value:
+    """The value of a tensor whose last axes have features; those before them may be any."""
+    if any(isinstance(a, str) for a in given.axes[-axes:]):
+        call.refuse(
+            f"its windows are over {axes_text(given.axes[-axes:])}", "pool over features alone"
+        )
+    return call.scope.shaped(given)
+
+
 def _channels(call: Call, given: Tensor, axes: int) -> Value:
     """The value (channels, ...) of a tensor (N, channels, ...), of which N has roles."""
     first, inside = given.axes[:1], given.axes[1:]
@@ -110,7 +120,7 @@ def _padding(call: Call, axes: int) -> tuple[int, ...]:
 
 def _result(call: Call, given: Tensor, axes: int, value: Value) -> Tensor:
     shape: Shape = value.shape or ()
-    found: Axes = (*given.axes[: len(given.axes) - axes - 1], *shape)
+    found: Axes = (*given.axes[:-axes], *shape[-axes:])
     return Tensor(value, found)
 
 

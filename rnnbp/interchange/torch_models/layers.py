@@ -23,6 +23,7 @@ from rnnbp.layers import (
     Identity,
     LayerNorm,
     MaxPool,
+    OneHot,
     Reshape,
 )
 from rnnbp.support.callers import outside
@@ -157,6 +158,7 @@ READERS: dict[str, Reader] = {
     "AvgPool2d": pool(AvgPool, 2),
     "Flatten": flatten,
     "Unflatten": unflatten,
+    "OneHot": lambda site: OneHot(site.module.symbols, name=site.name),
     "LastStep": lambda site: Last(),
     "MeanOfSteps": lambda site: MeanOverTime(),
     "LargestOfSteps": lambda site: MaxOverTime(),

@@ -45,6 +45,20 @@ def _at_each_step(module: nn.Module, x: torch.Tensor, axes: int, *, channels: bo
     return y.reshape(*lead, *y.shape[1 if channels else 2 :])
 
 
+class OneHot(nn.Module):  # type: ignore[misc]  # its class has no types
+    """Symbols as vectors with a single 1."""
+
+    def __init__(self, symbols: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.symbols, self.dtype = symbols, dtype
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.one_hot(x, self.symbols).to(self.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{self.symbols}, dtype={self.dtype}"
+
+
 class OverSteps(nn.Module):  # type: ignore[misc]  # its class has no types
     """From a tensor with a time axis to one without."""
 

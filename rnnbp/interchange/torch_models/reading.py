@@ -66,8 +66,9 @@ def from_torch(module: nn.Module, *, name: str | None = None, layers: Layers | N
     """
     if isinstance(module, type) or not hasattr(module, "named_modules"):
         raise TypeError(
-            f"from_torch takes a module of PyTorch, found {shown(module)}; for a state dict there "
-            "is load_torch_weights(model, state)"
+            f"from_torch takes a module of PyTorch, found {shown(module)}; for a state dict, as "
+            "torch.load(path, weights_only=True) reads it, or a safetensors file, there is "
+            "load_torch_weights(model, state)"
         )
     reading = _Reading(layers or {})
     found = reading.block(module, "", name, None)
@@ -80,15 +81,19 @@ class _Reading:
 
     def __init__(self, layers: Layers) -> None:
         self.layers, self.filling = layers, Filling()
-        self.known: dict[int, Item] = {}
+        self.known: dict[tuple[int, str | None], Item] = {}
         self.timed = False
         self.batch_first: dict[str, bool] = {}
 
     def block(self, module: nn.Module, path: str, name: str | None, axes: int | None) -> Item:
-        """The layer of a module, built once however often it is met."""
-        if id(module) not in self.known:
-            self.known[id(module)] = self._built(module, path, name, axes)
-        found = self.known[id(module)]
+        """The layer of a module, built once for each name under which it is met.
+
+        Layers of two names have the same arrays as parameters.
+        """
+        key = id(module), name
+        if key not in self.known:
+            self.known[key] = self._built(module, path, name, axes)
+        found = self.known[key]
         self.timed = self.timed or is_timed(found)
         return found
 

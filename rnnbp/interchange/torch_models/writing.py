@@ -13,21 +13,28 @@ from rnnbp.graph.over_time.largest import MaxOverTime
 from rnnbp.graph.over_time.last import Last
 from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.graph.sequential import Item, Sequential
+from rnnbp.graph.sequential import Item
 from rnnbp.interchange.needed import needed
+from rnnbp.interchange.torch_models.chains import chain_of
 from rnnbp.interchange.torch_models.counterparts import Build, of_graph, of_layer, of_levels
 from rnnbp.interchange.torch_models.levels import level_of, levels_of
 from rnnbp.interchange.torch_models.slots import every_slot
+from rnnbp.layers import OneHot
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import flag, shown
 from rnnbp.train.torch_names import torch_names
 from rnnbp.wording.arguments import takes
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 MODULES = "rnnbp.interchange.torch_models.modules"
-REDUCED = {Last: "LastStep", MeanOverTime: "MeanOfSteps", MaxOverTime: "LargestOfSteps"}
+REDUCED: dict[type, str] = {
+    Last: "LastStep",
+    MeanOverTime: "MeanOfSteps",
+    MaxOverTime: "LargestOfSteps",
+}
 CURE = (
     "ONNX has nearly all that is here, rnnbp.interchange.to_onnx(model, path); or build that part "
     "of layers that PyTorch has"
@@ -39,7 +46,7 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
     """A module of PyTorch that computes what the model does, with copies of its weights.
 
     Args:
-        model: a layer, a recurrent layer, a Sequential, or what ``from_torch`` returned.
+        model: a layer, a recurrent layer, a Sequential, or a Graph that is a chain of layers.
         batch_first: True for a module that takes x (B, T, ...).
 
     Returns:
@@ -56,7 +63,7 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
 
     Raises ValueError for what PyTorch does not have, with the path of the layer: reverse without
     the other direction, peepholes, layer_norm, coupled gates, zoneout, dropout within cells,
-    learned initial states, GRU(reset_after=False), cells and graphs of your own. ImportError
+    learned initial states, GRU(reset_after=False), cells of your own, graphs of several paths. ImportError
     without PyTorch.
 
     ::
@@ -70,14 +77,19 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
     if not isinstance(model, Layer | Network | OverTime):
         raise TypeError(f"to_torch takes a model, found {shown(model)}; from_torch is the inverse")
     first = flag("to_torch: batch_first", batch_first)
-    return _Writing(torch, needed(MODULES, "torch", "to_torch"), first).module(model, "")
+    places = dict(every_slot(model)).values()
+    dtype = str(next((owner[key].dtype for owner, key in places), "float32"))
+    ours = needed(MODULES, "torch", "to_torch")
+    return _Writing(torch, ours, getattr(torch, dtype), first).module(model, "")
 
 
 class _Writing:
     """One conversion: the modules of layers, and the parameters of arrays, that are there."""
 
-    def __init__(self, torch: ModuleType, ours: ModuleType, batch_first: bool) -> None:
-        self.torch, self.ours, self.batch_first = torch, ours, batch_first
+    def __init__(
+        self, torch: ModuleType, ours: ModuleType, dtype: torch.dtype, batch_first: bool
+    ) -> None:
+        self.torch, self.ours, self.dtype, self.batch_first = torch, ours, dtype, batch_first
         self.modules: dict[int, nn.Module] = {}
         self.parameters: dict[int, nn.Parameter] = {}
 
@@ -88,10 +100,12 @@ class _Writing:
         return self.modules[id(block)]
 
     def _built(self, block: Item, path: str) -> nn.Module:
-        if isinstance(block, OverTime):
+        if isinstance(block, OneHot):
+            return self.ours.OneHot(block.n_symbols, self.dtype)
+        if type(block) in REDUCED:
             return getattr(self.ours, REDUCED[type(block)])(self.batch_first)
         build = self._build(block, path)
-        if build is None and isinstance(block, Sequential):
+        if build is None and isinstance(block, Graph) and not isinstance(block, Bidirectional):
             return self._chain(block, path)
         if build is None:
             raise ValueError(f"to_torch: {_at(path)}{block} has no counterpart in PyTorch; {CURE}")
@@ -113,10 +127,16 @@ class _Writing:
             return of_levels(*several, batch_first=self.batch_first)
         return of_layer(block) if isinstance(block, Layer) else None
 
-    def _chain(self, block: Sequential, path: str) -> nn.Module:
+    def _chain(self, block: Graph, path: str) -> nn.Module:
+        chain = chain_of(block)
         modules: dict[str, nn.Module] = {}
-        for k, inner in enumerate(block.blocks):
-            name = str(k) if inner.name in (None, *modules) else str(inner.name)
+        if chain is None:
+            raise ValueError(
+                f"to_torch: {_at(path)}a Graph that is no chain of layers has no module in "
+                f"PyTorch (Bidirectional has one in a Sequential); {CURE}"
+            )
+        for k, (place, inner) in enumerate(chain):
+            name = str(k) if place in modules else place
             if hasattr(self.ours.Chain(), name):
                 raise ValueError(
                     f"to_torch: {_at(path)}{inner} is called as an attribute of nn.Sequential; give "
@@ -130,8 +150,7 @@ class _Writing:
         torch, places = self.torch, dict(every_slot(block, named=False))
         options = dict(build.options)
         if places:
-            owner, key = next(iter(places.values()))
-            options |= {"dtype": getattr(torch, str(owner[key].dtype)), "device": "meta"}
+            options |= {"dtype": self.dtype, "device": "meta"}
         module = getattr(torch.nn, build.kind)(*build.args, **options).to_empty(device="cpu")
         names = torch_names(places)
         assert {*names.values()} == {name for name, _ in module.named_parameters()}
