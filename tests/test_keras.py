@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
 
+from tests.installed import need
 from tests.keras_cases import ONE_WAY
 from tests.keras_runs import RUNS, results
 
-MISSING = [name for name in ("keras", "torch") if find_spec(name) is None]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING),
-    reason=f"not installed: {', '.join(MISSING)}; pip install 'rnnbp[keras]' torch",
-)
+need("keras", "torch", extra="keras,torch")
 TOLERANCE = 2e-6
 BACK = [run for run in RUNS if run[0] not in ONE_WAY]
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 
 import pytest
 
+from tests.installed import need
 from tests.keras_refused import READ, results
 from tests.keras_unwritten import WRITTEN
 
-MISSING = [name for name in ("keras", "torch") if find_spec(name) is None]
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"not installed: {', '.join(MISSING)}; pip install 'rnnbp[keras]' torch"
-)
+need("keras", "torch", extra="keras,torch")
 ERRORS = {
     "a class": ("TypeError", "LSTM.*; build it first, as LSTM"),
     "a list": ("TypeError", r"found \[.*; build keras.Sequential\(layers\)"),

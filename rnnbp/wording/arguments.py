@@ -170,7 +170,8 @@ def check_init(
 def _check_built(what: str, has: Signature, args: tuple[object, ...]) -> None:
     """Raise TypeError for a layer that is built from what it is to be called on."""
     called = [each for each in args if type(each).__module__ == VALUES]
-    if called or any(hasattr(each, "shape") for each in args[len(has.places) :]):
+    # NumPy's numbers have the shape (), and are sizes as Python's are.
+    if called or any(getattr(each, "shape", ()) != () for each in args[len(has.places) :]):
         own, on = "..." if has.open else ", ".join(has.needed), "a, b" if len(called) > 1 else "h"
         raise TypeError(
             f"{what}: a layer is built first, and then called on values: {what}({own})({on})"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Literal, TypeAlias, TypedDict, cast
 
+import numpy as np
 import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
@@ -172,6 +173,8 @@ class Projections:
     ) -> Recurrent:
         """The layer; ``others`` are options of the cell alone that its repr does not show."""
         cell = Cell(x, next_state, output=output, name=self.name)
-        cell.made = Made(self.cell, self.n_in, self.n, self.own | others)
+        # NumPy's numbers are not what a file of the model can hold.
+        own = {k: v.item() if isinstance(v, np.generic) else v for k, v in self.own.items()}
+        cell.made = Made(self.cell, int(self.n_in), int(self.n), own | others)
         initial, reverse = self.options.get("initial", "zeros"), self.options.get("reverse", False)
         return Recurrent(cell, initial=initial, name=self.called, reverse=reverse)

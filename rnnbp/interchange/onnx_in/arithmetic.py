@@ -171,9 +171,11 @@ def _constant(call: Call, value: Value, array: Array, *, turned: bool) -> Value:
     kind, apply = call.node.op_type, call.scope.apply
     if not np.isfinite(array).all():
         call.refuse("computes with infinite numbers", "take finite ones")
+    if kind == "Div" and not turned and not array.all():
+        call.refuse("divides by 0", "leave it out, or divide by other numbers")
     number = array.astype(float) if array.size > 1 else exact(array.reshape(-1)[0])
-    nothing = isinstance(number, float) and number == (0.0 if kind in ("Add", "Sub") else 1.0)
-    if nothing and not turned and kind in SCALES:
+    neutral = 0.0 if kind in ("Add", "Sub") else 1.0
+    if not turned and kind in SCALES and bool(np.all(number == neutral)):
         return value
     if kind == "Add":
         return apply(Scale(1.0, number), value)

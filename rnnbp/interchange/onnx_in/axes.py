@@ -113,6 +113,6 @@ def _doubt(roles: str, size: int | str, fixed: dict[str, set[int]]) -> int | Non
     total = 1
     for sizes in known:
         if len(sizes) != 1:
-            return 3
+            return None
         total *= next(iter(sizes))
     return 2 if total == size else None

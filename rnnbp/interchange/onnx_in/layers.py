@@ -164,8 +164,18 @@ def gemm(call: Call) -> Results:
     weight, bias = call.weight(1), call.array(2)
     weight = weight if call.attribute("transB", 0) else weight.T
     if bias is not None:
-        bias = np.broadcast_to(bias.reshape(-1), weight.shape[:1]) * bias.dtype.type(beta)
+        bias = _row(call, bias, len(weight)) * bias.dtype.type(beta)
     return dense(call, weight * weight.dtype.type(alpha), bias)
+
+
+def _row(call: Call, bias: Array, n: int) -> Array:
+    """C of a Gemm as one number for each feature. Raises for what differs between rows."""
+    if bias.size != 1 and bias.shape not in ((n,), (1, n)):
+        call.refuse(
+            f"adds a constant of shape {bias.shape} to {n} features",
+            f"give one that is the same for every sequence, ({n},)",
+        )
+    return np.broadcast_to(bias.reshape(-1), (n,))
 
 
 @reads("LayerNormalization")

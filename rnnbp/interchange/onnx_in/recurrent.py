@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -132,7 +133,9 @@ def _numbers(call: Call, given: Const, directions: int, n: int) -> Array:
 def _described(call: Call, weights: Weights, starts: Sequence[Start]) -> list[Described]:
     """What each direction is."""
     kind, ways = call.node.op_type, DIRECTIONS[call.attribute("direction", "forward")]
-    limit = call.attribute("clip", 0.0)
+    limit = call.attribute("clip", math.inf)
+    if not limit > 0:
+        call.refuse(f"attribute clip = {limit:g}", "give one above 0, or none")
     lstm, gru = kind == "LSTM", kind == "GRU"
     coupled = bool(lstm and call.attribute("input_forget", 0))
     after = bool(gru and call.attribute("linear_before_reset", 0))
@@ -142,7 +145,7 @@ def _described(call: Call, weights: Weights, starts: Sequence[Start]) -> list[De
             weights.w.shape[-1],
             weights.r.shape[-1],
             functions,
-            limit or None,
+            None if limit == math.inf else limit,
             weights.b is not None,
             weights.p is not None,
             coupled,

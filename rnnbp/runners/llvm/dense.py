@@ -74,7 +74,7 @@ class DenseKernel(LayerRunner, LayerTurns):
         self._unpacked = unpacked
         self.layer, self.dtype, self.workspace, self.brief = layer, dtype, workspace, brief
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
-        self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
+        self.rows = (Rows(layer.params, layer.keys[0], 0, layer.n_out),)
         bias = Rows(layer.params, "bias", 0, layer.n_out) if "bias" in layer.params else None
         self.map = Map(self.library, self.rows, layer.n_in[0], dtype.itemsize, bias)
         self.panels: Panels | None = None
