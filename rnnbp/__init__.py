@@ -100,7 +100,6 @@ from rnnbp.layers import __all__ as _layers
 from rnnbp.memory_pool import release_memory
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.rng import Context
-from rnnbp.saving import load, save
 from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.stepping import Stepper
 from rnnbp.storage import StorageError
@@ -199,10 +198,12 @@ __dir__ = names_of([*__all__, *_LATE, "__version__", "missing"])
 
 if TYPE_CHECKING:
     from rnnbp import estimators, interchange  # noqa: F401
+    from rnnbp.saving import load, save
 else:  # type checkers read __all__
     __getattr__ = _importing(
         "rnnbp",
         _LATE,
+        {"load": "saving", "save": "saving"},
         refusing(
             "rnnbp",
             __all__,

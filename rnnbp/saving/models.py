@@ -103,6 +103,8 @@ def _params(model: object) -> Mapping[str, Array]:
         return model.params
     own = getattr(model, "model", None)
     cure = "give its model" if isinstance(own, Network) else "the model comes first"
+    if callable(getattr(model, "save", None)) and not isinstance(model, type):
+        cure = "its own method save(path) writes it"
     found = instead_of_torch(model) or f"{shown(model)} for the model; {cure}"
     raise TypeError(f"save takes (model, path), found {found}")
 

@@ -1,20 +1,28 @@
-"""Modules that are imported when they are first named."""
+"""Modules, and functions of modules, that are imported when they are first named."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NoReturn
 
 
 def importing(
-    package: str, modules: Collection[str], otherwise: Callable[[str], NoReturn]
+    package: str,
+    modules: Collection[str],
+    members: Mapping[str, str],
+    otherwise: Callable[[str], NoReturn],
 ) -> Callable[[str], object]:
-    """The ``__getattr__`` of a package: these modules of it, and for all else ``otherwise``."""
+    """The ``__getattr__`` of a package: modules of it, and members of others, by their module.
+
+    For all else it is ``otherwise``.
+    """
 
     def found(name: str) -> object:
         if name in modules:
             return importlib.import_module(f"{package}.{name}")
+        if name in members:
+            return getattr(importlib.import_module(f"{package}.{members[name]}"), name)
         return otherwise(name)
 
     return found

@@ -130,6 +130,23 @@ CALLED = {
 }
 """By the name that a different library uses, the place in this package of what has a different name
 here."""
+ESTIMATORS = "RecurrentClassifier RecurrentRegressor Forecaster SequenceScaler"
+CALLED |= {
+    name: f"interchange.{name}" for name in ["from_keras", "to_keras", "from_onnx", "to_onnx"]
+}
+CALLED |= {name: f"estimators.{name}" for name in ESTIMATORS.split()}
+CALLED |= {
+    "from_pytorch": "interchange.from_torch",
+    "to_pytorch": "interchange.to_torch",
+    "load_onnx": "interchange.from_onnx",
+    "export_onnx": "interchange.to_onnx",
+    "export": "interchange.to_onnx",
+    "onnx": "interchange.to_onnx",
+    "from_tensorflow": "interchange.from_keras",
+    "from_safetensors": "interchange.load_torch_weights",
+    "RecurrentForecaster": "estimators.Forecaster",
+    "StandardScaler": "estimators.SequenceScaler",
+}
 CALLED = {
     other: f"initializers.{own}" for own, others in DRAWS.items() for other in others.split()
 } | CALLED

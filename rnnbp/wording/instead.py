@@ -25,7 +25,10 @@ CLEARED = (
 )
 PREDICT = "rnnbp.predict(model, x) returns outputs and state"
 EVALUATE = "rnnbp.evaluate(model, data, loss) does it"
-FILES = "rnnbp.save_weights(model, path) writes weights, rnnbp.load_weights(model, path) reads them"
+FILES = (
+    "rnnbp.save(model, path) writes the whole model, rnnbp.load(path) reads it; of weights alone "
+    "there are rnnbp.save_weights(model, path) and rnnbp.load_weights(model, path)"
+)
 STATES = "a state is returned, and given to the next call: y, state = rnnbp.predict(model, x, state=state)"
 WHOLE = "a network is built with all its layers: rnnbp.Sequential(...); model.layers has them"
 PLAN = (
@@ -80,6 +83,8 @@ MODEL = _table(
     ("to cuda cpu device", CPU),
     ("double float half type", "model.astype('float64') is a copy in another dtype"),
     ("save load save_weights load_weights save_pretrained to_json get_config", FILES),
+    ("to_onnx onnx export", "rnnbp.interchange.to_onnx(model, path) writes a file of ONNX"),
+    ("to_torch torch to_keras", "rnnbp.interchange has to_torch(model) and to_keras(model)"),
     ("reset_states reset_state reset_hidden init_hidden initial_state", STATES),
     ("add append pop insert modules children named_modules named_children get_layer", WHOLE),
     ("count_params num_parameters n_parameters num_params input_shape output_shape", SIZES),

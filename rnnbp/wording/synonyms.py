@@ -50,7 +50,7 @@ SYNONYMS: dict[str, str] = {
     "every": "step_size step period",
     "factor": "gamma decay_rate",
     "floor": "eta_min min_lr end_learning_rate",
-    "epochs": "n_epochs num_epochs max_epochs nb_epoch nb_epochs",
+    "epochs": "n_epochs num_epochs max_epochs nb_epoch nb_epochs max_iter",
     "steps": "max_steps n_steps num_steps T T_max decay_steps total_steps total_iters seq_len timesteps "
     "length sequence_length n_iter max_iter",
     "batch": "batch_size B n_batch",
@@ -93,6 +93,9 @@ SYNONYMS: dict[str, str] = {
     "tolerance": "tol atol rtol",
     "shares": "budgets budget percent",
     "rename": "mapping name_map key_map",
+    "opset": "opset_version target_opset",
+    "layers": "custom_objects num_layers n_layers",
+    "pooling": "return_sequences aggregation",
 }
 """Of each argument, the names that it has elsewhere, those that say it best first."""
 
