@@ -36,7 +36,7 @@ def test_a_regression_follows_the_unit_of_its_target(size: float, weight: Any) -
 @pytest.mark.parametrize("center", [True, False])
 def test_a_forecast_follows_the_unit_of_its_series(size: float, center: bool) -> None:
     how = {**SMALL, "window": 6, "horizon": 2, "center": center}
-    plain = Forecaster(**how).fit(None, SERIES).predict()
+    plain = np.asarray(Forecaster(**how).fit(None, SERIES).predict())
     assert np.array_equal(Forecaster(**how).fit(None, SERIES * size).predict(), plain * size)
 
 
