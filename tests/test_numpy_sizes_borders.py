@@ -39,8 +39,9 @@ def test_a_model_of_numpy_sizes_is_that_of_plain_ones_and_is_saved(
 
 
 def test_parts_of_numpy_sizes() -> None:
-    assert repr(rb.Split(TWO, np.int32(3))) == "Split(2, 3)"
-    assert repr(rb.Concat(TWO, np.int32(3))) == "Concat(2, 3)"
+    sizes: Any = (TWO, np.int32(3))
+    assert repr(rb.Split(*sizes)) == "Split(2, 3)"
+    assert repr(rb.Concat(*sizes)) == "Concat(2, 3)"
 
 
 def test_a_layer_that_is_built_from_an_array_says_that_it_is_called_on_it() -> None:

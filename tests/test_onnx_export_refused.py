@@ -46,12 +46,19 @@ def two_inputs() -> rb.Graph:
     return rb.Graph((a, b), RNN(a) * rb.Tanh()(b))
 
 
+def diverged() -> rb.Dense:
+    found = rb.Dense(3, 2)
+    found.params["weight"][1, 2] = np.nan
+    return found
+
+
 CASES: dict[str, tuple[Any, dict[str, Any], type[Exception], tuple[str, ...]]] = {
     "no model": ("net", {}, TypeError, ("a model is a network", "'net'")),
     "a cell": (RNN.cell, {}, TypeError, ("wrap the cell in Recurrent",)),
     "a layer of one's own": (
         rb.Sequential(RNN, Cubed()), {}, ValueError, ("Cubed()", "lower", "layers of the library"),
     ),
+    "NaN": (diverged(), {}, ValueError, ("weight has nan at [1, 2]", "before its training")),
     "one in a cell": (in_a_cell(), {}, ValueError, ("Cubed()", "runs as Python")),
     "a convolution of float64": (
         rb.Conv1D(1, 2, 3, dtype="float64"), {"shape": (1, 9)}, ValueError,

@@ -12,6 +12,8 @@ from tests.torch_states import as_arrays, stacked, state_dict
 class Tensor:
     """What PyTorch's is: it has to leave the graph and the device before NumPy reads it."""
 
+    is_meta = False
+
     def __init__(self, array, dtype="torch.float32", *, free=False):
         self.array, self.dtype, self.free = array, dtype, free
 
@@ -40,6 +42,15 @@ def test_a_state_dict_is_loaded_without_a_file(kind):
     assert rb.load_weights(model, tensors, rename="torch") == {}
     np.testing.assert_array_equal(model.params["rnn.2.weight_ih"], theirs["rnn.weight_ih_l1"])
     np.testing.assert_array_equal(model.params["head.bias"], theirs["head.bias"])
+
+
+def test_a_tensor_without_numbers_is_named(monkeypatch):
+    theirs, model = state_dict(), stacked()
+    tensors = {name: Tensor(a) for name, a in theirs.items()}
+    monkeypatch.setattr(tensors["head.bias"], "is_meta", True)
+    text = "load_weights from the dict: head.bias is on the meta device and has no numbers; give"
+    with pytest.raises(ValueError, match=text):
+        rb.load_weights(model, tensors, rename="torch")
 
 
 def test_arrays_of_another_model_are_copied_and_rounded():

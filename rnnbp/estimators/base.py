@@ -91,6 +91,11 @@ class RecurrentEstimator(Named, Saved):
     def _sequences(
         self, x: Array | list[Array], target: Array, weight: Array | None, seeds: Seeds
     ) -> Sequences:
+        if weight is not None and not weight.any():
+            raise ValueError(
+                f"{type(self).__name__}: all series that are held back for early stopping, or all "
+                "others, have the weight 0; give a different validation_fraction or random_state"
+            )
         return Sequences(
             x,
             target,

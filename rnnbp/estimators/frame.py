@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from rnnbp.estimators.deviations import root_mean_square
 from rnnbp.estimators.time_series import TimeSeries
 from rnnbp.numerics import Array
 
@@ -46,7 +47,7 @@ class Frame:
         mean, parts = every.mean(axis=0), [every - every.mean(axis=0)]
         if center:
             parts = [one.y[window:] - _means(one.y, window)[:-1] for one in series]
-        deviation = np.sqrt(np.mean(np.concatenate(parts) ** 2, axis=0))
+        deviation = root_mean_square(np.concatenate(parts))
         usable = deviation > 1e-12 * np.abs(every).max(axis=0)
         scale = np.where(usable, deviation, 1.0)
         return cls(window, horizon, center, mean, scale, estimator.dtype, levels)

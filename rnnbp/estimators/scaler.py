@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from rnnbp.estimators.deviations import root_mean_square
 from rnnbp.estimators.given import Given, read
 from rnnbp.estimators.whole_fits import whole
 from rnnbp.numerics import Array
@@ -63,7 +64,8 @@ class SequenceScaler(Named, Scaler):
         given = self._read(X, reset=True)
         parts = given.x if isinstance(given.x, list) else [given.x.reshape(-1, given.features)]
         steps = np.concatenate(parts).astype(np.float64)
-        self.mean_, deviation = steps.mean(axis=0), steps.std(axis=0)
+        self.mean_ = steps.mean(axis=0)
+        deviation = root_mean_square(steps - self.mean_)
         constant = deviation <= 1e-12 * np.abs(steps).max(axis=0)
         self.scale_ = np.where(constant, 1.0, deviation)
         return self

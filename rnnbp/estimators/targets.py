@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
+from rnnbp.estimators.deviations import root_mean_square
 from rnnbp.numerics import Array
 
 
@@ -24,7 +25,7 @@ class Scale:
     def of(cls, y: Array, weight: Array | None) -> Self:
         """That of each column of y (n, outputs); a constant one keeps its unit."""
         mean = np.average(y, axis=0, weights=weight)
-        deviation = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
+        deviation = root_mean_square(y - mean, weight)
         return cls(mean, np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0))
 
     def down(self, y: Array) -> Array:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from rnnbp.estimators.settings import COSINE, Seeds
 from rnnbp.inputs.given import ModelLike
 from rnnbp.losses import Loss
+from rnnbp.numerics import Array
 from rnnbp.optim import Cosine
 from rnnbp.train import Source, fit
 
@@ -45,4 +46,10 @@ def train(
     estimator.model_, estimator.history_ = model, history
     estimator.n_iter_ = math.ceil(history.steps / data.batches_per_epoch)
     parts = np.array_split(history.losses, range(0, history.steps, data.batches_per_epoch)[1:])
-    estimator.loss_curve_ = [float(np.mean(part)) for part in parts]
+    estimator.loss_curve_ = [_mean(part) for part in parts]
+
+
+def _mean(losses: Array) -> float:
+    """That of an epoch's batches, of which those whose series all weigh 0 have no loss."""
+    known = losses[~np.isnan(losses)]
+    return float(np.mean(known if len(known) else losses))

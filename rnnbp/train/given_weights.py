@@ -35,6 +35,8 @@ class Given(NamedTuple):
 class Tensor(Protocol):
     """What is used of PyTorch's."""
 
+    is_meta: bool
+
     def detach(self) -> Self: ...
     def cpu(self) -> Self: ...
     def float(self) -> Self: ...
@@ -94,6 +96,11 @@ def _array(place: str, name: str, value: object) -> Array:
             f"give the dict of the weights, checkpoint[{name!r}] or the like"
         )
     if "Tensor" in torch_class(value) or torch_class(value) == "Parameter":
+        if cast("Tensor", value).is_meta:
+            raise ValueError(
+                f"{place}: {name} is on the meta device and has no numbers; give the weights "
+                "that it was initialised or trained with"
+            )
         tensor = cast("Tensor", value).detach().cpu()
         value = tensor.float() if str(getattr(value, "dtype", "")).endswith("bfloat16") else tensor
     return plain(f"{place}: {name}", value).view()

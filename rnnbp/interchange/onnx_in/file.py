@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnbp.interchange.onnx_in.operands import UnreadableModelError
 from rnnbp.numerics import Array, StorageError, shown
+from rnnbp.storage import opened
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto
@@ -63,10 +64,8 @@ def import_onnx() -> ModuleType:
 def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
     """The message in a file, without external data."""
     model: ModelProto = onnx.ModelProto()
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with opened(path) as (file, size):
+        data = file.read(size)
     try:
         model.ParseFromString(data)
     except Exception as error:  # DecodeError of google.protobuf, whose place differs by version
@@ -112,8 +111,13 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
 def _check_inside(folder: Path, location: str, where: str) -> None:
     """Raise StorageError for a file outside of the folder."""
     base = folder.resolve()
-    found = (base / location).resolve()
-    if not location or Path(location).is_absolute() or not found.is_relative_to(base):
+    found = (base / location.replace("\0", "")).resolve()
+    if (
+        not location
+        or "\0" in location
+        or Path(location).is_absolute()
+        or not found.is_relative_to(base)
+    ):
         raise StorageError(
             f"{where} lies in {location!r}, outside of the model's folder, which is not read; save "
             "the model anew with onnx.save_model(model, path, save_as_external_data=True)"

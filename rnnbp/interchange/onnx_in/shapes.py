@@ -146,8 +146,8 @@ def _to_axes(call: Call, given: Const | Tensor, wanted: Sequence[int | str]) -> 
         call.refuse(
             f"makes the shape {axes_text(tuple(wanted))} of {axes_text(given.axes)}, by which "
             "time, batch and features would mix, or which does not say which axis is which",
-            f"{APART}; let the shape have 0 for them or what a Shape gives, or say their sizes in "
-            "the model's inputs",
+            f"{APART}; write 0 or a node Shape for them in the shape, or say their sizes in the "
+            "model's inputs",
         )
     if isinstance(given, Const):
         array = given.array.reshape([1 if isinstance(a, str) else a for a in axes])

@@ -10,6 +10,7 @@ from rnnbp.interchange.onnx_out.ends import numbered
 from rnnbp.interchange.onnx_out.input_shapes import ShapesLike, input_shapes
 from rnnbp.interchange.onnx_out.protos import check_onnx, model_proto, opset_version
 from rnnbp.numerics import flag
+from rnnbp.saving.parts import check_finite
 from rnnbp.storage.atomic import write_atomic
 from rnnbp.storage.errors import PathLike, as_path
 from rnnbp.wording.arguments import takes
@@ -55,8 +56,8 @@ def to_onnx(
     parameters; of float64 every cell is a Scan, because onnxruntime has the nodes in float32 alone.
 
     Raises:
-        ValueError: for a layer that has no form in ONNX, which it names, a path that does not end in
-            .onnx, or an opset that onnx does not have.
+        ValueError: for a layer that has no form in ONNX, which it names, parameters that are not
+            finite, a path that does not end in .onnx, or an opset that onnx does not have.
         ShapeError: for features that do not follow from the layers.
         StorageError: where the file cannot be written.
         ImportError: without onnx; ``pip install 'rnnbp[onnx]'``.
@@ -77,6 +78,8 @@ def to_onnx(
     check_onnx()
     graph = as_written(model)
     check_parameters(graph)
+    for name, array in graph.params.items():
+        check_finite("to_onnx", name, array, "take a model from before its training diverged")
     options = Options(
         lengths=flag("to_onnx: lengths", lengths),
         states=flag("to_onnx: states", states),
