@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.onnx_nodes import B, N, T, node_model, ort
+from tests.onnx_nodes import B, F, N, T, node_model, ort
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-
-pytestmark = pytest.mark.alike
-F = 4
 
 
 def rnn_then(*nodes: Any, **arrays: Any) -> Any:

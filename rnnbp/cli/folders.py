@@ -9,8 +9,9 @@ from rnnbp.cli.errors import CommandError
 from rnnbp.storage import remove_leftovers
 from rnnbp.train.folder import METRICS, MODEL, SNAPSHOT
 from rnnbp.train.lock import NAME as LOCK
+from rnnbp.trials.outcome import OUTPUT, RESULT
 
-SETTINGS, RESULT = "run.json", "result.json"
+SETTINGS = "run.json"
 
 RUNS = Path("runs")
 
@@ -39,11 +40,11 @@ def made_folder(folder: Path) -> Path:
 def check_free(folder: Path) -> None:
     """Raise CommandError unless a locked folder holds at most a run that has not begun.
 
-    That is one that was stopped, or failed, before its first snapshot. Half-written files of
-    crashes are removed.
+    That is one that was stopped, or failed, before its first snapshot; of a sweep it may have
+    output.txt. Half-written files of crashes are removed.
     """
     remove_temporaries(folder)
-    found = {path.name for path in folder.iterdir()} - {LOCK}
+    found = {path.name for path in folder.iterdir()} - {LOCK, OUTPUT}
     if not found or (found == {SETTINGS} and _is_ours(folder / SETTINGS)):
         return
     cure = (

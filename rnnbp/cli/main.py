@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from rnnbp.cli import compare, convert, plan, sample, show, train, train_options
+from rnnbp.cli import compare, convert, plan, sample, show, sweep, train, train_options
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import is_of_user
 from rnnbp.cli.options import Parser
@@ -31,6 +31,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "train", "train a character model on a text", train, train_options.add_options)
     _add(commands, "sample", "write text with a trained model", sample, sample.add_options)
+    _add(commands, "sweep", "train with many options, and compare", sweep, sweep.add_options)
     _add(commands, "plan", "choose a schedule for a budget of memory", plan, plan.add_options)
     _add(commands, "compare", "measure recomputing against caching", compare, compare.add_options)
     _add(commands, "show", "show what a file of weights or a model holds", show, show.add_options)

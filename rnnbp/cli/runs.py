@@ -13,13 +13,14 @@ import numpy as np
 
 from rnnbp.cli.architecture import Architecture
 from rnnbp.cli.errors import CommandError
-from rnnbp.cli.folders import RESULT, SETTINGS, check_free
+from rnnbp.cli.folders import SETTINGS, check_free
 from rnnbp.cli.settings import Settings
 from rnnbp.cli.text import Text
 from rnnbp.runners.backend import as_backend
 from rnnbp.storage import JSON, Fields, StorageError, read_header, write_atomic
 from rnnbp.train.folder import METRICS, MODEL, SNAPSHOT
 from rnnbp.train.misfits import check_shapes
+from rnnbp.trials.outcome import RESULT
 
 LARGEST = 1 << 20
 """Bytes of a run.json; it has some hundreds."""
