@@ -146,7 +146,7 @@ def _to_axes(call: Call, given: Const | Tensor, wanted: Sequence[int | str]) -> 
         call.refuse(
             f"makes the shape {axes_text(tuple(wanted))} of {axes_text(given.axes)}, by which "
             "time, batch and features would mix, or which does not say which axis is which",
-            f"{APART}; let the shape have 0 for them or what a Shape gives, or say their sizes in "
+            f"{APART}; let the shape have 0 for them or sizes by a Shape node, or say their sizes in "
             "the model's inputs",
         )
     if isinstance(given, Const):
