@@ -18,9 +18,17 @@ PRINTED = {
     "keras": "",
     "onnx": "",
     "estimators": r"'recurrentclassifier__units': \d+\} (0\.[89]|1)",
+    "forecaster": r"\[0\.[89]\d* +0\.[89]\d* *\]\n\(24, 2\)",
+    "copies": r"^Parameters: 6 arrays\n  rnn\.weight_ih  \(32, 3\) float32",
 }
 """What each prints, among others."""
-NEEDED = {"torch": "torch", "keras": "keras", "onnx": "onnxruntime", "estimators": "sklearn"}
+NEEDED = {
+    "torch": "torch",
+    "keras": "keras",
+    "onnx": "onnxruntime",
+    "estimators": "sklearn",
+    "forecaster": "sklearn",
+}
 
 
 @pytest.mark.long

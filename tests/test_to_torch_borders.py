@@ -52,6 +52,15 @@ def test_a_layer_that_pytorch_does_not_have_is_named(case):
     assert "rnnbp.interchange.to_onnx(model, path)" in str(e.value)
 
 
+def test_a_long_cell_is_cut_in_an_error_and_its_name_is_there():
+    x, h = rb.Input(2), rb.State(3, "h")
+    h_new = sum((rb.Tanh()(rb.Dense((2, 3), 3)(x, h)) for _ in range(9)), start=h)
+    model = rb.Sequential(rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new), name="sums"))
+    with pytest.raises(ValueError, match=r"^to_torch: sums: Recurrent\(.* \.\.\. has a cell") as e:
+        to_torch(model)
+    assert len(str(e.value)) < 350
+
+
 def test_names_that_a_module_cannot_have_and_what_is_no_model_are_refused():
     with pytest.raises(ValueError, match=r"^to_torch: a: Tanh\(name='forward'\) is called as an"):
         to_torch(rb.Sequential(rb.Sequential(rb.Tanh(name="forward"), name="a")))

@@ -14,6 +14,7 @@ from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.unrolled import layer_of
 from rnnbp.interchange.keras_models.ends import Ends
 from rnnbp.layers.base import Layer
+from rnnbp.support.reprs import WIDTH, cut
 
 ONNX = "export the model by rnnbp.interchange.to_onnx"
 
@@ -37,7 +38,9 @@ class Named(NamedTuple):
 
 def refused(what: object, why: str, cure: str = ONNX) -> ValueError:
     """The error of what Keras does not have."""
-    return ValueError(f"to_keras: {what}: {why}; {cure}")
+    name = getattr(what, "name", None)
+    whose = cut(str(what)) + f" name={name!r}" * (len(str(what)) > WIDTH and bool(name))
+    return ValueError(f"to_keras: {whose}: {why}; {cure}")
 
 
 def shared(model: Network | Layer) -> str:

@@ -22,6 +22,7 @@ from rnnbp.interchange.torch_models.slots import every_slot
 from rnnbp.layers import OneHot
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import flag, shown
+from rnnbp.support.reprs import cut
 from rnnbp.train.torch_names import torch_names
 from rnnbp.wording.arguments import takes
 
@@ -108,7 +109,9 @@ class _Writing:
         if build is None and isinstance(block, Graph) and not isinstance(block, Bidirectional):
             return self._chain(block, path)
         if build is None:
-            raise ValueError(f"to_torch: {_at(path)}{block} has no counterpart in PyTorch; {CURE}")
+            raise ValueError(
+                f"to_torch: {_at(path)}{cut(str(block))} has no counterpart in PyTorch; {CURE}"
+            )
         return self._filled(build, block)
 
     def _build(self, block: Item, path: str) -> Build | None:
@@ -117,7 +120,8 @@ class _Writing:
             level = level_of(block)
             if isinstance(level, str):
                 raise ValueError(
-                    f"to_torch: {_at(path)}{block} has {level}, which PyTorch does not have; {CURE}"
+                    f"to_torch: {_at(path)}{cut(str(block))} has {level}, which PyTorch does not "
+                    f"have; {CURE}"
                 )
             return of_levels([level], 0.0, batch_first=self.batch_first)
         if isinstance(block, Graph):
