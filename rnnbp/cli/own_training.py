@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import imported, of_user
 from rnnbp.cli.runs import write_json
@@ -56,12 +58,12 @@ def train_own(text: str, folder: Path, options: Mapping[str, JSON]) -> None:
 def _figures(text: str, returned: object) -> dict[str, float | str]:
     """The figures by name; a number alone is the "value"."""
     found = returned if isinstance(returned, Mapping) else {"value": returned}
-    figures = {}
+    figures: dict[str, float | str] = {}
     for name, value in found.items():
         try:
             if not isinstance(name, str) or not name:
                 raise TypeError
-            figures[name] = plain(float(value))
+            figures[name] = plain(float(np.asarray(value)))
         except (TypeError, ValueError):
             raise CommandError(
                 f"{text} returned {shown(returned)}; return a number, or a dict of numbers by name"

@@ -10,12 +10,12 @@ from pathlib import Path
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import Parser, whole
 from rnnbp.cli.signals import status_of
-from rnnbp.cli.sweep_options import absolute, check
+from rnnbp.cli.sweep_options import absolute, check, check_texts
 from rnnbp.cli.sweep_report import Report
 from rnnbp.cli.threads import usual
 from rnnbp.machine.processors import usable
 from rnnbp.machine.settings import VARIABLE
-from rnnbp.storage import write_error
+from rnnbp.storage import JSON, write_error
 from rnnbp.train.lock import FolderLock
 from rnnbp.trials.config import Config, read
 from rnnbp.trials.errors import ConfigError
@@ -34,9 +34,10 @@ ABOUT = (
     "{uniform = [0, 0.5]}, {integers = [8, 64]}, {choice = ['lstm', 'gru']}. [sweep] has seeds = "
     "[0, 1, 2], and if need be folder, jobs, sort_by (a figure, '-accuracy' for the highest "
     "first), and function = 'module:name' for models and data of your own: it is called with "
-    "folder=, the options by name and seed=, trains there, and returns a dict of numbers. Paths are from the folder of "
-    "CONFIG.toml. A run has no limit of minutes, and one thread, unless [train] says so. The same "
-    "command goes on: what is finished is read, what was interrupted is resumed to the bit. "
+    "folder=, the options by name and seed=, trains there, and returns a dict of numbers. Paths "
+    "are from the folder of CONFIG.toml. A run has no limit of minutes, and one thread, unless "
+    "[train] says so. The same command goes on: what is finished is read, what was interrupted is "
+    "resumed to the bit. "
     "Ctrl-C, SIGTERM and SIGHUP save all runs and stop."
 )
 
@@ -83,6 +84,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     with FolderLock(config.folder):
         write_record(config, runs)
         launches = _launches(config, runs, retry=options.retry)
+        check_texts(config, launches.values())
         jobs = min(options.jobs or config.jobs or usable(), max(len(launches), 1))
         report.begin(len(launches), jobs, options.dask)
         with Stopping() as stop:
@@ -119,6 +121,10 @@ def _launches(config: Config, runs: dict[str, Trial], *, retry: bool) -> dict[st
         folder, passed = config.folder / name, absolute(config, trial)
         if config.function is None:
             passed = {"threads": 1} | passed
-        task = {"folder": str(folder), "options": passed, "function": config.function}
+        task: dict[str, JSON] = {
+            "folder": str(folder),
+            "options": passed,
+            "function": config.function,
+        }
         found[name] = Launch(PROGRAM, task, folder, config.path.parent, environment)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from rnnbp.numerics import shown
 from rnnbp.storage import JSON
 from rnnbp.support.nearest import hint
 from rnnbp.trials.config import Config
+from rnnbp.trials.launch import Launch
 
 OWN = {
     "out": "a sweep gives each run its folder",
@@ -55,6 +56,21 @@ def check(config: Config) -> None:
             f"{config.path}: [sweep] sort_by: rnnbp train reports no {figure!r}"
             f"{hint(figure, FIGURES)}; use one of {', '.join(FIGURES)}"
         )
+
+
+def check_texts(config: Config, launches: Iterable[Launch]) -> None:
+    """Raise CommandError for a text that is not there: one error, and not one of each run."""
+    if config.function is not None:
+        return
+    found = (launch.task["options"] for launch in launches)
+    texts = {str(each["text"]) for each in found if isinstance(each, dict) and "text" in each}
+    for text in texts:
+        if not Path(text).is_file():
+            near = hint(Path(text).name, [p.name for p in config.path.parent.iterdir()])
+            raise CommandError(
+                f"{config.path}: the text {text} is not there{near}; paths are from the folder of "
+                "this file"
+            )
 
 
 def actions() -> dict[str, argparse.Action]:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from rnnbp.storage import JSON, StorageError, write_error as storage_error
+from rnnbp.storage import JSON, StorageError
+from rnnbp.storage import write_error as storage_error
 from rnnbp.trials.outcome import ERROR, OUTPUT, write_error
 
 Stop: TypeAlias = Callable[[float], bool]

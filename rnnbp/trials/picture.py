@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST, COLUMNS = 12, 3
 """Options that have a panel, and panels side by side."""
+FEW, WIDEST = 6, 30
+"""Values that have a tick each, and letters of ticks that stand side by side."""
 SPAN = 20
 """Numbers whose largest is this many times the smallest are drawn on a log axis."""
 COLOUR, MEAN = "#1f77b4", "#444444"
@@ -69,20 +71,27 @@ def _panel(axes: Axes, name: str, results: Results) -> None:
         [places[k] for k in shortened], [heights[k] for k in shortened], "o", mfc="none", mec=COLOUR
     )
     _means(axes, places, heights)
-    if labels:
-        turned = sum(map(len, labels)) > 30
-        axes.set_xticks(
-            range(len(labels)),
-            labels,
-            rotation=30 if turned else 0,
-            ha="right" if turned else "center",
-        )
-        axes.set_xlim(-0.5, len(labels) - 0.5)
-    elif min(places) > 0 and max(places) >= SPAN * min(places):
-        axes.set_xscale("log")
+    _axis(axes, places, labels)
     axes.set_xlabel(name)
     axes.grid(color="#dddddd", lw=0.7)
     axes.set_axisbelow(True)
+
+
+def _axis(axes: Axes, places: list[float], labels: list[str]) -> None:
+    """Ticks where values are few, and a log axis where they are far apart."""
+    from matplotlib.ticker import NullFormatter
+
+    ticks = sorted(set(places))
+    if labels:
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+    elif ticks[0] > 0 and ticks[-1] >= SPAN * ticks[0]:
+        axes.set_xscale("log")
+    if labels or len(ticks) <= FEW:
+        names = labels or [f"{tick:g}" for tick in ticks]
+        turned = sum(map(len, names)) > WIDEST
+        how = {"rotation": 30, "ha": "right"} if turned else {}
+        axes.set_xticks(ticks, names, **how)
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _means(axes: Axes, places: Sequence[float], heights: Sequence[float]) -> None:
