@@ -50,6 +50,7 @@ Gradients, and what they cost
     check_grads                compares gradients with complex steps or differences
     interchange, estimators    modules: PyTorch, Keras and ONNX; scikit-learn's estimators
     Backend, release_memory    how cells are run; memory that a run left for the next
+    parallel                   module: sums over processes, the same bits for any number of them
 Errors
     ShapeError, DtypeError, BudgetError, ScheduleError, StorageError, GradientError
 """
@@ -65,6 +66,7 @@ from rnnbp import (
     losses,
     memory,
     optim,
+    parallel,
     schedules,
     train,
 )
@@ -125,7 +127,7 @@ from rnnbp.wording.attributes import refusing
 from rnnbp.wording.called_modules import refuse_calls
 
 refuse_calls(actions, compare, gradcheck, initializers, layers)
-refuse_calls(losses, memory, optim, schedules, train)
+refuse_calls(losses, memory, optim, parallel, schedules, train)
 
 __version__ = VERSION
 
@@ -177,6 +179,7 @@ __all__ = [
     "losses",
     "memory",
     "optim",
+    "parallel",
     "plan",
     "predict",
     "release_memory",

@@ -25,7 +25,7 @@ CELLS = "Attention Bidirectional GRU IndRNN LRU LSTM MinGRU MinLSTM Options RNN 
 OVER_TIME = "Last MaxOverTime MeanOverTime WholeSeries"
 ERRORS = "BudgetError DtypeError GradientError ScheduleError ShapeError StorageError"
 LATE = "estimators interchange"
-MODULES = "actions compare initializers layers losses memory optim schedules train"
+MODULES = "actions compare initializers layers losses memory optim parallel schedules train"
 LAYERS = """
     Abs Add AvgPool Clip Concat Conv1D Conv2D Dense Divide Dropout ELU Embedding Exp Flatten GELU
     Gain GaussianNoise Identity Keeps Layer LayerNorm LeakyReLU Log LogSoftmax MatVec MaxPool
@@ -52,6 +52,7 @@ SURFACE = {
         StepDecay WarmUp
         clip_norm clip_value lbfgs
     """,
+    rb.parallel: "Alone Exchange MPI tree_sum",
     rb.schedules: """
         All DiskRevolve EveryK Foreign HSM ISM MSM Multistage NAMED Online Optimal Revolve
         ScheduleLike Sqrt Streamed

@@ -45,6 +45,7 @@ PARTS = (
     rb.schedules,
     rb.initializers,
     rb.memory,
+    rb.parallel,
     rb.compare,
     rb.estimators,
     rb.actions,

@@ -14,7 +14,6 @@ from rnnbp.graph.over_time.last import Last
 from rnnbp.graph.over_time.mean import MeanOverTime
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Item
-from rnnbp.interchange.needed import needed
 from rnnbp.interchange.torch_models.chains import chain_of
 from rnnbp.interchange.torch_models.counterparts import Build, of_graph, of_layer, of_levels
 from rnnbp.interchange.torch_models.levels import level_of, levels_of
@@ -22,6 +21,7 @@ from rnnbp.interchange.torch_models.slots import every_slot
 from rnnbp.layers import OneHot
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import flag, shown
+from rnnbp.support.needed import needed
 from rnnbp.support.reprs import cut
 from rnnbp.train.torch_names import torch_names
 from rnnbp.wording.arguments import takes

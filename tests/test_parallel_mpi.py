@@ -1,0 +1,77 @@
+"""Sums over real processes, which mpiexec starts; each run is under a time-out."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnnbp.parallel import Alone
+from tests.parallel_run import sums
+
+pytestmark = [pytest.mark.long, pytest.mark.alike]
+if importlib.util.find_spec("mpi4py") is None:
+    pytest.skip("mpi4py is not installed: pip install 'rnnbp[mpi]'", allow_module_level=True)
+SECONDS = 60
+ROOT = Path(__file__).parents[1]
+
+
+def mpiexec(processes: int, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run the module ``tests.parallel_run`` in this many processes."""
+    own = Path(sys.executable).parent / "mpiexec"
+    program = str(own) if own.exists() else shutil.which("mpiexec")
+    assert program is not None
+    call = [program, "-n", str(processes), sys.executable, "-m", "mpi4py", "-m"]
+    return subprocess.run(
+        [*call, "tests.parallel_run", *args],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 4])
+def test_all_processes_have_the_bits_of_one(processes: int, tmp_path: Path) -> None:
+    ran = mpiexec(processes, "sums", str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    with np.errstate(all="ignore"):
+        wanted = sums(Alone)
+    for rank in range(processes):
+        found = {case: np.load(tmp_path / f"{rank} {case}.npy") for case in wanted}
+        assert all(np.array_equal(found[case], wanted[case], equal_nan=True) for case in wanted)
+    assert len([*tmp_path.iterdir()]) == processes * len(wanted)
+
+
+def test_a_process_that_raises_ends_all(tmp_path: Path) -> None:
+    ran = mpiexec(3, "raise", str(tmp_path))
+    assert ran.returncode != 0
+    assert "a fault of one process" in ran.stderr
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_more_processes_than_shards_are_refused(tmp_path: Path) -> None:
+    ran = mpiexec(5, "sums", str(tmp_path))
+    assert ran.returncode != 0
+    assert "MPI: 5 processes cannot share 4 shards" in ran.stderr
+
+
+def test_without_a_library_of_mpi_the_error_names_the_extra(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "import rnnbp as rb; rb.parallel.MPI(shards=2)"],
+        cwd=ROOT,
+        env=os.environ | {"MPI4PY_LIBMPI": str(tmp_path / "none.so")},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "ImportError: parallel.MPI: mpi4py finds no library of MPI" in ran.stderr
+    assert "'rnnbp[mpi]'" in ran.stderr
