@@ -40,7 +40,16 @@ def test_names_are_there_for_whoever_else_asks() -> None:
     assert set(rb.__all__) == set(found) - {"__builtins__"}
 
 
-PAGES = [rb.layers, rb.train, rb.losses, rb.schedules, rb.optim, rb.compare, rb.estimators, rb.parallel]
+PAGES = [
+    rb.layers,
+    rb.train,
+    rb.losses,
+    rb.schedules,
+    rb.optim,
+    rb.compare,
+    rb.estimators,
+    rb.parallel,
+]
 
 
 @pytest.mark.parametrize("module", PAGES)
