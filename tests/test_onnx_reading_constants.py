@@ -1,4 +1,4 @@
-"""Constants next to values in ONNX graphs: what they add up to, as in onnxruntime, and which mix."""
+"""Constants next to values in ONNX graphs: what they add up to, cut and mix, as in onnxruntime."""
 
 from __future__ import annotations
 
@@ -112,3 +112,9 @@ def test_a_shape_that_does_not_say_which_axis_is_time_is_refused(sizes: tuple[in
 @pytest.mark.parametrize("sizes", [(0, 0, N), (0, 0, -1), (0, -1, N), (-1, 0, N)], ids=str)
 def test_a_shape_that_keeps_time_and_batch_is_read(sizes: tuple[int, ...]) -> None:
     check(rnn_then(node("Reshape", "s", "sizes"), sizes=np.array(sizes)))
+
+
+@pytest.mark.parametrize("used", [0, 1])
+def test_one_part_of_a_split_may_be_all_that_is_used(used: int) -> None:
+    split = onnx.helper.make_node("Split", ["s", "sizes"], ["a", "b"], axis=-1)
+    check(rnn_then(split, node("Tanh", "ab"[used]), sizes=np.array([2, N - 2])))

@@ -50,7 +50,7 @@ def _chain(scope: Scope, inputs: Sequence[Value], ends: Sequence[Value]) -> list
     blocks, value = list[Item](), ends[0]
     while value is not inputs[0]:
         block, values = scope.records.get(id(value), (None, ()))
-        if block is None or len(values) != 1:
+        if block is None or len(values) != 1 or block.n_outputs > 1:
             return []
         blocks.insert(0, block)
         value = values[0]
