@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from rnnbp.planning.budget import BudgetError, shown
 from rnnbp.planning.forecast import Forecast
@@ -17,13 +17,18 @@ from rnnbp.planning.network_text import (
     sweep_lines,
 )
 from rnnbp.planning.plan import Plan
-from rnnbp.planning.plan_picture import schedule_picture
 from rnnbp.planning.plan_text import budget_lines, frontier_lines, seconds_text
 from rnnbp.planning.search import Candidate
 from rnnbp.support import html, reprs
+from rnnbp.support.late_modules import late
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import counted
+
+if TYPE_CHECKING:
+    from rnnbp.planning.plan_picture import schedule_picture
+else:  # drawn in notebooks alone
+    schedule_picture = late("rnnbp.planning.plan_picture", "schedule_picture")
 
 
 @final

@@ -11,16 +11,22 @@ from rnnbp.actions import Action
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
-from rnnbp.planning.plan_picture import frontier_picture, schedule_picture
 from rnnbp.planning.plan_text import budget_lines, frontier_lines, held_lines, seconds_text
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.support import html, reprs
+from rnnbp.support.late_modules import late
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.nearest import hint, unknown
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import counted
+
+if TYPE_CHECKING:
+    from rnnbp.planning.plan_picture import frontier_picture, schedule_picture
+else:  # drawn in notebooks alone
+    frontier_picture = late("rnnbp.planning.plan_picture", "frontier_picture")
+    schedule_picture = late("rnnbp.planning.plan_picture", "schedule_picture")
 
 ELSEWHERE = {
     "bytes": "arrays take plan.peak_bytes, with Python's objects at most plan.chosen.bytes; "

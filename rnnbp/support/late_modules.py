@@ -26,3 +26,12 @@ def importing(
         return otherwise(name)
 
     return found
+
+
+def late(module: str, name: str) -> Callable[..., object]:
+    """A function of a module that is imported when it is first called, as those that draw."""
+
+    def called(*args: object, **options: object) -> object:
+        return getattr(importlib.import_module(module), name)(*args, **options)
+
+    return called

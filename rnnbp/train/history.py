@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rnnbp.support import html, reprs
+from rnnbp.support.late_modules import late
 from rnnbp.support.pickled import Slotted
 from rnnbp.train.best import Best
-from rnnbp.train.history_picture import losses_picture
 from rnnbp.train.named_figures import HistoryFigures
 from rnnbp.wording.instead import HISTORY, Instead
+
+if TYPE_CHECKING:
+    from rnnbp.train.history_picture import losses_picture
+else:  # drawn in notebooks alone
+    losses_picture = late("rnnbp.train.history_picture", "losses_picture")
 
 METRICS = 20
 """Metrics that a repr shows at most."""
