@@ -54,7 +54,9 @@ class Report:
 
     def _size(self) -> str:
         config = self.config
-        parts = [f"{name} × {len(values)}" for name, values in config.grid.items()]
+        parts = [
+            f"{name} × {len(values)}" for name, values in config.grid.items() if len(values) > 1
+        ]
         parts += [f"{config.samples} random samples"] if config.random else []
         parts += [f"{len(config.seeds)} seeds"] if len(config.seeds) > 1 else []
         total = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''}"
@@ -66,10 +68,12 @@ class Report:
 
     def ended(self, name: str, error: str) -> None:
         """Print a line about a run that has ended."""
-        self.count += 1
         if error:
             self.lost[name] = error
         found = self.outcome(name)
+        if found.state == WAITING:  # it was stopped before it began
+            return
+        self.count += 1
         options = ", ".join(f"{key} {_text(self.runs[name].get(key))}" for key in self._varied())
         line = f"{self.count} of {self.to_run}: {name}{f', {options}' if options else ''}: "
         metric = (self.config.sort_by or next(iter(found.figures), "")).removeprefix("-")
@@ -80,8 +84,7 @@ class Report:
             line += f", {_word(TIME)}" if found.state == TIME else ""
         else:
             line += _word(found.state)
-        if found.state != WAITING:
-            self._print(escaped(line))
+        self._print(escaped(line))
 
     def _varied(self) -> list[str]:
         return self.config.varied

@@ -89,8 +89,7 @@ def _axis(axes: Axes, places: list[float], labels: list[str]) -> None:
     if labels or len(ticks) <= FEW:
         names = labels or [f"{tick:g}" for tick in ticks]
         turned = sum(map(len, names)) > WIDEST
-        how = {"rotation": 30, "ha": "right"} if turned else {}
-        axes.set_xticks(ticks, names, **how)
+        axes.set_xticks(ticks, names, rotation=30 * turned, ha="right" if turned else "center")
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -78,7 +78,9 @@ def over_cluster(launches: Mapping[str, Launch], address: str, stop: Stop, done:
             client.submit(on_worker, launch, topic, pure=False, retries=0): name
             for name, launch in launches.items()
         }
-        waiting = distributed.as_completed(list(names), with_results=True, raise_errors=False)
+        waiting = distributed.as_completed(
+            list(names), loop=client.loop, with_results=True, raise_errors=False
+        )
         for future, result in waiting:
             done(names[future], result if isinstance(result, str) else _lost(result))
         ended.set()
