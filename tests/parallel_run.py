@@ -1,7 +1,8 @@
 """A process of a parallel run: ``mpiexec -n P python -m mpi4py -m tests.parallel_run WHAT FOLDER``.
 
-``sums`` writes the sums of several numbers of shards into files for each process; ``raise`` raises
-an exception in the last process, while the others wait for it.
+With ``run`` each process writes arrays into files of its own, by number: sums over several numbers of shards;
+parameters, the optimiser's state and losses after a training by hand. With ``raise`` the last
+process raises an exception, while the others wait for it. ``one shard`` is for all of them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+import rnnbp as rb
 from rnnbp.numerics import Array
-from rnnbp.parallel import MPI, Exchange, messages, tree_sum
+from rnnbp.parallel import MPI, Exchange, messages, tree_sum, tree_sums
 from tests.simulated_processes import shards_of
 
 CASES = [(4, "float32"), (5, "float64"), (8, "float32"), (11, "float16"), (16, "complex64")]
@@ -30,14 +32,47 @@ def sums(exchange: type[Exchange]) -> dict[str, Array]:
     return found
 
 
+def training(exchange: type[Exchange]) -> dict[str, Array]:
+    """What 50 steps of 6 shards end with: ragged sequences, dropout, clipping, Adam."""
+    rng, parallel = np.random.default_rng(0), exchange(shards=6)
+    x, lengths = rng.normal(size=(12, 20, 3)).astype("float32"), rng.integers(1, 13, 20)
+    y, rows = x.cumsum(axis=0), np.array_split(np.arange(20), parallel.shards)
+    loss, losses = rb.losses.MeanSquaredError(), list[float]()
+    layers = rb.LSTM(3, 8, dropout=0.3, rng=0), rb.Dropout(0.2), rb.Dense(8, 3, rng=1)
+    model = rb.Sequential(*layers)
+    optimizer = rb.optim.Adam(model, 0.02)
+
+    def part(shard: int) -> dict[str, Array]:
+        own, seed = rows[shard], 1000 * len(losses) + shard
+        run = rb.bptt(model, x[:, own], y[:, own], loss, lengths=lengths[own], seed=seed)
+        weight = lengths[own].sum().astype("float32")  # of its mean in that of all
+        named = {"loss": run.loss, **run.grads}
+        return {"weight": weight} | {name: weight * value for name, value in named.items()}
+
+    for _ in range(50):
+        total = tree_sums((part(shard) for shard in parallel.own), parallel)
+        weight = total.pop("weight")
+        losses.append(float(total.pop("loss") / weight))
+        grads = {name: g / weight for name, g in total.items()}
+        rb.optim.clip_norm(grads, 0.5)
+        optimizer.step(grads)
+    state = {f"state {name}": array for name, array in optimizer.state_dict().items()}
+    return {**model.params, "losses": np.array(losses)} | state
+
+
+def results(exchange: type[Exchange]) -> dict[str, Array]:
+    """All of it, by name."""
+    return sums(exchange) | training(exchange)
+
+
 def main(what: str, folder: str) -> None:
     """One process."""
     messages.MOST = MOST
-    parallel = MPI(shards=4)
+    parallel = MPI(shards=1 if what == "one shard" else 4)
     if what == "raise" and parallel.rank == parallel.processes - 1:
         raise RuntimeError("a fault of one process")
-    for case, array in sums(MPI).items():
-        np.save(Path(folder) / f"{parallel.rank} {case}.npy", array)
+    for number, array in enumerate(results(MPI).values()):
+        np.save(Path(folder) / f"{parallel.rank} {number}.npy", array)
 
 
 if __name__ == "__main__":

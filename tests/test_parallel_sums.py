@@ -75,6 +75,38 @@ def test_subnormal_numbers_and_infinities_are_summed() -> None:
     assert rb.parallel.tree_sum(values, rb.parallel.Alone(shards=2)).tolist() == [2 * tiny, np.inf]
 
 
+def by_name(value: np.ndarray) -> dict[str, np.ndarray]:
+    """A float32 array as several, of two dtypes in between each other, and one without elements."""
+    wide = value.astype("float64") / 3
+    return {"a": value, "wide": wide[0], "none": value[:0], "b": value.T[1:], "number": wide[1, 1]}
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 5])
+def test_arrays_by_name_are_summed_like_single_ones(processes: int) -> None:
+    values = [by_name(value) for value in shards_of(5)]
+    wanted = {name: tree_by_halves([each[name] for each in values]) for name in values[0]}
+    for found in run(processes, 5, lambda p: rb.parallel.tree_sums([values[k] for k in p.own], p)):
+        assert [*found] == [*wanted]
+        assert all(found[name].shape == wanted[name].shape for name in wanted)
+        assert all(found[name].dtype == wanted[name].dtype for name in wanted)
+        assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_no_names_are_an_empty_sum() -> None:
+    assert rb.parallel.tree_sums([{}, {}], TWO) == {}
+
+
+def test_an_array_may_be_used_again() -> None:
+    buffer = np.empty(3)
+
+    def values() -> Iterator[np.ndarray]:
+        for shard in range(4):
+            buffer[:] = 10**shard
+            yield buffer
+
+    assert rb.parallel.tree_sum(values(), rb.parallel.Alone(shards=4)).tolist() == [1111.0] * 3
+
+
 @pytest.mark.parametrize(("processes", "shards"), [(2, 2), (4, 8), (8, 8), (16, 32)])
 def test_powers_of_two_swap_once_a_level(processes: int, shards: int) -> None:
     def log(p: rb.parallel.Exchange) -> list[tuple[str, int]]:
@@ -144,13 +176,13 @@ def test_mpi_without_mpi4py_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> 
 
 TWO = rb.parallel.Alone(shards=2)
 BAD = {
-    "too few": (lambda: rb.parallel.tree_sum([1.0], TWO), ValueError, "values has 1 arrays, and this process owns 2 shards; give one array for each"),
-    "none": (lambda: rb.parallel.tree_sum([], TWO), ValueError, "values has 0 arrays"),
-    "too many": (lambda: rb.parallel.tree_sum([1.0] * 9, TWO), ValueError, "values has at least 3 arrays"),
-    "shapes": (lambda: rb.parallel.tree_sum([np.ones(2), np.ones(3)], TWO), rb.ShapeError, r"shard 1 has shape \(3,\), and the array of shard 0 \(2,\)"),
-    "dtypes": (lambda: rb.parallel.tree_sum([np.ones(2), np.ones(2, "float32")], TWO), rb.DtypeError, "shard 1 has dtype float32, and the array of shard 0 float64"),
-    "objects": (lambda: rb.parallel.tree_sum([np.array([None]), 1.0], TWO), rb.DtypeError, "the array of shard 0"),
-    "bools": (lambda: rb.parallel.tree_sum([np.array([True]), np.array([True])], TWO), rb.DtypeError, "the array of shard 0"),
+    "too few": (lambda: rb.parallel.tree_sum([1.0], TWO), ValueError, "values has 1 entries, and this process owns 2 shards; give one for each"),
+    "none": (lambda: rb.parallel.tree_sum([], TWO), ValueError, "values has 0 entries"),
+    "too many": (lambda: rb.parallel.tree_sum([1.0] * 9, TWO), ValueError, "values has at least 3 entries"),
+    "shapes": (lambda: rb.parallel.tree_sum([np.ones(2), np.ones(3)], TWO), rb.ShapeError, r"tree_sum: shard 1 has shape \(3,\), and shard 0 \(2,\)"),
+    "dtypes": (lambda: rb.parallel.tree_sum([np.ones(2), np.ones(2, "float32")], TWO), rb.DtypeError, "shard 1 has dtype float32, and shard 0 float64"),
+    "objects": (lambda: rb.parallel.tree_sum([np.array([None]), 1.0], TWO), rb.DtypeError, "tree_sum: shard 0"),
+    "bools": (lambda: rb.parallel.tree_sum([np.array([True]), np.array([True])], TWO), rb.DtypeError, "tree_sum: shard 0"),
     "no shards": (lambda: rb.parallel.Alone(shards=0), ValueError, "Alone: shards must be at least 1, found 0"),
     "half a shard": (lambda: rb.parallel.Alone(shards=2.5), TypeError, "Alone: shards must be an integer, found 2.5"),
     "unknown": (lambda: rb.parallel.Alone(shard=2), TypeError, "unknown option 'shard'"),
@@ -158,7 +190,11 @@ BAD = {
     "more processes": (lambda: run(3, 2, lambda p: p.own), ValueError, "3 processes cannot share 2 shards.*start at most 2"),
     "the base": (lambda: rb.parallel.Exchange(shards=2), TypeError, "Exchange: it is a base of classes"),
     "no exchange": (lambda: rb.parallel.tree_sum([1.0], 8), TypeError, "parallel is an Exchange, as rnnbp.parallel.Alone.shards=8., found 8"),
-    "no values": (lambda: rb.parallel.tree_sum(1.0, TWO), TypeError, "values is a list, or a generator, of arrays, found 1.0"),
+    "no values": (lambda: rb.parallel.tree_sum(1.0, TWO), TypeError, "values is a list or a generator, found 1.0"),
+    "not a dict": (lambda: rb.parallel.tree_sums([1.0, 1.0], TWO), TypeError, "tree_sums: shard 0 has 1.0; give arrays by name"),
+    "a dict of lists": (lambda: rb.parallel.tree_sums({"a": [1.0, 1.0]}, TWO), TypeError, "tree_sums: values is a list or a generator"),
+    "names": (lambda: rb.parallel.tree_sums([{"a": 1.0}, {"b": 1.0}], TWO), ValueError, r"shard 1 has the names \['b'\], and shard 0 \['a'\]"),
+    "a shape by name": (lambda: rb.parallel.tree_sums([{"a": 1.0}, {"a": [1.0]}], TWO), rb.ShapeError, r"shard 1, a has shape \(1,\), and shard 0 \(\)"),
 }  # fmt: skip
 
 

@@ -3,20 +3,30 @@
 Each name has its own help, as ``help(rnnbp.parallel.tree_sum)``. Work is cut into a fixed number of
 shards; a process owns some of them, and sums over all of them are taken in a fixed order.
 
-    tree_sum               the sum of arrays over all shards, in every process
+    tree_sum               the sum of an array over all shards, in every process
+    tree_sums              of several by name, such as gradients
     MPI                    the processes that mpiexec started; pip install 'rnnbp[mpi]'
     Alone                  all shards in this process, without another library
     Exchange               the base of both, for a way of your own to carry arrays
 
-A loss of 1000 rows and its gradient, in 8 shards; with ``MPI`` in place of ``Alone`` the same lines
-run under ``mpiexec``, and end with the same bits:
+Training by hand, with 32 sequences in 8 shards. With ``MPI`` in place of ``Alone`` the same lines
+run under ``mpiexec -n 4 python -m mpi4py script.py``, and end with the same bits:
 
     >>> import numpy as np, rnnbp as rb
-    >>> x, w = np.random.default_rng(0).normal(size=(1000, 3)), np.ones(3)
     >>> parallel = rb.parallel.Alone(shards=8)
-    >>> parts = np.array_split(x, parallel.shards)
-    >>> gradients = (2 * parts[k].T @ (parts[k] @ w) for k in parallel.own)
-    >>> bool(np.allclose(rb.parallel.tree_sum(gradients, parallel), 2 * x.T @ (x @ w)))
+    >>> x = np.random.default_rng(0).normal(size=(20, 32, 3)).astype("float32")
+    >>> y, rows = x.cumsum(axis=0), np.array_split(np.arange(32), parallel.shards)
+    >>> model = rb.Sequential(rb.LSTM(3, 8, rng=0), rb.Dense(8, 3, rng=1))
+    >>> optimizer, loss, losses = rb.optim.Adam(model, 0.05), rb.losses.MeanSquaredError(), []
+    >>> def part(shard):  # its mean, and the gradient of that
+    ...     of = np.s_[:, rows[shard]]
+    ...     run = rb.bptt(model, x[of], y[of], loss, seed=1000 * len(losses) + shard)
+    ...     return {"loss": run.loss, **run.grads}
+    >>> for step in range(20):
+    ...     total = rb.parallel.tree_sums((part(shard) for shard in parallel.own), parallel)
+    ...     losses.append(float(total.pop("loss")) / parallel.shards)
+    ...     optimizer.step({name: g / parallel.shards for name, g in total.items()})
+    >>> losses[-1] < losses[0]
     True
 """
 
@@ -25,11 +35,11 @@ from typing import TYPE_CHECKING
 from rnnbp.parallel.alone import Alone
 from rnnbp.parallel.exchange import Exchange
 from rnnbp.parallel.messages import MPI
-from rnnbp.parallel.sums import tree_sum
+from rnnbp.parallel.sums import tree_sum, tree_sums
 from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
-__all__ = ["MPI", "Alone", "Exchange", "tree_sum"]
+__all__ = ["MPI", "Alone", "Exchange", "tree_sum", "tree_sums"]
 
 __dir__ = names_of(__all__)
 

@@ -1,58 +1,54 @@
-"""The arrays of shards as they are passed: checked one by one."""
+"""The arrays of shards as they are passed: counted, and checked one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-import numpy as np
+from collections.abc import Iterable, Iterator, Mapping
 
 from rnnbp.checks.arrays import REAL, as_array
-from rnnbp.numerics import Array, DtypeError, ShapeError, shown
+from rnnbp.numerics import Array, shown
 
 NUMBERS = f"{REAL}c".replace("b", "")
 """Kinds of dtype that can be summed: no bool, whose sum would be "or"."""
+CURE = "give one for each number in parallel.own"
 
 
-def checked(values: Iterable[object], own: range) -> Iterator[Array]:
-    """The arrays, in C's order, as they are read. Raises as ``tree_sum`` does."""
-    if not isinstance(values, Iterable):
-        raise TypeError(
-            f"tree_sum: values is a list, or a generator, of arrays, found {shown(values)}; give "
-            "one array for each number in parallel.own"
-        )
-    first: Array | None = None
+def counted(what: str, values: Iterable[object], own: range) -> Iterator[tuple[str, object]]:
+    """What is passed for each shard, with its name in errors, as it is read.
+
+    Raises TypeError or ValueError unless there is one for each of the own shards.
+    """
+    if not isinstance(values, Iterable) or isinstance(values, Mapping | str):
+        raise TypeError(f"{what}: values is a list or a generator, found {shown(values)}; {CURE}")
     count = 0
     for count, value in enumerate(values, 1):
         if count > len(own):
-            raise _miscounted(f"at least {count}", own)
-        found = as_array(_name(own, count - 1), value, kinds=NUMBERS)
-        array = np.asarray(found, found.dtype.newbyteorder("="), order="C")  # as all sums are
-        first = array if first is None else first
-        _compare(_name(own, count - 1), array, first, _name(own, 0))
-        yield array
+            raise _miscounted(what, f"at least {count}", own)
+        yield f"{what}: shard {own[count - 1]}", value
     if count < len(own):
-        raise _miscounted(str(count), own)
+        raise _miscounted(what, str(count), own)
 
 
-def _name(own: range, number: int) -> str:
-    return f"tree_sum: the array of shard {own[number]}"
+def one(name: str, value: object) -> dict[str, Array]:
+    """An array of numbers, under the name ""."""
+    return {"": _checked(name, value)}
 
 
-def _miscounted(found: str, own: range) -> ValueError:
+def several(name: str, value: object) -> dict[str, Array]:
+    """Arrays by name. Raises TypeError for anything but a dict."""
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} has {shown(value)}; give arrays by name, a dict, or use tree_sum for one array"
+        )
+    return {key: _checked(f"{name}, {key}", array) for key, array in value.items()}
+
+
+def _checked(name: str, value: object) -> Array:
+    """An array of numbers in the processor's byte order, as sums are."""
+    found = as_array(name, value, kinds=NUMBERS)
+    return found.astype(found.dtype.newbyteorder("="), copy=False)
+
+
+def _miscounted(what: str, found: str, own: range) -> ValueError:
     return ValueError(
-        f"tree_sum: values has {found} arrays, and this process owns {len(own)} shards; give one "
-        "array for each"
+        f"{what}: values has {found} entries, and this process owns {len(own)} shards; {CURE}"
     )
-
-
-def _compare(name: str, array: Array, first: Array, name_of_first: str) -> None:
-    if array.shape != first.shape:
-        raise ShapeError(
-            f"{name} has shape {array.shape}, and {name_of_first.partition(': ')[2]} "
-            f"{first.shape}; give arrays of one shape"
-        )
-    if array.dtype != first.dtype:
-        raise DtypeError(
-            f"{name} has dtype {array.dtype}, and {name_of_first.partition(': ')[2]} "
-            f"{first.dtype}; give arrays of one dtype"
-        )

@@ -1,16 +1,14 @@
-"""Sums over shards along the fixed tree: those of the own shards, and then those of all."""
+"""Sums of arrays over the shards of all processes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator
 
 from rnnbp.numerics import Array
 from rnnbp.parallel.exchange import Exchange, check_exchange
-from rnnbp.parallel.given import checked
-from rnnbp.parallel.tree import Message, Node, members, messages, root, whole
+from rnnbp.parallel.given import counted, one, several
+from rnnbp.parallel.packing import Packing
+from rnnbp.parallel.totals import Flat, total
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import takes
 
@@ -25,8 +23,8 @@ def tree_sum(values: Iterable[object], parallel: Exchange) -> Array:
 
     Args:
         values: an array of numbers for each shard of ``parallel.own``, in this order; all of one
-            shape and one dtype, in all processes. Of a generator one array is read at a time, and
-            at most 2 log2(shards) + 2 are in memory.
+            shape and one dtype, in all processes. Each is copied when it is read; of a generator
+            one is read at a time, and at most 2 log2(shards) + 2 are in memory.
         parallel: the processes, ``Alone`` or ``MPI``.
 
     Returns:
@@ -43,76 +41,49 @@ def tree_sum(values: Iterable[object], parallel: Exchange) -> Array:
     >>> float(numbers[0] + numbers[1] + numbers[2] + numbers[3])
     1.0
     """
-    check_exchange("tree_sum: parallel", parallel)
-    given = checked(values, parallel.own)
-    first = next(given)
-    flat = _flat(first, given)
-    own = {node: _own(node, parallel.shards, flat) for node in whole(parallel.shards, parallel.own)}
-    next(flat, None)  # which raises for an array too many
-    total = _shared(root(parallel.shards), own, parallel)
-    found = total.array if total.new else total.array.copy()
-    return found.reshape(first.shape)
+    return _summed("tree_sum", one, values, parallel)[""]
 
 
-class _Sum(NamedTuple):
-    """A sum of shards, (n,); ``new`` if it is no array of the caller's, and may be written."""
+@takes()
+@ieee
+def tree_sums(values: Iterable[object], parallel: Exchange) -> dict[str, Array]:
+    """``tree_sum`` of several arrays by name, such as gradients; those of a dtype go together.
 
-    array: Array
-    new: bool
+    Args:
+        values: a dict of arrays for each shard of ``parallel.own``, in this order; all with the
+            same names, shapes and dtypes, in all processes; read as those of
+            ``tree_sum``.
+        parallel: the processes, ``Alone`` or ``MPI``.
 
+    Returns:
+        The sums over the shards of all processes, by name; views of new arrays.
 
-def _flat(first: Array, rest: Iterator[Array]) -> Iterator[Array]:
-    yield first.reshape(-1)
-    yield from (array.reshape(-1) for array in rest)
+    Raises as ``tree_sum`` does, and ValueError for names that differ.
 
-
-def _added(left: _Sum, right: _Sum) -> _Sum:
-    into = next((each.array for each in (left, right) if each.new), None)
-    return _Sum(np.add(left.array, right.array, out=into), True)
-
-
-def _own(node: Node, shards: int, values: Iterator[Array]) -> _Sum:
-    """The sum of a node whose shards are all of this process: the next ones of ``values``."""
-    if node.level == 0:
-        return _Sum(next(values), False)
-    left, right = node.sides
-    total = _own(left, shards, values)
-    return _added(total, _own(right, shards, values)) if right.shards(shards) else total
+    >>> import rnnbp as rb
+    >>> found = rb.parallel.tree_sums([{"loss": 1.5}, {"loss": 2.0}], rb.parallel.Alone(shards=2))
+    >>> float(found["loss"])
+    3.5
+    """
+    return _summed("tree_sums", several, values, parallel)
 
 
-def _shared(node: Node, own: Mapping[Node, _Sum], parallel: Exchange) -> _Sum:
-    """The sum of a node that has a shard of this process, with what other processes send."""
-    if node in own:
-        return own[node]
-    left, right = node.sides
-    if not right.shards(parallel.shards):
-        return _shared(left, own, parallel)
-    mine = [
-        _shared(side, own, parallel)
-        if parallel.rank in members(parallel.shards, parallel.processes, side)
-        else None
-        for side in node.sides
-    ]
-    for message in messages(parallel.shards, parallel.processes, node):
-        _take_part(message, mine, parallel)
-    known = [side for side in mine if side is not None]
-    return _added(*known)
+def _summed(
+    what: str,
+    read: Callable[[str, object], dict[str, Array]],
+    values: Iterable[object],
+    parallel: Exchange,
+) -> dict[str, Array]:
+    check_exchange(f"{what}: parallel", parallel)
+    packings: list[Packing] = []  # of the first shard
 
+    def packed() -> Iterator[Flat]:
+        for name, value in counted(what, values, parallel.own):
+            arrays = read(name, value)
+            if not packings:
+                packings.append(Packing.of(name, arrays))
+            packings[0].check(name, arrays)
+            yield packings[0].packed(arrays)
 
-def _take_part(message: Message, mine: list[_Sum | None], parallel: Exchange) -> None:
-    """Send and receive what a message has for this process; ``mine`` are the sums of both sides."""
-    pair, wants = (message.left, message.right), (message.to_left, message.to_right)
-    if parallel.rank not in pair:
-        return
-    side = pair.index(parallel.rank)
-    other, held = pair[1 - side], mine[side]
-    assert held is not None  # each of the two has the sum of its side
-    if not wants[side]:
-        parallel.send(other, held.array)
-        return
-    into = np.empty_like(held.array)
-    if wants[1 - side]:
-        parallel.swap(other, held.array, into)
-    else:
-        parallel.receive(other, into)
-    mine[1 - side] = _Sum(into, True)
+    found = total(packed(), parallel)
+    return packings[0].unpacked(found)
