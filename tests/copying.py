@@ -8,7 +8,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-import joblib  # type: ignore[import-untyped]
+import joblib
 import pytest
 
 

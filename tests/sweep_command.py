@@ -14,6 +14,7 @@ from tests.commands import ENVIRONMENT
 TRAIN = """
 [train]
 text = "words.txt"
+cell = "rnn"
 units = 6
 embedding = 3
 batch = 4

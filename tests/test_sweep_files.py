@@ -69,7 +69,7 @@ REFUSED = [
     ("[train]\ntext = 5", "[train] text must be a text, found 5; write it in quotes"),
     ("[train]\ntext = 2020-01-01", "[train] text must be a text, a finite number"),
     ("[train]\nlr = nan", "[train] lr must be finite, found nan"),
-    ("[train]\nout = 'x'", "[train] out is not for a sweep: a sweep gives each run its folder"),
+    ("[train]\nout = 'x'", "[train] out is not for a sweep: each run has a folder in that of the sweep"),
     ("[train]\nsteps = 3\nepochs = 2", "epochs and steps are both given; leave out one"),
     ("[train]\ntext = 'wrods.txt'", "is not there (did you mean 'words.txt'?)"),
     ("[grid]\nunits = []", "[grid] units must be a list of at least one value, found []"),
