@@ -168,8 +168,8 @@ def test_states_of_folders(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(
         '{"bits": {"gru": 2, "lstm": 3}, "loss": "nan", "reason": "time"}'
     )
-    found = outcome(tmp_path, "gru")
-    assert (found.state, found.figures["bits"]) == ("time", 2.0)
+    found = outcome(tmp_path, "lstm")
+    assert (found.state, found.figures["bits"]) == ("time", 3.0)
     assert math.isnan(found.figures["loss"])
     write_error(tmp_path, "no\x1b\nmore", "Traceback")
     assert outcome(tmp_path, "gru") == Outcome("failed", {}, "no\\x1b more")

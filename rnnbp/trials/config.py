@@ -15,7 +15,7 @@
     [grid]                            # every combination
     units = [64, 128]
 
-    [random]                          # with every combination, samples
+    [random]                          # this number of draws, with every combination
     samples = 10
     seed = 0                          # of the draws
     lr = {log-uniform = [1e-4, 1e-1]}
