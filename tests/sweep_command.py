@@ -14,6 +14,7 @@ from tests.commands import ENVIRONMENT
 TRAIN = """
 [train]
 text = "words.txt"
+cell = "rnn"
 units = 6
 embedding = 3
 batch = 4
@@ -57,7 +58,7 @@ def started(*args: str) -> subprocess.Popen[str]:
 
 
 def wait_for(path: Path, seconds: float = 120) -> None:
-    """Wait until a file is there. Raises AssertionError after so many seconds."""
+    """Wait until a file is there. Raises AssertionError after this number of seconds."""
     end = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < end, f"{path} does not come"

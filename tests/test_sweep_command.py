@@ -23,14 +23,27 @@ def weights(folder: str) -> dict[str, bytes]:
 
 
 def test_a_run_has_the_bits_of_rnnbp_train_alone() -> None:
-    file = written(f"[sweep]\nseeds = [3]\n{TRAIN}steps = 7\ndropout = 0.2\n")
+    file = written(f"[sweep]\nseeds = [3]\n{TRAIN}steps = 7\n")
     assert run("sweep", file, "--quiet") == 0
-    sizes = ["--units", 6, "--embedding", 3, "--batch", 4, "--horizon", 10, "--threads", 1]
-    assert train("alone", *sizes, "--steps", 7, "--dropout", 0.2, "--seed", 3) == 0
+    sizes = [
+        "--cell",
+        "rnn",
+        "--units",
+        6,
+        "--embedding",
+        3,
+        "--batch",
+        4,
+        "--horizon",
+        10,
+        "--threads",
+        1,
+    ]
+    assert train("alone", *sizes, "--steps", 7, "--seed", 3) == 0
     assert weights("runs/x/000") == weights("alone")
     found = json.loads(Path("runs/x/000/result.json").read_text())
     (row,) = rows("runs/x")
-    assert float(row["bits_per_character"]) == found["bits_per_character"]["lstm"]
+    assert float(row["bits_per_character"]) == found["bits_per_character"]["rnn"]
     assert (
         found["bits_per_character"]
         == json.loads(Path("alone/result.json").read_text())["bits_per_character"]
@@ -86,9 +99,15 @@ def test_retry_runs_what_failed_again(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *[pytest.param(each, marks=pytest.mark.grid) for each in (signal.SIGTERM, signal.SIGINT)],
+        signal.SIGKILL,
+    ],
+)
 def test_a_sweep_that_is_stopped_or_killed_goes_on_to_the_bit(number: int) -> None:
-    text = f"[sweep]\nseeds = [0, 1]\njobs = 2\n{TRAIN}steps = 2500\ndropout = 0.1\n"
+    text = f"[sweep]\nseeds = [0, 1]\njobs = 2\n{TRAIN}steps = 1500\ndropout = 0.1\n"
     file = written(f"{text}snapshot_minutes = 0.001\n")
     sweep = started(file)
     wait_for(Path("runs/x/000/snapshot.safetensors"))
@@ -96,33 +115,47 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on_to_the_bit(number: int) -> No
     runs = children()
     assert len(runs) >= 1
     sweep.send_signal(number)
-    out, err = sweep.communicate()
+    _out, err = sweep.communicate()
     assert sweep.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(number, -number), err
     cure = "rnnbp: stopped, all is saved; go on with: rnnbp sweep x.toml"
     assert err.splitlines()[-1:] == ([] if number == signal.SIGKILL else [cure])
     assert run("sweep", file, "--quiet") == 0
     assert [each for each in runs if is_alive(each)] == []
     assert [row["state"] for row in rows("runs/x")] == ["finished", "finished"]
-    sizes = ["--units", 6, "--embedding", 3, "--batch", 4, "--horizon", 10, "--threads", 1]
-    assert train("alone", *sizes, "--steps", 2500, "--dropout", 0.1, "--seed", 1) == 0
+    sizes = [
+        "--cell",
+        "rnn",
+        "--units",
+        6,
+        "--embedding",
+        3,
+        "--batch",
+        4,
+        "--horizon",
+        10,
+        "--threads",
+        1,
+    ]
+    assert train("alone", *sizes, "--steps", 1500, "--dropout", 0.1, "--seed", 1) == 0
     assert weights("runs/x/001") == weights("alone")
 
 
 @pytest.mark.long
 def test_a_run_whose_process_is_killed_fails_alone_and_goes_on_with_retry() -> None:
-    file = written(f"[sweep]\nseeds = [0]\n{TRAIN}steps = 4000\nsnapshot_minutes = 0.001\n")
+    file = written(f"[sweep]\nseeds = [0]\n{TRAIN}steps = 2000\nsnapshot_minutes = 0.001\n")
     sweep = started(file)
     wait_for(Path("runs/x/000/snapshot.safetensors"))
     (child,) = children()
     os.kill(child, signal.SIGKILL)
-    _, err = sweep.communicate()
+    _out, err = sweep.communicate()
     assert sweep.returncode == 1, err
     assert rows("runs/x")[0]["error"].startswith("its process was ended by SIGKILL")
     assert run("sweep", file, "--quiet", "--retry") == 0
-    assert float(rows("runs/x")[0]["steps"]) == 4000
+    assert float(rows("runs/x")[0]["steps"]) == 2000
 
 
 @pytest.mark.long
+@pytest.mark.grid
 def test_more_values_go_into_the_same_folder() -> None:
     text = f"{TRAIN.replace('units = 6', '')}steps = 3\n[grid]\nunits = [4, 6]\n"
     assert run("sweep", written(text), "--quiet") == 0
@@ -159,6 +192,7 @@ def test_the_command_line_of_a_run() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.grid
 def test_over_a_cluster() -> None:
     distributed = pytest.importorskip("distributed")
     file = written(f"[sweep]\nseeds = [0, 1]\n{TRAIN}steps = 7\n")

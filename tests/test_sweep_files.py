@@ -69,7 +69,7 @@ REFUSED = [
     ("[train]\ntext = 5", "[train] text must be a text, found 5; write it in quotes"),
     ("[train]\ntext = 2020-01-01", "[train] text must be a text, a finite number"),
     ("[train]\nlr = nan", "[train] lr must be finite, found nan"),
-    ("[train]\nout = 'x'", "[train] out is not for a sweep: a sweep gives each run its folder"),
+    ("[train]\nout = 'x'", "[train] out is not for a sweep: each run has a folder in that of the sweep"),
     ("[train]\nsteps = 3\nepochs = 2", "epochs and steps are both given; leave out one"),
     ("[train]\ntext = 'wrods.txt'", "is not there (did you mean 'words.txt'?)"),
     ("[grid]\nunits = []", "[grid] units must be a list of at least one value, found []"),
@@ -168,8 +168,8 @@ def test_states_of_folders(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(
         '{"bits": {"gru": 2, "lstm": 3}, "loss": "nan", "reason": "time"}'
     )
-    found = outcome(tmp_path, "gru")
-    assert (found.state, found.figures["bits"]) == ("time", 2.0)
+    found = outcome(tmp_path, "lstm")
+    assert (found.state, found.figures["bits"]) == ("time", 3.0)
     assert math.isnan(found.figures["loss"])
     write_error(tmp_path, "no\x1b\nmore", "Traceback")
     assert outcome(tmp_path, "gru") == Outcome("failed", {}, "no\\x1b more")

@@ -1,4 +1,4 @@
-"""A training function of one's own, which a sweep calls with options and a folder."""
+"""A training function of your own, which a sweep calls with options and a folder."""
 
 from __future__ import annotations
 

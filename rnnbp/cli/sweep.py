@@ -1,4 +1,4 @@
-"""``rnnbp sweep``: many runs of ``rnnbp train``, or of a function of one's own, of one file."""
+"""``rnnbp sweep``: many runs of ``rnnbp train``, or of a function of your own, of one file."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from rnnbp.trials.config import Config
 from rnnbp.trials.launch import Launch
 
 OWN = {
-    "out": "a sweep gives each run its folder",
-    "resume": "a sweep resumes by itself",
+    "out": "each run has a folder in that of the sweep",
+    "resume": "run the same sweep again, and it goes on",
     "override": "resume that run alone, with rnnbp train --resume",
     "quiet": "what runs print is in their output.txt",
     "help": "rnnbp train --help lists the options",

@@ -118,13 +118,13 @@ class Report:
 def _table(results: Results) -> list[str]:
     """A line for each run, best first."""
     figures, errors = results.figures[:5], bool(results.failed)
-    header = ["run", *results.varied, *figures, "state", *(["error"] if errors else [])]
+    header = ["run", "state", *results.varied, *figures, *(["error"] if errors else [])]
     rows = []
     for row in results.rows:
         numbers = [_number(row.outcome.figures.get(name, math.nan)) for name in figures]
         options = [_text(row.options.get(name)) for name in results.varied]
         last = [row.outcome.error] if errors else []
-        rows.append([row.name, *options, *numbers, _word(row.outcome.state), *last])
+        rows.append([row.name, _word(row.outcome.state), *options, *numbers, *last])
     return table(header, rows, [*results.varied, *figures])
 
 

@@ -15,7 +15,7 @@
     [grid]                            # every combination
     units = [64, 128]
 
-    [random]                          # with every combination, so many draws
+    [random]                          # this number of draws, with every combination
     samples = 10
     seed = 0                          # of the draws
     lr = {log-uniform = [1e-4, 1e-1]}
@@ -23,7 +23,7 @@
     batch = {integers = [8, 64]}
     cell = {choice = ["lstm", "gru"]}
 
-With ``function = "module:function"`` in ``[sweep]`` the options are those of a function of one's
+With ``function = "module:function"`` in ``[sweep]`` the options are those of a function of your
 own. Paths are from the folder of the file.
 """
 

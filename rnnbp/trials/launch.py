@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from rnnbp.storage import JSON, StorageError
+from rnnbp.storage import JSON, StorageError, remove_leftovers
 from rnnbp.storage import write_error as storage_error
 from rnnbp.trials.outcome import ERROR, OUTPUT, write_error
 
 Stop: TypeAlias = Callable[[float], bool]
-"""Waits at most so many seconds; True if the runs are to stop."""
+"""Waits for at most this number of seconds; True if the runs are to stop."""
 POLL = 0.1
 """Seconds between looks at a process."""
 SAVED = (128 + 2, 128 + 15, 128 + 1)
@@ -53,6 +53,7 @@ class Launch:
 
     def _run(self, stop: Stop) -> str:
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder / ERROR)
         (self.folder / ERROR).unlink(missing_ok=True)
         with open(self.folder / OUTPUT, "ab") as output:
             child = subprocess.Popen(

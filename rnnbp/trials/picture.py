@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rnnbp.storage import JSON
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 MOST, COLUMNS = 12, 3
 """Options that have a panel, and panels side by side."""
-FEW, WIDEST = 6, 30
-"""Values that have a tick each, and letters of ticks that stand side by side."""
+ROOM, WIDEST = 0.15, 30
+"""The part of an axis that the label of a value needs, and letters that stand side by side."""
 SPAN = 20
 """Numbers whose largest is this many times the smallest are drawn on a log axis."""
 COLOUR, MEAN = "#1f77b4", "#444444"
@@ -57,7 +58,12 @@ def _title(results: Results) -> str:
     parts = [f"{count} of {len(results.rows)} runs", *([f"{failed} failed"] if failed else [])]
     best = max if results.downwards else min
     values = [results.value(row) for row in results.measured]
-    return ", ".join([*parts, f"the best {results.metric.replace('_', ' ')} is {best(values):.4g}"])
+    return ", ".join(
+        [
+            *parts,
+            f"the best {results.metric.replace('_', ' ')} is {best(values):.4g}; lines are means",
+        ]
+    )
 
 
 def _panel(axes: Axes, name: str, results: Results) -> None:
@@ -78,30 +84,36 @@ def _panel(axes: Axes, name: str, results: Results) -> None:
 
 
 def _axis(axes: Axes, places: list[float], labels: list[str]) -> None:
-    """Ticks where values are few, and a log axis where they are far apart."""
+    """A log axis where values are far apart; a tick at each value, if there is room."""
     from matplotlib.ticker import NullFormatter
 
-    ticks = sorted(set(places))
+    ticks, log = sorted(set(places)), False
     if labels:
         axes.set_xlim(-0.5, len(labels) - 0.5)
     elif ticks[0] > 0 and ticks[-1] >= SPAN * ticks[0]:
+        log = True
         axes.set_xscale("log")
-    if labels or len(ticks) <= FEW:
+    if labels or _spaced([math.log(tick) if log else tick for tick in ticks]):
         names = labels or [f"{tick:g}" for tick in ticks]
         turned = sum(map(len, names)) > WIDEST
         axes.set_xticks(ticks, names, rotation=30 * turned, ha="right" if turned else "center")
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+def _spaced(ticks: list[float]) -> bool:
+    """True if the labels of ticks have room on an axis from the first to the last."""
+    gaps = [after - before for before, after in pairwise(ticks)]
+    return not gaps or min(gaps) >= ROOM * (ticks[-1] - ticks[0])
+
+
 def _means(axes: Axes, places: Sequence[float], heights: Sequence[float]) -> None:
-    """A line through the means, where places have several runs."""
+    """A line through the means, where a few places have several runs each."""
     found: dict[float, list[float]] = {}
     for place, height in zip(places, heights, strict=True):
         found.setdefault(place, []).append(height)
-    if len(found) < len(places):
+    if 2 * len(found) <= len(places):
         means = [(place, statistics.fmean(each)) for place, each in sorted(found.items())]
-        axes.plot(*zip(*means, strict=True), "_-", color=MEAN, lw=1, ms=14, mew=2, label="mean")
-        axes.legend(frameon=False, fontsize=9)
+        axes.plot(*zip(*means, strict=True), "_-", color=MEAN, lw=1, ms=14, mew=2)
 
 
 def _value(row: Row, name: str) -> JSON:
