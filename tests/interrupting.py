@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -169,6 +170,23 @@ def state() -> dict[str, object]:
     }
 
 
+def settled(before: dict[str, object]) -> dict[str, object]:
+    """The state, after a second if it differs: other threads have files open for a moment."""
+    for _ in range(20):
+        if (found := state()) == before:
+            break
+        gc.collect()  # what an error's frames hold
+        time.sleep(0.05)
+    return found
+
+
+def _but(found: object, known: object) -> object:
+    """What is in a list and not in the other, or what is no list."""
+    if isinstance(found, list) and isinstance(known, list):
+        return [each for each in found if each not in known]
+    return found
+
+
 def faults(
     work: Callable[[], object], numbers: Iterator[int], again: Iterator[int] | None = None
 ) -> list[str]:
@@ -182,11 +200,10 @@ def faults(
         place = interrupted(work, number, later)
         if place is None:
             break
-        if state() != before:
-            gc.collect()  # what an error's frames hold
-        after = state()
+        after = settled(before)
         wrong += [
-            f"{place.where}: {name} {after[name]}, before {before[name]}"
+            f"{place.where}: {name} {_but(after[name], before[name])}, before "
+            f"{_but(before[name], after[name])}"
             for name in before
             if after[name] != before[name]
         ]
