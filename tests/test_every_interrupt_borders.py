@@ -218,7 +218,9 @@ def test_twice_at_many_places(work: Callable[[Path], None], stride: int, tmp_pat
 
 @pytest.mark.long
 @pytest.mark.usefixtures("forgotten")
-@pytest.mark.parametrize("later", [1, 4, 9, 16])
+@pytest.mark.parametrize(
+    "later", [1, 4, 16, *(pytest.param(n, marks=pytest.mark.grid) for n in (9, 25))]
+)
 def test_twice_at_every_place(later: int, tmp_path: Path) -> None:
     measured(tmp_path)
     assert faults(lambda: measured(tmp_path), itertools.count(1), itertools.repeat(later)) == []
@@ -231,6 +233,6 @@ def test_every_place(work: Callable[[Path], None], tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("work", "stride"), [*((work, 149) for work in MANY), (trained, 16001)])
+@pytest.mark.parametrize(("work", "stride"), [*((work, 149) for work in MANY), (trained, 32003)])
 def test_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(1, stride))

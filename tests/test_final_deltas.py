@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_refused(given: Any, expected: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("checkpoint", SCHEDULES)
-@pytest.mark.parametrize("steps", [20, 70])
+@pytest.mark.parametrize("steps", [20, pytest.param(70, marks=pytest.mark.grid)])
 def test_their_bytes_count(steps: int, checkpoint: str, backend: str) -> None:
     rows, n = 300, 64
     net = rb.Sequential(rb.LSTM(n, n, rng=0), rb.GRU(n, n, rng=1))

@@ -156,6 +156,7 @@ def test_other_losses(
 
 
 @pytest.mark.long
+@pytest.mark.grid
 def test_large_chunks_have_no_rounds(counted: list[int]) -> None:
     # 3 · 10⁹ operations of a chunk: two or three together; 1.3 · 10¹⁰: none.
     for units, most in ((512, 3), (1024, 0)):

@@ -29,6 +29,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.mark.long
+@pytest.mark.grid
 def test_a_search_finds_a_classifier_that_goes_through_a_file(
     script: dict[str, Any], tmp_path: Path
 ) -> None:
