@@ -24,6 +24,9 @@ from rnnbp.storage.header import BLANK, DIGEST, LONGEST, OPENING, build
 from rnnbp.storage.reading import PIECE, check_size, opened, read_into
 from rnnbp.storage.strict import room
 
+WRITTEN = PIECE // 4
+"""Bytes that are written together, of which saving holds twice as many."""
+
 
 def save_tensors(path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> None:
     """Write arrays of any layout by name, and JSON, as one file, atomically.
@@ -38,10 +41,12 @@ def save_tensors(path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[
         for name in order:
             for piece in _pieces(np.asarray(arrays[name])):
                 found.update(piece)
-                waiting += piece
-                if len(waiting) >= PIECE:
+                if len(waiting) + len(piece) > WRITTEN:
                     write_all(number, waiting)
                     waiting.clear()
+                    write_all(number, piece)
+                else:
+                    waiting += piece
         write_all(number, waiting)
         os.lseek(number, DIGEST.start, os.SEEK_SET)
         write_all(number, found.hexdigest().encode())
@@ -77,11 +82,11 @@ def read_header(path: PathLike) -> tuple[list[Entry], dict[str, JSON]]:
 
 
 def _pieces(array: Array) -> Iterator[bytes]:
-    """The bytes of an array in C order, little-endian, some ``PIECE`` at a time."""
-    if array.nbytes <= PIECE or not array.ndim:
+    """The bytes of an array in C order, little-endian, some ``WRITTEN`` at a time."""
+    if array.nbytes <= WRITTEN or not array.ndim:
         yield array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes("C")
         return
-    rows = max(1, PIECE // (array.nbytes // len(array)))
+    rows = max(1, WRITTEN // (array.nbytes // len(array)))
     for start in range(0, len(array), rows):
         yield from _pieces(array[start : start + rows] if rows > 1 else array[start])
 
