@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from rnnbp.numerics import Array, StorageError, shown
 from rnnbp.storage import opened
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, TensorProto
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 
 OLDEST = 7
@@ -77,7 +77,7 @@ def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
 
 def _load_external(onnx: ModuleType, model: ModelProto, folder: Path | None, where: str) -> None:
     """Read tensors that lie in other files of the model's folder."""
-    for tensor in _tensors(model.graph):
+    for tensor in _tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
@@ -98,14 +98,33 @@ def _load_external(onnx: ModuleType, model: ModelProto, folder: Path | None, whe
         del tensor.external_data[:]
 
 
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    """Every tensor of a graph and of the graphs within its nodes."""
+def _tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """Every tensor of a model, those of its functions too."""
+    yield from _of_graph(model.graph)
+    for function in model.functions:
+        yield from _of_attributes(function.attribute_proto)
+        yield from _of_nodes(function.node)
+
+
+def _of_graph(graph: GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
-    for attribute in (each for node in graph.node for each in node.attribute):
-        yield from [attribute.t] if attribute.HasField("t") else []
-        yield from attribute.tensors
-        for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-            yield from _tensors(inner)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for node in nodes:
+        yield from _of_attributes(node.attribute)
+
+
+def _of_attributes(attributes: Iterable[AttributeProto]) -> Iterator[TensorProto]:
+    for each in attributes:
+        yield from [each.t] if each.HasField("t") else []
+        yield from each.tensors
+        sparse = [each.sparse_tensor] if each.HasField("sparse_tensor") else []
+        for parts in [*sparse, *each.sparse_tensors]:
+            yield from (parts.values, parts.indices)
+        for inner in [*([each.g] if each.HasField("g") else []), *each.graphs]:
+            yield from _of_graph(inner)
 
 
 def _check_inside(folder: Path, location: str, where: str) -> None:
