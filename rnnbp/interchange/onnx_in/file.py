@@ -12,12 +12,14 @@ import numpy as np
 
 from rnnbp.interchange.onnx_in.operands import UnreadableModelError
 from rnnbp.numerics import Array, StorageError, shown
-from rnnbp.storage import opened
+from rnnbp.storage import read_bounded
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 
+MOST = 2**31
+"""Bytes of a message; protobuf reads no larger ones."""
 OLDEST = 7
 """The first opset whose operators broadcast as NumPy does."""
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -64,11 +66,10 @@ def import_onnx() -> ModuleType:
 def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
     """The message in a file, without external data."""
     model: ModelProto = onnx.ModelProto()
-    with opened(path) as (file, size):
-        data = file.read(size)
+    data = read_bounded(path, MOST)
     try:
         model.ParseFromString(data)
-    except Exception as error:  # DecodeError of google.protobuf, whose place differs by version
+    except Exception as error:  # DecodeError; protobuf does not say what else it may raise
         raise StorageError(
             f"{path}: not an ONNX model, or cut short ({len(data):,} bytes); export it again"
         ) from error
@@ -185,15 +186,16 @@ def array_of(onnx: ModuleType, tensor: TensorProto) -> Array:
     """The array of a tensor, half precision widened. Raises UnreadableModelError for NaN."""
     try:
         found: Array = onnx.numpy_helper.to_array(tensor)
-    except Exception as error:
+    except (KeyError, TypeError, ValueError) as error:  # types and sizes that cannot be
         raise StorageError(
             f"tensor {tensor.name} is damaged: {first_line(error)}; export the model again"
         ) from error
     if found.dtype.kind not in "biu" and found.dtype not in FLOATS:
-        if tensor.data_type not in (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16):
+        types = onnx.TensorProto
+        if tensor.data_type not in (types.FLOAT16, types.BFLOAT16):
             raise UnreadableModelError(
-                f"tensor {tensor.name} has type {onnx.TensorProto.DataType.Name(tensor.data_type)}; "
-                "weights are floating-point numbers of 16, 32 or 64 bits: export the model without "
+                f"tensor {tensor.name} has type {types.DataType.Name(tensor.data_type)}; weights "
+                "are floating-point numbers of 16, 32 or 64 bits: export the model without "
                 "quantisation"
             )
         found = widened(found)
