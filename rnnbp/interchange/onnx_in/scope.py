@@ -15,12 +15,10 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.file import array_of
 from rnnbp.interchange.onnx_in.operands import (
-    Axes,
     Lengths,
     Operand,
     Tensor,
     UnreadableModelError,
-    sizes,
 )
 from rnnbp.layers import Concat, Reshape, Slice
 from rnnbp.layers.base import Layer
@@ -172,10 +170,6 @@ class Scope:
             return values[0]
         known = self.joins.get(tuple(map(id, values)))
         return self.apply(Concat(*widths), *values) if known is None else known
-
-    def vector_of(self, value: Value, axes: Axes) -> Value:
-        """A value of some axes as a vector."""
-        return self.vector(Tensor(value, axes)) if sizes(axes) else value
 
     def refuse_lengths(self, call: Call, what: str, cure: str) -> None:
         """Raise where the model has lengths, and a node looks at steps past the end of a row."""
