@@ -19,6 +19,8 @@ from rnnbp.interchange.onnx_in.operands import (
     Operand,
     Tensor,
     UnreadableModelError,
+    count,
+    shape_of,
 )
 from rnnbp.layers import Concat, Reshape, Slice
 from rnnbp.layers.base import Layer
@@ -122,8 +124,7 @@ class Scope:
 
     def shaped(self, tensor: Tensor, shape: Shape | None = None) -> Value:
         """The value of a tensor, its features of a shape, by default that of its axes."""
-        wanted = tensor.features if shape is None else shape
-        wanted = wanted or (1,)
+        wanted = shape_of(tensor.axes) if shape is None else shape or (1,)
         value = tensor.value
         if value.shape == wanted or value.shape is None:
             return value
@@ -131,8 +132,7 @@ class Scope:
 
     def vector(self, tensor: Tensor) -> Value:
         """The value of a tensor, all features in one axis."""
-        size = int(np.prod(tensor.features, dtype=int))
-        return self.shaped(tensor, (size,))
+        return self.shaped(tensor, (count(tensor.axes),))
 
     def array(self, tensor: TensorProto) -> Array:
         """The array of a tensor of the file."""
