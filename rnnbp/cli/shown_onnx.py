@@ -14,6 +14,7 @@ from rnnbp.cli.tables import table
 from rnnbp.interchange.onnx_in.file import MOST
 from rnnbp.numerics import Dtype, escaped
 from rnnbp.storage import read_bounded
+from rnnbp.support.needed import needed
 from rnnbp.support.printing import filled
 from rnnbp.support.reprs import bytes_text, counted
 
@@ -52,14 +53,11 @@ def onnx_lines(path: Path) -> Iterator[str]:
 
 def _model(path: Path, data: bytes) -> ModelProto:
     try:
-        import onnx
-    except ImportError:
-        raise CommandError(
-            f"{path}: ONNX models are shown with the package onnx; python -m pip install "
-            "'rnnbp[onnx]'"
-        ) from None
+        onnx = needed("onnx", "onnx", "rnnbp show")
+    except ImportError as error:
+        raise CommandError(f"{path}: {error}") from None
     try:
-        model = onnx.load_model_from_string(data)
+        model: ModelProto = onnx.load_model_from_string(data)
     except Exception:  # DecodeError; protobuf does not say what else it may raise
         model = onnx.ModelProto()
     if not model.ir_version or not model.graph.output:

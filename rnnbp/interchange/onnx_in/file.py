@@ -13,6 +13,7 @@ import numpy as np
 from rnnbp.interchange.onnx_in.operands import UnreadableModelError
 from rnnbp.numerics import Array, StorageError, shown
 from rnnbp.storage import read_bounded
+from rnnbp.support.needed import needed
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
@@ -52,15 +53,8 @@ def load_model(given: str | os.PathLike[str] | ModelProto) -> ModelProto:
 
 def import_onnx() -> ModuleType:
     """The package onnx. Raises ImportError, which says how to install it."""
-    try:
-        import onnx
-        import onnx.inliner
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise ImportError(
-            "from_onnx needs the package onnx: python -m pip install 'rnnbp[onnx]'"
-        ) from error
-    return onnx
+    needed("onnx.inliner", "onnx", "from_onnx")  # which onnx does not import by itself
+    return needed("onnx", "onnx", "from_onnx")
 
 
 def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
