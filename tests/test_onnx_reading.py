@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import rnnbp as rb
 from tests.onnx_nodes import (
     B,
     F,
+    N,
     T,
     backend_cases,
     backend_model,
@@ -132,10 +134,8 @@ def test_lengths_that_are_all_steps_are_left_out() -> None:
     for name, value in {"zero": [0], "one": [1]}.items():
         proto.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
     x = np.random.default_rng(1).normal(size=(T, B, F)).astype("float32")
-    found, (wanted, _) = (
-        rb.predict(rb.interchange.from_onnx(proto), x)[0]["Y"],
-        ort(proto, {"X": x}),
-    )
+    found = rb.predict(rb.interchange.from_onnx(proto), x)[0]["Y"]
+    wanted, _ = ort(proto, {"X": x})
     assert np.abs(found - turned(wanted)).max() <= NEAR * np.abs(wanted).max()
 
 
@@ -181,21 +181,24 @@ def test_all_recurrent_cases_of_onnx_are_read() -> None:
     assert len(CASES) >= 18
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+BUILT: dict[str, Callable[[], rb.Recurrent]] = {
+    "LSTM": lambda: rb.LSTM(F, N),
+    "GRU": lambda: rb.GRU(F, N, reset_after=False),
+    "RNN": lambda: rb.RNN(F, N),
+}
+"""The cells that nodes of ONNX's default form are."""
+
+
+@pytest.mark.parametrize("kind", BUILT)
 def test_parameters_are_those_of_the_cells_here(kind: str) -> None:
     """The built-in cell, whose output is that of the node, with weights that can be trained."""
     model = rb.interchange.from_onnx(node_model(kind, dtype=np.float64))
-    built = {"LSTM": rb.LSTM, "GRU": rb.GRU, "RNN": rb.RNN}[kind](4, 5)
     layer = next(iter(model.layers))
     assert layer.cell.made is not None
-    assert [p.shape for p in model.params.values()] == [p.shape for p in _read(kind, built)]
+    assert [p.shape for p in model.params.values()] == [
+        p.shape for p in BUILT[kind]().params.values()
+    ]
     assert model.dtype == np.float64
-
-
-def _read(kind: str, built: rb.Recurrent) -> list[np.ndarray]:
-    """The parameters of a cell, of a GRU of ONNX's default form."""
-    layers = {"GRU": rb.GRU(4, 5, reset_after=False)}
-    return list(layers.get(kind, built).params.values())
 
 
 @pytest.mark.parametrize(

@@ -204,12 +204,16 @@ def test_final_steps_of_a_model_with_lengths_are_refused() -> None:
 def external(path: Path, location: str) -> None:
     """A model whose W lies in a file of its own, as it says."""
     proto = model_of(lstm(), W=W, R=R)
-    tensor = proto.graph.initializer[0]
+    move(proto.graph.initializer[0], location)
+    path.write_bytes(proto.SerializeToString())
+
+
+def move(tensor: Any, location: str) -> None:
+    """The numbers of a tensor, in a file of their own."""
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", location
-    path.write_bytes(proto.SerializeToString())
 
 
 def test_data_in_the_folder_of_the_model_are_read(tmp_path: Path) -> None:
@@ -221,6 +225,23 @@ def test_data_in_the_folder_of_the_model_are_read(tmp_path: Path) -> None:
         StorageError, match=r"tensor W lies in another file, 'W\.bin'; give the path"
     ):
         read(proto)
+
+
+def test_data_of_a_function_are_those_in_the_folder_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = onnx.numpy_helper.from_array(W, "W")
+    move(held, "W.bin")
+    inside = onnx.helper.make_node("Constant", [], ["W"], value=held)
+    versions = [onnx.helper.make_opsetid("", 17)]
+    proto = model_of(onnx.helper.make_node("held", [], ["W"], domain="mine"), lstm(), R=R)
+    proto.functions.append(onnx.helper.make_function("mine", "held", [], ["W"], [inside], versions))
+    (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
+    (tmp_path / "W.bin").write_bytes((2 * W).tobytes())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "W.bin").write_bytes((7 * W).tobytes())
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert read(tmp_path / "m.onnx").params["0.weight_ih"].tolist() == (2 * W[0]).tolist()
 
 
 @pytest.mark.parametrize(

@@ -171,16 +171,13 @@ def test_lengths_of_all_kinds(
     check_lengths((CELLS | SCANS)[name](reverse=reverse), head, tmp_path, **options)
 
 
-@pytest.mark.filterwarnings("ignore:.*says nothing of the others")
 def check_lengths(cell: Any, head: str, path: Path, **options: Any) -> None:
     """Outputs, and final states with ``states``, equal those of the model that was written."""
     model = scrambled(rb.Sequential(cell, *HEADS[head](cell.output_shapes((3,))[0][0])))
     read, x = back(model, path, lengths=True, **options), series(model)
     lengths = [6, 2, 4]
-    rng, inputs = (
-        np.random.default_rng(9),
-        list(zip(read.input_names, read.input_shapes, strict=True)),
-    )
+    rng = np.random.default_rng(9)
+    inputs = list(zip(read.input_names, read.input_shapes, strict=True))
     state = {name: rng.normal(size=(3, *shape)).astype("float32") for name, shape in inputs[1:]}
     y, ends = rb.predict(
         model, x, lengths=lengths, state=(tuple(state.values()),) if state else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,16 +11,15 @@ from typing import TYPE_CHECKING
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.shown_tensors import array_table
 from rnnbp.cli.tables import table
+from rnnbp.interchange.onnx_in.file import MOST
 from rnnbp.numerics import Dtype, escaped
 from rnnbp.storage import read_bounded
+from rnnbp.support.needed import needed
 from rnnbp.support.printing import filled
 from rnnbp.support.reprs import bytes_text, counted
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
-
-MOST = 2**31
-"""Bytes of a message; others are refused by its format."""
 
 
 def onnx_lines(path: Path) -> Iterator[str]:
@@ -53,15 +53,12 @@ def onnx_lines(path: Path) -> Iterator[str]:
 
 def _model(path: Path, data: bytes) -> ModelProto:
     try:
-        import onnx
-    except ImportError:
-        raise CommandError(
-            f"{path}: ONNX models are shown with the package onnx; python -m pip install "
-            "'rnnbp[onnx]'"
-        ) from None
+        onnx = needed("onnx", "onnx", "rnnbp show")
+    except ImportError as error:
+        raise CommandError(f"{path}: {error}") from None
     try:
-        model = onnx.load_model_from_string(data)
-    except Exception:  # protobuf's own, for bytes of anything else
+        model: ModelProto = onnx.load_model_from_string(data)
+    except Exception:  # DecodeError; protobuf does not say what else it may raise
         model = onnx.ModelProto()
     if not model.ir_version or not model.graph.output:
         raise CommandError(f"{path} is no ONNX model, or is cut short; take another copy of it")
@@ -96,9 +93,7 @@ def _tensor(tensor: TensorProto) -> tuple[str, tuple[int, ...], str, int]:
 def _bytes(tensor: TensorProto) -> int:
     import onnx
 
-    count = 1
-    for n in tensor.dims:
-        count *= n
+    count: int = math.prod(tensor.dims)
     try:
         dtype: Dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
         return count * dtype.itemsize

@@ -136,23 +136,11 @@ class Lowering(Primitives):
     def additive(self, keys: int, query: int, owner: dict[str, Array], key: str) -> int:
         return self.apply("additive", keys, query, attr=self._vector(query, owner, key))
 
-    def add(self, a: int, b: int) -> int:
-        return self.apply("add", a, b)
-
-    def sub(self, a: int, b: int) -> int:
-        return self.apply("sub", a, b)
-
-    def mul(self, a: int, b: int) -> int:
-        return self.apply("mul", a, b)
-
     def times(self, x: int, constants: Array) -> int:
         return self.apply("times", x, attr=self._constants(x, constants))
 
     def plus(self, x: int, constants: Array) -> int:
         return self.apply("plus", x, attr=self._constants(x, constants))
-
-    def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
-        return x if (factor, shift) == (1, 0) else self.apply("scale", x, attr=(factor, shift))
 
     def at_least(self, x: int, least: float) -> int:
         return self.apply("at_least", x, attr=self._least(x, least))
@@ -182,15 +170,6 @@ class Lowering(Primitives):
         charge = Charge(self.leaves.vector(factor), l1, l2)
         return self.maker.make(PENALTY, x, attr=charge, shape=self.shape(x))
 
-    def tanh(self, x: int) -> int:
-        return self.apply("tanh", x)
-
-    def sigmoid(self, x: int) -> int:
-        return self.apply("sigmoid", x)
-
-    def relu(self, x: int) -> int:
-        return self.apply("relu", x)
-
     def part(self, x: int, start: int, stop: int) -> int:
         if not 0 <= start < stop <= self.values.rows(x):
             raise ShapeError(f"part: {start} to {stop} is not within features {self.shape(x)}")
@@ -198,12 +177,6 @@ class Lowering(Primitives):
 
     def concat(self, *xs: int) -> int:
         return self.apply("concat", *xs)
-
-    def normal(self, x: int, eps: float) -> int:
-        return self.apply("normal", x, attr=eps)
-
-    def softmax(self, x: int) -> int:
-        return self.apply("softmax", x)
 
     def same(self, x: int, shape: Shape) -> int:
         if math.prod(shape) != self.values.rows(x):

@@ -15,6 +15,7 @@ class Primitives(Protocol):
     """Operations on the values of one step, each a number; all give the number of a new value.
 
     Parameters are named by the dict that holds them and a key, for they are updated in place.
+    Methods with a body are ``apply`` under another name, and need not be written again.
     """
 
     def shape(self, x: int) -> Shape:
@@ -41,12 +42,15 @@ class Primitives(Protocol):
 
     def add(self, a: int, b: int) -> int:
         """a + b, of one shape, or with a last axis of 1."""
+        return self.apply("add", a, b)
 
     def sub(self, a: int, b: int) -> int:
         """a − b, likewise."""
+        return self.apply("sub", a, b)
 
     def mul(self, a: int, b: int) -> int:
         """a ⊙ b, likewise."""
+        return self.apply("mul", a, b)
 
     def times(self, x: int, constants: Array) -> int:
         """x ⊙ a, an array of constants that is repeated to x's shape."""
@@ -56,12 +60,15 @@ class Primitives(Protocol):
 
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
         """factor · x + shift."""
+        return x if (factor, shift) == (1, 0) else self.apply("scale", x, attr=(factor, shift))
 
     def at_least(self, x: int, least: float) -> int:
         """1 where x ≥ ``least``, else 0, of the real part; derivative 0."""
+        return self.apply("at_least", x, attr=least)
 
     def where(self, x: int, least: float, a: int, b: int) -> int:
         """a where x ≥ ``least``, else b; all of one shape, x without a derivative."""
+        return self.apply("where", x, a, b, attr=least)
 
     @property
     def training(self) -> bool:
@@ -84,12 +91,15 @@ class Primitives(Protocol):
         """x; factor ⊙ (l1 · |x| + l2 · x²) is added to the loss. The factor is a value of the run,
         of x's shape, and its delta the sum of what is in brackets."""
 
-    def tanh(self, x: int) -> int: ...
+    def tanh(self, x: int) -> int:
+        return self.apply("tanh", x)
 
-    def sigmoid(self, x: int) -> int: ...
+    def sigmoid(self, x: int) -> int:
+        return self.apply("sigmoid", x)
 
     def relu(self, x: int) -> int:
         """max(x, 0), derivative 0 at 0."""
+        return self.apply("relu", x)
 
     def part(self, x: int, start: int, stop: int) -> int:
         """Features start to stop − 1 of x (n,)."""
@@ -102,9 +112,11 @@ class Primitives(Protocol):
 
     def normal(self, x: int, eps: float) -> int:
         """(x − mean x) / √(var x + eps), x (n,)."""
+        return self.apply("normal", x, attr=eps)
 
     def softmax(self, x: int) -> int:
         """eˣ / Σ eˣ, x (n,)."""
+        return self.apply("softmax", x)
 
     def same(self, x: int, shape: Shape) -> int:
         """x in another feature shape, of as many features."""

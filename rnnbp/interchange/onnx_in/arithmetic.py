@@ -97,8 +97,7 @@ def _fitting(call: Call, tensor: Tensor, axes: Axes) -> Value:
     rank = len(axes)
     own: Axes = (*[1] * (rank - len(tensor.axes)), *tensor.axes)
     inside = [k for k, a in enumerate(axes) if isinstance(a, int)]
-    shape = sizes(tuple([own[k] for k in inside]))
-    return call.scope.shaped(tensor, shape or (1,))
+    return call.scope.shaped(tensor, sizes(tuple([own[k] for k in inside])))
 
 
 def _broadcast(call: Call, a: Axes, b: Axes) -> Axes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 
 from rnnbp.interchange.onnx_in.nodes import Call
-from rnnbp.interchange.onnx_in.operands import Axes, Axis, normal_axis
+from rnnbp.interchange.onnx_in.operands import Axes, Axis, count, normal_axis
 
 END = 1 << 30
 """From here on the end of a slice is that of the axis."""
@@ -49,21 +50,13 @@ def matched(axes: Axes, target: Sequence[int | str], fixed: dict[str, set[int]])
     """
     roles = [(k, role) for k, a in enumerate(axes) if isinstance(a, str) for role in a]
     edges = [0, *[k + 1 for k, _ in roles]]
-    pools = [_pool(axes[a:b]) for a, b in zip(edges, [*edges[1:], len(axes)], strict=True)]
+    pools = [count(axes[a:b]) for a, b in zip(edges, [*edges[1:], len(axes)], strict=True)]
     best: tuple[int, Axes] | None = None
     for places in combinations_with_replacement(range(len(target)), len(roles)):
         found = _placed([role for _, role in roles], places, pools, target, fixed)
         if found is not None and (best is None or found[0] < best[0]):
             best = found
     return None if best is None else best[1]
-
-
-def _pool(axes: Axes) -> int:
-    """The features between two axes with roles."""
-    total = 1
-    for a in axes:
-        total *= a if isinstance(a, int) else 1
-    return total
 
 
 def _placed(
@@ -95,9 +88,7 @@ def _placed(
 
 def _filled(sizes: list[int], pool: int) -> list[Axis] | None:
     """Sizes whose product is that of a pool, −1 replaced; None if it is not."""
-    known = 1
-    for n in sizes:
-        known *= n if n != -1 else 1
+    known = math.prod(n for n in sizes if n != -1)
     if sizes.count(-1) == 1 and known and pool % known == 0:
         return [pool // known if n == -1 else n for n in sizes]
     return list(sizes) if -1 not in sizes and known == pool else None

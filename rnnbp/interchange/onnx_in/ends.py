@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.sequential import Item, Sequential
 from rnnbp.graph.values import Value
-from rnnbp.interchange.onnx_in.operands import UnreadableModelError, sizes
+from rnnbp.interchange.onnx_in.operands import UnreadableModelError, shape_of_end
 from rnnbp.interchange.onnx_in.scope import Scope
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto
 
 
-def finished(scope: Scope, inputs: Sequence[Value], where: str) -> Graph:
+def finished(scope: Scope, inputs: Sequence[Value]) -> Graph:
     """The model of the outputs: a chain where it is one."""
     ends = {each.name: _end(scope, each) for each in scope.graph.output}
     if len(scope.lengths) > 1:
@@ -38,9 +38,7 @@ def _end(scope: Scope, info: ValueInfoProto) -> Value:
         raise UnreadableModelError(
             f"output {info.name} has steps and sequences along one axis; keep them apart"
         )
-    ahead = max(k for k, a in enumerate(found.axes) if isinstance(a, str))
-    kept = [a for k, a in enumerate(found.axes) if k > ahead or a != 1]
-    return scope.shaped(found, sizes(tuple(kept)) or (1,))
+    return scope.shaped(found, shape_of_end(found.axes))
 
 
 def _chain(scope: Scope, inputs: Sequence[Value], ends: Sequence[Value]) -> list[Item]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from rnnbp.interchange.onnx_in.nodes import Call
 from rnnbp.interchange.onnx_in.operands import Const
 from rnnbp.numerics import Array
+
+if TYPE_CHECKING:
+    from onnx.reference import ReferenceEvaluator
 
 FOLDED = 1 << 24
 """Elements of an array that a node may make of smaller ones."""
@@ -27,23 +33,25 @@ def evaluated(call: Call, given: list[Const]) -> tuple[Const, ...]:
         call.refuse("this operator is not known", "fold it into a constant before")
     if _elements(call.node.op_type, [each.array for each in given]) > FOLDED:
         call.refuse("makes a constant of more than 16 million elements", "store it in the file")
-    onnx = call.scope.onnx
+    feeds = dict(zip(filter(None, call.node.input), [each.array for each in given], strict=True))
     try:
-        from onnx.reference import ReferenceEvaluator
-
-        names = [name for name in call.node.input if name]
-        feeds = {name: each.array for name, each in zip(names, given, strict=True)}
-        infos = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in feeds]
-        outputs = [name for name in call.node.output if name]
-        ends = [onnx.helper.make_value_info(name, onnx.TypeProto()) for name in outputs]
-        graph = onnx.helper.make_graph([call.node], "folded", infos, ends)
-        opsets = [onnx.helper.make_opsetid("", call.opset)]
-        model = onnx.helper.make_model(graph, opset_imports=opsets)
-        found = ReferenceEvaluator(model).run(None, feeds)
-    except Exception as error:
+        found = _evaluator(call, feeds).run(None, feeds)
+    except Exception as error:  # each operator there is Python of its own, and raises as it will
         call.refuse(f"cannot be computed from its constants: {error}", "export the model again")
     learned = any(each.learned for each in given)
     return tuple([Const.of(np.asarray(each), learned=learned) for each in found])
+
+
+def _evaluator(call: Call, names: Iterable[str]) -> ReferenceEvaluator:
+    """A graph of the one node; names are of its inputs."""
+    from onnx.reference import ReferenceEvaluator
+
+    helper = call.scope.onnx.helper
+    inputs = [helper.make_empty_tensor_value_info(name) for name in names]
+    outputs = [helper.make_empty_tensor_value_info(name) for name in call.node.output if name]
+    graph = helper.make_graph([call.node], "folded", inputs, outputs)
+    opsets = [helper.make_opsetid("", call.opset)]
+    return ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
 
 
 def _elements(operator: str, given: list[Array]) -> float:

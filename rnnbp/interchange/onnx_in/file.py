@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,12 +12,15 @@ import numpy as np
 
 from rnnbp.interchange.onnx_in.operands import UnreadableModelError
 from rnnbp.numerics import Array, StorageError, shown
-from rnnbp.storage import opened
+from rnnbp.storage import read_bounded
+from rnnbp.support.needed import needed
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, TensorProto
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 
+MOST = 2**31
+"""Bytes of a message; protobuf reads no larger ones."""
 OLDEST = 7
 """The first opset whose operators broadcast as NumPy does."""
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -50,25 +53,17 @@ def load_model(given: str | os.PathLike[str] | ModelProto) -> ModelProto:
 
 def import_onnx() -> ModuleType:
     """The package onnx. Raises ImportError, which says how to install it."""
-    try:
-        import onnx
-        import onnx.inliner
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise ImportError(
-            "from_onnx needs the package onnx: python -m pip install 'rnnbp[onnx]'"
-        ) from error
-    return onnx
+    needed("onnx.inliner", "onnx", "from_onnx")  # which onnx does not import by itself
+    return needed("onnx", "onnx", "from_onnx")
 
 
 def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
     """The message in a file, without external data."""
     model: ModelProto = onnx.ModelProto()
-    with opened(path) as (file, size):
-        data = file.read(size)
+    data = read_bounded(path, MOST)
     try:
         model.ParseFromString(data)
-    except Exception as error:  # DecodeError of google.protobuf, whose place differs by version
+    except Exception as error:  # DecodeError; protobuf does not say what else it may raise
         raise StorageError(
             f"{path}: not an ONNX model, or cut short ({len(data):,} bytes); export it again"
         ) from error
@@ -77,7 +72,7 @@ def _parsed(onnx: ModuleType, path: Path) -> ModelProto:
 
 def _load_external(onnx: ModuleType, model: ModelProto, folder: Path | None, where: str) -> None:
     """Read tensors that lie in other files of the model's folder."""
-    for tensor in _tensors(model.graph):
+    for tensor in _tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
@@ -98,14 +93,33 @@ def _load_external(onnx: ModuleType, model: ModelProto, folder: Path | None, whe
         del tensor.external_data[:]
 
 
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    """Every tensor of a graph and of the graphs within its nodes."""
+def _tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """Every tensor of a model, those of its functions too."""
+    yield from _of_graph(model.graph)
+    for function in model.functions:
+        yield from _of_attributes(function.attribute_proto)
+        yield from _of_nodes(function.node)
+
+
+def _of_graph(graph: GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
-    for attribute in (each for node in graph.node for each in node.attribute):
-        yield from [attribute.t] if attribute.HasField("t") else []
-        yield from attribute.tensors
-        for inner in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-            yield from _tensors(inner)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for node in nodes:
+        yield from _of_attributes(node.attribute)
+
+
+def _of_attributes(attributes: Iterable[AttributeProto]) -> Iterator[TensorProto]:
+    for each in attributes:
+        yield from [each.t] if each.HasField("t") else []
+        yield from each.tensors
+        sparse = [each.sparse_tensor] if each.HasField("sparse_tensor") else []
+        for parts in [*sparse, *each.sparse_tensors]:
+            yield from (parts.values, parts.indices)
+        for inner in [*([each.g] if each.HasField("g") else []), *each.graphs]:
+            yield from _of_graph(inner)
 
 
 def _check_inside(folder: Path, location: str, where: str) -> None:
@@ -166,15 +180,16 @@ def array_of(onnx: ModuleType, tensor: TensorProto) -> Array:
     """The array of a tensor, half precision widened. Raises UnreadableModelError for NaN."""
     try:
         found: Array = onnx.numpy_helper.to_array(tensor)
-    except Exception as error:
+    except (KeyError, TypeError, ValueError) as error:  # types and sizes that cannot be
         raise StorageError(
             f"tensor {tensor.name} is damaged: {first_line(error)}; export the model again"
         ) from error
     if found.dtype.kind not in "biu" and found.dtype not in FLOATS:
-        if tensor.data_type not in (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16):
+        types = onnx.TensorProto
+        if tensor.data_type not in (types.FLOAT16, types.BFLOAT16):
             raise UnreadableModelError(
-                f"tensor {tensor.name} has type {onnx.TensorProto.DataType.Name(tensor.data_type)}; "
-                "weights are floating-point numbers of 16, 32 or 64 bits: export the model without "
+                f"tensor {tensor.name} has type {types.DataType.Name(tensor.data_type)}; weights "
+                "are floating-point numbers of 16, 32 or 64 bits: export the model without "
                 "quantisation"
             )
         found = widened(found)

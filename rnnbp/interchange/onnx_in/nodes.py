@@ -20,7 +20,6 @@ from rnnbp.interchange.onnx_in.operands import (
     Tensor,
     UnreadableModelError,
     exact,
-    sizes,
 )
 from rnnbp.numerics import Array, shown
 
@@ -69,7 +68,8 @@ class Call:
         self.seen.add(name)
         if name not in self.attributes:
             return default
-        return _plain(self.scope.onnx, self.attributes[name])  # type: ignore[no-any-return]
+        found: T = _plain(self.scope.onnx, self.attributes[name])
+        return found
 
     def graph(self, name: str) -> GraphProto:
         """An attribute that is a graph."""
@@ -176,9 +176,3 @@ def _plain(onnx: ModuleType, attribute: AttributeProto) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], bytes):
         return [each.decode() for each in value]
     return value
-
-
-def flat(tensor: Tensor) -> int | None:
-    """The number of features of a tensor with one axis of them, apart from axes of 1."""
-    found = [n for n in sizes(tensor.axes) if n > 1]
-    return None if len(found) > 1 else (found[0] if found else 1)

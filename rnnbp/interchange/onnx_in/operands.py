@@ -146,6 +146,17 @@ def sizes(axes: Axes) -> Shape:
     return tuple([a for a in axes if isinstance(a, int)])
 
 
+def shape_of(axes: Axes) -> Shape:
+    """The sizes of axes without a role; (1,) where there are none."""
+    return sizes(axes) or (1,)
+
+
+def shape_of_end(axes: Axes) -> Shape:
+    """The shape of an input or output: axes of 1 before the batch, of directions, are left out."""
+    ahead = max(k for k, a in enumerate(axes) if isinstance(a, str))
+    return shape_of(tuple([a for k, a in enumerate(axes) if k > ahead or a != 1]))
+
+
 def count(axes: Axes) -> int:
     """How many features axes have together."""
     return math.prod(sizes(axes))

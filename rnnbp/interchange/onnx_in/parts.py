@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
@@ -181,8 +180,7 @@ def _joined(call: Call, tensors: Sequence[Tensor], axis: int) -> Operand:
     values = [call.scope.vector(each) for each in tensors]
     total = sum(n for n in widths if isinstance(n, int))
     axes: Axes = (*first[:axis], total, *first[axis + 1 :])
-    sizes = [math.prod(each.features) for each in tensors]
-    return Tensor(call.scope.joined(values, sizes), axes)
+    return Tensor(call.scope.joined(values, [count(each.axes) for each in tensors]), axes)
 
 
 @reads("OneHot")

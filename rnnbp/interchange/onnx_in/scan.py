@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.interchange.onnx_in.nodes import Call, Results, reads
-from rnnbp.interchange.onnx_in.operands import BATCH, TIME, Flipped, Live, Operand, Tensor
-from rnnbp.interchange.onnx_in.scan_body import Begin, Body, read_body, shape_of
+from rnnbp.interchange.onnx_in.operands import (
+    BATCH,
+    TIME,
+    Flipped,
+    Live,
+    Operand,
+    Tensor,
+    shape_of,
+)
+from rnnbp.interchange.onnx_in.scan_body import Begin, Body, read_body
 from rnnbp.interchange.onnx_in.shapes import axes_text, operand
 
 
@@ -116,7 +125,7 @@ def _outputs(
     axes = call.attribute("scan_output_axes", [0] * outputs)
     at = 0
     for end, axis in zip(body.ends[:outputs], axes, strict=True):
-        size = int(np.prod(shape_of(end.axes)))
+        size = math.prod(end.features)
         part = call.scope.part(y, at, at + size)
         place = axis % (len(end.axes) + 1)
         found.append(Tensor(part, (*end.axes[:place], TIME, *end.axes[place:])))

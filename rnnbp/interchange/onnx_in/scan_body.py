@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.values import Input, State, Value
 from rnnbp.interchange.onnx_in.nodes import Call
-from rnnbp.interchange.onnx_in.operands import TIME, Axes, Const, Live, Operand, Tensor, sizes
+from rnnbp.interchange.onnx_in.operands import TIME, Axes, Const, Live, Operand, Tensor, shape_of
 from rnnbp.interchange.onnx_in.running import fold_constants, run_nodes
 from rnnbp.interchange.onnx_in.scope import Scope, names_of
 from rnnbp.numerics import Array, Shape
@@ -44,11 +44,6 @@ class Body:
     cell: Cell
     inputs: list[Value]
     ends: list[Tensor]
-
-
-def shape_of(axes: Axes) -> Shape:
-    """The features of axes, of which there is one at least."""
-    return sizes(axes) or (1,)
 
 
 def read_body(

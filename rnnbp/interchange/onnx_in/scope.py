@@ -15,12 +15,12 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Value
 from rnnbp.interchange.onnx_in.file import array_of
 from rnnbp.interchange.onnx_in.operands import (
-    Axes,
     Lengths,
     Operand,
     Tensor,
     UnreadableModelError,
-    sizes,
+    count,
+    shape_of,
 )
 from rnnbp.layers import Concat, Reshape, Slice
 from rnnbp.layers.base import Layer
@@ -124,8 +124,7 @@ class Scope:
 
     def shaped(self, tensor: Tensor, shape: Shape | None = None) -> Value:
         """The value of a tensor, its features of a shape, by default that of its axes."""
-        wanted = tensor.features if shape is None else shape
-        wanted = wanted or (1,)
+        wanted = shape_of(tensor.axes) if shape is None else shape or (1,)
         value = tensor.value
         if value.shape == wanted or value.shape is None:
             return value
@@ -133,8 +132,7 @@ class Scope:
 
     def vector(self, tensor: Tensor) -> Value:
         """The value of a tensor, all features in one axis."""
-        size = int(np.prod(tensor.features, dtype=int))
-        return self.shaped(tensor, (size,))
+        return self.shaped(tensor, (count(tensor.axes),))
 
     def array(self, tensor: TensorProto) -> Array:
         """The array of a tensor of the file."""
@@ -172,10 +170,6 @@ class Scope:
             return values[0]
         known = self.joins.get(tuple(map(id, values)))
         return self.apply(Concat(*widths), *values) if known is None else known
-
-    def vector_of(self, value: Value, axes: Axes) -> Value:
-        """A value of some axes as a vector."""
-        return self.vector(Tensor(value, axes)) if sizes(axes) else value
 
     def refuse_lengths(self, call: Call, what: str, cure: str) -> None:
         """Raise where the model has lengths, and a node looks at steps past the end of a row."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from rnnbp.interchange.onnx_in.operands import (
     Const,
     Operand,
     Tensor,
+    count,
     normal_axis,
     sizes,
     whole,
@@ -133,11 +133,10 @@ def flattened(call: Call) -> Results:
     at = normal_axis(call.attribute("axis", 1), len(given.axes))
     before = given.axes[:at]
     roles = "".join(a for a in before if isinstance(a, str))
-    first = math.prod(a for a in before if isinstance(a, int))
+    first = count(before)
     if (roles and first > 1) or any(isinstance(a, str) for a in given.axes[at:]):
         call.refuse("mixes time or batch with features", APART)
-    rest = math.prod(a for a in given.axes[at:] if isinstance(a, int))
-    return _to_axes(call, given, [roles or first, rest])
+    return _to_axes(call, given, [roles or first, count(given.axes[at:])])
 
 
 def _to_axes(call: Call, given: Const | Tensor, wanted: Sequence[int | str]) -> Operand:

@@ -1,4 +1,4 @@
-"""Nodes of ONNX whose operands are constants: arithmetic of shapes, some of whose sizes are roles."""
+"""Nodes of ONNX whose operands are constants, as of shapes, some of whose sizes are roles."""
 
 from __future__ import annotations
 

@@ -20,11 +20,10 @@ from rnnbp.interchange.onnx_in import (  # noqa: F401  # which register what rea
 from rnnbp.interchange.onnx_in.ends import finished
 from rnnbp.interchange.onnx_in.file import array_of, import_onnx
 from rnnbp.interchange.onnx_in.operands import (
-    BATCH,
     Const,
     Tensor,
     UnreadableModelError,
-    sizes,
+    shape_of_end,
 )
 from rnnbp.interchange.onnx_in.roles import Supposed, is_timed, supposed_inputs
 from rnnbp.interchange.onnx_in.running import fold_constants, run_nodes
@@ -64,7 +63,7 @@ def read_graph(model: ModelProto, where: str) -> Graph:
         try:
             ends = _begin(scope, inputs, supposed)
             run_nodes(scope)
-            return finished(scope, ends, where)
+            return finished(scope, ends)
         except (UnreadableModelError, ShapeError) as error:
             if best is None or scope.done > best[0]:
                 best = scope.done, error
@@ -83,10 +82,7 @@ def _begin(
         if how.lengths is not None:
             scope.operands[each.name] = how.lengths
             continue
-        ahead = how.axes.index(BATCH)  # axes of 1 before the batch are directions
-        kept = [a for k, a in enumerate(how.axes) if k > ahead or a != 1]
-        shape = sizes(tuple(kept)) or (1,)
-        value = Input(() if how.integers else shape, each.name, per=how.per)
+        value = Input(() if how.integers else shape_of_end(how.axes), each.name, per=how.per)
         if how.integers:
             scope.symbols.add(value)
         scope.operands[each.name] = Tensor(value, how.axes)

@@ -66,7 +66,7 @@ def pooled(call: Call) -> Results:
         tuple(strides) if several else strides[0],
         padding if several else padding[0],
     )
-    return _result(call, given, axes, call.scope.apply(block, value))
+    return _result(given, axes, call.scope.apply(block, value))
 
 
 @reads("GlobalAveragePool", "GlobalMaxPool")
@@ -80,7 +80,7 @@ def pooled_to_one(call: Call) -> Results:
     kernel = [a for a in given.axes[2:] if isinstance(a, int)]
     layer = AvgPool if call.node.op_type == "GlobalAveragePool" else MaxPool
     block = layer(tuple(kernel) if axes > 1 else kernel[0])
-    return _result(call, given, axes, call.scope.apply(block, value))
+    return _result(given, axes, call.scope.apply(block, value))
 
 
 def _windows(call: Call, given: Tensor, axes: int) -> Value:
@@ -118,7 +118,7 @@ def _padding(call: Call, axes: int) -> tuple[int, ...]:
     return tuple(pads[:axes])
 
 
-def _result(call: Call, given: Tensor, axes: int, value: Value) -> Tensor:
+def _result(given: Tensor, axes: int, value: Value) -> Tensor:
     shape: Shape = value.shape or ()
     found: Axes = (*given.axes[:-axes], *shape[-axes:])
     return Tensor(value, found)

@@ -1,1 +1,1 @@
-"""Internal: a model as a graph of ONNX nodes. Imports onnx in ``protos`` alone, inside functions."""
+"""Internal: a model as a graph of ONNX nodes. ``protos`` alone imports onnx, in functions."""

@@ -59,7 +59,7 @@ class Assembly:
                 t = rows[self.axes[k]].kept(t)
             self._output(t, name, self.axes[k])
         for (number, state), name in self.names.final.items():
-            names = next(one.names for one in self.names.recurrents if one.number == number)
+            names = self.names.recurrents[number].names
             self._output(network.finals[number][names.index(state)], name, "")
 
     def _input(self, k: int, shape: Shape) -> Tensor:
@@ -93,7 +93,7 @@ class Assembly:
         return self._given(Tensor(self.names.lengths[axis], 1, ()), WHOLE)
 
     def _state(self, number: int, state: str, name: str) -> Tensor:
-        cell = next(one.block.cell for one in self.names.recurrents if one.number == number)
+        cell = self.names.recurrents[number].block.cell
         shape = cell.state_shapes[cell.state_names.index(state)]
         return self._given(Tensor(name, 1, shape), self.to.dtype)
 

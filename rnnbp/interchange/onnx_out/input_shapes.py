@@ -74,12 +74,12 @@ def _followed(graph: Graph, k: int, name: str) -> Shape:
     if len(fitting) != 1:
         raise ShapeError(
             f"to_onnx: the features of input {name} do not follow from the layers; give them, "
-            f"without time and batch, as shape=(n,){_several(graph, name)}"
+            f"without time and batch, as shape=(n,){_several(name)}"
         )
     return fitting[0]
 
 
-def _several(graph: Graph, name: str) -> str:
+def _several(name: str) -> str:
     of_memory = f"shape={{{name!r}: (None, n)}} for a memory of any number of steps"
     return f", by name and with None for a size that differs, as {of_memory}"
 

@@ -8,10 +8,9 @@ from typing import NoReturn, final
 
 import numpy as np
 
-from rnnbp.interchange.onnx_out.curves import scaled
 from rnnbp.interchange.onnx_out.matrices import product
 from rnnbp.interchange.onnx_out.parts import Tensor
-from rnnbp.interchange.onnx_out.primitives import FORMS, normal
+from rnnbp.interchange.onnx_out.primitives import FORMS
 from rnnbp.interchange.onnx_out.shaping import level, reshaped, widened
 from rnnbp.interchange.onnx_out.writer import Writer
 from rnnbp.layers.base import Layer
@@ -59,15 +58,6 @@ class OnnxPrimitives(Primitives):
         vector = reshaped(self.to, self.to.parameter(owner, key), self.shape(x))
         return self.put(self.to.emit(kind, self[x], vector, shape=self.shape(x)))
 
-    def add(self, a: int, b: int) -> int:
-        return self.apply("add", a, b)
-
-    def sub(self, a: int, b: int) -> int:
-        return self.apply("sub", a, b)
-
-    def mul(self, a: int, b: int) -> int:
-        return self.apply("mul", a, b)
-
     def times(self, x: int, constants: Array) -> int:
         return self._with_constants("Mul", x, constants)
 
@@ -77,15 +67,6 @@ class OnnxPrimitives(Primitives):
     def _with_constants(self, kind: str, x: int, constants: Array) -> int:
         other = self.to.constant(np.asarray(constants).astype(self.to.dtype))
         return self.put(self.to.emit(kind, self[x], other, shape=self.shape(x)))
-
-    def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
-        return self.put(scaled(self.to, self[x], factor, shift))
-
-    def at_least(self, x: int, least: float) -> int:
-        return self.apply("at_least", x, attr=least)
-
-    def where(self, x: int, least: float, a: int, b: int) -> int:
-        return self.apply("where", x, a, b, attr=least)
 
     @property
     def training(self) -> bool:
@@ -98,15 +79,6 @@ class OnnxPrimitives(Primitives):
 
     def penalty(self, x: int, factor: int, l1: float, l2: float) -> int:
         return x
-
-    def tanh(self, x: int) -> int:
-        return self.apply("tanh", x)
-
-    def sigmoid(self, x: int) -> int:
-        return self.apply("sigmoid", x)
-
-    def relu(self, x: int) -> int:
-        return self.apply("relu", x)
 
     def part(self, x: int, start: int, stop: int) -> int:
         ends = [self.to.ints(n) for n in (start, stop, -1)]
@@ -129,12 +101,6 @@ class OnnxPrimitives(Primitives):
         return self.put(
             self.to.emit("MatMul", seen, reshaped(self.to, weight, (n,)), shape=(lines,))
         )
-
-    def normal(self, x: int, eps: float) -> int:
-        return self.put(normal(self.to, (self[x],), eps))
-
-    def softmax(self, x: int) -> int:
-        return self.apply("softmax", x)
 
     def same(self, x: int, shape: Shape) -> int:
         return self.put(reshaped(self.to, self[x], shape))

@@ -62,7 +62,7 @@ def _repeated(to: Writer, ts: tuple[Tensor, ...], attr: object) -> Tensor:
     return reshaped(to, wide, (lines * n,))
 
 
-def normal(to: Writer, ts: tuple[Tensor, ...], attr: object) -> Tensor:
+def _normal(to: Writer, ts: tuple[Tensor, ...], attr: object) -> Tensor:
     """(x − mean x) / √(var x + ε) over the last axis."""
     (x,) = ts
     lines = (*x.shape[:-1], 1)
@@ -101,7 +101,7 @@ FORMS: Mapping[str, Form] = {
     "total": _total,
     "spread": _repeated,
     "repeat": _repeated,
-    "normal": normal,
+    "normal": _normal,
     "transpose": transpose,
     "matvec": matvec,
     "vecmat": vecmat,

@@ -16,20 +16,8 @@ if TYPE_CHECKING:
 
 LIMIT = 2**31 - 2**20
 """Bytes of the weights of a file: messages have less than 2 GiB, of which the rest takes little."""
-
-
 FIRST = 17
 """The first version of the operators that has LayerNormalization."""
-
-
-def check_onnx() -> None:
-    """Raise ImportError, which says what to install, without the package onnx."""
-    try:
-        import onnx  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "to_onnx needs the package onnx: python -m pip install 'rnnbp[onnx]'"
-        ) from error
 
 
 def opset_version(given: int) -> int:

@@ -8,11 +8,12 @@ from rnnbp.inputs.models import as_written
 from rnnbp.interchange.onnx_out.assembling import Assembly, Options
 from rnnbp.interchange.onnx_out.ends import numbered
 from rnnbp.interchange.onnx_out.input_shapes import ShapesLike, input_shapes
-from rnnbp.interchange.onnx_out.protos import check_onnx, model_proto, opset_version
+from rnnbp.interchange.onnx_out.protos import model_proto, opset_version
 from rnnbp.numerics import flag
 from rnnbp.saving.parts import check_finite
 from rnnbp.storage.atomic import write_atomic
 from rnnbp.storage.errors import PathLike, as_path
+from rnnbp.support.needed import needed
 from rnnbp.wording.arguments import takes
 
 
@@ -75,7 +76,7 @@ def to_onnx(
     file = as_path("path", path)
     if file.suffix.lower() != ".onnx":
         raise ValueError(f"to_onnx: {file} does not end in .onnx, by which others know the format")
-    check_onnx()
+    needed("onnx", "onnx", "to_onnx")
     graph = as_written(model)
     check_parameters(graph)
     for name, array in graph.params.items():
