@@ -35,15 +35,15 @@ def _sizes(layer: Layer) -> object:
     return layer.n_in[0] if "weight" in layer.params else layer.n_in
 
 
-def _pads(layer: Layer) -> object:
-    """The padding of windows: numbers, or "same" where one side has more."""
+def padding_of(layer: Layer) -> Shape | str:
+    """The padding of a layer of windows: numbers, or "same" where one side has more."""
     pads: tuple[tuple[int, int], ...] = attrgetter("windows.padding")(layer)
     even = all(before == after for before, after in pads)
     return tuple([before for before, _ in pads]) if even else "same"
 
 
 def _windows(*names: str) -> dict[str, Read]:
-    return {"padding": _pads} | {name: attrgetter(f"windows.{name}") for name in names}
+    return {"padding": padding_of} | {name: attrgetter(f"windows.{name}") for name in names}
 
 
 def _dtype(layer: Layer) -> object:
