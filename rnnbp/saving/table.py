@@ -26,7 +26,11 @@ OF_BOTH = "weight_init bias_init"
 
 def _has(*keys: str) -> dict[str, Read]:
     """Flags of parameters that a layer has or lacks."""
-    return {key: lambda layer, key=key: key in layer.params for key in keys}  # type: ignore[misc]
+    return {key: _holds(key) for key in keys}
+
+
+def _holds(key: str) -> Read:
+    return lambda layer: key in layer.params
 
 
 def _sizes(layer: Layer) -> object:
@@ -44,11 +48,6 @@ def padding_of(layer: Layer) -> Shape | str:
 
 def _windows(*names: str) -> dict[str, Read]:
     return {"padding": padding_of} | {name: attrgetter(f"windows.{name}") for name in names}
-
-
-def _dtype(layer: Layer) -> object:
-    assert isinstance(layer, OneHot)
-    return layer.dtype.name
 
 
 def _shape(layer: Layer) -> object:
@@ -100,7 +99,7 @@ PLAIN: dict[type[Layer], str] = {
 KINDS: dict[type[Layer], Kind] = {cls: kind(cls, names) for cls, names in PLAIN.items()} | {
     AdditiveScores: kind(AdditiveScores, "n", initial="weight_init"),
     Dense: kind(Dense, "n_out", {"n_in": _sizes} | _has("bias"), initial=OF_BOTH),
-    OneHot: kind(OneHot, "n_symbols", {"dtype": _dtype}),
+    OneHot: kind(OneHot, "n_symbols", {"dtype": attrgetter("dtype.name")}),
     ParameterLayer: kind(_parameter, "", {"shape": _shape}, initial="weight_init"),
     layers.AvgPool: _pool(layers.AvgPool),
     layers.Conv1D: _convolution(layers.Conv1D),
