@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from rnnbp.graph.sequential import Item
-from rnnbp.interchange.torch_models.functions import FUNCTIONS, as_graph, softplus, tanh_gelu
+from rnnbp.interchange.formulas import as_graph, tanh_gelu
+from rnnbp.interchange.torch_models.functions import FUNCTIONS, softplus
 from rnnbp.interchange.torch_models.site import Site
 from rnnbp.layers import (
     ELU,

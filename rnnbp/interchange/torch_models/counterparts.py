@@ -6,7 +6,8 @@ from functools import singledispatch
 from typing import NamedTuple
 
 from rnnbp.graph.graph import Graph
-from rnnbp.interchange.torch_models.functions import FUNCTIONS, is_function, softplus, tanh_gelu
+from rnnbp.interchange.formulas import tanh_gelu
+from rnnbp.interchange.torch_models.functions import FUNCTIONS, is_function, softplus
 from rnnbp.interchange.torch_models.levels import Level
 from rnnbp.layers import (
     ELU,
