@@ -18,9 +18,6 @@ import rnnbp as rb
 from tests.keras_cases import CASES, OF_EXAMPLES, ONE_WAY, input_of
 
 Array = npt.NDArray[Any]
-RUNS = [(name, "float32") for name in CASES if not name.startswith("activation ")]
-RUNS += [(name, "float64") for name in CASES if name != "cell in RNN"]
-"""Names of cases and dtypes; Keras over PyTorch computes an RNN of a cell in 32 bits always."""
 HERE = Path(__file__).parents[1]
 DTYPES = {
     "float32": [*CASES],
@@ -35,6 +32,7 @@ DTYPES = {
 }
 """By dtype the cases that are run in it; in float64 Keras over PyTorch rounds products to 32 bits."""
 RUNS = [(name, dtype) for dtype, names in DTYPES.items() for name in names]
+"""Names of cases and dtypes."""
 
 
 def run_program(module: str, *args: str) -> str:

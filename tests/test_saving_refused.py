@@ -186,6 +186,11 @@ def test_what_is_no_model(tmp_path: Path) -> None:
             rb.save(given, path)
     with pytest.raises(ValueError, match=r"of a class of your own, Mine; save one of Sequential"):
         rb.save(rb.Sequential(Mine(rb.Tanh())), path)
+    last: Any = type("Newest", (rb.Last,), {})()
+    with pytest.raises(
+        ValueError, match=r"of a class of your own, Newest; save one of Last itself"
+    ):
+        rb.save(rb.Sequential(last), path)
     assert list(tmp_path.iterdir()) == []
 
 

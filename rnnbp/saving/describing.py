@@ -21,7 +21,7 @@ from rnnbp.saving.own_layers import options_of
 from rnnbp.saving.table import KINDS
 from rnnbp.storage import JSON
 
-CONTAINERS = (Sequential, Graph, Cell, Recurrent, Bidirectional, Unrolled)
+CONTAINERS = (Sequential, Graph, Cell, Recurrent, Bidirectional, Unrolled, *OVER_TIME.values())
 
 
 class Description:
@@ -88,7 +88,7 @@ class Description:
 
     def _container(self, part: Part) -> dict[str, JSON]:
         kind = type(part)
-        if kind not in (*CONTAINERS, *OVER_TIME.values()):
+        if kind not in CONTAINERS:
             base = next(each for each in kind.__mro__ if each in CONTAINERS)
             raise ValueError(
                 f"{self.place}: {part} is of a class of your own, {kind.__name__}; save one of "

@@ -26,7 +26,11 @@ OF_BOTH = "weight_init bias_init"
 
 def _has(*keys: str) -> dict[str, Read]:
     """Flags of parameters that a layer has or lacks."""
-    return {key: lambda layer, key=key: key in layer.params for key in keys}  # type: ignore[misc]
+    return {key: _holds(key) for key in keys}
+
+
+def _holds(key: str) -> Read:
+    return lambda layer: key in layer.params
 
 
 def _sizes(layer: Layer) -> object:
@@ -35,20 +39,15 @@ def _sizes(layer: Layer) -> object:
     return layer.n_in[0] if "weight" in layer.params else layer.n_in
 
 
-def _pads(layer: Layer) -> object:
-    """The padding of windows: numbers, or "same" where one side has more."""
+def padding_of(layer: Layer) -> Shape | str:
+    """The padding of a layer of windows: numbers, or "same" where one side has more."""
     pads: tuple[tuple[int, int], ...] = attrgetter("windows.padding")(layer)
     even = all(before == after for before, after in pads)
     return tuple([before for before, _ in pads]) if even else "same"
 
 
 def _windows(*names: str) -> dict[str, Read]:
-    return {"padding": _pads} | {name: attrgetter(f"windows.{name}") for name in names}
-
-
-def _dtype(layer: Layer) -> object:
-    assert isinstance(layer, OneHot)
-    return layer.dtype.name
+    return {"padding": padding_of} | {name: attrgetter(f"windows.{name}") for name in names}
 
 
 def _shape(layer: Layer) -> object:
@@ -100,7 +99,7 @@ PLAIN: dict[type[Layer], str] = {
 KINDS: dict[type[Layer], Kind] = {cls: kind(cls, names) for cls, names in PLAIN.items()} | {
     AdditiveScores: kind(AdditiveScores, "n", initial="weight_init"),
     Dense: kind(Dense, "n_out", {"n_in": _sizes} | _has("bias"), initial=OF_BOTH),
-    OneHot: kind(OneHot, "n_symbols", {"dtype": _dtype}),
+    OneHot: kind(OneHot, "n_symbols", {"dtype": attrgetter("dtype.name")}),
     ParameterLayer: kind(_parameter, "", {"shape": _shape}, initial="weight_init"),
     layers.AvgPool: _pool(layers.AvgPool),
     layers.Conv1D: _convolution(layers.Conv1D),

@@ -16,10 +16,10 @@ from rnnbp.storage.strict import room
 from rnnbp.storage.tensors import is_ours, load_tensors
 
 OTHERS = {
-    b"PK\x03\x04": "a zip file, as torch.save, Keras and np.savez write; of PyTorch, save the weights by "
-    "safetensors.torch.save_file(net.state_dict(), path), or give the dict, net.state_dict() or "
-    "torch.load(path, weights_only=True); see help(rnnbp.load_weights). A .keras file is read by "
-    "rnnbp.interchange.from_keras(path)",
+    b"PK\x03\x04": "a zip file, as torch.save, Keras and np.savez write; of PyTorch, save the "
+    "weights by safetensors.torch.save_file(net.state_dict(), path), or give the dict, "
+    "net.state_dict() or torch.load(path, weights_only=True); see help(rnnbp.load_weights). A "
+    ".keras file is read by rnnbp.interchange.from_keras(path)",
     b"\x89HDF": "an HDF5 file, as Keras writes; load them in Keras, and give the model to "
     "rnnbp.interchange.from_keras, or see help(rnnbp.LSTM)",
     b"\x93NUMPY": "a NumPy array; take them by np.load, and params.update",

@@ -49,7 +49,7 @@ def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[by
     """
     text = json_text("metadata", dict(metadata))
     about = {"format": "rnnbp 1", "sha256": BLANK.decode(), "metadata": text}
-    # Written entry by entry: a dict of all would take ten times the memory of the text.
+    # Written entry by entry: a dict of all would take several times the memory of the text.
     written = bytearray(b'{"__metadata__":' + _compact(about))
     order, end = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)), 0
     for name in order:

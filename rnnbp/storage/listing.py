@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple
 
 from rnnbp.storage.entries import Entry
 from rnnbp.storage.errors import JSON, PathLike
 from rnnbp.storage.foreign import check_begins_as_safetensors, foreign_header
-from rnnbp.storage.header import BLANK, DIGEST
-from rnnbp.storage.reading import PIECE, opened
-from rnnbp.storage.tensors import read_header
+from rnnbp.storage.reading import opened
+from rnnbp.storage.tensors import fits_checksum, read_header
 
 
 class Listing(NamedTuple):
@@ -37,14 +35,4 @@ def listed(path: PathLike) -> Listing:
             return Listing(*found, size, None)
         check_begins_as_safetensors(path, file, size)
     entries, metadata = read_header(path)
-    return Listing(entries, metadata, size, _fits(path))
-
-
-def _fits(path: PathLike) -> bool:
-    """True if the contents of a file of ours match its checksum."""
-    with opened(path) as (file, _):
-        start = file.read(DIGEST.stop)
-        found = hashlib.sha256(start[: DIGEST.start] + BLANK)
-        while piece := file.read(PIECE):
-            found.update(piece)
-    return found.hexdigest().encode() == start[DIGEST]
+    return Listing(entries, metadata, size, fits_checksum(path))

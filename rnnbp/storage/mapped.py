@@ -1,4 +1,4 @@
-"""An array in a file without a name, mapped to memory: pages of it are there while they are used."""
+"""An array in a file without a name, mapped to memory: pages are there while they are used."""
 
 from __future__ import annotations
 

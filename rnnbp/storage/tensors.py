@@ -81,6 +81,12 @@ def read_header(path: PathLike) -> tuple[list[Entry], dict[str, JSON]]:
         return _entries(path, file, _head(path, file, size)[0], size)
 
 
+def fits_checksum(path: PathLike) -> bool:
+    """True if the contents of a file of ours match its checksum. Raises StorageError."""
+    with opened(path) as (file, size):
+        return _is_whole(file, _head(path, file, size)[0])
+
+
 def _pieces(array: Array) -> Iterator[bytes]:
     """The bytes of an array in C order, little-endian, some ``WRITTEN`` at a time."""
     if array.nbytes <= WRITTEN or not array.ndim:

@@ -59,8 +59,8 @@ def save_weights(
 
     Raises StorageError if the file cannot be written, TypeError for metadata that is not JSON,
     ValueError if ``rename`` has a name that the model does not, or maps two names to one, and with
-    "torch" for cells that PyTorch does not have, as ``GRU(reset_after=False)``. Warns of a suffix of other
-    formats.
+    "torch" for cells that PyTorch does not have, as ``GRU(reset_after=False)``. Warns of a suffix
+    of other formats.
 
     >>> import os, tempfile, rnnbp as rb
     >>> path = os.path.join(tempfile.mkdtemp(), "net.safetensors")

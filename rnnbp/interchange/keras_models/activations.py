@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 
-from rnnbp.graph.graph import Graph, Node
+from rnnbp.graph.graph import Node
 from rnnbp.graph.sequential import Item
-from rnnbp.graph.values import Input, Value
+from rnnbp.interchange.formulas import Function, as_graph, mish, silu, softsign, tanh_gelu
 from rnnbp.interchange.keras_models.library import KerasLayer, refusal
 from rnnbp.layers import (
     ELU,
     GELU,
-    Abs,
     Clip,
     Exp,
     Identity,
@@ -28,6 +26,7 @@ from rnnbp.layers import (
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import shown
 
+APPROXIMATE = "gelu(approximate=True)"
 LAYERS: dict[str, Callable[[], Layer]] = {
     "linear": Identity,
     "tanh": Tanh,
@@ -44,28 +43,15 @@ LAYERS: dict[str, Callable[[], Layer]] = {
 """Those of Keras that are one layer, by their names there."""
 
 
-def _tanh_gelu(x: Value) -> Value:
-    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
-    found: Value = 0.5 * x * (1 + Tanh()(inner))
-    return found
-
-
-FORMULAS: dict[str, Callable[[Value], Value]] = {
-    "silu": lambda x: x * Sigmoid()(x),
-    "softsign": lambda x: x / (1 + Abs()(x)),
-    "mish": lambda x: x * Tanh()(Softplus()(x)),
+FORMULAS: dict[str, Function] = {
+    "silu": silu,
+    "softsign": softsign,
+    "mish": mish,
     "relu6": lambda x: Clip(0, 6)(x),
     "hard_sigmoid": lambda x: Clip(0, 1)(x * (1 / 6) + 0.5),
-    "gelu(approximate=True)": _tanh_gelu,
+    APPROXIMATE: tanh_gelu,
 }
 """Those of Keras that are several layers."""
-APPROXIMATE = "gelu(approximate=True)"
-
-
-def formula(name: str) -> Graph:
-    """The graph of an activation that is several layers."""
-    x = Input()
-    return Graph(x, FORMULAS[name](x))
 
 
 def activation_name(function: object) -> str:
@@ -92,7 +78,7 @@ def activation_items(layer: KerasLayer, function: object) -> list[Item]:
     if name in LAYERS:
         return [LAYERS[name]()]
     if name in FORMULAS:
-        return [formula(name)]
+        return [as_graph(FORMULAS[name])]
     raise refusal(
         layer,
         f"its activation {shown_activation(function)} is not among those known here, "
@@ -109,8 +95,8 @@ def signature(nodes: tuple[Node, ...], first: int) -> list[tuple[str, tuple[int,
 
 def formula_at(nodes: tuple[Node, ...], first: int) -> tuple[str, int]:
     """The activation that nodes from the first on compute of ``first``, and how many of them."""
-    for name in FORMULAS:
-        graph = formula(name)
+    for name, function in FORMULAS.items():
+        graph = as_graph(function)
         count = len(graph.nodes)
         if signature(nodes[:count], first) == signature(graph.nodes, 0):
             return name, count

@@ -1,8 +1,9 @@
 """Weights of recurrent layers, in the order and shapes of Keras and of this library.
 
-Keras: ``kernel`` (n_in, G n), ``recurrent_kernel`` (n, G n), and one bias, (G n,), but (2, 3 n) of a
-GRU with ``reset_after``. Here: ``weight_ih`` (G n, n_in), ``weight_hh`` (G n, n), and two biases that
-are added. An LSTM has its gates in one order in both; Keras's GRU has z, r, h, the one here r, z, m.
+Keras: ``kernel`` (n_in, G n), ``recurrent_kernel`` (n, G n), and one bias, (G n,), but (2, 3 n) of
+a GRU with ``reset_after``. Here: ``weight_ih`` (G n, n_in), ``weight_hh`` (G n, n), and two biases
+that are added. An LSTM has its gates in one order in both; Keras's GRU has z, r, h, the one here
+r, z, h.
 """
 
 from __future__ import annotations

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 
 from rnnbp.graph.sequential import Item
 from rnnbp.interchange.keras_models.activations import activation_items
-from rnnbp.interchange.keras_models.library import KerasLayer, array_of, check_built, refusal
-from rnnbp.interchange.keras_models.weightless_read import WEIGHTLESS
-from rnnbp.layers import (
-    Dense,
-    Embedding,
-    LayerNorm,
+from rnnbp.interchange.keras_models.library import (
+    KerasLayer,
+    array_of,
+    check_built,
+    input_shape,
+    refusal,
 )
+from rnnbp.interchange.keras_models.weightless_read import WEIGHTLESS
+from rnnbp.layers import Dense, Embedding, LayerNorm
 
 Reader = Callable[[KerasLayer, "str | None"], list[Item]]
 """The layers here of one of Keras, of which the first has the name."""
@@ -42,7 +44,7 @@ def _embedding(layer: KerasLayer, name: str | None) -> list[Item]:
 
 def _norm(layer: KerasLayer, name: str | None) -> list[Item]:
     axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-    shape: tuple[int, ...] = (layer.get_build_config() or {})["input_shape"]
+    shape = input_shape(layer)
     if list(axes) not in ([-1], [len(shape) - 1]):
         raise refusal(layer, f"axis={list(axes)}, here it is the last one", "build it with axis=-1")
     if layer.rms_scaling:

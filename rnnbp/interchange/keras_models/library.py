@@ -57,6 +57,11 @@ def array_of(variable: KerasLayer) -> Array:
     return np.array(numbers, np.float64 if numbers.dtype == np.float64 else np.float32)
 
 
+def input_shape(layer: KerasLayer) -> tuple[int, ...]:
+    """The shape that a layer was built for, with the batch; () where Keras does not know it."""
+    return tuple((layer.get_build_config() or {}).get("input_shape") or ())
+
+
 def check_built(layer: KerasLayer) -> None:
     """Raise ValueError for a layer without weights yet, or with weights of integers."""
     if not layer.built:

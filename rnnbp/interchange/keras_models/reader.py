@@ -13,7 +13,11 @@ from rnnbp.interchange.keras_models.chains import chain_of
 from rnnbp.interchange.keras_models.ends import Ends, Part
 from rnnbp.interchange.keras_models.layers_read import READERS, items_of
 from rnnbp.interchange.keras_models.library import KerasLayer, refusal
-from rnnbp.interchange.keras_models.recurrent_read import bidirectional_parts, recurrent_parts
+from rnnbp.interchange.keras_models.recurrent_read import (
+    RECURRENT,
+    bidirectional_parts,
+    recurrent_parts,
+)
 from rnnbp.interchange.keras_models.spatial_read import SPATIAL
 from rnnbp.interchange.keras_models.static_read import (
     STATIC,
@@ -24,7 +28,6 @@ from rnnbp.interchange.keras_models.static_read import (
 from rnnbp.interchange.keras_models.unknown import check_known
 from rnnbp.layers import Identity
 
-RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN")
 OVER_TIME = (*RECURRENT, "Bidirectional", "TimeDistributed")
 """Layers of Keras for which the second axis is time."""
 

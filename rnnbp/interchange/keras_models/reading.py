@@ -33,12 +33,12 @@ def from_keras(model: KerasLayer | PathLike) -> Model:
             layer with weights, or the path of a ``.keras`` file, of which no code is run.
 
     Returns:
-        A Sequential; a Graph where final states of the reverse direction are used; of one layer that
-        layer. Names of layers are Keras's, with ``_`` in place of dots.
+        A Sequential; a Graph where final states of the reverse direction are used; of one layer
+        that layer. Names of layers are Keras's, with ``_`` in place of dots.
 
     Shapes: Keras has x (B, T, features), here it is (T, B, features), ``np.swapaxes(x, 0, 1)``, and
-    y likewise; sources, as ``rb.Sequences``, are batch-first too. Outputs without time are (B, n) in
-    both. Weights of 16 bits become float32, exactly; a model of a mixed policy has its float32
+    y likewise; sources, as ``rb.Sequences``, are batch-first too. Outputs without time are (B, n)
+    in both. Weights of 16 bits become float32, exactly; a model of a mixed policy has its float32
     weights, and computes in float32 here.
 
     - SimpleRNN, LSTM and GRU are ``RNN``, ``LSTM`` and ``GRU``, with ``Last()`` for
@@ -65,7 +65,8 @@ def from_keras(model: KerasLayer | PathLike) -> Model:
 
     Source: Keras 3, https://keras.io/api/layers/. ::
 
-        net = keras.Sequential([keras.Input((None, 3)), keras.layers.LSTM(64), keras.layers.Dense(5)])
+        layers = [keras.Input((None, 3)), keras.layers.LSTM(64), keras.layers.Dense(5)]
+        net = keras.Sequential(layers)
         model = rb.interchange.from_keras(net)
         y, _ = rb.predict(model, np.swapaxes(x, 0, 1))  # as net.predict(x)
         data = rb.Sequences(x, target, batch_size=32)

@@ -12,6 +12,8 @@ from rnnbp.interchange.keras_models.ends import Ends, Part
 from rnnbp.interchange.keras_models.gates import to_ours
 from rnnbp.interchange.keras_models.library import KerasLayer, array_of, check_built, refusal
 
+RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN")
+"""Recurrent layers of Keras."""
 CELLS = {"SimpleRNNCell": "RNN", "LSTMCell": "LSTM", "GRUCell": "GRU"}
 """Cells of Keras, and the layers of them here."""
 BUILD: dict[str, Callable[..., Recurrent]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
@@ -46,7 +48,7 @@ def bidirectional_parts(layer: KerasLayer, name: str | None) -> list[Part]:
             "set merge_mode='concat', or build a rnnbp.Graph of the two layers",
         )
     for each in directions:
-        if type(each).__name__ not in ("SimpleRNN", "LSTM", "GRU", "RNN"):
+        if type(each).__name__ not in RECURRENT:
             raise refusal(each, "it is no SimpleRNN, LSTM or GRU", f"in {layer.name!r} {OWN}")
         _check_options(each)
     if layer.forward_layer.go_backwards:

@@ -8,6 +8,7 @@ from rnnbp.graph.cells import Bidirectional
 from rnnbp.graph.made import Made
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.interchange.keras_models.gates import to_theirs
+from rnnbp.interchange.keras_models.layers_written import with_weights
 from rnnbp.interchange.keras_models.library import KerasLayer
 from rnnbp.interchange.keras_models.pieces import refused
 from rnnbp.interchange.keras_models.recurrent_read import MERGED
@@ -41,10 +42,9 @@ def keras_recurrent(
         **own,
         **_rates(rnn),
     )
-    layer.build((None, None, made.n_in))
     after = bool(made.options.get("reset_after", True))
-    layer.set_weights(to_theirs(made.kind, rnn.params, reset_after=after))
-    return layer
+    weights = to_theirs(made.kind, rnn.params, reset_after=after)
+    return with_weights(layer, (None, None, made.n_in), weights)
 
 
 def keras_bidirectional(
@@ -66,9 +66,8 @@ def keras_bidirectional(
         dtype=forward.dtype_policy,
         name=name,
     )
-    layer.build((None, None, _made(both.forward).n_in))
-    layer.set_weights([*forward.get_weights(), *backward.get_weights()])
-    return layer
+    weights = [*forward.get_weights(), *backward.get_weights()]
+    return with_weights(layer, (None, None, _made(both.forward).n_in), weights)
 
 
 def _made(rnn: Recurrent) -> Made:

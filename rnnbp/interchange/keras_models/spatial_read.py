@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from rnnbp.graph.sequential import Item
 from rnnbp.interchange.keras_models.activations import activation_items
-from rnnbp.interchange.keras_models.library import KerasLayer, array_of, refusal
+from rnnbp.interchange.keras_models.library import KerasLayer, array_of, input_shape, refusal
 from rnnbp.layers import AvgPool, Conv1D, Flatten, MaxPool, Reshape
 from rnnbp.layers.product import Transpose
 
@@ -82,14 +82,14 @@ def _permute(layer: KerasLayer, name: str | None) -> list[Item]:
 
 
 def _features(layer: KerasLayer) -> tuple[int, ...]:
-    shape = (layer.get_build_config() or {}).get("input_shape")
-    if shape is None and len(nodes := layer._inbound_nodes) == 1:
-        shape = nodes[0].input_tensors[0].shape
-    if shape is None:
+    shape = input_shape(layer)
+    if not shape and len(nodes := layer._inbound_nodes) == 1:
+        shape = tuple(nodes[0].input_tensors[0].shape)
+    if not shape:
         raise refusal(
             layer, "the shape of its input is not known", "begin the model with a keras.Input"
         )
-    return tuple(shape[1:])
+    return shape[1:]
 
 
 def _check_last(layer: KerasLayer) -> None:

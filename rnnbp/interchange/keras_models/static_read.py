@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rnnbp.graph.sequential import Item
 from rnnbp.interchange.keras_models.ends import Part
-from rnnbp.interchange.keras_models.library import KerasLayer, check_built, refusal
+from rnnbp.interchange.keras_models.library import KerasLayer, check_built, input_shape, refusal
 from rnnbp.interchange.keras_models.spatial_read import SPATIAL
 from rnnbp.interchange.keras_models.weightless_read import check_pool
 from rnnbp.layers import Flatten, Mean
@@ -36,7 +36,7 @@ def check_static(layer: KerasLayer) -> None:
             "in a model without a time axis it is not there here",
             "put MaxPooling1D of the whole length, or Dropout, in its place",
         )
-    if kind in OVER_ONE and len((layer.get_build_config() or {}).get("input_shape") or ()) > 2:
+    if kind in OVER_ONE and len(input_shape(layer)) > 2:
         raise refusal(layer, "it takes several axes, and here a vector", "put Flatten before it")
 
 

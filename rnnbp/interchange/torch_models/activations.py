@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from rnnbp.graph.sequential import Item
-from rnnbp.interchange.torch_models.functions import FUNCTIONS, as_graph, softplus, tanh_gelu
+from rnnbp.interchange.formulas import as_graph, tanh_gelu
+from rnnbp.interchange.torch_models.functions import FUNCTIONS, softplus
 from rnnbp.interchange.torch_models.site import Site
 from rnnbp.layers import (
     ELU,
@@ -54,7 +55,7 @@ def gelu(site: Site) -> Item:
 
 
 def softplus_of(site: Site) -> Item:
-    """PyTorch's is linear where βx is above its threshold; above 20 they differ by 2e-9 at most."""
+    """PyTorch's is linear where βx is above its threshold: for 20, at most e⁻²⁰/β less."""
     beta, threshold = site.module.beta, site.module.threshold
     if threshold < 20 or beta <= 0:
         raise site.refused(

@@ -1,4 +1,4 @@
-"""The state that a module of PyTorch must be in to be converted: no hooks, weights that are there."""
+"""The state that a module of PyTorch must be in to be converted: no hooks, weights there."""
 
 from __future__ import annotations
 

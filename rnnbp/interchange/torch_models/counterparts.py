@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from rnnbp.graph.graph import Graph
-from rnnbp.interchange.torch_models.functions import FUNCTIONS, is_function, softplus, tanh_gelu
+from rnnbp.interchange.formulas import tanh_gelu
+from rnnbp.interchange.torch_models.functions import FUNCTIONS, is_function, softplus
 from rnnbp.interchange.torch_models.levels import Level
 from rnnbp.layers import (
     ELU,
@@ -25,10 +26,7 @@ from rnnbp.layers import (
 from rnnbp.layers.base import Layer
 from rnnbp.layers.conv import Convolution
 from rnnbp.layers.pooling import MaxPool, Pool
-from rnnbp.layers.windows import Sliding
-
-Sizes: TypeAlias = tuple[object, ...]
-
+from rnnbp.saving.table import padding_of
 
 SAME = ("Tanh", "Sigmoid", "ReLU", "GELU", "Softplus", "Identity")
 """Layers that have the same name there, and no options."""
@@ -94,25 +92,16 @@ def _norm(layer: LayerNorm) -> Build | None:
 @of_layer.register
 def _convolution(layer: Convolution) -> Build | None:
     w = layer.windows
-    even = all(before == after for before, after in w.padding)
-    padding: object = tuple([before for before, _ in w.padding]) if even else "same"
-    options: dict[str, object] = {"stride": w.stride, "padding": padding, "dilation": w.dilation}
-    options["bias"] = "bias" in layer.params
+    options: dict[str, object] = {"stride": w.stride, "padding": padding_of(layer)}
+    options |= {"dilation": w.dilation, "bias": "bias" in layer.params}
     return Build(f"Conv{layer.axes}d", (layer.n_in, layer.n_out, w.kernel), options)
 
 
 @of_layer.register
 def _pool(layer: Pool) -> Build | None:
-    kind = "MaxPool" if isinstance(layer, MaxPool) else "AvgPool"
-    sizes = [_sizes(layer.windows, part) for part in ("kernel", "stride")]
-    padding = tuple([before for before, _ in layer.windows.padding])
-    one = layer.windows.axes == 1
-    return Build(f"{kind}{layer.windows.axes}d", (*sizes, padding[0] if one else padding))
-
-
-def _sizes(windows: Sliding, part: str) -> object:
-    sizes: Sizes = getattr(windows, part)
-    return sizes[0] if len(sizes) == 1 else sizes
+    kind, w = "MaxPool" if isinstance(layer, MaxPool) else "AvgPool", layer.windows
+    sizes = w.kernel, w.stride, padding_of(layer)
+    return Build(f"{kind}{w.axes}d", tuple([each[0] if w.axes == 1 else each for each in sizes]))
 
 
 @of_layer.register

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.values import Input, Outputs, Value
-from rnnbp.layers import Scale, Sigmoid, Softplus, Tanh
-
-Function: TypeAlias = Callable[[Value], Outputs]
-
-
-def silu(x: Value) -> Outputs:
-    """x σ(x)."""
-    return x * Sigmoid()(x)
-
-
-def tanh_gelu(x: Value) -> Outputs:
-    """½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
-    return 0.5 * x * (1 + Tanh()(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
-def mish(x: Value) -> Outputs:
-    """x tanh(log(1 + eˣ))."""
-    return x * Tanh()(Softplus()(x))
+from rnnbp.graph.values import Outputs, Value
+from rnnbp.interchange.formulas import Function, as_graph, mish, silu, softsign
+from rnnbp.layers import Scale, Softplus, Tanh
 
 
 def log_sigmoid(x: Value) -> Outputs:
     """log σ(x) = −log(1 + e⁻ˣ)."""
     return -1 * Softplus()(-1 * x)
-
-
-def softsign(x: Value) -> Outputs:
-    """x / (1 + |x|)."""
-    return x / (1 + abs(x))
 
 
 def tanhshrink(x: Value) -> Outputs:
@@ -56,12 +33,6 @@ FUNCTIONS: dict[str, Function] = {
     "Tanhshrink": tanhshrink,
 }
 """By the name of the module, those without options."""
-
-
-def as_graph(function: Function, name: str | None = None) -> Graph:
-    """A function as a block of one input and one output."""
-    x = Input()
-    return Graph(x, function(x), name=name)
 
 
 def is_function(graph: Graph, function: Function) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 from rnnbp.graph.cells import GRU, LSTM, RNN, Bidirectional
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Item, Sequential
-from rnnbp.interchange.torch_models.site import Site
+from rnnbp.interchange.torch_models.site import Site, kind_of
 from rnnbp.layers import Dropout
 
 Layered = Recurrent | Bidirectional
@@ -34,7 +34,7 @@ def recurrent(site: Site) -> Item:
 
 def _level(site: Site, n_in: int, name: str | None) -> Layered:
     m = site.module
-    one = partial(CELLS[type_of(m.mode)], n_in, m.hidden_size, bias=m.bias, **_options(site))
+    one = partial(CELLS[kind_of(m)], n_in, m.hidden_size, bias=m.bias, **_options(site))
     if not m.bidirectional:
         return one(name=name)
     return Bidirectional(one(), one(), name=name)
@@ -49,11 +49,6 @@ def _options(site: Site) -> dict[str, object]:
     if m.mode.startswith("RNN"):
         found["activation"] = m.nonlinearity
     return found
-
-
-def type_of(mode: str) -> str:
-    """The class of PyTorch's with such a ``mode``, as "RNN" of "RNN_RELU"."""
-    return mode.partition("_")[0]
 
 
 READERS: dict[str, Callable[[Site], Item]] = dict.fromkeys(CELLS, recurrent)

@@ -63,7 +63,7 @@ def class_name(module: nn.Module) -> str:
 
 
 def kind_of(module: nn.Module) -> str:
-    """The first class of PyTorch's, or of ours for PyTorch, whose forward a module has; "" for none.
+    """The first class of PyTorch's, or of ours for it, whose forward a module has; "" for none.
 
     A subclass with a forward of its own computes something else.
     """

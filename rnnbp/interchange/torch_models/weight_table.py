@@ -32,7 +32,7 @@ class WeightRow(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """What ``load_torch_weights`` returns: a row for each parameter that was read; its repr is a table.
+    """What ``load_torch_weights`` returns: a row for each parameter read; its repr is a table.
 
     Attributes:
         rows: in the order of the model's parameters.

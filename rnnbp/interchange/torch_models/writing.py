@@ -64,8 +64,8 @@ def to_torch(model: Item, *, batch_first: bool = False) -> nn.Module:
 
     Raises ValueError for what PyTorch does not have, with the path of the layer: reverse without
     the other direction, peepholes, layer_norm, coupled gates, zoneout, dropout within cells,
-    learned initial states, GRU(reset_after=False), cells of your own, graphs of several paths. ImportError
-    without PyTorch.
+    learned initial states, GRU(reset_after=False), cells of your own, graphs of several paths.
+    ImportError without PyTorch.
 
     ::
 
@@ -143,8 +143,8 @@ class _Writing:
             name = str(k) if place in modules else place
             if hasattr(self.ours.Chain(), name):
                 raise ValueError(
-                    f"to_torch: {_at(path)}{inner} is called as an attribute of nn.Sequential; give "
-                    "it a different name="
+                    f"to_torch: {_at(path)}{inner} is called as an attribute of nn.Sequential; "
+                    "give it a different name="
                 )
             modules[name] = self.module(inner, f"{path}.{name}" if path else name)
         return self.ours.chain(modules)
