@@ -113,7 +113,7 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
 
     @takes()
     @whole
-    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
+    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train a new network.
 
         Args:
@@ -147,14 +147,14 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
         return self
 
     @takes()
-    def predict_proba(self, X: object) -> Array:  # noqa: N803
+    def predict_proba(self, X: object) -> Array:
         """(n, classes) Probabilities of the classes in the order of ``classes_``, float64."""
         check_is_fitted(self)
         found: Array = softmax(self._outputs(X), axis=-1)
         return found
 
     @takes()
-    def predict(self, X: object) -> Array:  # noqa: N803
+    def predict(self, X: object) -> Array:
         """(n,) The most probable class of each series."""
         best = self.predict_proba(X).argmax(axis=-1)
         found: Array = self.classes_[best]

@@ -130,7 +130,7 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
 
     @takes()
     @whole
-    def fit(self, X: object, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: object, y: object = None) -> Self:
         """Train a new network on windows of a series.
 
         Args:
@@ -170,10 +170,10 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
     @takes()
     def predict(
         self,
-        X: object = None,  # noqa: N803
+        X: object = None,
         *,
         steps: int | None = None,
-        past_X: object = None,  # noqa: N803
+        past_X: object = None,
         past_y: object = None,
     ) -> Array | list[Array]:
         """Forecast the steps after the end of the series, or after a past that is passed.
@@ -197,10 +197,10 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
     @takes()
     def predict_quantiles(
         self,
-        X: object = None,  # noqa: N803
+        X: object = None,
         *,
         steps: int | None = None,
-        past_X: object = None,  # noqa: N803
+        past_X: object = None,
         past_y: object = None,
     ) -> Array | list[Array]:
         """The quantiles of the steps to come; arguments as of ``predict``.
@@ -219,7 +219,7 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
         return self._as_y(outputs, asked)
 
     @takes()
-    def score(self, X: object, y: object, sample_weight: ArrayLike | None = None) -> float:  # noqa: N803
+    def score(self, X: object, y: object, sample_weight: ArrayLike | None = None) -> float:
         """R² of the forecast of y, the steps after the end of the series."""
         truth = [np.asarray(one) for one in (y if is_list(y) else [y])]
         found = self.predict(X, steps=max(map(len, truth)) if X is None else None)

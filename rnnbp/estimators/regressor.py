@@ -83,7 +83,7 @@ class RecurrentRegressor(RegressorMixin, RecurrentEstimator):  # type: ignore[mi
 
     @takes()
     @whole
-    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
+    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train a new network.
 
         Args:
@@ -116,7 +116,7 @@ class RecurrentRegressor(RegressorMixin, RecurrentEstimator):  # type: ignore[mi
         return self
 
     @takes()
-    def predict(self, X: object) -> Array:  # noqa: N803
+    def predict(self, X: object) -> Array:
         """(n,), or (n, outputs) as y was, float64."""
         check_is_fitted(self)
         found = self._scale.up(self._outputs(X))
