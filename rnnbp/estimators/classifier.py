@@ -50,9 +50,8 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
             keeps all.
         class_weight: a dict of weights by class, "balanced" for weights inverse to how often each
             occurs, or None.
-        early_stopping: True to hold back a share of the series, as many of
-            each class, and stop when the loss
-            on them has not improved for some epochs; the model is then the best one.
+        early_stopping: True to hold back a share of the series of each class, and stop when the
+            loss on them has not improved for some epochs; the model is then the best one.
         validation_fraction: that share.
         n_iter_no_change: those epochs.
         dtype: "float32" or "float64".

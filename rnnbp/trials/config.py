@@ -53,7 +53,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Config:
-    """What a file says; ``sort_by`` and ``jobs`` are None where it says nothing of them.
+    """What a file says; ``function``, ``sort_by`` and ``jobs`` are None where it has none.
 
     ``samples`` and ``draws`` are the number of random samples, and the seed of the draws.
     """
