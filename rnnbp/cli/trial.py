@@ -52,7 +52,7 @@ def main() -> int:
         return end.code
     except (CommandError, StorageError) as error:
         return _failed(folder, str(error))
-    except Exception as error:
+    except Exception as error:  # of the user's function, or a defect: the table shows it
         return _failed(folder, f"{type(error).__name__}: {error}")
 
 

@@ -74,7 +74,7 @@ class Launch:
 
     def _watched(self, child: subprocess.Popen[bytes], stop: Stop) -> bool:
         """Wait until it has ended; returns True if it was stopped."""
-        assert child.stdin is not None
+        assert child.stdin is not None  # it is a pipe
         stopped = False
         try:
             with contextlib.suppress(BrokenPipeError):  # it has ended; its status says why
