@@ -43,6 +43,11 @@ class Report:
         lost = self.lost.get(name, "")
         return Outcome(FAILED, {}, lost) if lost and found.state != FAILED else found
 
+    def left(self, *, retry: bool) -> dict[str, Trial]:
+        """The runs that are not finished; with ``retry`` those that failed too."""
+        done = {FINISHED} if retry else {FINISHED, FAILED}
+        return {k: trial for k, trial in self.runs.items() if self.outcome(k).state not in done}
+
     def begin(self, to_run: int, jobs: int, dask: str | None) -> None:
         """Print what is about to be done."""
         self.to_run = to_run
