@@ -15,8 +15,8 @@ from rnnbp.wording.unsupported import METHODS
 
 BOTH = "both directions are two layers: rnnbp.Bidirectional(rnnbp.{0}(n_in, n), rnnbp.{0}(n_in, n))"
 PADDING = (
-    "pad, and give lengths=lengths, (B,), to bptt, predict or evaluate; Sequences takes the list of "
-    "arrays as it is"
+    "pad, and give lengths=lengths, (B,), to bptt, predict or evaluate; Sequences takes the list "
+    "of arrays as it is"
 )
 PADDED = (
     "pad pad_sequence pad_sequences pack_sequence pack_padded_sequence pad_packed_sequence "
