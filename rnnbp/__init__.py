@@ -200,7 +200,7 @@ __dir__ = names_of([*__all__, *_LATE, "__version__", "missing"])
 
 
 if TYPE_CHECKING:
-    from rnnbp import estimators, interchange  # noqa: F401
+    from rnnbp import estimators, interchange  # noqa: F401  # for type checkers
     from rnnbp.saving import load, save
 else:  # type checkers read __all__
     __getattr__ = _importing(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rnnbp.numerics import Shape
 from rnnbp.support import html
+from rnnbp.support.columns import aligned
 from rnnbp.support.printing import printable
 from rnnbp.support.reprs import bytes_text, counted
 
@@ -110,14 +111,8 @@ class Summary:
 
     def _text(self, most: int) -> str:
         """The table with as many layers."""
-        lines = [self._header, *map(self._cells, self.rows[:most])]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = [
-            "  ".join(
-                f"{text:{'<' if k < 3 else '>'}{widths[k]}}" for k, text in enumerate(line)
-            ).rstrip()
-            for line in lines
-        ]
+        header = self._header
+        table = aligned([header, *map(self._cells, self.rows[:most])], range(3, len(header)))
         if most < len(self.rows):
             table.append(f"{len(self.rows) - most:,} more; print(summary) shows them")
         return "\n".join([f"{self._model}: {self._size}", "", *table, *self._totals()])

@@ -57,7 +57,7 @@ CASES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "layers": (fit(X, layers=0), ValueError, "RecurrentClassifier: layers must be at least 1, found 0"),
     "rate": (fit(X, learning_rate=-1), ValueError, r"learning_rate must lie in \(0, inf\), found -1"),
     "schedule": (fit(X, schedule="step"), ValueError, "schedule must be one of 'constant', 'cosine'"),
-    "bytes": (fit(X, memory="6 potatoes"), rb.BudgetError, "not a number of bytes; write as '64 MB'"),
+    "bytes": (fit(X, memory="6 potatoes"), rb.BudgetError, "memory '6 potatoes' is not a number of bytes; write as '64 MB'"),
     "dtype": (fit(X, dtype="float16"), rb.DtypeError, "use 'float32' or 'float64'"),
     "last of both": (fit(X, pooling="last", bidirectional=True), ValueError, "reverse direction has read that step alone; use pooling='mean'"),
     "no X": (fit(None), TypeError, r"X is None; X is \(n, T\) for series of one feature, \(n, T, features\), or a list"),

@@ -17,6 +17,9 @@ from tests.sweep_command import OWN, TRAIN, children, is_alive, rows, started, w
 pytest.importorskip("joblib")
 pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
 
+SIZES = ["--cell", "rnn", "--units", 6, "--embedding", 3, "--batch", 4, "--horizon", 10, "--threads", 1]  # fmt: skip
+"""Those of TRAIN."""
+
 
 def weights(folder: str) -> dict[str, bytes]:
     return {k: v.tobytes() for k, v in load_tensors(Path(folder) / "model.safetensors")[0].items()}
@@ -25,21 +28,7 @@ def weights(folder: str) -> dict[str, bytes]:
 def test_a_run_has_the_bits_of_rnnbp_train_alone() -> None:
     file = written(f"[sweep]\nseeds = [3]\n{TRAIN}steps = 7\n")
     assert run("sweep", file, "--quiet") == 0
-    sizes = [
-        "--cell",
-        "rnn",
-        "--units",
-        6,
-        "--embedding",
-        3,
-        "--batch",
-        4,
-        "--horizon",
-        10,
-        "--threads",
-        1,
-    ]
-    assert train("alone", *sizes, "--steps", 7, "--seed", 3) == 0
+    assert train("alone", *SIZES, "--steps", 7, "--seed", 3) == 0
     assert weights("runs/x/000") == weights("alone")
     found = json.loads(Path("runs/x/000/result.json").read_text())
     (row,) = rows("runs/x")
@@ -122,21 +111,7 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on_to_the_bit(number: int) -> No
     assert run("sweep", file, "--quiet") == 0
     assert [each for each in runs if is_alive(each)] == []
     assert [row["state"] for row in rows("runs/x")] == ["finished", "finished"]
-    sizes = [
-        "--cell",
-        "rnn",
-        "--units",
-        6,
-        "--embedding",
-        3,
-        "--batch",
-        4,
-        "--horizon",
-        10,
-        "--threads",
-        1,
-    ]
-    assert train("alone", *sizes, "--steps", 1500, "--dropout", 0.1, "--seed", 1) == 0
+    assert train("alone", *SIZES, "--steps", 1500, "--dropout", 0.1, "--seed", 1) == 0
     assert weights("runs/x/001") == weights("alone")
 
 

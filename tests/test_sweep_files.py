@@ -12,7 +12,7 @@ import pytest
 
 from rnnbp.trials.config import read
 from rnnbp.trials.distributions import Distribution
-from rnnbp.trials.outcome import FAILED, FINISHED, Outcome, outcome, write_error
+from rnnbp.trials.outcome import FAILED, FINISHED, Outcome, outcome, write_failure
 from rnnbp.trials.picture import picture
 from rnnbp.trials.results import Results, Row
 from rnnbp.trials.space import identity, trials
@@ -171,5 +171,5 @@ def test_states_of_folders(tmp_path: Path) -> None:
     found = outcome(tmp_path, "lstm")
     assert (found.state, found.figures["bits"]) == ("time", 3.0)
     assert math.isnan(found.figures["loss"])
-    write_error(tmp_path, "no\x1b\nmore", "Traceback")
+    write_failure(tmp_path, "no\x1b\nmore", "Traceback")
     assert outcome(tmp_path, "gru") == Outcome("failed", {}, "no\\x1b more")

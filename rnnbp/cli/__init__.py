@@ -1,1 +1,1 @@
-"""Internal: the commands train, sample, plan, compare, show and convert."""
+"""Internal: the commands train, sweep, sample, plan, compare, show and convert."""

@@ -21,8 +21,8 @@ LISTED = "; ".join(
 )
 ABOUT = (
     "Convert a file to another format; the endings say which: a whole model between .safetensors, "
-    "as rnnbp.save writes it, .onnx and .keras; weights between .safetensors, of rnnbp, PyTorch and "
-    "others, and .npz, under the names that they have. The ways are "
+    "as rnnbp.save writes it, .onnx and .keras; weights between .safetensors, of rnnbp, PyTorch "
+    "and others, and .npz, under the names that they have. The ways are "
     f"{LISTED}. What the other format cannot express is an error that names it. In a model here x "
     "is (T, B, features), in Keras (B, T, features). ONNX needs python -m pip install "
     "'rnnbp[onnx]', Keras 'rnnbp[keras]' and a backend, which KERAS_BACKEND names."

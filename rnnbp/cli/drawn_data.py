@@ -1,4 +1,4 @@
-"""Random inputs, targets and lengths that fit a model: of several inputs, outputs and time axes too."""
+"""Random inputs, targets and lengths that fit a model of any inputs, outputs and time axes."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from rnnbp.interchange import from_keras, from_onnx, to_keras, to_onnx
 from rnnbp.numerics import Array
 from rnnbp.saving import load, save
 from rnnbp.storage import replacing, save_tensors, write_atomic
+from rnnbp.support.reprs import counted
 from rnnbp.train.given_weights import given_weights
 
 OURS, ONNX, KERAS, ARRAYS = ".safetensors", ".onnx", ".keras", ".npz"
@@ -114,4 +115,4 @@ def _arrays_to_weights(source: Path, target: Path) -> str:
 
 def _numbers(arrays: Mapping[str, Array]) -> str:
     count = sum(array.size for array in arrays.values())
-    return f"{count:,} numbers in {len(arrays):,} arrays"
+    return f"{counted(count, 'number')} in {counted(len(arrays), 'array')}"

@@ -14,8 +14,8 @@ from rnnbp.train.given_weights import check_no_snapshot
 from rnnbp.train.misfits import check_shapes
 
 OTHERS = (
-    "; rnnbp sample steps forward through what rnnbp train has written, and a model of your own, or "
-    "one that reads in both directions, is loaded in Python: rnnbp.load_weights, rnnbp.predict"
+    "; rnnbp sample steps forward through what rnnbp train has written, and a model of your own, "
+    "or one that reads in both directions, is loaded in Python: rnnbp.load_weights, rnnbp.predict"
 )
 """The cure for a file of another model."""
 MODEL_NAME = "model.safetensors"

@@ -96,7 +96,7 @@ class OwnProblem:
 
     @cached_property
     def planned(self) -> tuple[LossesLike, int | dict[str, int], ShapeLike]:
-        """(loss, steps, shape of x) as ``plan`` takes them: of a network for all outputs and axes."""
+        """(loss, steps, shape of x) as ``plan`` takes them; of a network by output and axis."""
         if not self.is_network:
             return self.loss, self.steps, self.x_shape
         self._refuse_inputs()

@@ -10,7 +10,7 @@ from pathlib import Path
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import model_file
 from rnnbp.cli.options import Parser
-from rnnbp.cli.shown_arrays import archive_lines, array_lines
+from rnnbp.cli.shown_arrays import UNSAFE, archive_lines, array_lines
 from rnnbp.cli.shown_onnx import onnx_lines
 from rnnbp.cli.shown_tensors import tensor_lines
 from rnnbp.numerics import escaped
@@ -25,10 +25,6 @@ ABOUT = (
 )
 KINDS = "rnnbp show reads safetensors, ONNX, .npz and .npy files"
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt")
-PICKLE = (
-    "a pickle, which can run any code and is never read; in PyTorch, "
-    "safetensors.torch.save_file(net.state_dict(), path) writes weights"
-)
 LONGEST = 16
 """Bytes that say what a file is."""
 
@@ -62,7 +58,7 @@ def _reader(path: Path) -> Callable[[Path], Iterator[str]]:
     if start.startswith(b"\x93NUMPY") or suffix == ".npy":
         return array_lines
     if start.startswith(b"\x80") or suffix in PICKLES:
-        raise CommandError(f"{path} is {PICKLE}")
+        raise CommandError(f"{path} is a pickle, {UNSAFE}")
     if start.startswith(b"\x89HDF"):
         raise CommandError(f"{path} is an HDF5 file, as old Keras writes; {KINDS}")
     if start.startswith(b"\x08") or suffix == ".onnx":

@@ -5,26 +5,25 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 import numpy as np
 
 from rnnbp.cli.errors import CommandError
-from rnnbp.cli.shown_tensors import array_table
+from rnnbp.cli.shown_tensors import Row, array_table
 from rnnbp.numerics import Dtype, Shape
 from rnnbp.storage import opened
 from rnnbp.support.reprs import bytes_text, counted
 
 NPY = ".npy"
 UNREAD = ", a pickle, not read"
-Row: TypeAlias = tuple[str, Shape, str, int]
-"""An array: its name, shape, dtype and bytes."""
+UNSAFE = (
+    "which can run any code and is never read; in PyTorch, "
+    "safetensors.torch.save_file(net.state_dict(), path) writes weights"
+)
+"""What an error says of a pickle."""
 ZIPS = (
-    (
-        "data.pkl",
-        "a pickle of PyTorch in a zip file, which can run any code and is never read; in PyTorch, "
-        "safetensors.torch.save_file(net.state_dict(), path) writes weights",
-    ),
+    ("data.pkl", f"a pickle of PyTorch in a zip file, {UNSAFE}"),
     (
         "model.weights.h5",
         "a model of Keras; rnnbp convert makes it one of rnnbp, which is shown",

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.tables import cut, table
@@ -17,6 +18,8 @@ from rnnbp.storage.listing import Listing, listed
 from rnnbp.support.reprs import bytes_text, counted
 from rnnbp.train.given_weights import MODEL
 
+Row: TypeAlias = tuple[str, Shape, str, int]
+"""An array: its name, shape, dtype and bytes."""
 CHECKSUM = {
     True: "fits",
     False: "does not fit, the file is damaged",
@@ -47,7 +50,7 @@ def tensor_lines(path: Path) -> Iterator[str]:
         raise CommandError(f"{path} is damaged within its tensors; take another copy of it")
 
 
-def array_table(rows: list[tuple[str, Shape, str, int]]) -> list[str]:
+def array_table(rows: list[Row]) -> list[str]:
     """Names, shapes, dtypes and bytes of arrays."""
     texts = [
         (escaped(name), str(shape), dtype, bytes_text(nbytes))

@@ -20,7 +20,6 @@ from rnnbp.train.lock import FolderLock
 from rnnbp.trials.config import Config, read
 from rnnbp.trials.errors import ConfigError
 from rnnbp.trials.launch import Launch
-from rnnbp.trials.outcome import FAILED, FINISHED, outcome
 from rnnbp.trials.pools import Stopping, over_cluster, over_processes
 from rnnbp.trials.record import runs_of, write_record
 from rnnbp.trials.space import Trial
@@ -83,7 +82,7 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     _make(config.folder)
     with FolderLock(config.folder):
         write_record(config, runs)
-        launches = _launches(config, runs, retry=options.retry)
+        launches = _launches(config, report.left(retry=options.retry))
         check_texts(config, launches.values())
         jobs = min(options.jobs or config.jobs or usable(), max(len(launches), 1))
         report.begin(len(launches), jobs, options.dask)
@@ -109,15 +108,12 @@ def _make(folder: Path) -> None:
         raise write_error(folder, error) from None
 
 
-def _launches(config: Config, runs: dict[str, Trial], *, retry: bool) -> dict[str, Launch]:
+def _launches(config: Config, runs: dict[str, Trial]) -> dict[str, Launch]:
     """The runs to start, by name."""
-    done = {FINISHED} if retry else {FINISHED, FAILED}
     usual()  # an impossible environment is one error, and not one of each run
     environment = {VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}
     found = {}
     for name, trial in runs.items():
-        if outcome(config.folder / name, str(trial.get("cell", "lstm"))).state in done:
-            continue
         folder, passed = config.folder / name, absolute(config, trial)
         if config.function is None:
             passed = {"threads": 1} | passed

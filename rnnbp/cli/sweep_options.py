@@ -103,7 +103,8 @@ def _values(config: Config) -> Iterator[tuple[str, str, JSON]]:
         yield from (("grid", name, value) for value in values)
     for name, each in config.random.items():
         yield from (("random", name, value) for value in each.values)
-        yield "random", name, each.values[0] if each.kind in ("choice", "integers") else 0.123456
+        if each.kind in ("uniform", "log-uniform"):  # whose limits may be whole, and draws are not
+            yield "random", name, 0.123456
     yield from (("train", "seed", seed) for seed in config.seeds)
 
 

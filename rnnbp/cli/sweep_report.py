@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from rnnbp.cli.tables import table
 from rnnbp.cli.train_options import DEFAULT
+from rnnbp.compare.files import can_draw
 from rnnbp.numerics import escaped
 from rnnbp.storage import JSON, write_atomic
 from rnnbp.support.printing import for_stdout
 from rnnbp.trials.config import Config
 from rnnbp.trials.outcome import FAILED, FINISHED, INTERRUPTED, TIME, WAITING, Outcome, outcome
-from rnnbp.trials.picture import can_draw, picture
+from rnnbp.trials.picture import picture
 from rnnbp.trials.results import SEED, Results, Row
 from rnnbp.trials.space import Trial
 
@@ -41,6 +42,11 @@ class Report:
         found = outcome(self.config.folder / name, cell)
         lost = self.lost.get(name, "")
         return Outcome(FAILED, {}, lost) if lost and found.state != FAILED else found
+
+    def left(self, *, retry: bool) -> dict[str, Trial]:
+        """The runs that are not finished; with ``retry`` those that failed too."""
+        done = {FINISHED} if retry else {FINISHED, FAILED}
+        return {k: trial for k, trial in self.runs.items() if self.outcome(k).state not in done}
 
     def begin(self, to_run: int, jobs: int, dask: str | None) -> None:
         """Print what is about to be done."""
@@ -74,7 +80,9 @@ class Report:
         if found.state == WAITING:  # it was stopped before it began
             return
         self.count += 1
-        options = ", ".join(f"{key} {_text(self.runs[name].get(key))}" for key in self._varied())
+        options = ", ".join(
+            f"{key} {_text(self.runs[name].get(key))}" for key in self.config.varied
+        )
         line = f"{self.count} of {self.to_run}: {name}{f', {options}' if options else ''}: "
         metric = (self.config.sort_by or next(iter(found.figures), "")).removeprefix("-")
         if found.state == FAILED:
@@ -86,13 +94,10 @@ class Report:
             line += _word(found.state)
         self._print(escaped(line))
 
-    def _varied(self) -> list[str]:
-        return self.config.varied
-
     def end(self) -> int:
         """Print the table, write it and the picture; returns 1 if a run failed, else 0."""
         rows = [Row(name, trial, self.outcome(name)) for name, trial in self.runs.items()]
-        results = Results.of(rows, self._varied(), self.config.sort_by)
+        results = Results.of(rows, self.config.varied, self.config.sort_by)
         self._print("", *_table(results), *_mean_table(results))
         written = [self.config.folder / TABLE]
         write_atomic(written[0], results.to_csv().encode())

@@ -6,6 +6,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from rnnbp.support.columns import aligned
+
 LEAST = 24
 """Characters of a text that is cut."""
 
@@ -19,19 +21,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
         right: names of the columns whose texts end at the right.
     """
     lines = [header, *rows]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
-    most = terminal_width()
-    if most is not None:
+    if (most := terminal_width()) is not None:
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         over = sum(widths) + 2 * (len(widths) - 1) - most
-        widths[0] = max(min(LEAST, widths[0]), widths[0] - max(0, over))
-    found = []
-    for line in lines:
-        first, *others = line
-        texts = [_in_the_middle(first, widths[0]), *others]
-        cells = zip(texts, widths, header, strict=True)
-        text = "  ".join(f"{t:{'>' if name in right else '<'}{n}}" for t, n, name in cells)
-        found.append(cut(text.rstrip()))
-    return found
+        first = max(min(LEAST, widths[0]), widths[0] - max(0, over))
+        lines = [(_in_the_middle(text, first), *others) for text, *others in lines]
+    return list(map(cut, aligned(lines, [k for k, name in enumerate(header) if name in right])))
 
 
 def cut(line: str) -> str:

@@ -119,7 +119,8 @@ def _add_engine(parser: Parser) -> None:
         "--chunk",
         type=whole(1),
         metavar="N",
-        help="steps that are run, kept and recomputed as one; by default 32, of sequences of more than 512 steps more",
+        help="steps that are run, kept and recomputed as one; by default 32, of sequences of more "
+        "than 512 steps more",
     )
     add_threads(group)
     group.add_argument(

@@ -25,7 +25,7 @@ from rnnbp.cli.signals import Stopped, raising, status_of
 from rnnbp.storage import JSON, StorageError
 from rnnbp.train.folder import SNAPSHOT
 from rnnbp.train.lock import FolderLock
-from rnnbp.trials.outcome import write_error
+from rnnbp.trials.outcome import write_failure
 
 PATIENCE = 30.0
 """Seconds that a run waits for one before it in its folder, which is saving."""
@@ -52,7 +52,7 @@ def main() -> int:
         return end.code
     except (CommandError, StorageError) as error:
         return _failed(folder, str(error))
-    except Exception as error:
+    except Exception as error:  # of the user's function, or a defect: the table shows it
         return _failed(folder, f"{type(error).__name__}: {error}")
 
 
@@ -90,7 +90,7 @@ def _wait_for(folder: Path) -> None:
 
 def _failed(folder: Path, error: str) -> int:
     print(f"rnnbp: {error}", file=sys.stderr)
-    write_error(folder, error, traceback.format_exc())
+    write_failure(folder, error, traceback.format_exc())
     return 1
 
 

@@ -16,7 +16,7 @@ scikit-learn is imported with this module, not before: pip install 'rnnbp[estima
 from typing import TYPE_CHECKING
 
 try:
-    from sklearn.utils.validation import validate_data  # noqa: F401  # which 1.6 brought
+    from sklearn.utils.validation import validate_data  # noqa: F401  # came with 1.6
 except ImportError as error:
     raise ImportError(
         "rnnbp.estimators needs scikit-learn 1.6 or later: pip install 'rnnbp[estimators]'"

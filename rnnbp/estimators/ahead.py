@@ -23,11 +23,7 @@ class Ahead(NamedTuple):
 
 
 def ahead(
-    estimator: BaseEstimator,
-    X: object,  # noqa: N803
-    steps: int | None,
-    past_X: object,  # noqa: N803
-    past_y: object,
+    estimator: BaseEstimator, X: object, steps: int | None, past_X: object, past_y: object
 ) -> Ahead:
     """The arguments of ``Forecaster.predict``, checked. Raises ValueError for what does not fit."""
     frame: Frame = estimator._frame
@@ -42,10 +38,7 @@ def ahead(
 
 
 def _past(
-    estimator: BaseEstimator,
-    past_X: object,  # noqa: N803
-    past_y: object,
-    frame: Frame,
+    estimator: BaseEstimator, past_X: object, past_y: object, frame: Frame
 ) -> tuple[Sequence[TimeSeries], bool]:
     """What was passed, or the end of what it was fitted on."""
     if past_y is None:

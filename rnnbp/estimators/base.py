@@ -52,7 +52,7 @@ class RecurrentEstimator(Named, Saved):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _read(self, X: object) -> Given:  # noqa: N803
+    def _read(self, X: object) -> Given:
         """X to be fitted on, after a look at the parameters."""
         check_settings(self)
         name = type(self).__name__
@@ -105,7 +105,7 @@ class RecurrentEstimator(Named, Saved):
             seed=seeds.order,
         )
 
-    def _outputs(self, X: object) -> Array:  # noqa: N803
+    def _outputs(self, X: object) -> Array:
         """(n, outputs), float64, of the model in evaluation mode."""
         check_is_fitted(self)
         given = read(self, X, dtype=self.dtype, reset=False)

@@ -50,9 +50,8 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
             keeps all.
         class_weight: a dict of weights by class, "balanced" for weights inverse to how often each
             occurs, or None.
-        early_stopping: True to hold back a share of the series, as many of
-            each class, and stop when the loss
-            on them has not improved for some epochs; the model is then the best one.
+        early_stopping: True to hold back a share of the series of each class, and stop when the
+            loss on them has not improved for some epochs; the model is then the best one.
         validation_fraction: that share.
         n_iter_no_change: those epochs.
         dtype: "float32" or "float64".
@@ -113,7 +112,7 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
 
     @takes()
     @whole
-    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
+    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train a new network.
 
         Args:
@@ -147,14 +146,14 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):  # type: ignore[
         return self
 
     @takes()
-    def predict_proba(self, X: object) -> Array:  # noqa: N803
+    def predict_proba(self, X: object) -> Array:
         """(n, classes) Probabilities of the classes in the order of ``classes_``, float64."""
         check_is_fitted(self)
         found: Array = softmax(self._outputs(X), axis=-1)
         return found
 
     @takes()
-    def predict(self, X: object) -> Array:  # noqa: N803
+    def predict(self, X: object) -> Array:
         """(n,) The most probable class of each series."""
         best = self.predict_proba(X).argmax(axis=-1)
         found: Array = self.classes_[best]

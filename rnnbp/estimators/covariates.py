@@ -17,13 +17,7 @@ from rnnbp.numerics import Array
 KINDS = "X is (T, covariates), what is known of each step, None, or of a list y a list of tables"
 
 
-def covariates(
-    estimator: BaseEstimator,
-    X: object,  # noqa: N803
-    steps: int,
-    *,
-    reset: bool,
-) -> Array:
+def covariates(estimator: BaseEstimator, X: object, steps: int, *, reset: bool) -> Array:
     """(T, covariates) of one series; without any (steps, 0)."""
     if X is None:
         return _none(estimator, [steps], reset=reset)[0]
@@ -39,11 +33,7 @@ def covariates(
 
 
 def covariates_of_several(
-    estimator: BaseEstimator,
-    X: object,  # noqa: N803
-    steps: Sequence[int],
-    *,
-    reset: bool,
+    estimator: BaseEstimator, X: object, steps: Sequence[int], *, reset: bool
 ) -> list[Array]:
     """(T_k, covariates) of each of several series; without any (steps[k], 0)."""
     name = type(estimator).__name__

@@ -130,7 +130,7 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
 
     @takes()
     @whole
-    def fit(self, X: object, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: object, y: object = None) -> Self:
         """Train a new network on windows of a series.
 
         Args:
@@ -170,10 +170,10 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
     @takes()
     def predict(
         self,
-        X: object = None,  # noqa: N803
+        X: object = None,
         *,
         steps: int | None = None,
-        past_X: object = None,  # noqa: N803
+        past_X: object = None,
         past_y: object = None,
     ) -> Array | list[Array]:
         """Forecast the steps after the end of the series, or after a past that is passed.
@@ -189,18 +189,15 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
             (H,) or (H, targets), as y was, float64; of several series a list of these.
         """
         check_is_fitted(self)
-        asked = ahead(self, X, steps, past_X, past_y)
-        middle = self._frame.middle
-        outputs = [one[..., middle] for one in roll(self.model_, self._frame, *asked[:2])]
-        return self._as_y(outputs, asked)
+        return self._outputs(self._frame.middle, ahead(self, X, steps, past_X, past_y))
 
     @takes()
     def predict_quantiles(
         self,
-        X: object = None,  # noqa: N803
+        X: object = None,
         *,
         steps: int | None = None,
-        past_X: object = None,  # noqa: N803
+        past_X: object = None,
         past_y: object = None,
     ) -> Array | list[Array]:
         """The quantiles of the steps to come; arguments as of ``predict``.
@@ -213,13 +210,11 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
             raise ValueError(
                 "Forecaster: it was fitted without quantiles; build it with quantiles=(0.1, 0.9)"
             )
-        asked = ahead(self, X, steps, past_X, past_y)
         order = [self._frame.levels.index(q) for q in self.quantiles_]
-        outputs = [one[..., order] for one in roll(self.model_, self._frame, *asked[:2])]
-        return self._as_y(outputs, asked)
+        return self._outputs(order, ahead(self, X, steps, past_X, past_y))
 
     @takes()
-    def score(self, X: object, y: object, sample_weight: ArrayLike | None = None) -> float:  # noqa: N803
+    def score(self, X: object, y: object, sample_weight: ArrayLike | None = None) -> float:
         """R² of the forecast of y, the steps after the end of the series."""
         truth = [np.asarray(one) for one in (y if is_list(y) else [y])]
         found = self.predict(X, steps=max(map(len, truth)) if X is None else None)
@@ -229,9 +224,10 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
         both = np.concatenate(truth), np.concatenate(guess)
         return float(r2_score(*both, sample_weight=sample_weight))
 
-    def _as_y(self, found: list[Array], asked: Ahead) -> Array | list[Array]:
-        """Forecasts (H, targets, ...) of each series in the form that y had."""
-        found = [one[:, 0] for one in found] if self._one_target else found
+    def _outputs(self, which: int | list[int], asked: Ahead) -> Array | list[Array]:
+        """One or several outputs of the network for each step and target, in the form of y."""
+        every = roll(self.model_, self._frame, asked.past, asked.future)
+        found = [one[:, 0, which] if self._one_target else one[..., which] for one in every]
         return found[0] if asked.one_series else found
 
     def _check(self) -> None:
@@ -250,7 +246,7 @@ class Forecaster(Named, RegressorMixin, Saved):  # type: ignore[misc]  # no type
                 f"None, found {shown(given)}"
             )
         loss = Quantile(tuple(given))
-        assert isinstance(loss.q, tuple)
+        assert isinstance(loss.q, tuple)  # as what it is built from
         return loss.q
 
     def _check_lengths(self, series: Sequence[TimeSeries]) -> None:

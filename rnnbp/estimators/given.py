@@ -44,13 +44,7 @@ class Given:
         return [self.x[row] for row in chosen]
 
 
-def read(
-    estimator: BaseEstimator,
-    X: object,  # noqa: N803
-    *,
-    dtype: Numbers,
-    reset: bool,
-) -> Given:
+def read(estimator: BaseEstimator, X: object, *, dtype: Numbers, reset: bool) -> Given:
     """X as series; with ``reset`` the estimator remembers its features, else they are compared.
 
     Raises ValueError or TypeError for what an estimator cannot take.
@@ -77,13 +71,7 @@ def remember_names(estimator: BaseEstimator, names: Sequence[str] | None) -> Non
         estimator.feature_names_in_ = np.array(names, object)
 
 
-def _table(
-    estimator: BaseEstimator,
-    X: object,  # noqa: N803
-    dtype: Numbers,
-    *,
-    reset: bool,
-) -> Given:
+def _table(estimator: BaseEstimator, X: object, dtype: Numbers, *, reset: bool) -> Given:
     name = type(estimator).__name__
     x = validate_data(estimator, X, reset=reset, dtype=dtype, ensure_all_finite=False)
     check_finite(f"{name}: X", x, ("row", "column"))
@@ -97,7 +85,7 @@ def _table(
     return Given(x[..., None], x.shape[1], True, names_of(X))
 
 
-def _array(name: str, X: object, axes: int, dtype: Numbers) -> Given:  # noqa: N803
+def _array(name: str, X: object, axes: int, dtype: Numbers) -> Given:
     how = {"dtype": dtype, "ensure_all_finite": False, "input_name": "X"}
     x = check_array(X, allow_nd=True, estimator=name, **how)
     if axes > AXES or 0 in x.shape:
@@ -106,7 +94,7 @@ def _array(name: str, X: object, axes: int, dtype: Numbers) -> Given:  # noqa: N
     return Given(x, x.shape[2], False)
 
 
-def _list(name: str, X: Sequence[object], dtype: Numbers) -> Given:  # noqa: N803
+def _list(name: str, X: Sequence[object], dtype: Numbers) -> Given:
     check_columns(f"{name}: X", list(X))
     items = [item_of(f"{name}: X[{k}]", item, dtype) for k, item in enumerate(X)]
     for k, item in enumerate(items):

@@ -37,8 +37,8 @@ def packed(value: object) -> object:
         return {ITEMS: tuple((packed(key), packed(each)) for key, each in value.items())}
     if isinstance(value, list) and value and all(isinstance(each, float) for each in value):
         return {FLOATS: np.array(value)}  # NaN is no JSON
-    if isinstance(value, list | tuple):
-        return type(value)(map(packed, value)) if type(value) in (list, tuple) else value
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):  # none with names
+        return type(value)(map(packed, value))
     return value
 
 

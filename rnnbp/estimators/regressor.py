@@ -48,8 +48,8 @@ class RecurrentRegressor(RegressorMixin, RecurrentEstimator):  # type: ignore[mi
         clip_norm: limit of the norm of the gradients, or None.
         memory: bytes that training may hold, as "64 MB": what does not fit is computed again. None
             keeps all.
-        early_stopping: True to hold back a share of the series, and stop when the loss
-            on them has not improved for some epochs; the model is then the best one.
+        early_stopping: True to hold back a share of the series, and stop when the loss on them has
+            not improved for some epochs; the model is then the best one.
         validation_fraction: that share.
         n_iter_no_change: those epochs.
         dtype: "float32" or "float64".
@@ -83,7 +83,7 @@ class RecurrentRegressor(RegressorMixin, RecurrentEstimator):  # type: ignore[mi
 
     @takes()
     @whole
-    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
+    def fit(self, X: object, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train a new network.
 
         Args:
@@ -116,7 +116,7 @@ class RecurrentRegressor(RegressorMixin, RecurrentEstimator):  # type: ignore[mi
         return self
 
     @takes()
-    def predict(self, X: object) -> Array:  # noqa: N803
+    def predict(self, X: object) -> Array:
         """(n,), or (n, outputs) as y was, float64."""
         check_is_fitted(self)
         found = self._scale.up(self._outputs(X))

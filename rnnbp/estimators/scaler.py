@@ -51,7 +51,7 @@ class SequenceScaler(Named, Scaler):
 
     @takes()
     @whole
-    def fit(self, X: object, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: object, y: object = None) -> Self:
         """Measure means and deviations.
 
         Args:
@@ -71,7 +71,7 @@ class SequenceScaler(Named, Scaler):
         return self
 
     @takes()
-    def transform(self, X: object) -> Array | list[Array]:  # noqa: N803
+    def transform(self, X: object) -> Array | list[Array]:
         """The series on the scale, in the form that X has."""
         check_is_fitted(self)
         given = self._read(X, reset=False)
@@ -80,7 +80,7 @@ class SequenceScaler(Named, Scaler):
         found = self._scaled(given.x)
         return found[..., 0] if given.is_table else found
 
-    def _read(self, X: object, *, reset: bool) -> Given:  # noqa: N803
+    def _read(self, X: object, *, reset: bool) -> Given:
         return read(self, X, dtype=(np.float64, np.float32), reset=reset)
 
     def _scaled(self, x: Array) -> Array:

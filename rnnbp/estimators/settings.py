@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from rnnbp.graph.cells import GRU, LSTM, RNN, SLSTM, IndRNN, MinGRU, MinLSTM
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.numerics import flag, float_dtype, positive_int, real_number, shown, whole_number
+from rnnbp.planning.budget import parse_budget
 from rnnbp.support.nearest import hint
 
 CELLS: dict[str, Callable[..., Recurrent]] = {
@@ -74,6 +75,8 @@ def check_settings(estimator: BaseEstimator) -> None:
     real_number(f"{name}: validation_fraction", given["validation_fraction"], above=0, below=1)
     if given["clip_norm"] is not None:
         real_number(f"{name}: clip_norm", given["clip_norm"], above=0, cure="None for no limit")
+    if given["memory"] is not None:
+        parse_budget(given["memory"], f"{name}: memory")
     float_dtype(given["dtype"])
 
 

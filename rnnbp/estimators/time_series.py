@@ -45,13 +45,7 @@ class Read:
         return int(self.series[0].y.shape[1])
 
 
-def read_series(
-    estimator: BaseEstimator,
-    X: object,  # noqa: N803
-    y: object,
-    *,
-    reset: bool,
-) -> Read:
+def read_series(estimator: BaseEstimator, X: object, y: object, *, reset: bool) -> Read:
     """Series and covariates of the same steps; with ``reset`` the estimator remembers the latter.
 
     Raises ValueError or TypeError for what a Forecaster cannot take.
@@ -70,13 +64,7 @@ def read_series(
     return Read([TimeSeries(columns, known)], True, numbers.ndim == 1)
 
 
-def _several(
-    estimator: BaseEstimator,
-    X: object,  # noqa: N803
-    y: Sequence[object],
-    *,
-    reset: bool,
-) -> Read:
+def _several(estimator: BaseEstimator, X: object, y: Sequence[object], *, reset: bool) -> Read:
     name = type(estimator).__name__
     columns = [item_of(f"{name}: y[{k}]", each, "float64") for k, each in enumerate(y)]
     known = covariates_of_several(estimator, X, [len(each) for each in columns], reset=reset)

@@ -11,7 +11,7 @@ from rnnbp.support.pickled import all_once
 
 
 class Copied:
-    """A shallow copy has the same parameters and a state of its own; pickles keep what is shared."""
+    """Shallow copies have the same parameters and their own state; pickles keep what is shared."""
 
     params: dict[str, Array]
     _slots: dict[str, dict[str, Array]]

@@ -23,15 +23,15 @@ communicator is the library's own.
 class Communicator(Protocol):
     """What is used of mpi4py's ``Comm``. The methods in capitals take buffers as they are."""
 
-    def Get_rank(self) -> int: ...  # noqa: N802  # mpi4py's names
+    def Get_rank(self) -> int: ...
 
-    def Get_size(self) -> int: ...  # noqa: N802
+    def Get_size(self) -> int: ...
 
-    def Send(self, buf: Array, dest: int, tag: int) -> None: ...  # noqa: N802
+    def Send(self, buf: Array, dest: int, tag: int) -> None: ...
 
-    def Recv(self, buf: Array, source: int, tag: int) -> None: ...  # noqa: N802
+    def Recv(self, buf: Array, source: int, tag: int) -> None: ...
 
-    def Sendrecv(  # noqa: N802
+    def Sendrecv(
         self, sendbuf: Array, dest: int, sendtag: int, recvbuf: Array, source: int, recvtag: int
     ) -> None: ...
 

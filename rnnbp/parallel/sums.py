@@ -51,8 +51,7 @@ def tree_sums(values: Iterable[object], parallel: Exchange) -> dict[str, Array]:
 
     Args:
         values: a dict of arrays for each shard of ``parallel.own``, in this order; all with the
-            same names, shapes and dtypes, in all processes; read as those of
-            ``tree_sum``.
+            same names, shapes and dtypes, in all processes; read as those of ``tree_sum``.
         parallel: the processes, ``Alone`` or ``MPI``.
 
     Returns:

@@ -65,8 +65,8 @@ class NetworkPlan(Plan):
 
     @cached_property
     def rows(self) -> tuple[Candidate, ...]:
-        """The table that ``print`` shows, as ``frontier`` of other plans: worked out when first asked
-        for, in some tenths of a second. Each row names what its sweeps do.
+        """The table that ``print`` shows, as ``frontier`` of other plans: worked out when it is
+        first read, in some tenths of a second. Each row names what its sweeps do.
         """
         return self.frontier if self.others is None else tuple(self.others())
 
@@ -153,6 +153,6 @@ def refuse_network(plan: Plan) -> None:
     """Raise BudgetError for a plan of a network over time, where a run is not one."""
     if isinstance(plan, NetworkPlan):
         raise BudgetError(
-            "the plan is for a network over time, and this run is of one direction, without lengths= "
-            "and reset=; pass those that it was planned with, or plan without them"
+            "the plan is for a network over time, and this run is of one direction, without "
+            "lengths= and reset=; pass those that it was planned with, or plan without them"
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rnnbp.planning.budget import exactly, shown
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.network_parts import EdgePlan, SweepPlan
+from rnnbp.support.columns import aligned
 from rnnbp.support.printing import filled
 from rnnbp.support.reprs import counted
 
@@ -32,10 +33,8 @@ def sweep_lines(sweeps: Sequence[SweepPlan]) -> Iterator[str]:
     """A row for each sweep, and a line of its bytes by kind."""
     head = ("sweep", "axis", "layers", "schedule", "chunk", "bytes", "again", "seconds")
     rows = [head, *(_row(k, each) for k, each in enumerate(sweeps))]
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for k, row in enumerate(rows):
-        cells = [f"{cell:{'<' if at < 4 else '>'}{wide[at]}}" for at, cell in enumerate(row)]
-        yield "  ".join(cells).rstrip()
+    for k, (row, line) in enumerate(zip(rows, aligned(rows, range(4, 8)), strict=True)):
+        yield line
         if k:
             sweep = sweeps[k - 1]
             part = f"part {sweep.part!r}; " * bool(sweep.part)

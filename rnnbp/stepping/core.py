@@ -135,7 +135,7 @@ class Core:
         return None if chain is None or self.operations.order else chain.run
 
     def run(self) -> bool:
-        """Do the steps of ``inputs``; False where these cannot be used: then nothing has been done."""
+        """Do the steps of ``inputs``; False, with nothing done, where these cannot be used."""
         chain, order = self.operations.chain, self.operations.order
         if chain is None:
             self.check()

@@ -13,8 +13,8 @@ def checked_rows(rows: object, batch: int) -> Array:
     if found.dtype == np.bool_:
         if found.shape != (batch,):
             raise ShapeError(
-                f"reset: rows as a mask has shape {found.shape}, expected (B,) = ({batch},); give a "
-                "bool for each sequence"
+                f"reset: rows as a mask has shape {found.shape}, expected (B,) = ({batch},); give "
+                "a bool for each sequence"
             )
         return found
     if found.size == 0:

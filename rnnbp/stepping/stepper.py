@@ -49,12 +49,13 @@ class Stepper(Named):
         model, batch: as they were passed.
 
     ``step(x)`` takes the inputs of a step and returns y, **in an array that the next step writes
-    into again**: ``y.copy()`` keeps it. ``state`` is the state now, as ``predict`` returns and takes
-    it, and can be set.
+    into again**: ``y.copy()`` keeps it. ``state`` is the state now, as ``predict`` returns and
+    takes it, and can be set.
 
     Weights are read when it is built, and again when it is next used after the library has written
     into any (an optimiser, ``fit``, ``load_weights``, ``params.update``), by ``reset()`` without
-    rows, ``begin`` and ``refresh``. After your own ``params[name][...] = values`` call ``refresh()``.
+    rows, ``begin`` and ``refresh``. After your own ``params[name][...] = values`` call
+    ``refresh()``.
 
     Copies and pickles go on from the state now, with a model of their own as far as the copy goes.
 

@@ -27,8 +27,8 @@ def meant(name: str) -> str:
 def unknown(text: str, way: str, name: str, owner: object) -> AttributeError:
     """The error for an attribute that there is not.
 
-    With a ``way`` of our own it has no ``name``: Python would add its own suggestion in a traceback.
-    An ``owner`` keeps it from setting both.
+    With a ``way`` of our own it has no ``name``: Python would add its own suggestion in a
+    traceback. An ``owner`` keeps it from setting both.
     """
     if way:
         return AttributeError(f"{text}{way}", obj=owner)

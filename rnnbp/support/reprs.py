@@ -47,7 +47,7 @@ def cut(line: str) -> str:
 
 
 def filled(name: str, texts: list[str], end: str = "", most: int = 76) -> dict[str, str]:
-    """Rows for ``titled`` of several texts, in as many lines as they need; only the first has a name.
+    """Rows for ``titled`` of texts, in as many lines as they need; only the first has a name.
 
     Args:
         end: follows the last text.

@@ -28,7 +28,7 @@ class Axis(NamedTuple):
         return round(self.begin + share * (self.end - self.begin), 2)
 
     def ticks(self, count: int = 4) -> list[float]:
-        """Round numbers within, about ``count``; where it is one of logarithms beginning with 1, 2, 5."""
+        """Round numbers within, about ``count``; on a log axis those that begin with 1, 2 or 5."""
         if self.log:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             steps = (1, 2, 5) if len(powers) <= count else (1,)

@@ -33,14 +33,10 @@ def losses_picture(
     if judged:
         points = [(x.at(k), y.at(value)) for k, value in _some(judged)]
         parts.append(svg.line(points, RED, 1))
-        parts += (
-            []
-            if len(judged) > DOTS
-            else [
-                svg.dot(*point, RED, f"step {k}: {value:.4g}")
-                for point, (k, value) in zip(points, judged, strict=True)
-            ]
-        )
+    if len(judged) <= DOTS:
+        parts += [
+            svg.dot(x.at(k), y.at(value), RED, f"step {k}: {value:.4g}") for k, value in judged
+        ]
     marks = [svg.Mark("loss of the step", BLUE), *[svg.Mark("validation", RED)] * bool(judged)]
     return svg.picture(x, y, ("steps", "loss"), marks, parts)
 

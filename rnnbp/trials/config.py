@@ -42,18 +42,14 @@ from rnnbp.trials.errors import ConfigError
 LARGEST = 1 << 20
 """Bytes of a file."""
 
-TABLES = {
-    "sweep": ("folder", "function", "jobs", "seeds", "sort_by"),
-    "train": None,
-    "grid": None,
-    "random": None,
-}
-"""The tables of a file, and of those with fixed names the names."""
+TABLES = ("sweep", "train", "grid", "random")
+SWEEP = ("folder", "function", "jobs", "seeds", "sort_by")
+"""The names in [sweep]; those of other tables are options."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a file says; ``sort_by`` and ``jobs`` are None where it says nothing of them.
+    """What a file says; ``function``, ``sort_by`` and ``jobs`` are None where it has none.
 
     ``samples`` and ``draws`` are the number of random samples, and the seed of the draws.
     """
@@ -94,9 +90,9 @@ def read(path: Path) -> Config:
     tables = _tables(path)
     sweep, fixed = tables.get("sweep", {}), tables.get("train", {})
     for name in sweep:
-        if name not in (known := TABLES["sweep"] or ()):
+        if name not in SWEEP:
             raise ConfigError(
-                f"{path}: [sweep] has no {name!r}{hint(name, known)}; it takes {', '.join(known)}"
+                f"{path}: [sweep] has no {name!r}{hint(name, SWEEP)}; it takes {', '.join(SWEEP)}"
             )
     drawn = dict(tables.get("random", {}))
     samples, draws = drawn.pop("samples", None), drawn.pop("seed", 0)

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from rnnbp.storage import JSON, StorageError, remove_leftovers
-from rnnbp.storage import write_error as storage_error
-from rnnbp.trials.outcome import ERROR, OUTPUT, write_error
+from rnnbp.storage import JSON, StorageError, remove_leftovers, write_error
+from rnnbp.trials.outcome import ERROR, OUTPUT, write_failure
 
 Stop: TypeAlias = Callable[[float], bool]
 """Waits for at most this number of seconds; True if the runs are to stop."""
@@ -49,7 +48,7 @@ class Launch:
         except StorageError as error:
             return str(error)
         except OSError as error:
-            return str(storage_error(self.folder, error))
+            return str(write_error(self.folder, error))
 
     def _run(self, stop: Stop) -> str:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -68,13 +67,13 @@ class Launch:
             stopped = self._watched(child, stop)
         if child.returncode and not stopped and child.returncode not in SAVED:
             if not (self.folder / ERROR).is_file():
-                write_error(self.folder, _end(child.returncode))
+                write_failure(self.folder, _end(child.returncode))
             return "failed"
         return ""
 
     def _watched(self, child: subprocess.Popen[bytes], stop: Stop) -> bool:
         """Wait until it has ended; returns True if it was stopped."""
-        assert child.stdin is not None
+        assert child.stdin is not None  # it is a pipe
         stopped = False
         try:
             with contextlib.suppress(BrokenPipeError):  # it has ended; its status says why

@@ -54,7 +54,7 @@ def outcome(folder: Path, cell: str) -> Outcome:
     return Outcome(INTERRUPTED if begun else WAITING)
 
 
-def write_error(folder: Path, error: str, details: str = "") -> None:
+def write_failure(folder: Path, error: str, details: str = "") -> None:
     """Write why a run failed. Raises StorageError."""
     line = escaped(" ".join(error.split()))
     write_atomic(folder / ERROR, f"{line}\n\n{details}".rstrip().encode(errors="replace") + b"\n")

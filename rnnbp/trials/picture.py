@@ -6,7 +6,6 @@ import io
 import math
 import statistics
 from collections.abc import Sequence
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -24,11 +23,6 @@ ROOM, WIDEST = 0.15, 30
 SPAN = 20
 """Numbers whose largest is this many times the smallest are drawn on a log axis."""
 COLOUR, MEAN = "#1f77b4", "#444444"
-
-
-def can_draw() -> bool:
-    """True if Matplotlib is installed."""
-    return find_spec("matplotlib") is not None
 
 
 def picture(results: Results) -> bytes:

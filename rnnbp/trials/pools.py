@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import secrets
 import sys
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TypeAlias
 
+from rnnbp.support.needed import needed
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.trials.errors import ConfigError
 from rnnbp.trials.launch import Launch, Stop
@@ -67,8 +67,8 @@ def over_cluster(launches: Mapping[str, Launch], address: str, stop: Stop, done:
     except (OSError, ValueError) as error:
         why = " ".join(str(error).split())
         raise ConfigError(
-            f"--dask {address}: no scheduler answers ({why}); start dask scheduler and dask worker, "
-            "and give the address that it prints"
+            f"--dask {address}: no scheduler answers ({why}); start dask scheduler and dask "
+            "worker, and give the address that it prints"
         ) from None
     with client:
         event, ended = distributed.Event(topic, client), threading.Event()
@@ -114,9 +114,6 @@ def _lost(result: object) -> str:
 
 def _needed(module: str, extra: str) -> ModuleType:
     try:
-        return importlib.import_module(module)
+        return needed(module, extra, "a sweep")
     except ImportError as error:
-        raise ConfigError(
-            f"a sweep needs {module}, which cannot be imported ({error}): python -m pip install "
-            f"'rnnbp[{extra}]'"
-        ) from None
+        raise ConfigError(str(error)) from None

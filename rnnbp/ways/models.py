@@ -85,8 +85,8 @@ MODELS = (
     Way(
         f"{CELLS} {LAYERS}",
         "kernel_constraint recurrent_constraint bias_constraint trainable requires_grad freeze",
-        "the optimizer says what it updates, as optim.Adam(model, frozen='0.*'); a constrained weight "
-        "is a function of a Parameter, as abs(w) @ h in a Cell: help(rnnbp.Parameter)",
+        "the optimizer says what it updates, as optim.Adam(model, frozen='0.*'); a constrained "
+        "weight is a function of a Parameter, as abs(w) @ h in a Cell: help(rnnbp.Parameter)",
     ),
     Way(LAYERS, "activation", "it is a layer of its own: Sequential({what}(...), Tanh())"),
     Way(

@@ -128,8 +128,8 @@ RUNS_AND_TRAINING = (
     Way(
         "Windows Batches Examples",
         "lengths seq_lens sequence_lengths",
-        "Sequences takes a list of arrays of several lengths; the third of an item of Batches may be "
-        "lengths, as (x, target, lengths); Windows(join=True) puts recordings in a row",
+        "Sequences takes a list of arrays of several lengths; the third of an item of Batches may "
+        "be lengths, as (x, target, lengths); Windows(join=True) puts recordings in a row",
     ),
     Way(
         RUNS,
@@ -163,8 +163,8 @@ RUNS_AND_TRAINING = (
     Way(
         LOSSES,
         "ignore_index ignore_class ignore_label pad_index padding_idx mask_value",
-        "padding does not count where lengths= says where rows end, in Sequences, bptt, predict and "
-        "evaluate; single steps by mask=target != ignored",
+        "padding does not count where lengths= says where rows end, in Sequences, bptt, predict "
+        "and evaluate; single steps by mask=target != ignored",
     ),
     Way(
         LOSSES,

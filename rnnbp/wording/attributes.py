@@ -15,8 +15,8 @@ from rnnbp.wording.unsupported import METHODS
 
 BOTH = "both directions are two layers: rnnbp.Bidirectional(rnnbp.{0}(n_in, n), rnnbp.{0}(n_in, n))"
 PADDING = (
-    "pad, and give lengths=lengths, (B,), to bptt, predict or evaluate; Sequences takes the list of "
-    "arrays as it is"
+    "pad, and give lengths=lengths, (B,), to bptt, predict or evaluate; Sequences takes the list "
+    "of arrays as it is"
 )
 PADDED = (
     "pad pad_sequence pad_sequences pack_sequence pack_padded_sequence pad_packed_sequence "
@@ -105,6 +105,7 @@ INSTEAD = {
     "Momentum": "it is SGD(model, momentum=0.9)",
 }
 """By the names of other libraries."""
+ESTIMATORS = ("RecurrentClassifier", "RecurrentRegressor", "Forecaster", "SequenceScaler")
 CALLED = {
     "grad_check": "check_grads",
     "check_grad": "check_grads",
@@ -127,15 +128,7 @@ CALLED = {
     "Zeros": "initializers.constant(0)",
     "ones_": "initializers.constant(1)",
     "Ones": "initializers.constant(1)",
-}
-"""By the name that a different library uses, the place in this package of what has a different name
-here."""
-ESTIMATORS = "RecurrentClassifier RecurrentRegressor Forecaster SequenceScaler"
-CALLED |= {
-    name: f"interchange.{name}" for name in ["from_keras", "to_keras", "from_onnx", "to_onnx"]
-}
-CALLED |= {name: f"estimators.{name}" for name in ESTIMATORS.split()}
-CALLED |= {
+    **{name: f"interchange.{name}" for name in ("from_keras", "to_keras", "from_onnx", "to_onnx")},
     "from_pytorch": "interchange.from_torch",
     "to_pytorch": "interchange.to_torch",
     "load_onnx": "interchange.from_onnx",
@@ -144,9 +137,12 @@ CALLED |= {
     "onnx": "interchange.to_onnx",
     "from_tensorflow": "interchange.from_keras",
     "from_safetensors": "interchange.load_torch_weights",
+    **{name: f"estimators.{name}" for name in ESTIMATORS},
     "RecurrentForecaster": "estimators.Forecaster",
     "StandardScaler": "estimators.SequenceScaler",
 }
+"""By the name that a different library uses, the place in this package of what has a different name
+here."""
 CALLED = {
     other: f"initializers.{own}" for own, others in DRAWS.items() for other in others.split()
 } | CALLED

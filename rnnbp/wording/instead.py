@@ -29,7 +29,10 @@ FILES = (
     "rnnbp.save(model, path) writes the whole model, rnnbp.load(path) reads it; of weights alone "
     "there are rnnbp.save_weights(model, path) and rnnbp.load_weights(model, path)"
 )
-STATES = "a state is returned, and given to the next call: y, state = rnnbp.predict(model, x, state=state)"
+STATES = (
+    "a state is returned, and given to the next call: "
+    "y, state = rnnbp.predict(model, x, state=state)"
+)
 WHOLE = "a network is built with all its layers: rnnbp.Sequential(...); model.layers has them"
 PLAN = (
     "rnnbp.plan(model, loss, steps=T, batch=B, budget=checkpoint, dx=False, optimizer='adam') "

@@ -17,8 +17,8 @@ COMPARE = (
     "smooth switch Sigmoid()(a), for others " + OWN
 )
 POWER = (
-    "a power is a whole number or ½, not 0; for others, of a above 0, take Exp()(b * Log()(a)), of a "
-    "number c and a value Exp()(math.log(c) * a)"
+    "a power is a whole number or ½, not 0; for others, of a above 0, take Exp()(b * Log()(a)), of "
+    "a number c and a value Exp()(math.log(c) * a)"
 )
 METHODS = {
     "sum": "take Sum()(a)",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from rnnbp.numerics import Shape, escaped
+from rnnbp.support.columns import aligned
 
 LONGEST = 60
 """Characters of a name in the table."""
@@ -55,7 +56,7 @@ class LoadedWeights:
             [escaped(row.theirs, LONGEST), _by(row.shape), row.dtype, "->", row.ours]
             for row in self.rows[:ROWS]
         ]
-        found = _aligned(lines)
+        found = aligned(lines)
         found += [f"and {len(self.rows) - ROWS} more"] * (len(self.rows) > ROWS)
         for said, names in (("left as they were", self.missing), ("not read", self.unread)):
             found += [f"{said}: {', '.join(escaped(n, LONGEST) for n in names)}"] * bool(names)
@@ -64,11 +65,3 @@ class LoadedWeights:
 
 def _by(shape: Shape) -> str:
     return "×".join(map(str, shape)) or "()"
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(text.ljust(n) for text, n in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
