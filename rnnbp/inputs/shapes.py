@@ -68,6 +68,7 @@ def _shape(caller: str, model: Graph, k: int, given: Shape | None) -> Shape:
             which = f"input {model.input_names[k] or k}"
             example = f"({', '.join('(n_in,)' if j == k else 'None' for j in range(n))})"
         raise ShapeError(
-            f"{caller}: {model} does not say the feature shape of {which}; give x_shape, as {example}"
+            f"{caller}: {model} does not say the feature shape of {which}; give x_shape, as "
+            f"{example}"
         )
     return shape

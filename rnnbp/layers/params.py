@@ -56,7 +56,7 @@ class LayerParams(dict[str, Array]):
         return found
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
-        """As dicts are pickled; an array that is tied to others is so in the copy, by joblib too."""
+        """As dicts are pickled; an array that is tied to others stays so, by joblib too."""
         found = super().__reduce_ex__(max(2, int(protocol)))
         assert isinstance(found, tuple)
         maker, args, state, *_ = found

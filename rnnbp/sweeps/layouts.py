@@ -121,7 +121,7 @@ class Layout:
 
     @property
     def floor(self) -> int:
-        """Bytes below which no schedules are: of a sweep that runs backward, and what is held then."""
+        """Bytes below which no schedules are: of a sweep that runs backward, with what stays."""
         around = zip(self.levels, self.menus, strict=True)
         stay = NETWORK + sum(menu.stays for menu in self.menus)
         return stay + max(level.after + menu.floor for level, menu in around)
