@@ -16,6 +16,8 @@ from rnnbp.support.lazy import cached
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import Named
 
+HALVES = 16
+"""Bits of a number on a tape that is rounded."""
 BACKENDS = ("numpy", "llvm", "interpreter")
 
 
@@ -33,9 +35,17 @@ class Backend(Named):
             a RuntimeError.
         without: rules that the compiler leaves out, as ``("joined",)``;
             ``print(rnnbp.explain(cell))`` lists them and what each does.
+        tape_bits: bits of a number that backward needs of a step: None for those of the dtype, or
+            16, with which tapes take about half of the bytes, and gradients are not exact. Gates
+            are then rounded to fixed point, by at most 2⁻¹⁶ (tanh) or 2⁻¹⁷ (sigmoid), other numbers
+            to bfloat16, by at most 2⁻⁹ of themselves; states and checkpoints are not rounded.
+            Backward always reads the rounded numbers, so that schedules and threads change no bit.
+            The output of the last Recurrent, and so the loss, is made from them too where that
+            is cheap, as h = o · tanh(c) of an LSTM. It needs "llvm".
 
-    Raises ValueError for an unknown name or rule, or for rules of the interpreter, which has none;
-    ImportError for "llvm" without an llvmlite that works, with the cause.
+    Raises ValueError for an unknown name or rule, for rules of the interpreter, which has none, for
+    other tape_bits, or 16 without "llvm"; ImportError for "llvm" without an llvmlite that works,
+    with the cause.
 
     >>> import rnnbp as rb
     >>> rb.Backend("numpy").name
@@ -45,12 +55,20 @@ class Backend(Named):
     name: str
     without: tuple[str, ...]
     """In the order in which rules are applied."""
+    tape_bits: int | None = None
     named: bool = field(default=True, compare=False, repr=False)
     """Whether it was named, by an argument or by RNNBP_BACKEND."""
 
-    def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        without: Iterable[str] = (),
+        *,
+        tape_bits: int | None = None,
+    ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
-        object.__setattr__(self, "named", bool(given) or name is not None)
+        named = bool(given) or name is not None or tape_bits is not None
+        object.__setattr__(self, "named", named)
         name = given or (_usual() if name is None else name)
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
@@ -72,13 +90,36 @@ class Backend(Named):
             raise ValueError(
                 f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out"
             )
+        object.__setattr__(self, "tape_bits", _checked(tape_bits, name))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
+
+    @property
+    def halves(self) -> bool:
+        """Whether tapes are of 16 bits."""
+        return self.tape_bits == HALVES
 
     @property
     def compiles(self) -> bool:
         """Whether cells are compiled."""
         return self.name != "interpreter"
+
+
+def _checked(tape_bits: object, name: str) -> int | None:
+    """``tape_bits`` of a backend."""
+    if tape_bits is None:
+        return None
+    if type(tape_bits) is not int or tape_bits != HALVES:
+        raise ValueError(
+            f"Backend: tape_bits must be None or {HALVES}, found {shown(tape_bits)}; leave it out "
+            "to keep what backward needs exactly"
+        )
+    if name != "llvm":
+        raise ValueError(
+            f"Backend: tape_bits={HALVES} needs machine code, found the backend {name!r}; use "
+            "'llvm', or leave tape_bits out"
+        )
+    return tape_bits
 
 
 @cached

@@ -19,9 +19,19 @@ from rnnbp.runners.workspace import Workspace
 
 def factories(backend: Backend) -> tuple[type[RunnerFactory], ...]:
     """What a backend runs cells by, in order: the first that can run a cell runs it."""
+    if backend.halves:
+        return (kernels(),)
     if backend.name == "llvm":
         return kernels(), ProgramFactory
     return (InterpreterFactory if backend.name == "interpreter" else ProgramFactory,)
+
+
+def no_halves(layout: Layout) -> ValueError:
+    """The error of a cell that kernels do not run, where tapes are of 16 bits."""
+    return ValueError(
+        f"{layout.cell}: tape_bits=16 needs a cell of real numbers that runs in machine code, "
+        f"found {layout.dtype} or a layer that runs as Python; leave tape_bits out"
+    )
 
 
 @final
@@ -30,7 +40,8 @@ class Runners:
 
     def __init__(self, backend: Backend, workspace: Workspace) -> None:
         self._factories = [
-            make(workspace, frozenset(backend.without)) for make in factories(backend)
+            make(workspace, frozenset(backend.without), halves=backend.halves)
+            for make in factories(backend)
         ]
 
     def recurrent(self, layout: Layout, symbols: Symbols | None) -> Runner:
@@ -42,7 +53,7 @@ class Runners:
         for factory in self._factories:
             if (found := factory.runner(layout, symbols)) is not None:
                 return found
-        raise AssertionError("a backend without a factory that runs every cell")
+        raise no_halves(layout)
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         """What runs a layer outside cells, None for its methods; ``brief`` as of the factory."""
@@ -57,9 +68,10 @@ class Runners:
 def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSizes:
     """What the runner of a cell holds and needs; ``symbols`` as ``Runners.recurrent`` takes it."""
     for factory in factories(backend):
-        if (found := factory.sizes(layout, frozenset(backend.without), symbols)) is not None:
+        given = layout, frozenset(backend.without), symbols
+        if (found := factory.sizes(*given, halves=backend.halves)) is not None:
             return found
-    raise AssertionError("the last factory of a backend runs every cell")
+    raise no_halves(layout)
 
 
 def layer_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> LayerSizes | None:

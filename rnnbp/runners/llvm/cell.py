@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from weakref import ref
 
 from rnnbp.compiler.op import Op
@@ -24,6 +25,7 @@ from rnnbp.runners.llvm.cell_items import (
 )
 from rnnbp.runners.llvm.gradients import Gradient, gradients_of
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, flops_of
+from rnnbp.runners.llvm.half_tape import HalfTape
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.operand_text import OperandText
 from rnnbp.runners.llvm.operands import Operands
@@ -48,13 +50,16 @@ class KernelCell:
         of: the cell itself, which lives no longer for its kernels.
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their
             vectors by a product.
+        halves: whether tapes are of 16 bits.
     """
 
     def __init__(
-        self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False
-    ) -> None:
+        self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False,
+        halves: bool = False,
+    ) -> None:  # fmt: skip
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
+        self.tape = HalfTape(step, dtype.itemsize) if halves else None
         self._forward: dict[tuple[bool, ...], Kernel] = {}
         self.tables: dict[tuple[object, object], tuple[Matrix, Vector | None]] = {}
         """The weights and biases whose products with x are looked up."""
@@ -85,16 +90,32 @@ class KernelCell:
 
     def _made_forward(self, kind: Kind) -> Kernel:
         half = self.step.forward
-        operands, parts = forward_items(half, self._sums, kind)
+        operands, parts = forward_items(half, self._sums, kind, self.tape)
         if self.symbols:
             x = operands.of(half.code.inputs[0])
             parts = {
                 phase: [self._looked_up(item, x) for item in items]
                 for phase, items in parts.items()
             }
-        rolled = [(buffer.name, buffer.rows) for buffer in half.states] if kind.rolling else []
+        rolled = list(half.states) if kind.rolling else []
+        if self.tape is not None and kind.taped and not kind.known:
+            rolled = self.tape.rolled()
         at = OperandText(self.lanes, operands, self.constants)
-        return self._kernel(at, Source(at).text(**parts, rolled=rolled), parts)
+        return self._kernel(at, Source(at).text(**parts, rolled=rolled), parts, rolled)
+
+    @cached_property
+    def again(self) -> tuple[int, ...]:
+        """The states that backward makes again from its tape."""
+        return () if self.tape is None else self.tape.again
+
+    @cached_property
+    def making(self) -> Kernel | None:
+        """Makes these states of all steps of a chunk, from its tape."""
+        if self.tape is None or not self.again:
+            return None
+        operands, items = self.tape.making()
+        at, parts = OperandText(self.lanes, operands, self.constants), _before(items)
+        return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property
     def _sums(self) -> dict[int, Op]:
@@ -113,14 +134,15 @@ class KernelCell:
     @cached_property
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
-        parts = backward_items(self.step, self.operands, self._dxs, products=not self.symbols)
+        given = self.step, self.operands, self._dxs, self.tape
+        parts = backward_items(*given, products=not self.symbols)
         at = OperandText(self.lanes, self.operands, self.constants, back=True)
         return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property
     def operands(self) -> Operands:
         """What the backward code's values are to a kernel."""
-        return backward_operands(self.step, self._dxs)
+        return backward_operands(self.step, self._dxs, self.tape)
 
     @cached_property
     def _dxs(self) -> tuple[Buffer, ...]:
@@ -136,10 +158,18 @@ class KernelCell:
         """Floating-point operations of that, for a step of one sequence."""
         return sum(2 * g.rows * max(1, g.depth) for g in self.gradients)
 
-    def _kernel(self, written: OperandText, text: str, parts: Parts) -> Kernel:
+    def _kernel(
+        self, written: OperandText, text: str, parts: Parts, rolled: Sequence[Buffer] = ()
+    ) -> Kernel:
         """A kernel of a text whose arrays ``written`` has noted."""
         named, names = self.constants.named, tuple(written.names)
         constants = {name: named[name] for name in names if name in named}
         flops = sum(flops_of(item) for items in parts.values() for item in items)
         weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
-        return Kernel(text, names, written.widths, constants, self.library, flops, weights, self.of)
+        sizes = flops, weights
+        given = text, names, written.widths, constants, self.library, *sizes, self.of
+        return Kernel(*given, tuple(rolled))
+
+
+def _before(items: list[Item]) -> Parts:
+    return {"before": items, "loop": [], "after": []}

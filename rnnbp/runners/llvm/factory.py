@@ -17,13 +17,14 @@ from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
+from rnnbp.runners.llvm.kernel_cells import kernel_sizes
 from rnnbp.runners.llvm.norm import NormKernel
 from rnnbp.runners.llvm.norm_sizes import NormKernelSizes, normalises
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.pool import PoolKernel
 from rnnbp.runners.llvm.pool_sizes import PoolKernelSizes, pools
 from rnnbp.runners.llvm.program import KernelProgram
-from rnnbp.runners.llvm.sizes import KernelSizes, kernel_sizes
+from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table
 from rnnbp.runners.workspace import Workspace
 
@@ -32,19 +33,27 @@ from rnnbp.runners.workspace import Workspace
 class KernelFactory(RunnerFactory):
     """Runs cells of real numbers whose layers are all lowered, and some layers outside cells."""
 
-    def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
-        super().__init__(workspace, without)
+    def __init__(
+        self, workspace: Workspace, without: frozenset[str] = frozenset(), *, halves: bool = False
+    ) -> None:
+        super().__init__(workspace, without, halves=halves)
         self._unpacked: list[Panels] = []
         """Weights of runners that wait to be packed, all at once: so threads share them better."""
 
     @classmethod
     def sizes(
-        cls, layout: Layout, without: frozenset[str], symbols: Symbols | None
+        cls,
+        layout: Layout,
+        without: frozenset[str],
+        symbols: Symbols | None,
+        *,
+        halves: bool = False,
     ) -> KernelSizes | None:
-        return kernel_sizes(layout, without, 0 if symbols is None else symbols.n_symbols)
+        known = 0 if symbols is None else symbols.n_symbols
+        return kernel_sizes(layout, without, known, halves=halves)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
-        found = self.sizes(layout, self.without, symbols)
+        found = self.sizes(layout, self.without, symbols, halves=self.halves)
         if found is None:
             return None
         table = None

@@ -21,6 +21,7 @@ from rnnbp.runners.llvm.bound_calls import bound_call
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.late_arguments import LateArguments
+from rnnbp.runners.llvm.made_again import MadeAgain
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.row_buffers import RowBuffers
 from rnnbp.runners.llvm.sharing import by_units, workers
@@ -45,7 +46,6 @@ class KernelProgram(Runner, FusedRunner):
         unpacked: takes the weights that are to be packed before the next chunk.
     """
 
-    remakes_output = False
     table: Table | None
 
     def __init__(self, sizes: KernelSizes, buffers: Buffers, unpacked: list[Panels]) -> None:
@@ -58,6 +58,8 @@ class KernelProgram(Runner, FusedRunner):
         self.given = self._given = Arguments(self.layout, symbols=self.table is not None)
         self._team: Team = threads
         self._draws = bool(sizes.step.forward.drawn)
+        self.remakes_output = sizes.remakes_output
+        self._again = MadeAgain(sizes, buffers)
 
     def fewer(self, rows: int) -> KernelProgram:
         sizes = self.sizes.of_rows(rows)
@@ -74,7 +76,7 @@ class KernelProgram(Runner, FusedRunner):
     @property
     def turns(self) -> TurnRunner | None:
         dx = self.table is not None or not self._cleared[0]
-        plain = self.given.one_series and dx and not self._draws
+        plain = self.given.one_series and dx and not (self._draws or self.kernels.again)
         return KernelTurns(self.sizes, self.buffers, self._given) if plain else None
 
     def later(self, work: Later | None) -> None:
@@ -153,11 +155,14 @@ class KernelProgram(Runner, FusedRunner):
         length = len(xs[self._lead])
         packed = self.buffers.packed_arrays(kernel, length)
         memory = self.buffers.new((packed.size,))
-        states = [packed.array(memory, f"H{k}") for k in range(len(state))]
+        states = self._again.arrays(packed, memory)
         self.given.enter(states, state)
+        self._again.enter(kernel, states, length)
         xs = self.given.read(xs, length)
-        tape = KernelTape(context, xs, self._held(states), [memory], {}, packed)
+        given = self._held(states), [memory], dict[str, int](), packed
+        tape = KernelTape(context, xs, *given, ends=self._again.states)
         y = self._taped(kernel, tape, length, output=output)
+        self._again.leave(kernel, states, length)
         del fixed
         return y, tape
 
@@ -167,15 +172,25 @@ class KernelProgram(Runner, FusedRunner):
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         assert isinstance(known, States)
         states, fixed, length = known.states, fix_sizes(xs), len(known.states[0]) - 1
-        xs = self.given.read(xs, length)
+        xs, again = self.given.read(xs, length), self._again.states
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
-        packed = self.buffers.packed_arrays(kernel, length, states=False)
+        packed = self.buffers.packed_arrays(kernel, length, states=bool(again))
         memory = self.buffers.new((packed.size,))
         given = {f"H{k}": address(array) for k, array in enumerate(states)}
-        tape = KernelTape(context, xs, known, [memory, *states], given, packed)
+        parts = self._again.parts(packed, memory, states)
+        owned = [memory] if again else [memory, *states]
+        tape = KernelTape(context, xs, self._held(parts), owned, given, packed, ends=again)
         y = self._taped(kernel, tape, length, output=output)
+        self._again.forget(given)
         del fixed
         return y, tape
+
+    def output(self, tape: Tape) -> Array:
+        assert isinstance(tape, KernelTape)
+        assert self.output_state is not None
+        y = self.buffers.new((tape.length, self.layout.batch, *self._output_shape))
+        self._again.make(tape, self._again.into(tape, self.output_state, y))
+        return y
 
     def backward(
         self,
@@ -191,6 +206,7 @@ class KernelProgram(Runner, FusedRunner):
         fixed = fix_sizes(xs if dy is None else [*xs, dy])
         length = self.given.length_of(tape)
         arrays = self.buffers.arrays(kernel, length)
+        again = self._again.make(tape, self._again.before(tape))
         if self._draws:
             self._draw(kernel, tape.context, length)
         for k, delta in enumerate(dstate):
@@ -202,7 +218,7 @@ class KernelProgram(Runner, FusedRunner):
         taped = self.kernels.forward(output=self._made(True), taped=True)
         moves = partial(self.given.moves, xs, dy, dxs)
         pieces = self.buffers.pieces(kernel, taped, moves, length)
-        addresses = tape.addresses | self.given.of_deltas(dy, dxs)
+        addresses = tape.addresses | again | self.given.of_deltas(dy, dxs)
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
         self._team.do(pieces.job, bases, n, units=self._by_units(kernel, n))

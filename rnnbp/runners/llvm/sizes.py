@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, final
-from weakref import ref
+from typing import ClassVar, final
 
-from rnnbp.compiler.lowering import tied
-from rnnbp.compiler.step import StepCode, step_code
+from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.weights import Matrix, Vector, identity_of
-from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.primitives import Numbers
 from rnnbp.machine import elementwise, random_arrays, ziggurat
@@ -37,51 +34,9 @@ CACHE = 2**19
 FUSED = 128
 """Bytes of a chunk that is advanced together with others, its arrays and tasks apart."""
 # Its action, if its state is stored, and its numbers in the job.
-UNLIKE = frozenset({"scaled tanh"})
-"""Rules that kernels do without: their sigmoid takes half the time of their tanh."""
 
-
-Key: TypeAlias = tuple[object, ...]
-
-_known = Remembered[Cell, Recent[Key, KernelCell | None]](lambda cell: Recent(16))
 _answers = Remembered[KernelCell, Recent[tuple[int, int], Answers]](lambda kernels: Recent(8))
 """By batch and symbols, what has been asked of the sizes of a cell's kernels."""
-
-
-def kernel_sizes(
-    layout: Layout, without: frozenset[str] = frozenset(), symbols: int = 0
-) -> KernelSizes | None:
-    """The sizes of a cell's kernels, made once; None where a layer runs as Python, or if complex.
-
-    Args:
-        symbols: how many there are where x is the vectors of symbols alone. They are looked up
-            where the cell takes x by one product, and the table is no larger than its weights: no
-            more symbols than inputs and states.
-    """
-    rows = sum(map(math.prod, layout.x_shapes)) + sum(map(math.prod, layout.cell.state_shapes))
-    known, alone = _known.of(layout.cell), layout.cell.n_inputs == 1
-    looks_up = alone and 0 < symbols <= rows
-    key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell), layout.draws
-    make = _looking_up if looks_up else _kernels
-    found = known.get(key, lambda: make(layout, without))
-    return None if found is None else KernelSizes(layout, found, symbols * found.symbols)
-
-
-def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
-    step = step_code(
-        layout.cell, layout.x_shapes, without | UNLIKE, lanes=True, training=layout.draws
-    )
-    opaque = step.forward.opaque or layout.dtype.kind != "f"
-    return None if opaque else KernelCell(step, layout.dtype, ref(layout.cell))
-
-
-def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
-    """Kernels with a table, if the cell takes x by one product, else without."""
-    plain = kernel_sizes(layout, without)
-    if plain is None or not plain.cell.by_product:
-        return None if plain is None else plain.cell
-    made = KernelCell(plain.step, layout.dtype, ref(layout.cell), symbols=True)
-    return made if len(KernelSizes(layout, made, 1).tables) == 1 else plain.cell
 
 
 @final
@@ -124,8 +79,11 @@ class KernelSizes(StepSizes):
         forward = [self.cell.forward(rolling=True, output=output) for output in (False, True)]
         forward += [self.cell.forward(output=output) for output in (False, True)]
         forward += [
-            self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)
+            self.cell.forward(output=output, taped=True, known=known)
+            for output in dict.fromkeys((self._made, self._made and not self.remakes_output))
+            for known in (False, True)
         ]
+        forward += [] if self.cell.making is None else [self.cell.making]
         return (*forward, self.cell.backward)
 
     @property
@@ -140,7 +98,7 @@ class KernelSizes(StepSizes):
 
     @property
     def alone(self) -> bool:
-        return self.batch <= FEW_ROWS and not self.looks_up
+        return self.batch <= FEW_ROWS and not self.looks_up and not self.cell.again
 
     @property
     def tables(self) -> list[tuple[Matrix, Vector | None]]:
@@ -190,16 +148,17 @@ class KernelSizes(StepSizes):
         """The shapes of the arrays that a kernel needs while it runs: batch first."""
         batch, back = self.layout.batch, kernel is self.cell.backward
         size = self.piece(length) if back else self.block(length)
-        found: dict[str, Shape] = {
-            name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()
-        }
+        found: dict[str, Shape] = {}
+        if back or kernel is self.cell.making:  # first: where both kernels have them
+            found |= {
+                f"again{k}": (length + 1, batch, self.step.forward.states[k].rows)
+                for k in self.cell.again
+            }
+        found |= {name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()}
         found |= {name: (batch, rows) for name, rows in kernel.of_kind("S").items()}
         if back:
             found |= {buffer.name: (batch, buffer.rows) for buffer in self.step.backward.carried}
-        elif any(kernel is rolling for rolling in self._all[:2]):
-            found |= {
-                buffer.name: (size + 1, batch, buffer.rows) for buffer in self.step.forward.states
-            }
+        found |= {buffer.name: (size + 1, batch, buffer.rows) for buffer in kernel.rolled}
         return found | self.draws.shapes(self.drawn(kernel), length)
 
     @cached_property
@@ -274,12 +233,22 @@ class KernelSizes(StepSizes):
 
     def tape_bytes(self, length: int) -> int:
         rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
-        return length * rows * self._row + self.thin_bytes(length)
+        again = sum(self.step.forward.states[k].rows for k in self.cell.again)
+        # Of states that are made again, the tape has the first and the last.
+        return (length * rows - (length - 1) * again) * self._row + self.thin_bytes(length)
+
+    @property
+    def remakes_output(self) -> bool:
+        return self.step.forward.output_state in self.cell.again
+
+    @property
+    def shares_states(self) -> bool:
+        return not self.cell.again
 
     @property
     def _made(self) -> bool:
         """Whether y is an array of its own next to a tape."""
-        return self.step.forward.output_state is None
+        return self.step.forward.output_state is None or self.remakes_output
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, where it is not a state of the tape."""
