@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rnnbp.compiler.allocation import allocate_tightly
@@ -145,7 +145,7 @@ def _in_place(code: Code, nexts: Sequence[Buffer]) -> dict[int, Location]:
     return found
 
 
-def stopping(code: Code, wanted: Sequence[int | None], known: Mapping[int, Location]) -> Code:
+def stopping(code: Code, wanted: Sequence[int | None], known: Container[int]) -> Code:
     """What computes the values wanted, from those that are known."""
     needed, kept = {v for v in wanted if v is not None}, []
     for op in reversed(code.ops):

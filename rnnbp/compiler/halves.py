@@ -102,26 +102,34 @@ def states_again(half: Forward) -> tuple[int, ...]:
     That is cheap, and needs no earlier step: what cannot be had so stays on the tape as it is. One
     state stays always.
     """
-    found: list[int] = []
-    for k, v in enumerate(half.code.nexts):
-        there = v is not None and v in half.in_place and half.in_place[v].buffer is half.nexts[k]
-        others = [*found, k]
-        if there and len(others) < len(half.nexts) and _cheap(half, others):
-            found.append(k)
-    return tuple(found)
+    found: tuple[int, ...] = ()
+    for k in sorted(range(len(half.nexts)), key=lambda k: k != half.output_state):
+        more = (*found, k)
+        if len(more) < len(half.nexts) and _in_place(half, k) and _cheap(half, more):
+            found = more
+    return found
 
 
-def making(half: Forward, states: Sequence[int]) -> Code:
-    """The code that makes the next values of ``states`` from the tape and the other states."""
+def _in_place(half: Forward, k: int) -> bool:
+    """True if the next value of a state is made where the state is."""
+    v = half.code.nexts[k]
+    return v is not None and v in half.in_place and half.in_place[v].buffer is half.nexts[k]
+
+
+def making(half: Forward, states: Sequence[int], wanted: Sequence[int]) -> Code:
+    """The code that makes the next values of the states ``wanted`` from the tape.
+
+    Args:
+        states: those that are not on the tape, ``wanted`` among them.
+    """
     nexts = half.code.nexts
     rest = {v for k, v in enumerate(nexts) if v is not None and k not in states}
-    known = dict.fromkeys([*half.storage.kept, *rest])
-    return stopping(half.code, [nexts[k] for k in states], known)
+    return stopping(half.code, [nexts[k] for k in wanted], half.storage.kept | rest)
 
 
 def _cheap(half: Forward, states: Sequence[int]) -> bool:
     """True if ``making`` is pointwise, and reads nothing but the tape and the other states."""
-    code = making(half, states)
+    code = making(half, states, states)
     others = (*half.code.states, *half.code.nexts)
     again = {others[k] for k in (*states, *(len(half.nexts) + k for k in states))}
     there = {*half.storage.kept, *others, *(v for op in code.ops for v in op.outs)} - again

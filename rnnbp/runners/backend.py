@@ -77,13 +77,8 @@ class Backend(Named):
                 f"use one of {known}, or None"
             )
         name = ALIASES.get(name, name)
-        if name == "llvm" and not installed():
-            cause = f": {found}" if (found := failure()) else ""
-            raise ImportError(
-                "backend 'llvm' needs llvmlite; "
-                f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
-            )
         if name == "llvm":
+            _need_llvmlite()
             kernels()
         off = check_rules(without)
         if off and name == "interpreter":
@@ -120,6 +115,15 @@ def _checked(tape_bits: object, name: str) -> int | None:
             "'llvm', or leave tape_bits out"
         )
     return tape_bits
+
+
+def _need_llvmlite() -> None:
+    if not installed():
+        cause = f": {found}" if (found := failure()) else ""
+        raise ImportError(
+            "backend 'llvm' needs llvmlite; "
+            f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
+        )
 
 
 @cached

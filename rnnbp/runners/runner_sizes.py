@@ -55,6 +55,11 @@ class RunnerSizes(ABC):
         return False
 
     @property
+    def rounds_output(self) -> bool:
+        """As ``Runner.rounds_output``."""
+        return False
+
+    @property
     def shares_states(self) -> bool:
         """True if a tape that is rebuilt from a thin one has its arrays of states."""
         return True

@@ -153,8 +153,9 @@ class Buffers:
         """The same, not remembered; ``addresses``: of the kernel's arrays, and of its tasks'."""
         moves = {**self.packed_arrays(taped, length).moves, **given()}
         moves |= self._drawn_moves(kernel, length)
-        arrays = self.arrays(kernel, length)
-        moves |= {f"H{k}": arrays[f"again{k}"].strides[0] for k in self.sizes.cell.again}
+        states = self.state_shapes(1)
+        again = [f"H{k}" for k in self.sizes.cell.again]
+        moves |= {name: self.layout.dtype.itemsize * math.prod(states[name][1:]) for name in again}
         own, read = addresses
         size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
         return Pieces(kernel.address, own, read, self.sizes.tasks, moves, **size)

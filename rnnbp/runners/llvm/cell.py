@@ -61,6 +61,7 @@ class KernelCell:
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.tape = HalfTape(step, dtype.itemsize) if halves else None
         self._forward: dict[tuple[bool, ...], Kernel] = {}
+        self._making: dict[tuple[int, ...], Kernel] = {}
         self.tables: dict[tuple[object, object], tuple[Matrix, Vector | None]] = {}
         """The weights and biases whose products with x are looked up."""
 
@@ -108,14 +109,15 @@ class KernelCell:
         """The states that backward makes again from its tape."""
         return () if self.tape is None else self.tape.again
 
-    @cached_property
-    def making(self) -> Kernel | None:
-        """Makes these states of all steps of a chunk, from its tape."""
-        if self.tape is None or not self.again:
-            return None
-        operands, items = self.tape.making()
-        at, parts = OperandText(self.lanes, operands, self.constants), _before(items)
-        return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
+    def making(self, wanted: tuple[int, ...]) -> Kernel:
+        """Makes some of these states of all steps of a chunk, from its tape."""
+        assert self.tape is not None
+        if wanted not in self._making:
+            operands, items = self.tape.making(wanted)
+            parts: Parts = {"before": items, "loop": [], "after": []}
+            at = OperandText(self.lanes, operands, self.constants)
+            self._making[wanted] = self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
+        return self._making[wanted]
 
     @cached_property
     def _sums(self) -> dict[int, Op]:
@@ -169,7 +171,3 @@ class KernelCell:
         sizes = flops, weights
         given = text, names, written.widths, constants, self.library, *sizes, self.of
         return Kernel(*given, tuple(rolled))
-
-
-def _before(items: list[Item]) -> Parts:
-    return {"before": items, "loop": [], "after": []}

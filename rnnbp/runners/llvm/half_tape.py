@@ -7,7 +7,7 @@ else: so backward has the rounded values whether the chunk was recorded long ago
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
 from rnnbp.compiler.halves import fields_of, making, states_again
@@ -67,10 +67,14 @@ class HalfTape:
             found[phase] += self._moves(buffer, back=back)
         return found
 
-    def making(self) -> tuple[Operands, list[Item]]:
-        """The operands and items that make states again, all steps of a block at once."""
+    def making(self, wanted: Sequence[int]) -> tuple[Operands, list[Item]]:
+        """The operands and items that make states again, all steps of a block at once.
+
+        Args:
+            wanted: the states, of ``again``.
+        """
         half = self.step.forward
-        code = making(half, self.again)
+        code = making(half, self.again, wanted)
         arrays = self.hold(half.arrays(taped=True, rolling=False, known=True), known=True)
         operands = Operands(half.storage, arrays)
         read = {half.storage.location(v).buffer for op in code.ops for v in op.args}

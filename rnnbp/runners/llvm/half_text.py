@@ -35,9 +35,7 @@ def row(t: Text, item: Halves, wide: str, tape: str, ahead: str) -> None:
         _some(t, item, (wide, tape), str(full), lanes.mask(field.count - full))
 
 
-def _some(
-    t: Text, item: Halves, pointers: tuple[str, str], index: str, mask: str | None
-) -> None:
+def _some(t: Text, item: Halves, pointers: tuple[str, str], index: str, mask: str | None) -> None:
     wide, tape = t.at(pointers[0], index), at(t, pointers[1], index)
     if item.back:
         t.store(widen(t, load(t, tape, mask), item.field.format), wide, mask)

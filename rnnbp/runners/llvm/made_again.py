@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import final
 
 import numpy as np
 
 from rnnbp.machine.team import threads
-from rnnbp.numerics import Array, address
+from rnnbp.numerics import Array, Shape, address
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packed import PackedArrays
@@ -41,17 +41,19 @@ class MadeAgain:
             packed.array(memory, f"E{k}" if k in self.states else f"H{k}") for k in range(count)
         ]
 
-    def enter(self, kernel: Kernel, states: Sequence[Array], length: int) -> None:
-        """Put the state before a chunk where a recording kernel starts."""
-        arrays = self.buffers.arrays(kernel, length) if self.states else {}
-        for k in self.states:
-            np.copyto(arrays[f"H{k}"][0], states[k][0])
+    def enter(self, kernel: Kernel, tape: KernelTape) -> None:
+        """Put the state before a chunk where a kernel that has no array of all steps starts."""
+        if kernel.rolled:
+            arrays, states = self.buffers.arrays(kernel, tape.length), tape.states.states
+            for k in self.states:
+                np.copyto(arrays[f"H{k}"][0], states[k][0])
 
-    def leave(self, kernel: Kernel, states: Sequence[Array], length: int) -> None:
-        """Put the state after a chunk on its tape, from where the kernel has left it."""
-        arrays = self.buffers.arrays(kernel, length) if self.states else {}
-        for k in self.states:
-            np.copyto(states[k][1], arrays[f"H{k}"][0])
+    def leave(self, kernel: Kernel, tape: KernelTape) -> None:
+        """Put the state after a chunk on its tape, from where that kernel has left it."""
+        if kernel.rolled:
+            arrays, states = self.buffers.arrays(kernel, tape.length), tape.states.states
+            for k in self.states:
+                np.copyto(states[k][1], arrays[f"H{k}"][0])
 
     def parts(self, packed: PackedArrays, memory: Array, known: list[Array]) -> list[Array]:
         """The states of a tape from a thin one: its arrays, or copies where some are to go."""
@@ -67,26 +69,36 @@ class MadeAgain:
         for name in [name for name in given if self.states and name[0] == "H"]:
             del given[name]
 
-    def before(self, tape: KernelTape) -> dict[str, int]:
-        """The addresses of workspace arrays of these states, with the state before the chunk."""
-        kernel = self.sizes.cell.backward
-        arrays, found = self.buffers.arrays(kernel, tape.length), dict[str, int]()
+    def all(self, tape: KernelTape) -> dict[str, Array]:
+        """The states before each step of a tape, made again, by the names of their arrays."""
+        length, dtype = tape.length, self.sizes.layout.dtype
+        shapes, found = self.buffers.state_shapes(length - 1), dict[str, Array]()
         for k in self.states:
-            again = arrays[f"again{k}"]
-            np.copyto(again[0], tape.states.states[k][0])
-            found[f"H{k}"] = address(again)
+            array = self.buffers.workspace.new(shapes[f"H{k}"], dtype, brief=True)
+            np.copyto(array[0], tape.states.states[k][0])
+            found[f"H{k}"] = array
+        if found and length > 1:
+            self._make(tape, self.states, length - 1, addresses_of(found))
         return found
 
-    def make(self, tape: KernelTape, states: dict[str, int]) -> dict[str, int]:
-        """Make the states again, at these addresses; returns them."""
-        kernel, length, batch = self.sizes.cell.making, tape.length, self.sizes.layout.batch
-        if kernel is not None:
-            bases = self.buffers.addresses(kernel, length).of(tape.addresses | states)
-            n = min(workers(self.flops * length, self.buffers.workspace.threads), batch)
-            threads.do(self.buffers.job(kernel, length), bases, n, units=False)
-        return states
-
-    def into(self, tape: KernelTape, k: int, y: Array) -> dict[str, int]:
-        """The same, but that state k goes into y (L, B, ...)."""
+    def output(self, tape: KernelTape, k: int, shape: Shape) -> Array:
+        """y (L, B, ...), which is state k."""
+        length, layout = tape.length, self.sizes.layout
+        y = self.buffers.workspace.new((length, layout.batch, *shape), layout.dtype, brief=True)
         # Kernels write from the second step on: nothing lies in the first, which y does not have.
-        return self.before(tape) | {f"H{k}": address(y) - y.strides[0]}
+        self._make(tape, (k,), length, {f"H{k}": address(y) - y.strides[0]})
+        return y
+
+    def _make(
+        self, tape: KernelTape, wanted: tuple[int, ...], steps: int, states: dict[str, int]
+    ) -> None:
+        """Make states again, after each of the first ``steps`` steps, at these addresses."""
+        kernel, batch = self.sizes.cell.making(wanted), self.sizes.layout.batch
+        bases = self.buffers.addresses(kernel, steps).of(tape.addresses | states)
+        n = min(workers(self.flops * steps, self.buffers.workspace.threads), batch)
+        threads.do(self.buffers.job(kernel, steps), bases, n, units=False)
+
+
+def addresses_of(arrays: Mapping[str, Array]) -> dict[str, int]:
+    """The addresses of arrays, by name."""
+    return {name: address(array) for name, array in arrays.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnbp.compiler.leaves import key_of
 from rnnbp.machine.team import threads
-from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
+from rnnbp.numerics import Array, Shape, address, fix_sizes
 from rnnbp.rng import Context
 from rnnbp.runners.base import FusedRunner, Runner
 from rnnbp.runners.bound import BoundCall
@@ -21,7 +21,7 @@ from rnnbp.runners.llvm.bound_calls import bound_call
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.late_arguments import LateArguments
-from rnnbp.runners.llvm.made_again import MadeAgain
+from rnnbp.runners.llvm.made_again import MadeAgain, addresses_of
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.row_buffers import RowBuffers
 from rnnbp.runners.llvm.sharing import by_units, workers
@@ -58,7 +58,7 @@ class KernelProgram(Runner, FusedRunner):
         self.given = self._given = Arguments(self.layout, symbols=self.table is not None)
         self._team: Team = threads
         self._draws = bool(sizes.step.forward.drawn)
-        self.remakes_output = sizes.remakes_output
+        self.remakes_output = self.rounds_output = sizes.remakes_output
         self._again = MadeAgain(sizes, buffers)
 
     def fewer(self, rows: int) -> KernelProgram:
@@ -125,13 +125,14 @@ class KernelProgram(Runner, FusedRunner):
         moves = self.given.moves(xs)
         job = fused.job(kernel, moves, steps, length, tasks, batch, self.sizes.block(length))
         n = self._workers(kernel.flops * steps * batch)
-        self._team.do(job, bases, n, units=self._by_units(kernel, n))
+        self._team.do(job, bases, n, units=by_units(kernel, self.layout, n))
         return found
 
     def bound(self, xs: Sequence[Array], y: Array) -> BoundCall | None:
         kernel = self.kernels.forward(rolling=True, output=True)
         n = self._workers(kernel.flops * len(y) * self.layout.batch)
-        return bound_call(kernel, self.buffers, self.given, xs, y, n, self._by_units(kernel, n))
+        units = by_units(kernel, self.layout, n)
+        return bound_call(kernel, self.buffers, self.given, xs, y, n, units)
 
     def keep(
         self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
@@ -157,12 +158,9 @@ class KernelProgram(Runner, FusedRunner):
         memory = self.buffers.new((packed.size,))
         states = self._again.arrays(packed, memory)
         self.given.enter(states, state)
-        self._again.enter(kernel, states, length)
-        xs = self.given.read(xs, length)
-        given = self._held(states), [memory], dict[str, int](), packed
-        tape = KernelTape(context, xs, *given, ends=self._again.states)
+        xs, ends = self.given.read(xs, length), self._again.states
+        tape = KernelTape(context, xs, self._held(states), [memory], {}, packed, ends=ends)
         y = self._taped(kernel, tape, length, output=output)
-        self._again.leave(kernel, states, length)
         del fixed
         return y, tape
 
@@ -172,14 +170,14 @@ class KernelProgram(Runner, FusedRunner):
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         assert isinstance(known, States)
         states, fixed, length = known.states, fix_sizes(xs), len(known.states[0]) - 1
-        xs, again = self.given.read(xs, length), self._again.states
+        xs, ends = self.given.read(xs, length), self._again.states
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
-        packed = self.buffers.packed_arrays(kernel, length, states=bool(again))
+        packed = self.buffers.packed_arrays(kernel, length, states=bool(ends))
         memory = self.buffers.new((packed.size,))
         given = {f"H{k}": address(array) for k, array in enumerate(states)}
-        parts = self._again.parts(packed, memory, states)
-        owned = [memory] if again else [memory, *states]
-        tape = KernelTape(context, xs, self._held(parts), owned, given, packed, ends=again)
+        parts = self._held(self._again.parts(packed, memory, states))
+        owned = [memory] if ends else [memory, *states]
+        tape = KernelTape(context, xs, parts, owned, given, packed, ends=ends)
         y = self._taped(kernel, tape, length, output=output)
         self._again.forget(given)
         del fixed
@@ -188,9 +186,7 @@ class KernelProgram(Runner, FusedRunner):
     def output(self, tape: Tape) -> Array:
         assert isinstance(tape, KernelTape)
         assert self.output_state is not None
-        y = self.buffers.new((tape.length, self.layout.batch, *self._output_shape))
-        self._again.make(tape, self._again.into(tape, self.output_state, y))
-        return y
+        return self._again.output(tape, self.output_state, self._output_shape)
 
     def backward(
         self,
@@ -206,23 +202,22 @@ class KernelProgram(Runner, FusedRunner):
         fixed = fix_sizes(xs if dy is None else [*xs, dy])
         length = self.given.length_of(tape)
         arrays = self.buffers.arrays(kernel, length)
-        again = self._again.make(tape, self._again.before(tape))
+        again = self._again.all(tape)
         if self._draws:
             self._draw(kernel, tape.context, length)
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
-        if dy is None:
-            dy = np.zeros((length, self.layout.batch, *self._output_shape), self.layout.dtype)
-        self.given.require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
-        dxs, dy = self._dxs(xs, into), readable(dy, self.layout.dtype)
+        shape = length, self.layout.batch, *self._output_shape
+        dxs, dy = self._dxs(xs, into), self.given.delta(dy, shape)
         taped = self.kernels.forward(output=self._made(True), taped=True)
         moves = partial(self.given.moves, xs, dy, dxs)
         pieces = self.buffers.pieces(kernel, taped, moves, length)
-        addresses = tape.addresses | again | self.given.of_deltas(dy, dxs)
+        addresses = tape.addresses | self.given.of_deltas(dy, dxs)
+        addresses |= addresses_of(again)
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
-        self._team.do(pieces.job, bases, n, units=self._by_units(kernel, n))
-        del fixed
+        self._team.do(pieces.job, bases, n, units=by_units(kernel, self.layout, n))
+        del fixed, again
         return dxs, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     @cached_property
@@ -257,7 +252,9 @@ class KernelProgram(Runner, FusedRunner):
     ) -> Array | None:
         """y of a chunk whose tape this fills."""
         tape.given |= self.given.addresses(tape.xs)
+        self._again.enter(kernel, tape)
         y = self._run(kernel, tape.addresses, length, tape.context, output=self._made(output))
+        self._again.leave(kernel, tape)
         if not output or y is not None:
             return y
         assert self.output_state is not None
@@ -284,15 +281,11 @@ class KernelProgram(Runner, FusedRunner):
             self._draw(kernel, context, length)
         bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
-        units = self._by_units(kernel, n)
+        units = by_units(kernel, self.layout, n)
         self._team.do(
             self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units
         )
         return y
-
-    def _by_units(self, kernel: Kernel, n: int) -> bool:
-        """Whether n threads share the units."""
-        return by_units(kernel, self.layout, n)
 
     def _workers(self, flops: int) -> int:
         """Threads for some work."""
@@ -300,7 +293,7 @@ class KernelProgram(Runner, FusedRunner):
 
     def _made(self, output: bool) -> bool:
         """True if y is an array of its own, and not a state, which the tape has."""
-        return output and self.output_state is None
+        return output and (self.output_state is None or self.remakes_output)
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes)

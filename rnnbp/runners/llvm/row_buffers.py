@@ -46,11 +46,10 @@ class RowBuffers(Buffers):
     def _views(self, kernel: Kernel, length: int) -> dict[str, Array]:
         whole, sizes = self._whole.arrays(kernel, length), self.sizes
         if kernel is sizes.cell.backward and not sizes.drawn(kernel):  # as of most, in every chunk
-            rows, again = sizes.layout.batch, [f"again{k}" for k in sizes.cell.again]
-            shapes = sizes.arrays(kernel, length)
+            rows = sizes.layout.batch
             return {
                 buffer.name: whole[buffer.name][:rows] for buffer in sizes.step.backward.carried
-            } | {name: _first(whole[name], shapes[name]) for name in again}
+            }
         shapes = sizes.arrays(kernel, length).items()
         read = [(n, s) for n, s in shapes if n not in kernel.widths or n[0] not in WITHIN]
         return {name: _first(whole[name], shape) for name, shape in read}

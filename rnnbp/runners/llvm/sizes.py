@@ -83,7 +83,7 @@ class KernelSizes(StepSizes):
             for output in dict.fromkeys((self._made, self._made and not self.remakes_output))
             for known in (False, True)
         ]
-        forward += [] if self.cell.making is None else [self.cell.making]
+        forward += [self.cell.making(self.cell.again)] if self.cell.again else []
         return (*forward, self.cell.backward)
 
     @property
@@ -148,13 +148,9 @@ class KernelSizes(StepSizes):
         """The shapes of the arrays that a kernel needs while it runs: batch first."""
         batch, back = self.layout.batch, kernel is self.cell.backward
         size = self.piece(length) if back else self.block(length)
-        found: dict[str, Shape] = {}
-        if back or kernel is self.cell.making:  # first: where both kernels have them
-            found |= {
-                f"again{k}": (length + 1, batch, self.step.forward.states[k].rows)
-                for k in self.cell.again
-            }
-        found |= {name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()}
+        found: dict[str, Shape] = {
+            name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()
+        }
         found |= {name: (batch, rows) for name, rows in kernel.of_kind("S").items()}
         if back:
             found |= {buffer.name: (batch, buffer.rows) for buffer in self.step.backward.carried}
@@ -233,13 +229,21 @@ class KernelSizes(StepSizes):
 
     def tape_bytes(self, length: int) -> int:
         rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
-        again = sum(self.step.forward.states[k].rows for k in self.cell.again)
         # Of states that are made again, the tape has the first and the last.
-        return (length * rows - (length - 1) * again) * self._row + self.thin_bytes(length)
+        return length * rows * self._row + self.thin_bytes(length) - (length - 1) * self._again
+
+    @property
+    def _again(self) -> int:
+        """Bytes of a step of the states that are made again."""
+        return self._row * sum(self.step.forward.states[k].rows for k in self.cell.again)
 
     @property
     def remakes_output(self) -> bool:
         return self.step.forward.output_state in self.cell.again
+
+    @property
+    def rounds_output(self) -> bool:
+        return self.remakes_output
 
     @property
     def shares_states(self) -> bool:
@@ -264,5 +268,5 @@ class KernelSizes(StepSizes):
         return 0
 
     def backward_bytes(self, length: int) -> int:
-        """The deltas of the state."""
-        return self.state_bytes()
+        """The deltas of the state, or before them the states that are made again."""
+        return max(self.state_bytes(), length * self._again)
