@@ -84,7 +84,7 @@ RUNS = {"run": results, "train": trainings}
 def main(what: str, folder: str) -> None:
     """One process."""
     messages.MOST = MOST
-    parallel = MPI(shards=1 if what == "one shard" else 4)
+    parallel = MPI(shards=1 if what == "one shard" else 8)
     if what == "raise" and parallel.rank == parallel.processes - 1:
         raise RuntimeError("a fault of one process")
     for number, array in enumerate(RUNS.get(what, results)(MPI).values()):
