@@ -22,7 +22,7 @@ from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.graph.layout import Layout
 from rnnbp.machine.target import vector_bytes
 from rnnbp.runners.llvm.cell import shared
-from rnnbp.runners.llvm.kernel_cells import kernel_sizes
+from rnnbp.runners.llvm.compiled import kernel_sizes
 from rnnbp.runners.llvm.packing import Panels, fill
 from tests import models
 from tests.helpers import assert_same_bits, reals

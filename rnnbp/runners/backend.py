@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from rnnbp.compiler.passes import RULES, check_rules
-from rnnbp.machine import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
+from rnnbp.machine import ALIASES, TAPE_BITS, VARIABLE, failure, installed, loading, warn_of_numpy
 from rnnbp.numerics import shown
 from rnnbp.runners.factory import RunnerFactory
 from rnnbp.support.lazy import cached
@@ -21,7 +21,7 @@ HALVES = 16
 BACKENDS = ("numpy", "llvm", "interpreter")
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Backend(Named):
     """What runs the cells of a model.
 
@@ -41,7 +41,8 @@ class Backend(Named):
             to bfloat16, by at most 2⁻⁹ of themselves; states and checkpoints are not rounded.
             Backward always reads the rounded numbers, so that schedules and threads change no bit.
             The output of the last Recurrent, and so the loss, is made from them too where that
-            is cheap, as h = o · tanh(c) of an LSTM. It needs "llvm".
+            is cheap, as h = o · tanh(c) of an LSTM. It needs "llvm". Where no backend is named,
+            the environment variable RNNBP_TAPE_BITS says it.
 
     Raises ValueError for an unknown name or rule, for rules of the interpreter, which has none, for
     other tape_bits, or 16 without "llvm"; ImportError for "llvm" without an llvmlite that works,
@@ -50,6 +51,8 @@ class Backend(Named):
     >>> import rnnbp as rb
     >>> rb.Backend("numpy").name
     'numpy'
+    >>> rb.Backend("numpy")
+    Backend(name='numpy', without=())
     """
 
     name: str
@@ -67,6 +70,7 @@ class Backend(Named):
         tape_bits: int | None = None,
     ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
+        tape_bits = _of_environment() if name is None and tape_bits is None else tape_bits
         named = bool(given) or name is not None or tape_bits is not None
         object.__setattr__(self, "named", named)
         name = given or (_usual() if name is None else name)
@@ -89,6 +93,10 @@ class Backend(Named):
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
 
+    def __repr__(self) -> str:
+        more = f", tape_bits={HALVES}" if self.halves else ""
+        return f"Backend(name={self.name!r}, without={self.without!r}{more})"
+
     @property
     def halves(self) -> bool:
         """Whether tapes are of 16 bits."""
@@ -98,6 +106,14 @@ class Backend(Named):
     def compiles(self) -> bool:
         """Whether cells are compiled."""
         return self.name != "interpreter"
+
+
+def _of_environment() -> int | None:
+    """The ``tape_bits`` that the environment names."""
+    given = os.environ.get(TAPE_BITS, "")
+    if given not in ("", str(HALVES)):
+        raise ValueError(f"{TAPE_BITS} must be {HALVES} or empty, found {given!r}; unset it")
+    return HALVES if given else None
 
 
 def _checked(tape_bits: object, name: str) -> int | None:
@@ -163,7 +179,7 @@ def as_backend(backend: BackendLike) -> Backend:
     if isinstance(backend, Backend):
         return backend
     named = type(backend) is str or backend is None
-    key = (backend, None if backend else os.environ.get(VARIABLE))
+    key = (backend, None if backend else (os.environ.get(VARIABLE), os.environ.get(TAPE_BITS)))
     if named and key in _known and installed():
         return _known[key]
     found = Backend(backend)
@@ -172,5 +188,5 @@ def as_backend(backend: BackendLike) -> Backend:
     return found
 
 
-_known: dict[tuple[str | None, str | None], Backend] = {}
-"""Backends that are "llvm", by their name and that in the environment: every run asks."""
+_known: dict[tuple[str | None, tuple[str | None, str | None] | None], Backend] = {}
+"""Backends that are "llvm", by their name and what the environment says: every run asks."""

@@ -14,10 +14,10 @@ from rnnbp.runners.factory import LayerRunner, LayerSizes, RunnerFactory
 from rnnbp.runners.llvm.activation import ActivationKernel
 from rnnbp.runners.llvm.activation_sizes import ActivationSizes, activates
 from rnnbp.runners.llvm.buffers import Buffers
+from rnnbp.runners.llvm.compiled import kernel_sizes
 from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
-from rnnbp.runners.llvm.kernel_cells import kernel_sizes
 from rnnbp.runners.llvm.norm import NormKernel
 from rnnbp.runners.llvm.norm_sizes import NormKernelSizes, normalises
 from rnnbp.runners.llvm.packing import Panels, fill
