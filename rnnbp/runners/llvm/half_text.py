@@ -30,17 +30,19 @@ def row(t: Text, item: Halves, wide: str, tape: str, ahead: str) -> None:
     if full:
         with t.loop(0, full, lanes.n) as loop:
             t.fetch(beyond(t, ahead, loop.index), written=not item.back)
-            _some(t, item, (wide, tape), loop.index, None)
+            _some(t, item, (wide, tape), loop.index, lanes.n)
     if field.count > full:
-        _some(t, item, (wide, tape), str(full), lanes.mask(field.count - full))
+        _some(t, item, (wide, tape), str(full), field.count - full)
 
 
-def _some(t: Text, item: Halves, pointers: tuple[str, str], index: str, mask: str | None) -> None:
+def _some(t: Text, item: Halves, pointers: tuple[str, str], index: str, count: int) -> None:
+    """``count`` features from ``index`` on: a vector, or the first of one."""
+    mask = None if count == t.lanes.n else t.lanes.mask(count)
     wide, tape = t.at(pointers[0], index), at(t, pointers[1], index)
     if item.back:
-        t.store(widen(t, load(t, tape, mask), item.field.format), wide, mask)
+        t.store(widen(t, load(t, tape, count), item.field.format), wide, mask)
     else:
-        store(t, narrow(t, t.load(wide, mask), item.field.format), tape, mask)
+        store(t, narrow(t, t.load(wide, mask), item.field.format), tape, count)
 
 
 def narrow(t: Text, x: str, form: Format) -> str:
@@ -73,26 +75,29 @@ def widen(t: Text, x: str, form: Format) -> str:
     return t.put(f"select {v.bools} {is_nan}, {v.type} {nan}, {v.type} {found}")
 
 
-def load(t: Text, pointer: str, mask: str | None = None) -> str:
-    """A vector of 16-bit integers; with a mask, zeros in the other lanes."""
+def load(t: Text, pointer: str, count: int) -> str:
+    """A vector of 16-bit integers, of which ``count`` lanes are read; the others are zeros."""
     kind = _halves(t)
-    if mask is None:
+    if count == t.lanes.n:
         return t.put(f"load {kind}, ptr {pointer}, align 2")
-    name = f"@llvm.masked.load.v{t.lanes.n}i16.p0"
-    t.needs.add(f"declare {kind} {name}(ptr, {t.lanes.bools}, {kind})")
-    given = f"ptr align 2 {pointer}, {t.lanes.bools} {mask}, {kind} zeroinitializer"
-    return t.put(f"call {kind} {name}({given})")
+    # One by one, not by a masked load or store: LLVM 22 stores zeros beyond the mask, of 2 or 4
+    # lanes of 16 bits.
+    found = "zeroinitializer"
+    for k in range(count):
+        one = t.put(f"load i16, ptr {at(t, pointer, k)}, align 2")
+        found = t.put(f"insertelement {kind} {found}, i16 {one}, i32 {k}")
+    return found
 
 
-def store(t: Text, value: str, pointer: str, mask: str | None = None) -> None:
-    """Store a vector of 16-bit integers; with a mask, only its lanes."""
+def store(t: Text, value: str, pointer: str, count: int) -> None:
+    """Store the first ``count`` lanes of a vector of 16-bit integers."""
     kind = _halves(t)
-    if mask is None:
+    if count == t.lanes.n:
         t.do(f"store {kind} {value}, ptr {pointer}, align 2")
         return
-    name = f"@llvm.masked.store.v{t.lanes.n}i16.p0"
-    t.needs.add(f"declare void {name}({kind}, ptr, {t.lanes.bools})")
-    t.do(f"call void {name}({kind} {value}, ptr align 2 {pointer}, {t.lanes.bools} {mask})")
+    for k in range(count):
+        one = t.put(f"extractelement {kind} {value}, i32 {k}")
+        t.do(f"store i16 {one}, ptr {at(t, pointer, k)}, align 2")
 
 
 def at(t: Text, pointer: str, index: str | int) -> str:
