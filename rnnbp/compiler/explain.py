@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from rnnbp.compiler.explanation import Explanation, Kept
+from rnnbp.compiler.halves import half_bytes
 from rnnbp.compiler.once import Once, within
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
@@ -97,6 +98,7 @@ def explained(
         opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
         once=first.lines,
+        half_bytes_per_step=half_bytes(step.forward, layout),
     )
 
 

@@ -11,10 +11,13 @@ from rnnbp.compiler.forward import Forward, stopping
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import CHEAP, VIEWS
 from rnnbp.compiler.storage import Buffer
+from rnnbp.graph.layout import Layout
 
 Format: TypeAlias = Literal["signed", "unsigned", "bfloat16"]
 """How 16 bits hold a number: fixed point on [−1, 1] or on [0, 1], or bfloat16."""
 Interval: TypeAlias = tuple[float, float]
+BYTES = 2
+"""Of a number on a tape."""
 ALL: Interval = (float("-inf"), float("inf"))
 RANGES: dict[str, Interval] = {
     "tanh": (-1.0, 1.0),
@@ -114,6 +117,23 @@ def _in_place(half: Forward, k: int) -> bool:
     """True if the next value of a state is made where the state is."""
     v = half.code.nexts[k]
     return v is not None and v in half.in_place and half.in_place[v].buffer is half.nexts[k]
+
+
+def half_bytes(half: Forward, layout: Layout) -> int | None:
+    """What one step more adds to a tape of 16 bits; None where there is no such tape."""
+    if half.opaque or layout.dtype.kind != "f":
+        return None
+    again = sum(half.states[k].rows for k in states_again(half))
+    counts = [sum(field.count for field in found) for found in fields_of(half).values()]
+    item = layout.dtype.itemsize
+    rows = sum(numbers(count, item) for count in counts) - again
+    states = layout.thin_bytes(2) - layout.thin_bytes(1)
+    return layout.batch * item * rows + states
+
+
+def numbers(count: int, item: int) -> int:
+    """Numbers of ``item`` bytes that hold a row of ``count`` 16-bit ones."""
+    return -(-BYTES * count // item)
 
 
 def making(half: Forward, states: Sequence[int], wanted: Sequence[int]) -> Code:

@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
-from rnnbp.compiler.halves import fields_of, making, states_again
+from rnnbp.compiler.halves import fields_of, making, numbers, states_again
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, held
 from rnnbp.runners.llvm.arrangement import arranged
 from rnnbp.runners.llvm.groups import Halves, Item
 from rnnbp.runners.llvm.operands import Operands
-
-BYTES = 2
-"""Of a number on the tape."""
 
 
 @final
@@ -35,7 +32,7 @@ class HalfTape:
         """The states that backward makes again, and the tape has at its ends alone."""
         counts = {b: sum(field.count for field in found) for b, found in self.fields.items()}
         # In numbers of the cell's dtype, so that all that counts arrays of the tape counts these.
-        self._taped = {b: Buffer(b.name, -(-BYTES * n // item)) for b, n in counts.items()}
+        self._taped = {b: Buffer(b.name, numbers(n, item)) for b, n in counts.items()}
 
     def hold(self, arrays: Mapping[Buffer, Held], *, known: bool) -> dict[Buffer, Held]:
         """The arrays of a recording kernel; ``known``: whether all states are there before."""
