@@ -20,7 +20,7 @@ from rnnbp.planning.objects import always
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.search import Candidate, Search
-from rnnbp.runners.backend import HALVES, Backend
+from rnnbp.runners.backend import SHORT, Backend
 from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.registry import KINDS
 from rnnbp.support.lazy import cached_property
@@ -36,7 +36,7 @@ MOST = 4096
 """Chunks of a sequence, unless their length is given: each costs some microseconds to work out."""
 PLAN = "plan"
 """The name of what ``plan`` chooses."""
-HALF_PLAN = "plan-16"
+SHORT_PLAN = "plan-16"
 """The name of what it chooses with tapes of 16 bits, whose gradients are not exact."""
 
 
@@ -118,8 +118,8 @@ class Chooser:
         """
         if name == PLAN:
             return self._planned(budget, slowest)
-        if name == HALF_PLAN:
-            return self._half._planned(budget, slowest)
+        if name == SHORT_PLAN:
+            return self._short._planned(budget, slowest)
         found = [
             candidate
             for length in self._lengths()
@@ -140,9 +140,9 @@ class Chooser:
         return Choice(name, parameters, actions, chunk, found, backend=self.backend)
 
     @cached_property
-    def _half(self) -> Chooser:
+    def _short(self) -> Chooser:
         """What chooses with tapes of 16 bits."""
-        return Chooser(*self._given, dx=self.dx, backend=Backend(tape_bits=HALVES))
+        return Chooser(*self._given, dx=self.dx, backend=Backend(tape_bits=SHORT))
 
     def _choice_of(self, name: str, candidate: Candidate) -> Choice:
         """A candidate with its forecast, which other budgets share."""
@@ -172,7 +172,7 @@ class Chooser:
             return "bytes"
         if found.chosen.seconds > slowest:
             return "seconds"
-        name = PLAN if self.backend is None else HALF_PLAN
+        name = PLAN if self.backend is None else SHORT_PLAN
         return self.choice(name, found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from rnnbp.compiler.explanation import Explanation, Kept
-from rnnbp.compiler.halves import half_bytes
 from rnnbp.compiler.once import Once, within
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
 from rnnbp.compiler.reading import Reading, leaf_names, packed_parts, saving
 from rnnbp.compiler.rule_report import effects
+from rnnbp.compiler.short_tapes import short_bytes
 from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
@@ -98,7 +98,7 @@ def explained(
         opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
         once=first.lines,
-        half_bytes_per_step=half_bytes(step.forward, layout),
+        short_bytes_per_step=short_bytes(step.forward, layout),
     )
 
 

@@ -11,9 +11,9 @@ from rnnbp.actions import Action
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
-from rnnbp.planning.half_lines import half_lines
 from rnnbp.planning.plan_text import budget_lines, frontier_lines, held_lines, seconds_text
 from rnnbp.planning.search import Candidate
+from rnnbp.planning.short_tape_lines import short_tape_lines
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.support import html, reprs
@@ -142,7 +142,7 @@ class Plan:
         what = f"{self.chosen.name}, chunks of {counted(self.chunk, 'step')}"
         budget = budget_lines(self.budget, self.held)
         held = [*held_lines(self.forecast, self.budget, self.sizes.slot, self.disk)]
-        held[2:2] = half_lines(self.sizes, self.chunk)
+        held[2:2] = short_tape_lines(self.sizes, self.chunk)
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
         least = self.seconds / self.ratio
         table = frontier_lines(self.frontier, self.chosen, least, self.held.total)

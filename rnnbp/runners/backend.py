@@ -16,7 +16,7 @@ from rnnbp.support.lazy import cached
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import Named
 
-HALVES = 16
+SHORT = 16
 """Bits of a number on a tape that is rounded."""
 BACKENDS = ("numpy", "llvm", "interpreter")
 
@@ -94,13 +94,13 @@ class Backend(Named):
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
 
     def __repr__(self) -> str:
-        more = f", tape_bits={HALVES}" if self.halves else ""
+        more = f", tape_bits={SHORT}" if self.short_tapes else ""
         return f"Backend(name={self.name!r}, without={self.without!r}{more})"
 
     @property
-    def halves(self) -> bool:
+    def short_tapes(self) -> bool:
         """Whether tapes are of 16 bits."""
-        return self.tape_bits == HALVES
+        return self.tape_bits == SHORT
 
     @property
     def compiles(self) -> bool:
@@ -111,23 +111,23 @@ class Backend(Named):
 def _of_environment() -> int | None:
     """The ``tape_bits`` that the environment names."""
     given = os.environ.get(TAPE_BITS, "")
-    if given not in ("", str(HALVES)):
-        raise ValueError(f"{TAPE_BITS} must be {HALVES} or empty, found {given!r}; unset it")
-    return HALVES if given else None
+    if given not in ("", str(SHORT)):
+        raise ValueError(f"{TAPE_BITS} must be {SHORT} or empty, found {given!r}; unset it")
+    return SHORT if given else None
 
 
 def _checked(tape_bits: object, name: str) -> int | None:
     """``tape_bits`` of a backend."""
     if tape_bits is None:
         return None
-    if type(tape_bits) is not int or tape_bits != HALVES:
+    if type(tape_bits) is not int or tape_bits != SHORT:
         raise ValueError(
-            f"Backend: tape_bits must be None or {HALVES}, found {shown(tape_bits)}; leave it out "
+            f"Backend: tape_bits must be None or {SHORT}, found {shown(tape_bits)}; leave it out "
             "to keep what backward needs exactly"
         )
     if name != "llvm":
         raise ValueError(
-            f"Backend: tape_bits={HALVES} needs machine code, found the backend {name!r}; use "
+            f"Backend: tape_bits={SHORT} needs machine code, found the backend {name!r}; use "
             "'llvm', or leave tape_bits out"
         )
     return tape_bits

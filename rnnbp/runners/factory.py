@@ -70,13 +70,13 @@ class RunnerFactory(ABC):
 
     Args:
         workspace: the memory that its runners share. without: names of the compiler's rules that
-            are left out. halves: whether tapes are of 16 bits.
+            are left out. short: whether tapes are of 16 bits.
     """
 
     def __init__(
-        self, workspace: Workspace, without: frozenset[str] = frozenset(), *, halves: bool = False
+        self, workspace: Workspace, without: frozenset[str] = frozenset(), *, short: bool = False
     ) -> None:
-        self.workspace, self.without, self.halves = workspace, without, halves
+        self.workspace, self.without, self.short = workspace, without, short
 
     @classmethod
     @abstractmethod
@@ -86,12 +86,12 @@ class RunnerFactory(ABC):
         without: frozenset[str],
         symbols: Symbols | None,
         *,
-        halves: bool = False,
+        short: bool = False,
     ) -> RunnerSizes | None:
         """The sizes of the runner of a cell; None where this backend cannot run it.
 
         Args:
-            without, halves: as of the factory.
+            without, short: as of the factory.
             symbols: the layer whose output, and nothing else, is the cell's x; None where x comes
                 from elsewhere.
         """

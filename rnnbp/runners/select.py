@@ -19,14 +19,14 @@ from rnnbp.runners.workspace import Workspace
 
 def factories(backend: Backend) -> tuple[type[RunnerFactory], ...]:
     """What a backend runs cells by, in order: the first that can run a cell runs it."""
-    if backend.halves:
+    if backend.short_tapes:
         return (kernels(),)
     if backend.name == "llvm":
         return kernels(), ProgramFactory
     return (InterpreterFactory if backend.name == "interpreter" else ProgramFactory,)
 
 
-def no_halves(layout: Layout) -> ValueError:
+def no_short_tapes(layout: Layout) -> ValueError:
     """The error of a cell that kernels do not run, where tapes are of 16 bits."""
     return ValueError(
         f"{layout.cell}: tape_bits=16 needs a cell of real numbers that runs in machine code, "
@@ -40,7 +40,7 @@ class Runners:
 
     def __init__(self, backend: Backend, workspace: Workspace) -> None:
         self._factories = [
-            make(workspace, frozenset(backend.without), halves=backend.halves)
+            make(workspace, frozenset(backend.without), short=backend.short_tapes)
             for make in factories(backend)
         ]
 
@@ -53,7 +53,7 @@ class Runners:
         for factory in self._factories:
             if (found := factory.runner(layout, symbols)) is not None:
                 return found
-        raise no_halves(layout)
+        raise no_short_tapes(layout)
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         """What runs a layer outside cells, None for its methods; ``brief`` as of the factory."""
@@ -69,9 +69,9 @@ def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSi
     """What the runner of a cell holds and needs; ``symbols`` as ``Runners.recurrent`` takes it."""
     for factory in factories(backend):
         given = layout, frozenset(backend.without), symbols
-        if (found := factory.sizes(*given, halves=backend.halves)) is not None:
+        if (found := factory.sizes(*given, short=backend.short_tapes)) is not None:
             return found
-    raise no_halves(layout)
+    raise no_short_tapes(layout)
 
 
 def layer_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> LayerSizes | None:

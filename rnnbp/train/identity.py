@@ -130,7 +130,7 @@ def of_surroundings() -> Identity:
     chosen = as_backend(None)
     backend = chosen.name
     # What is not exact has a line, which snapshots of other runs do not have.
-    rounding: dict[str, JSON] = {"tape_bits": chosen.tape_bits} if chosen.halves else {}
+    rounding: dict[str, JSON] = {"tape_bits": chosen.tape_bits} if chosen.short_tapes else {}
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
     if backend == "llvm":

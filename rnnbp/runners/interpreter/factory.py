@@ -24,7 +24,7 @@ class InterpreterFactory(RunnerFactory):
         without: frozenset[str],
         symbols: Symbols | None,
         *,
-        halves: bool = False,
+        short: bool = False,
     ) -> RunnerSizes:
         return InterpreterSizes(layout)
 

@@ -25,11 +25,11 @@ from rnnbp.runners.llvm.cell_items import (
 )
 from rnnbp.runners.llvm.gradients import Gradient, gradients_of
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, flops_of
-from rnnbp.runners.llvm.half_tape import HalfTape
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.operand_text import OperandText
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
+from rnnbp.runners.llvm.short_tape import ShortTape
 from rnnbp.runners.llvm.source import Source
 from rnnbp.support.lazy import cached, cached_property
 
@@ -50,16 +50,16 @@ class KernelCell:
         of: the cell itself, which lives no longer for its kernels.
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their
             vectors by a product.
-        halves: whether tapes are of 16 bits.
+        short: whether tapes are of 16 bits.
     """
 
     def __init__(
         self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False,
-        halves: bool = False,
+        short: bool = False,
     ) -> None:  # fmt: skip
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
-        self.tape = HalfTape(step, dtype.itemsize) if halves else None
+        self.tape = ShortTape(step, dtype.itemsize) if short else None
         self._forward: dict[tuple[bool, ...], Kernel] = {}
         self._making: dict[tuple[int, ...], Kernel] = {}
         self.tables: dict[tuple[object, object], tuple[Matrix, Vector | None]] = {}

@@ -15,9 +15,9 @@ from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.runners.llvm.arrangement import Move, arranged
 from rnnbp.runners.llvm.groups import Item, KeySum, OuterSum, Product, StepSum
-from rnnbp.runners.llvm.half_tape import HalfTape
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
+from rnnbp.runners.llvm.short_tape import ShortTape
 
 Parts: TypeAlias = dict[str, list[Item]]
 """By phase ("before", "loop", "after"), its items."""
@@ -35,7 +35,7 @@ class Kind(NamedTuple):
 
 
 def forward_items(
-    half: Forward, sums: Mapping[int, Op], kind: Kind, tape: HalfTape | None = None
+    half: Forward, sums: Mapping[int, Op], kind: Kind, tape: ShortTape | None = None
 ) -> tuple[Operands, Parts]:
     """The operands and items of a forward function.
 
@@ -79,7 +79,7 @@ def outer_arrays(half: Forward, buffers: Sequence[Buffer]) -> dict[Buffer, Held]
 
 
 def backward_operands(
-    step: StepCode, dxs: Sequence[Buffer], tape: HalfTape | None = None
+    step: StepCode, dxs: Sequence[Buffer], tape: ShortTape | None = None
 ) -> Operands:
     """What the backward code's values are to a kernel; ``dxs``: the buffers of inputs' deltas."""
     half, forward = step.backward, step.forward
@@ -89,7 +89,7 @@ def backward_operands(
 
 
 def backward_items(
-    step: StepCode, operands: Operands, dxs: Sequence[Buffer], tape: HalfTape | None, *,
+    step: StepCode, operands: Operands, dxs: Sequence[Buffer], tape: ShortTape | None, *,
     products: bool,
 ) -> Parts:  # fmt: skip
     """The items of the delta recursion, and of the inputs' deltas.

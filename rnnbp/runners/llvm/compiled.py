@@ -29,7 +29,7 @@ def kernel_sizes(
     without: frozenset[str] = frozenset(),
     symbols: int = 0,
     *,
-    halves: bool = False,
+    short: bool = False,
 ) -> KernelSizes | None:
     """The sizes of a cell's kernels, made once; None where a layer runs as Python, or if complex.
 
@@ -37,29 +37,29 @@ def kernel_sizes(
         symbols: how many there are where x is the vectors of symbols alone. They are looked up
             where the cell takes x by one product, and the table is no larger than its weights: no
             more symbols than inputs and states.
-        halves: whether tapes are of 16 bits.
+        short: whether tapes are of 16 bits.
     """
     rows = sum(map(math.prod, layout.x_shapes)) + sum(map(math.prod, layout.cell.state_shapes))
     known, alone = _known.of(layout.cell), layout.cell.n_inputs == 1
     looks_up = alone and 0 < symbols <= rows
-    key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell), layout.draws, halves
+    key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell), layout.draws, short
     make = _looking_up if looks_up else _kernels
-    found = known.get(key, lambda: make(layout, without, halves))
+    found = known.get(key, lambda: make(layout, without, short))
     return None if found is None else KernelSizes(layout, found, symbols * found.symbols)
 
 
-def _kernels(layout: Layout, without: frozenset[str], halves: bool) -> KernelCell | None:
+def _kernels(layout: Layout, without: frozenset[str], short: bool) -> KernelCell | None:
     step = step_code(
         layout.cell, layout.x_shapes, without | UNLIKE, lanes=True, training=layout.draws
     )
     opaque = step.forward.opaque or layout.dtype.kind != "f"
-    return None if opaque else KernelCell(step, layout.dtype, ref(layout.cell), halves=halves)
+    return None if opaque else KernelCell(step, layout.dtype, ref(layout.cell), short=short)
 
 
-def _looking_up(layout: Layout, without: frozenset[str], halves: bool) -> KernelCell | None:
+def _looking_up(layout: Layout, without: frozenset[str], short: bool) -> KernelCell | None:
     """Kernels with a table, if the cell takes x by one product, else without."""
-    plain = kernel_sizes(layout, without, halves=halves)
+    plain = kernel_sizes(layout, without, short=short)
     if plain is None or not plain.cell.by_product:
         return None if plain is None else plain.cell
-    made = KernelCell(plain.step, layout.dtype, ref(layout.cell), symbols=True, halves=halves)
+    made = KernelCell(plain.step, layout.dtype, ref(layout.cell), symbols=True, short=short)
     return made if len(KernelSizes(layout, made, 1).tables) == 1 else plain.cell

@@ -34,9 +34,9 @@ class KernelFactory(RunnerFactory):
     """Runs cells of real numbers whose layers are all lowered, and some layers outside cells."""
 
     def __init__(
-        self, workspace: Workspace, without: frozenset[str] = frozenset(), *, halves: bool = False
+        self, workspace: Workspace, without: frozenset[str] = frozenset(), *, short: bool = False
     ) -> None:
-        super().__init__(workspace, without, halves=halves)
+        super().__init__(workspace, without, short=short)
         self._unpacked: list[Panels] = []
         """Weights of runners that wait to be packed, all at once: so threads share them better."""
 
@@ -47,13 +47,13 @@ class KernelFactory(RunnerFactory):
         without: frozenset[str],
         symbols: Symbols | None,
         *,
-        halves: bool = False,
+        short: bool = False,
     ) -> KernelSizes | None:
         known = 0 if symbols is None else symbols.n_symbols
-        return kernel_sizes(layout, without, known, halves=halves)
+        return kernel_sizes(layout, without, known, short=short)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
-        found = self.sizes(layout, self.without, symbols, halves=self.halves)
+        found = self.sizes(layout, self.without, symbols, short=self.short)
         if found is None:
             return None
         table = None

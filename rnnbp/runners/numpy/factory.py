@@ -24,7 +24,7 @@ class ProgramFactory(RunnerFactory):
         without: frozenset[str],
         symbols: Symbols | None,
         *,
-        halves: bool = False,
+        short: bool = False,
     ) -> RunnerSizes:
         return sizes_of(layout, without)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +31,7 @@ def lstm_gradients(
         params: weights stacked by gate: input, forget, cell, output. rounds: False for exact gates.
     """
     named = {name: array.astype(np.float64) for name, array in params.items()}
-    tanh, gate = (lambda v: fixed(v, -1)) if rounds else np.asarray, np.asarray
-    if rounds:
-        gate = lambda v: fixed(v, 0)  # noqa: E731
+    tanh, gate = (partial(fixed, low=low) if rounds else np.positive for low in (-1, 0))
     steps, batch, n = dy.shape
     h = c = np.zeros((batch, n))
     tape, bias = list[tuple[Reals, ...]](), named["bias_ih"] + named["bias_hh"]

@@ -119,7 +119,7 @@ def _in_place(half: Forward, k: int) -> bool:
     return v is not None and v in half.in_place and half.in_place[v].buffer is half.nexts[k]
 
 
-def half_bytes(half: Forward, layout: Layout) -> int | None:
+def short_bytes(half: Forward, layout: Layout) -> int | None:
     """What one step more adds to a tape of 16 bits; None where there is no such tape."""
     if half.opaque or layout.dtype.kind != "f":
         return None

@@ -11,13 +11,13 @@ import pytest
 if not find_spec("llvmlite"):
     pytest.skip("needs llvmlite", allow_module_level=True)
 
-from rnnbp.compiler.halves import Field
+from rnnbp.compiler.short_tapes import Field
 from rnnbp.compiler.storage import Buffer, Location
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.target import vector_bytes
-from rnnbp.runners.llvm import half_text
-from rnnbp.runners.llvm.groups import Halves
+from rnnbp.runners.llvm import short_text
+from rnnbp.runners.llvm.groups import ShortField
 from tests.kernel_runs import address
 
 pytestmark = pytest.mark.alike
@@ -33,7 +33,7 @@ def through(x: np.ndarray, form: Any, width: int) -> np.ndarray:
     text, needs = [], set[str]()
     for back in (False, True):
         t, here = Text(lanes), Location(Buffer("x", n))
-        half_text.row(t, Halves(here, here, Field(0, n, 0, form), back), "%x", "%t", "%t")
+        short_text.row(t, ShortField(here, here, Field(0, n, 0, form), back), "%x", "%t", "%t")
         text.append(t.function(f"run{int(back)}", ["ptr %x", "ptr %t"]))
         needs |= t.needs
     library = Library("\n".join([*sorted(needs), *text]))

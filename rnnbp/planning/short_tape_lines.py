@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from rnnbp.planning.budget import shown
 from rnnbp.planning.sizes import Sizes
-from rnnbp.runners.backend import HALVES, Backend
+from rnnbp.runners.backend import SHORT, Backend
 
 
-def half_lines(sizes: Sizes, chunk: int) -> Iterator[str]:
+def short_tape_lines(sizes: Sizes, chunk: int) -> Iterator[str]:
     """Bytes of a tape of ``chunk`` steps; nothing where tapes are exact."""
-    if sizes.backend.halves:
+    if sizes.backend.short_tapes:
         exact = replace(sizes, backend=Backend(sizes.backend.name, sizes.backend.without))
         half, whole = shown(sizes.tape(chunk)), shown(exact.tape(chunk))
-        yield f"  tapes    {half} each, {whole} without tape_bits={HALVES}"
+        yield f"  tapes    {half} each, {whole} without tape_bits={SHORT}"

@@ -119,9 +119,9 @@ def test_explain_shows_the_bytes_of_a_step(cell: Any) -> None:
         for backend in (HALF, "llvm")
     )
     tapes = [[each.peak_bytes_by_kind["tape"] for each in pair] for pair in (half, exact)]
-    assert found.half_bytes_per_step == tapes[0][1] - tapes[0][0]
+    assert found.short_bytes_per_step == tapes[0][1] - tapes[0][0]
     assert found.bytes_per_step == tapes[1][1] - tapes[1][0]
-    assert f"bytes kept, {found.half_bytes_per_step:,} bytes with tape_bits=16" in str(found)
+    assert f"bytes kept, {found.short_bytes_per_step:,} bytes with tape_bits=16" in str(found)
 
 
 def test_a_comparison_has_the_plan_with_them_where_it_is_named() -> None:

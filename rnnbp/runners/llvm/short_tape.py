@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
-from rnnbp.compiler.halves import fields_of, making, numbers, states_again
+from rnnbp.compiler.short_tapes import fields_of, making, numbers, states_again
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, held
 from rnnbp.runners.llvm.arrangement import arranged
-from rnnbp.runners.llvm.groups import Halves, Item
+from rnnbp.runners.llvm.groups import Item, ShortField
 from rnnbp.runners.llvm.operands import Operands
 
 
 @final
-class HalfTape:
+class ShortTape:
     """The arrays and items that kernels of a cell have for its tape.
 
     Args:
@@ -82,7 +82,7 @@ class HalfTape:
 
     def _moves(self, buffer: Buffer, *, back: bool) -> Iterable[Item]:
         at = Location(self._taped[buffer])
-        return [Halves(Location(buffer, f.row), at, f, back) for f in self.fields[buffer]]
+        return [ShortField(Location(buffer, f.row), at, f, back) for f in self.fields[buffer]]
 
     def _tapes(self) -> dict[Buffer, Held]:
         return {tape: Held(f"T{tape.name}", Span("chunk")) for tape in self._taped.values()}

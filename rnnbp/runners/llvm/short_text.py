@@ -6,9 +6,9 @@ the 0 of either, are exact, so that a saturated gate has the derivative 0 as bef
 
 from __future__ import annotations
 
-from rnnbp.compiler.halves import Format
+from rnnbp.compiler.short_tapes import Format
 from rnnbp.machine.ir import Text
-from rnnbp.runners.llvm.groups import Halves
+from rnnbp.runners.llvm.groups import ShortField
 
 MOST = 32767
 NAN = -32768
@@ -18,7 +18,7 @@ QUIET = 1 << 6
 """The highest bit of a significand of bfloat16: NaN keeps it."""
 
 
-def row(t: Text, item: Halves, wide: str, tape: str, ahead: str) -> None:
+def row(t: Text, item: ShortField, wide: str, tape: str, ahead: str) -> None:
     """A field of one row.
 
     Args:
@@ -35,7 +35,7 @@ def row(t: Text, item: Halves, wide: str, tape: str, ahead: str) -> None:
         _some(t, item, (wide, tape), str(full), field.count - full)
 
 
-def _some(t: Text, item: Halves, pointers: tuple[str, str], index: str, count: int) -> None:
+def _some(t: Text, item: ShortField, pointers: tuple[str, str], index: str, count: int) -> None:
     """``count`` features from ``index`` on: a vector, or the first of one."""
     mask = None if count == t.lanes.n else t.lanes.mask(count)
     wide, tape = t.at(pointers[0], index), at(t, pointers[1], index)
@@ -56,7 +56,7 @@ def narrow(t: Text, x: str, form: Format) -> str:
     is_nan = t.put(f"fcmp uno {v.type} {x}, {x}")
     kind = f"i{v.bits}"
     found = t.put(f"select {v.bools} {is_nan}, {bits} splat ({kind} {NAN}), {bits} {whole}")
-    return t.put(f"trunc {bits} {found} to {_halves(t)}")
+    return t.put(f"trunc {bits} {found} to {_kind(t)}")
 
 
 def widen(t: Text, x: str, form: Format) -> str:
@@ -64,7 +64,7 @@ def widen(t: Text, x: str, form: Format) -> str:
     v, bits, kind = t.lanes, t.lanes.integers, f"i{t.lanes.bits}"
     if form == "bfloat16":
         return _of_bfloat16(t, x)
-    whole = t.put(f"sext {_halves(t)} {x} to {bits}")
+    whole = t.put(f"sext {_kind(t)} {x} to {bits}")
     is_nan = t.put(f"icmp eq {bits} {whole}, splat ({kind} {NAN})")
     size = MOST
     if form == "unsigned":
@@ -77,7 +77,7 @@ def widen(t: Text, x: str, form: Format) -> str:
 
 def load(t: Text, pointer: str, count: int) -> str:
     """A vector of 16-bit integers, of which ``count`` lanes are read; the others are zeros."""
-    kind = _halves(t)
+    kind = _kind(t)
     if count == t.lanes.n:
         return t.put(f"load {kind}, ptr {pointer}, align 2")
     # One by one, not by a masked load or store: LLVM 22 stores zeros beyond the mask, of 2 or 4
@@ -91,7 +91,7 @@ def load(t: Text, pointer: str, count: int) -> str:
 
 def store(t: Text, value: str, pointer: str, count: int) -> None:
     """Store the first ``count`` lanes of a vector of 16-bit integers."""
-    kind = _halves(t)
+    kind = _kind(t)
     if count == t.lanes.n:
         t.do(f"store {kind} {value}, ptr {pointer}, align 2")
         return
@@ -124,12 +124,12 @@ def _to_bfloat16(t: Text, x: str) -> str:
     quiet = t.put(f"or {bits} {high}, splat (i32 {QUIET})")
     is_nan = t.put(f"fcmp uno {kind} {x}, {x}")
     found = t.put(f"select {t.lanes.bools} {is_nan}, {bits} {quiet}, {bits} {rounded}")
-    return t.put(f"trunc {bits} {found} to {_halves(t)}")
+    return t.put(f"trunc {bits} {found} to {_kind(t)}")
 
 
 def _of_bfloat16(t: Text, x: str) -> str:
     n = t.lanes.n
-    whole = t.put(f"zext {_halves(t)} {x} to <{n} x i32>")
+    whole = t.put(f"zext {_kind(t)} {x} to <{n} x i32>")
     high = t.put(f"shl <{n} x i32> {whole}, splat (i32 16)")
     found = t.put(f"bitcast <{n} x i32> {high} to <{n} x float>")
     if t.lanes.bits == 32:
@@ -137,5 +137,5 @@ def _of_bfloat16(t: Text, x: str) -> str:
     return t.put(f"fpext <{n} x float> {found} to {t.lanes.type}")
 
 
-def _halves(t: Text) -> str:
+def _kind(t: Text) -> str:
     return f"<{t.lanes.n} x i16>"

@@ -20,9 +20,9 @@ from rnnbp.runners.workspace import Workspace
 from tests import models
 from tests.bptt_runs import CE, symbols
 from tests.every_schedule import every_schedule
-from tests.half_tapes import lstm_gradients
 from tests.helpers import UseThreads, assert_same_bits, reals
 from tests.schedule_checks import figures
+from tests.short_tapes import lstm_gradients
 from tests.traced_runs import traced
 
 MSE = rb.losses.MeanSquaredError()
@@ -138,7 +138,7 @@ def test_gradients_are_near_those_of_float32(cell: str) -> None:
 @pytest.mark.parametrize("thin", [False, True])
 def test_a_tape_has_the_exact_states_at_its_ends(thin: bool) -> None:
     cell = rb.LSTM(N_IN, N, rng=0).cell
-    factory = KernelFactory(Workspace(), halves=True)
+    factory = KernelFactory(Workspace(), short=True)
     program: Any = factory.runner(Layout(cell, ((N_IN,),), B, np.dtype("float32")), None)
     program.prepare(T)
     factory.pack()
