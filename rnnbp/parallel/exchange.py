@@ -68,7 +68,10 @@ class Exchange(Named, ABC):
 
     @abstractmethod
     def swap(self, rank: int, array: Array, into: Array) -> None:
-        """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array."""
+        """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array.
+
+        The two may differ in length.
+        """
 
 
 def check_exchange(what: str, given: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import zip_longest
 from typing import Protocol, final
 
 import numpy as np
@@ -106,5 +107,7 @@ class MPI(Exchange):
 
     def swap(self, rank: int, array: Array, into: Array) -> None:
         """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array."""
-        for sent, received in zip(pieces(array, MOST), pieces(into, MOST), strict=True):
+        none = np.empty(0, np.uint8)  # where one array has more pieces than the other
+        both = zip_longest(pieces(array, MOST), pieces(into, MOST), fillvalue=none)
+        for sent, received in both:
             world().Sendrecv(sent, rank, TAG, received, rank, TAG)

@@ -22,10 +22,16 @@ def total(values: Iterator[Flat], parallel: Exchange) -> Flat:
         values: that of each own shard, in order, in arrays that are written to. All are read before
             the first message.
     """
+    own = of_own_shards(values, parallel)
+    return _shared(root(parallel.shards), own, parallel)
+
+
+def of_own_shards(values: Iterator[Flat], parallel: Exchange) -> dict[Node, Flat]:
+    """The sums of the largest nodes whose shards are all of this process; as ``total`` reads them."""
     shards = parallel.shards
     own = {node: _own(node, shards, values) for node in whole(shards, parallel.own)}
     next(values, None)  # which raises if there are too many
-    return _shared(root(shards), own, parallel)
+    return own
 
 
 def _added(left: Flat, right: Flat) -> Flat:
