@@ -69,6 +69,7 @@ class MPI(Exchange):
         shards: the number of parts that the work is cut into, at least the number of processes. It
             decides the bits of results, so it stays when the number of processes changes. Powers of
             two balance best.
+        partition: True to spread an optimiser's state over the processes; see ``Exchange``.
 
     It needs mpi4py and a library of MPI: pip install 'rnnbp[mpi]' has both, and ``mpiexec``. MPI is
     started with the first object of this class. A process that raises an exception leaves the
