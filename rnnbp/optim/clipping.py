@@ -94,7 +94,7 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
     """Scale distinct arrays of joint norm ``norm`` to ``max_norm``, in place, if it is above."""
-    if not norm > max_norm:
+    if not arrays or not norm > max_norm:
         return
     if machine.chosen() and compiled.takes(*arrays):
         compiled.scale(arrays, max_norm / norm)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import final
+from collections.abc import Mapping
+from typing import TypeAlias, final
 
 import numpy as np
 
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, first_bad
 from rnnbp.optim.flat import Flat, flats
 from rnnbp.parallel.exchange import Exchange, check_exchange
-from rnnbp.parallel.portions import even, part_of, parts_in_order
+from rnnbp.parallel.gathering import of_each
+from rnnbp.parallel.portions import part_of, parts_in_order
 from rnnbp.parallel.scattering import gather
+
+Index: TypeAlias = tuple[int, ...]
 
 
 @final
@@ -83,19 +86,19 @@ class Partition:
                 self.parallel.receive(sender, view)
         return found
 
-    def each(self, values: Sequence[float]) -> Array:
-        """Numbers of all processes, (processes, numbers), in the order of parts."""
-        count, processes = len(values), self.parallel.processes
-        found = np.zeros(processes * count)
-        cuts = even(len(found), processes)
-        found[cuts[self.part] : cuts[self.part + 1]] = values
-        gather(found, cuts, self.parallel)
-        return found.reshape(processes, count)
-
-    def all(self, held: bool) -> bool:  # a question with one answer
+    def all(self, held: bool) -> bool:
         """True if it holds in every process."""
-        return bool(self.each([held]).all())
+        return bool(of_each(np.array([held]), self.parallel).all())
 
     def first(self, number: int) -> int:
         """The least number of any process."""
-        return int(self.each([number]).min())
+        return int(of_each(np.array([number]), self.parallel).min())
+
+    def first_bad(self, name: str, grads: Mapping[str, Array], shape: Shape) -> tuple[Index, float]:
+        """Where a gradient is not finite, and its value there, of which a process has elements."""
+        row = np.array([np.inf, 0.0])
+        if name in self.own and (bad := first_bad(grads[name])) is not None:
+            row[:] = self.own[name].start + bad[0], grads[name][bad]
+        rows = of_each(row, self.parallel)
+        at, value = rows[rows[:, 0].argmin()].tolist()
+        return tuple([int(k) for k in np.unravel_index(int(at), shape)]), value

@@ -57,13 +57,18 @@ class Stateful(Copied):
         self._scratch = {dtype: np.empty((2, size), dtype) for dtype, size in sizes.items()}
         self._partition = cut
 
+    @property
+    def cut(self) -> Partition | None:
+        """Which part of the parameters this process updates; None for all."""
+        return self._partition
+
     def state_dict(self) -> dict[str, Array]:
         """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
         return {key: x.copy() for key, x in self.live_state().items()}
 
     def live_state(self) -> dict[str, Array]:
         """The arrays that ``state_dict`` copies, to be read before the next step."""
-        whole = self._state() if self._partition is None else self._gathered(self._partition)
+        whole = self.slots if self._partition is None else self._gathered(self._partition)
         return {"step": np.array(self.steps, np.int64)} | whole
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
@@ -98,9 +103,18 @@ class Stateful(Copied):
     @property
     def nbytes(self) -> int:
         """Bytes of its state and its scratch; of a partitioned one, those of this process."""
-        return sum(x.nbytes for x in (*self._state().values(), *self._scratch.values()))
+        return sum(x.nbytes for x in (*self.slots.values(), *self._scratch.values()))
 
-    def _state(self) -> dict[str, Array]:
+    @property
+    def whole_nbytes(self) -> int:
+        """``nbytes`` as it is, or would be, without a partition."""
+        largest = {p.dtype: p.nbytes for p in sorted(self.params.values(), key=lambda p: p.nbytes)}
+        slots = (self.params[key.partition("/")[2]].nbytes for key in self.slots)
+        return sum(slots) + 2 * sum(largest.values())
+
+    @property
+    def slots(self) -> dict[str, Array]:
+        """The arrays of its state, live; of a partitioned one this process's elements, flat."""
         return {
             self._key(slot, name): x
             for name, slots in self._slots.items()
