@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.numerics import NonFiniteError
 from rnnbp.parallel import Alone, Exchange, ProcessError
-from rnnbp.train import Batch
+from rnnbp.train import Batch, Event
 from tests.parallel_trainings import (
     ALWAYS,
     KINDS,
@@ -97,6 +98,26 @@ def test_a_run_with_other_shards_is_refused(tmp_path: Path) -> None:
         kind(None, 4, folder=tmp_path)
 
 
+def failing_in_second(p: Exchange) -> Callable[[Event], None]:
+    """A callback that fails in process 1, after its second step."""
+
+    def callback(event: Event) -> None:
+        if p.rank == 1 and event.metrics["step"] == 2:
+            raise KeyError("of process 1")
+
+    return callback
+
+
+def stopping_in_second(p: Exchange) -> Callable[[Event], None]:
+    """A callback that stops the run in process 1, after its third step."""
+
+    def callback(event: Event) -> None:
+        if p.rank == 1 and event.metrics["step"] == 3:
+            event.trainer.stop("enough")
+
+    return callback
+
+
 def raised(p: Exchange, **options: object) -> Exception:
     try:
         of_sequences("float32")(p, **options)
@@ -107,11 +128,7 @@ def raised(p: Exchange, **options: object) -> Exception:
 
 def test_an_error_of_one_callback_ends_all(tmp_path: Path) -> None:
     def errors(p: Exchange) -> Exception:
-        def callback(event: rb.train.Event) -> None:
-            if p.rank == 1 and event.metrics["step"] == 2:
-                raise KeyError("of process 1")
-
-        return raised(p, folder=tmp_path, callbacks=[callback])
+        return raised(p, folder=tmp_path, callbacks=[failing_in_second(p)])
 
     found = run(3, SHARDS, errors)
     assert [type(error) for error in found] == [ProcessError, KeyError, ProcessError]
@@ -125,11 +142,7 @@ def test_an_error_of_one_callback_ends_all(tmp_path: Path) -> None:
 
 def test_one_process_stops_all() -> None:
     def trained(p: Exchange) -> tuple[int, str]:
-        def callback(event: rb.train.Event) -> None:
-            if p.rank == 1 and event.metrics["step"] == 3:
-                event.trainer.stop("enough")
-
-        past = of_sequences("float32")(p, callbacks=[callback]).history
+        past = of_sequences("float32")(p, callbacks=[stopping_in_second(p)]).history
         return past.steps, past.reason
 
     assert run(3, SHARDS, trained) == [(3, "enough")] * 3
@@ -146,9 +159,17 @@ class Source:
     def batch(self, epoch: int, index: int) -> Batch:
         x = np.random.default_rng((epoch, index)).normal(size=(5, 12, 3)).astype("float32")
         target = x.cumsum(axis=0)
-        if index in self.bad:
-            target[2, 7] = self.bad[index]
+        target[2, 7] += self.bad.get(index, 0.0)
         return Batch(x, target)
+
+
+class Failing(Source):
+    """One whose third batch cannot be read, where there is something bad."""
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        if index == 2 and self.bad:
+            raise OSError("the disk is gone")
+        return super().batch(epoch, index)
 
 
 def of_source(p: Exchange, source: object, **options: object) -> rb.Trainer:
@@ -178,15 +199,9 @@ def test_skipped_batches_are_skipped_by_all() -> None:
 
 
 def test_a_source_that_fails_in_one_process_ends_all() -> None:
-    class Failing(Source):
-        def batch(self, epoch: int, index: int) -> Batch:
-            if index == 2 and self.bad:
-                raise OSError("the disk is gone")
-            return super().batch(epoch, index)
-
     def error(p: Exchange) -> Exception:
         with pytest.raises((OSError, ProcessError)) as found:
-            of_source(p, Failing({9: 0.0} if p.rank == 2 else {}))
+            of_source(p, Failing({2: {9: 0.0}}.get(p.rank, {})))
         return found.value
 
     found = run(3, SHARDS, error)
@@ -203,8 +218,8 @@ def test_rows_of_other_processes_are_not_read() -> None:
         def __len__(self) -> int:
             return 18
 
-        def __getitem__(self, chosen: object) -> np.ndarray:
-            rows = np.arange(18)[chosen[0] if isinstance(chosen, tuple) else chosen]
+        def __getitem__(self, chosen: np.ndarray) -> np.ndarray:
+            rows = np.arange(18)[chosen]
             seen.extend(np.atleast_1d(rows).tolist())
             return np.zeros((*np.shape(rows), 4, 3), "float32")
 

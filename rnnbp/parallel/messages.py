@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import final
 
 import numpy as np
@@ -32,6 +33,7 @@ class MPI(Exchange):
         shards: the number of parts that the work is cut into, at least the number of processes. It
             decides the bits of results, so it stays when the number of processes changes. Powers of
             two balance best.
+        partition: True to spread an optimiser's state over the processes; see ``Exchange``.
 
         timeout: seconds after which a process that waits for another one raises TimeoutError, and
             of the start; None for no limit. Those of a run are apart by what only one of them does,
@@ -85,7 +87,9 @@ class MPI(Exchange):
 
     def swap(self, rank: int, array: Array, into: Array) -> None:
         """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array."""
-        for sent, received in zip(pieces(array, MOST), pieces(into, MOST), strict=True):
+        none = np.empty(0, np.uint8)  # where one array has more pieces than the other
+        both = zip_longest(pieces(array, MOST), pieces(into, MOST), fillvalue=none)
+        for sent, received in both:
             self._peer(rank).swap(sent, received)
 
     def _peer(self, rank: int) -> Peer:

@@ -47,6 +47,7 @@ class Training(RunState):
     @classmethod
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
         """A run that has not begun."""
+        update.spread()
         parts = Parts.of(update.model, update.optimizer, _plateau(update.options))
         files = _folder(update, folder, parts, description)
         found = cls(update, parts, files, known=RunData(wanted=folder is not None))
@@ -60,6 +61,7 @@ class Training(RunState):
     def change(self, options: Options, rate: float | None = None) -> None:
         """Continue from the next step with other options, and another rate of the optimiser."""
         update = replace(self.update, options=options)
+        update.spread()
         self.at.change(self.options, options)
         if rate is not None:
             update.optimizer.learning_rate = rate
@@ -165,7 +167,8 @@ class Training(RunState):
             if self.folder.saved is not None:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
-        return metrics | made.metrics, made.grads if self.options.callbacks else None
+        seen = self.options.callbacks and optimizer.cut is None
+        return metrics | made.metrics, made.grads if seen else None
 
     def _finished(
         self, metrics: dict[str, JSON], limits: Limits, interrupts: Interrupts, tell: Tell
