@@ -26,7 +26,8 @@ Each process reads the rows of its shards alone, from sources that read by rows,
 ``Examples`` and ``Windows``. Sequences of several lengths are dealt by length, so that shards have
 like work; lanes stay with their shards. An error in one process is raised in all, and so a signal
 to one ends all after the same step. The first process writes the folder; a run goes on from it with
-any other number of processes. ``evaluate`` and ``predict`` run whole in each process.
+any other number of processes. Callbacks, ``evaluate`` and ``predict`` run in every process; print in
+the first alone, ``if parallel.rank == 0``.
 
 Training by hand, with 32 sequences in 8 shards:
 
