@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from rnnbp.memory_pool import LEAST, Reuse
 from rnnbp.numerics import Array
 from rnnbp.parallel import tree
+from rnnbp.parallel.packing import Packing, Shard
 from rnnbp.parallel.portions import Cuts, even, part_of, parts_in_order, transfers
 from rnnbp.parallel.scattering import gather, own_part, scattered
 from tests.simulated_processes import Simulated, run, shards_of, tree_by_halves
@@ -17,14 +19,22 @@ pytestmark = pytest.mark.alike
 MOST = 16
 
 
-def flats(values: list[Array], own: range) -> Iterator[tuple[Array, ...]]:
-    """What the own shards bring, in two arrays of different lengths."""
-    return ((values[k].reshape(-1).copy(), values[k][0].astype("float64") / 3) for k in own)
+def two(value: Array) -> dict[str, Array]:
+    """A float32 array, and a shorter one of another dtype."""
+    return {"": value, "wide": value[0].astype("float64") / 3}
+
+
+def parts_of(
+    values: Iterator[dict[str, Array]], cuts: list[Cuts], p: Simulated
+) -> tuple[Array, ...]:
+    """The parts of the sums."""
+    shards = (Shard(Packing.of("", arrays), arrays) for arrays in values)
+    return scattered(shards, cuts, p, Reuse("sums"))
 
 
 def part_and_whole(p: Simulated, values: list[Array], cuts: list[Cuts]) -> tuple[Array, ...]:
     """The parts of the sums; and the sums, of which each process has only its part before."""
-    parts = scattered(flats(values, p.own), cuts, p)
+    parts = parts_of((two(values[k]) for k in p.own), cuts, p)
     sums = [np.full(ends[-1], np.nan, part.dtype) for part, ends in zip(parts, cuts, strict=True)]
     for whole, part, ends in zip(sums, parts, cuts, strict=True):
         whole[own_part(ends, p)] = part
@@ -82,7 +92,7 @@ def test_powers_of_two_swap_halves(processes: int) -> None:
 
     def work(p: Simulated) -> list[tuple[str, int]]:
         ends = even(size, processes)
-        (part,) = scattered(iter([(np.ones(size),)]), [ends], p)
+        (part,) = parts_of(iter([{"": np.ones(size)}]), [ends], p)
         up = p.log.copy()
         whole = np.empty(size)
         whole[own_part(ends, p)] = part
@@ -124,7 +134,7 @@ def test_other_numbers_carry_little_more_than_an_array(processes: int) -> None:
 
 def test_a_part_does_not_keep_the_whole_sum() -> None:
     def work(p: Simulated) -> bool:
-        (part,) = scattered(iter([(np.ones(64),)]), [even(64, 4)], p)
+        (part,) = parts_of(iter([{"": np.ones(LEAST)}]), [even(LEAST, 4)], p)
         return part.base is None
 
     assert all(run(4, 4, work))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-import numpy as np
-
 from rnnbp.numerics import Array
 from rnnbp.optim.partition import Partition
 from rnnbp.parallel import tree_sum
+from rnnbp.parallel.packing import Shard
 from rnnbp.parallel.scattering import scattered
+from rnnbp.parallel.sums import memory_of
 from rnnbp.support.ieee import ieee
 from rnnbp.train.shard_sums import GRADIENT, HEAD
 
@@ -23,15 +23,15 @@ def part_sums(values: Iterable[Mapping[str, Array]], partition: Partition) -> di
     """
     heads: list[Array] = []
 
-    def packed() -> Iterator[tuple[Array, ...]]:
+    def shards() -> Iterator[Shard]:
         for arrays in values:
             heads.append(arrays[HEAD])
-            yield tuple(
-                np.concatenate([arrays[f"{GRADIENT}{name}"].reshape(-1) for name in flat.names])
-                for flat in partition.flats
-            )
+            grads = {name: arrays[f"{GRADIENT}{name}"] for name in partition.names}
+            yield Shard(partition.packing, grads)
 
-    parts = scattered(packed(), [flat.cuts for flat in partition.flats], partition.parallel)
+    cuts = [flat.cuts for flat in partition.flats]
+    with memory_of(partition.parallel) as memory:
+        parts = scattered(shards(), cuts, partition.parallel, memory)
     found = {HEAD: tree_sum(heads, partition.parallel)}
     for flat, part in zip(partition.flats, parts, strict=True):
         start = 0
