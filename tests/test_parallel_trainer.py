@@ -263,9 +263,7 @@ def test_the_exchange_of_a_trainer_stays() -> None:
 def test_lanes_too_few_for_the_shards_are_refused() -> None:
     x = np.zeros((40, 3), "float32")
     data = rb.Windows(x, x, horizon=4, batch_size=3)
-    with pytest.raises(
-        ValueError, match="3 rows; give a batch_size of at least 4, or fewer shards"
-    ):
+    with pytest.raises(ValueError, match="are 3; give a batch_size of at least 4, or fewer shards"):
         of_source(Alone(shards=4), data)
 
 
