@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from rnnbp.memory_pool import LEAST, Reuse
 from rnnbp.numerics import Array
 from rnnbp.parallel import tree
 from rnnbp.parallel.packing import Packing, Shard
@@ -18,20 +19,22 @@ pytestmark = pytest.mark.alike
 MOST = 16
 
 
-def shard(*arrays: Array) -> Shard:
-    """A shard of arrays, each of another dtype."""
-    named = dict(zip("abc", arrays, strict=False))
-    return Shard(Packing.of("arrays", named), named)
+def two(value: Array) -> dict[str, Array]:
+    """A float32 array, and a shorter one of another dtype."""
+    return {"": value, "wide": value[0].astype("float64") / 3}
 
 
-def flats(values: list[Array], own: range) -> Iterator[Shard]:
-    """What the own shards bring, in two arrays of different lengths."""
-    return (shard(values[k].reshape(-1), values[k][0].astype("float64") / 3) for k in own)
+def parts_of(
+    values: Iterator[dict[str, Array]], cuts: list[Cuts], p: Simulated
+) -> tuple[Array, ...]:
+    """The parts of the sums."""
+    shards = (Shard(Packing.of("", arrays), arrays) for arrays in values)
+    return scattered(shards, cuts, p, Reuse("sums"))
 
 
 def part_and_whole(p: Simulated, values: list[Array], cuts: list[Cuts]) -> tuple[Array, ...]:
     """The parts of the sums; and the sums, of which each process has only its part before."""
-    parts = scattered(flats(values, p.own), cuts, p)
+    parts = parts_of((two(values[k]) for k in p.own), cuts, p)
     sums = [np.full(ends[-1], np.nan, part.dtype) for part, ends in zip(parts, cuts, strict=True)]
     for whole, part, ends in zip(sums, parts, cuts, strict=True):
         whole[own_part(ends, p)] = part
@@ -89,7 +92,7 @@ def test_powers_of_two_swap_halves(processes: int) -> None:
 
     def work(p: Simulated) -> list[tuple[str, int]]:
         ends = even(size, processes)
-        (part,) = scattered(iter([shard(np.ones(size))]), [ends], p)
+        (part,) = parts_of(iter([{"": np.ones(size)}]), [ends], p)
         up = p.log.copy()
         whole = np.empty(size)
         whole[own_part(ends, p)] = part
@@ -131,7 +134,7 @@ def test_other_numbers_carry_little_more_than_an_array(processes: int) -> None:
 
 def test_a_part_does_not_keep_the_whole_sum() -> None:
     def work(p: Simulated) -> bool:
-        (part,) = scattered(iter([shard(np.ones(64))]), [even(64, 4)], p)
+        (part,) = parts_of(iter([{"": np.ones(LEAST)}]), [even(LEAST, 4)], p)
         return part.base is None
 
     assert all(run(4, 4, work))

@@ -5,67 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnbp as rb
 from rnnbp.numerics import Array
-from rnnbp.optim.base import Optimizer
 from rnnbp.parallel import Alone, Exchange
 from rnnbp.storage import load_tensors, save_tensors
 from rnnbp.storage.header import written_order
 from rnnbp.train.clipped_steps import checked
+from tests.parallel_trainings import KINDS, everything
+from tests.partitioned_trainings import OPTIONS, SHARDS, STEPS, data, trained, trainer
 from tests.simulated_processes import Simulated, run
-
-SHARDS, STEPS = 4, 5
-RULES: dict[str, Callable[[rb.Sequential], Optimizer]] = {
-    "sgd": lambda m: rb.optim.SGD(m, 0.05, momentum=0.9),
-    "adam": lambda m: rb.optim.Adam(m, 0.02),
-    "adamw": lambda m: rb.optim.AdamW(m, 0.02, groups={"*bias*": {"weight_decay": 0.0}, "2.*": {"learning_rate": 0.1}}),
-    "rmsprop": lambda m: rb.optim.RMSProp(m, 0.02, frozen="0.bias*"),
-    "adagrad": lambda m: rb.optim.Adagrad(m, 0.1),
-}  # fmt: skip
-OPTIONS: dict[str, dict[str, Any]] = {
-    "norm": {"clip_norm": 0.5},
-    "value": {"clip_value": 0.01},
-    "both": {"clip_norm": 0.05, "clip_value": 0.01},
-    "none": {"learning_rate": rb.optim.Cosine(0.05, steps=STEPS)},
-    "several": {"accumulate": 2, "clip_norm": 0.5},
-}
-
-
-def trainer(parallel: Exchange, rule: str, **options: object) -> rb.Trainer:
-    """One of a small model, whose largest parameter has several blocks."""
-    layers = rb.LSTM(3, 70, dropout=0.3, rng=0), rb.Dropout(0.2), rb.Dense(70, 3, rng=1)
-    model = rb.Sequential(*layers)
-    loss = rb.losses.MeanSquaredError()
-    return rb.Trainer(model, RULES[rule](model), loss, parallel=parallel, **options)  # type: ignore[arg-type]
-
-
-def data() -> rb.Sequences:
-    """Ragged sequences."""
-    rng = np.random.default_rng(0)
-    x, lengths = rng.normal(size=(20, 6, 3)).astype("float32"), rng.integers(1, 7, 20)
-    return rb.Sequences(x, x.cumsum(axis=1), batch_size=9, seed=1, lengths=lengths)
-
-
-def figures(of: rb.Trainer) -> dict[str, Array]:
-    """All that a run ends with, by name."""
-    history = of.history
-    state = {f"state {name}": array for name, array in of.optimizer.state_dict().items()}
-    named = {name: p.copy() for name, p in of.model.params.items()}
-    return {**named, **state, "losses": np.array(history.losses)}
-
-
-def trained(
-    parallel: Exchange, rule: str, steps: int = STEPS, **options: object
-) -> dict[str, Array]:
-    """What a run ends with."""
-    made = trainer(parallel, rule, **options)
-    made.fit(data(), steps=steps)
-    return figures(made)
 
 
 def in_processes(
@@ -105,6 +57,15 @@ def test_a_partitioned_run_has_the_bits_of_a_whole_one(
         assert_equal(found, wanted)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["windows", "two outputs accumulated", "loader"])
+def test_small_models_of_all_kinds_can_be_partitioned(kind: str) -> None:
+    """Their parameters are one block, so that only one process updates them."""
+    wanted = everything(KINDS[kind](Alone(shards=SHARDS)))
+    for found in in_processes(3, lambda p: everything(KINDS[kind](p))):
+        assert_equal(found, wanted)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [(4, 3), *(pytest.param(*each, marks=pytest.mark.long) for each in [(2, 1), (1, 2)])],
@@ -117,13 +78,13 @@ def test_a_run_goes_on_in_another_number_of_processes(
     def first(parallel: Exchange) -> dict[str, Array]:
         made = trainer(parallel, "adam", clip_norm=0.5, folder=tmp_path)
         made.fit(data(), steps=2)
-        return figures(made)
+        return everything(made)
 
     def second(parallel: Exchange) -> dict[str, Array]:
         made = trainer(parallel, "adam", clip_norm=0.5, folder=tmp_path)
         made.resume()
         made.fit(data(), steps=STEPS)
-        return figures(made)
+        return everything(made)
 
     in_processes(before, first)
     for found in in_processes(after, second):
@@ -160,7 +121,7 @@ def test_a_snapshot_that_fails_is_an_error_in_all_processes(
         with pytest.raises((rb.StorageError, RuntimeError), match="no space is left"):
             made.fit(data(), steps=1)
         made.fit(data(), steps=2)
-        return figures(made)
+        return everything(made)
 
     wanted = trained(Alone(shards=SHARDS), "adam", steps=3)
     for found in in_processes(3, failing):

@@ -11,6 +11,7 @@ from rnnbp.numerics import Array, Shape, first_bad
 from rnnbp.optim.flat import Flat, flats
 from rnnbp.parallel.exchange import Exchange, check_exchange
 from rnnbp.parallel.gathering import of_each
+from rnnbp.parallel.packing import Packing
 from rnnbp.parallel.portions import part_of, parts_in_order
 from rnnbp.parallel.scattering import gather
 
@@ -25,6 +26,7 @@ class Partition:
 
     Attributes:
         names: of the parameters, in order.
+        packing: their shapes and dtypes.
         flats: the parameters as vectors, one for each dtype.
         part: the number of the part of this process.
         own: its elements of each flattened parameter, by name; only those that it has some of.
@@ -39,6 +41,7 @@ class Partition:
                     "it is contiguous; build the model with np.ascontiguousarray of it"
                 )
         self.parallel, self.names = parallel, tuple(params)
+        self.packing = Packing.of(place, params)
         self.flats = flats(params, parallel.processes)
         self.part = part_of(parallel.processes, parallel.rank)
         self.own = {k: s for flat in self.flats for k, s in flat.within(self.part).items()}

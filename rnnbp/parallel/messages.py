@@ -56,14 +56,16 @@ class MPI(Exchange):
         print(parallel.rank, rb.parallel.tree_sum(values, parallel)[0])
     """
 
-    def __init__(self, *, shards: int, timeout: float | None = TIMEOUT) -> None:
+    def __init__(
+        self, *, shards: int, partition: bool = False, timeout: float | None = TIMEOUT
+    ) -> None:
         if timeout is not None:
             what, cure = "MPI: timeout", "seconds, or None for no limit"
             timeout = real_number(what, timeout, above=0, cure=cure)
         with started_within(timeout):
             guard()
         self._timeout = timeout
-        super().__init__(shards=shards)
+        super().__init__(shards=shards, partition=partition)
 
     @property
     def rank(self) -> int:
@@ -87,10 +89,13 @@ class MPI(Exchange):
 
     def swap(self, rank: int, array: Array, into: Array) -> None:
         """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array."""
-        none = np.empty(0, np.uint8)  # where one array has more pieces than the other
-        both = zip_longest(pieces(array, MOST), pieces(into, MOST), fillvalue=none)
-        for sent, received in both:
-            self._peer(rank).swap(sent, received)
+        for sent, received in zip_longest(pieces(array, MOST), pieces(into, MOST)):
+            if received is None:
+                self._peer(rank).send(sent)
+            elif sent is None:
+                self._peer(rank).receive(received)
+            else:
+                self._peer(rank).swap(sent, received)
 
     def _peer(self, rank: int) -> Peer:
         return Peer(world(), rank, guard(), self._timeout)

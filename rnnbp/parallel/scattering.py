@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-import numpy as np
-
 from rnnbp.memory_pool import Reuse
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Dtype
 from rnnbp.parallel.exchange import Exchange
 from rnnbp.parallel.packing import Flat, Shard
 from rnnbp.parallel.portions import Cuts, Transfer, held, overlap, part_of, transfers
@@ -22,19 +20,26 @@ def own_part(cuts: Cuts, parallel: Exchange) -> slice:
     return slice(cuts[part], cuts[part + 1])
 
 
-def scattered(values: Iterator[Shard], cuts: Sequence[Cuts], parallel: Exchange) -> Flat:
+def scattered(
+    values: Iterator[Shard], cuts: Sequence[Cuts], parallel: Exchange, memory: Reuse
+) -> Flat:
     """The part of this process of the sum over all shards: the bits that ``total`` has there.
 
     Args:
         values: as those of ``total``.
-        cuts: the ends of the parts of each array, as many as processes.
+        cuts: the ends of the parts of each flat array, as many as processes.
+        parallel: the processes.
+        memory: for sums on the way.
+
+    Returns:
+        New arrays, which do not lie in ``memory``.
     """
-    own = of_own_shards(values, parallel, Reuse())
+    own = of_own_shards(values, parallel, memory)
     found = []
     for number, ends in enumerate(cuts):
         flat = {node: arrays[number] for node, arrays in own.items()}
-        part = _Scattering(flat, ends, parallel).part(root(parallel.shards))
-        found.append(part if part.base is None else part.copy())  # the rest is not kept for it
+        way = _Scattering(flat, ends, parallel, memory)
+        found.append(way.part(root(parallel.shards)).copy())  # the rest is not kept for it
     return tuple(found)
 
 
@@ -53,8 +58,10 @@ def gather(array: Array, cuts: Cuts, parallel: Exchange) -> None:
 class _Scattering:
     """The way of one array up the tree."""
 
-    def __init__(self, own: Mapping[Node, Array], cuts: Cuts, parallel: Exchange) -> None:
-        self.own, self.cuts, self.parallel = own, cuts, parallel
+    def __init__(
+        self, own: Mapping[Node, Array], cuts: Cuts, parallel: Exchange, memory: Reuse
+    ) -> None:
+        self.own, self.cuts, self.parallel, self.memory = own, cuts, parallel, memory
 
     def part(self, node: Node) -> Array:
         """The range of a node's sum that this process is to hold."""
@@ -72,13 +79,23 @@ class _Scattering:
         ]
         wanted = self._range(node)
         dtype = next(side.array.dtype for side in mine if side is not None)
-        into = [_room(side, wanted, dtype) for side in mine]
+        into = [self._room(side, wanted, dtype) for side in mine]
         for other, found in transfers(shards, processes, node, self.cuts, rank):
             sent = [_sent(mine[t.side], t) for t in found if t.sender == rank]
             views = [into[t.side][_slice(t.elements, wanted)] for t in found if t.sender == other]
             _exchange(other, sent, views, self.parallel)
         into[0] += into[1]
         return into[0]
+
+    def _room(self, side: _Held | None, wanted: range, dtype: Dtype) -> Array:
+        """Where the sum of a side is to be: what is there of it, with room for what will come."""
+        common = range(0) if side is None else overlap(side.elements, wanted)
+        if side is not None and len(common) == len(wanted):
+            return side.view(wanted)
+        found = self.memory.new((len(wanted),), dtype)
+        if side is not None and common:
+            found[_slice(common, wanted)] = side.view(common)
+        return found
 
     def _range(self, node: Node) -> range:
         spread = held(self.parallel.shards, self.parallel.processes, node, self.cuts)
@@ -94,17 +111,6 @@ class _Held:
     def view(self, elements: range) -> Array:
         """Some of its elements."""
         return self.array[_slice(elements, self.elements)]
-
-
-def _room(side: _Held | None, wanted: range, dtype: np.dtype[np.generic]) -> Array:
-    """Where the sum of a side is to be: what is there of it is, with room for what will come."""
-    common = range(0) if side is None else overlap(side.elements, wanted)
-    if side is not None and len(common) == len(wanted):
-        return side.view(wanted)
-    found = np.empty(len(wanted), dtype)
-    if side is not None and common:
-        found[_slice(common, wanted)] = side.view(common)
-    return found
 
 
 def _sent(side: _Held | None, transfer: Transfer) -> Array:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from rnnbp.numerics import Array
 from rnnbp.optim.partition import Partition
 from rnnbp.parallel import tree_sum
-from rnnbp.parallel.packing import Packing, Shard
+from rnnbp.parallel.packing import Shard
 from rnnbp.parallel.scattering import scattered
+from rnnbp.parallel.sums import memory_of
 from rnnbp.support.ieee import ieee
 from rnnbp.train.shard_sums import GRADIENT, HEAD
 
@@ -25,10 +26,12 @@ def part_sums(values: Iterable[Mapping[str, Array]], partition: Partition) -> di
     def shards() -> Iterator[Shard]:
         for arrays in values:
             heads.append(arrays[HEAD])
-            named = {name: arrays[f"{GRADIENT}{name}"] for name in partition.names}
-            yield Shard(Packing.of("gradients", named), named)
+            grads = {name: arrays[f"{GRADIENT}{name}"] for name in partition.names}
+            yield Shard(partition.packing, grads)
 
-    parts = scattered(shards(), [flat.cuts for flat in partition.flats], partition.parallel)
+    cuts = [flat.cuts for flat in partition.flats]
+    with memory_of(partition.parallel) as memory:
+        parts = scattered(shards(), cuts, partition.parallel, memory)
     found = {HEAD: tree_sum(heads, partition.parallel)}
     for flat, part in zip(partition.flats, parts, strict=True):
         start = 0
