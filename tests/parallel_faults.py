@@ -16,6 +16,7 @@ import numpy as np
 
 from rnnbp.parallel import MPI, Exchange, tree_sum
 from rnnbp.parallel.guard import elsewhere, everywhere
+from tests.mpi_runs import say_pid
 
 SLOW = 1.5
 """Seconds that a process is behind the others."""
@@ -43,6 +44,15 @@ def in_thread(parallel: Exchange) -> None:
     thread.join()
 
 
+def sums_on(parallel: Exchange) -> None:
+    """Sums for a minute."""
+    say("summing")
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        summed(parallel)
+        time.sleep(0.01)
+
+
 def raises(error: BaseException) -> Callable[[Exchange], None]:
     """Raise it."""
 
@@ -50,13 +60,6 @@ def raises(error: BaseException) -> Callable[[Exchange], None]:
         raise error
 
     return action
-
-
-def forks(_: Exchange) -> None:
-    """A child that ends is no end of the process."""
-    if os.fork() == 0:
-        sys.exit()
-    os.wait()
 
 
 def other_thread(_: Exchange) -> None:
@@ -76,7 +79,6 @@ LAST: dict[str, Callable[[Exchange], object]] = {
     "sizes": lambda parallel: summed(parallel, 4),
     "hang": lambda _: time.sleep(60),
     "slow": lambda _: time.sleep(SLOW),
-    "fork": forks,
     "other thread": other_thread,
     "elsewhere": raises(KeyError("of one")),
 }
@@ -86,15 +88,19 @@ LAST: dict[str, Callable[[Exchange], object]] = {
 def main(what: str) -> None:
     """One process."""
     sys.excepthook = lambda *args: (say("own hook"), sys.__excepthook__(*args))
-    rank = int(os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", "0")))
-    say(f"{rank} pid {os.getpid()}")
-    if what == "start" and rank:
+    say_pid()
+    if (
+        what == "start"
+        and os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK")) != "0"
+    ):
         time.sleep(60)
     parallel = MPI(shards=8, timeout=2 if what in ("hang", "start") else 60)
     summed(parallel)
     if what == "everywhere":
         raise everywhere(KeyError("of all"))
-    if parallel.rank == parallel.processes - 1:
+    if what == "long":
+        sums_on(parallel)
+    elif parallel.rank == parallel.processes - 1:
         LAST[what](parallel)
     elif what == "elsewhere":
         raise elsewhere(RuntimeError("another process raised"))

@@ -17,6 +17,8 @@ from rnnbp.parallel.exchange import Exchange
 from rnnbp.parallel.guard import everywhere
 from rnnbp.storage import JSON
 
+DIGEST = "digest of "
+"""What lines begin with whose values say nothing to a reader."""
 SHOWN, LONGEST = 8, 120
 """Lines that an error shows, and characters of each value."""
 
@@ -31,7 +33,7 @@ def check_alike(what: str, lines: Mapping[str, JSON], parallel: Exchange, cure: 
     """
     if parallel.processes == 1:
         return
-    own = json.dumps(lines, sort_keys=True).encode()
+    own = json.dumps(lines).encode()
     digest = np.frombuffer(hashlib.sha256(own).digest(), np.uint8)
     others = range(1, parallel.processes)
     differs = np.zeros(parallel.processes, np.bool_)
@@ -71,7 +73,9 @@ def _shown(what: str, number: int, own: bytes, parallel: Exchange) -> str:
 def _differing(first: Mapping[str, JSON], other: Mapping[str, JSON], number: int) -> list[str]:
     names = [name for name in {**first, **other} if first.get(name) != other.get(name)]
     found = [
-        f"{name} is {_value(first, name)} in process 0, {_value(other, name)} in process {number}"
+        f"{name.removeprefix(DIGEST)} differs"
+        if name.startswith(DIGEST)
+        else f"{name} is {_value(first, name)} in process 0, {_value(other, name)} in process {number}"
         for name in names[:SHOWN]
     ]
     return found + [f"and {len(names) - SHOWN} lines more"] * (len(names) > SHOWN)

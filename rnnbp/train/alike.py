@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnnbp.numerics import Array
-from rnnbp.parallel.likeness import check_alike
+from rnnbp.parallel.likeness import DIGEST, check_alike
 from rnnbp.storage import JSON
 from rnnbp.train.limits import Limits
 from rnnbp.train.run_identity import identity_of
@@ -37,6 +37,8 @@ def check_processes(run: RunState, data: Source, limits: Limits) -> None:
 
 
 def _lines(run: RunState, data: Source, limits: Limits) -> Iterator[tuple[str, JSON]]:
+    yield "steps so far", run.at.step
+    yield "place", [run.at.epoch, run.at.index]
     for part, lines in identity_of(run.update).items():
         for name, line in lines.items():
             yield name if name.startswith(part) else f"{part}, {name}", line
@@ -44,16 +46,14 @@ def _lines(run: RunState, data: Source, limits: Limits) -> Iterator[tuple[str, J
     yield "data", fingerprint(data)
     for name, text in parts_of(data).items():
         yield f"data, {name}", text
-    for name, array in run.parts.params.items():
-        yield f"digest of parameter {name}", _digest(array)
     yield "optimizer, steps", run.update.optimizer.steps
-    yield "steps so far", run.at.step
-    yield "place", [run.at.epoch, run.at.index]
     yield "folder", run.folder.path is not None
     for name in LIMITS:
         yield name, getattr(limits, name)
     for name in OPTIONS:
         yield name, getattr(run.options, name)
+    for name, array in run.parts.params.items():
+        yield f"{DIGEST}parameter {name}", _digest(array)
 
 
 def _digest(array: Array) -> str:
