@@ -18,13 +18,16 @@ from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.target import vector_bytes
 from rnnbp.runners.llvm import short_text
 from rnnbp.runners.llvm.groups import ShortField
-from tests.kernel_runs import address
 
 pytestmark = pytest.mark.alike
 
 N = 301
 FORMATS: dict[str, tuple[float, float]] = {"signed": (-1, 1), "unsigned": (0, 1)}
 """By format, its ends."""
+
+
+def place(array: np.ndarray) -> int:
+    return int(array.ctypes.data)
 
 
 def through(x: np.ndarray, form: Any, width: int) -> np.ndarray:
@@ -38,8 +41,8 @@ def through(x: np.ndarray, form: Any, width: int) -> np.ndarray:
         needs |= t.needs
     library = Library("\n".join([*sorted(needs), *text]))
     tape, found = np.full(n + 2, 12345, np.int16), np.full(n + 1, 7, x.dtype)
-    library.function("run0", 2)(address(x), address(tape[1:]))
-    library.function("run1", 2)(address(found), address(tape[1:]))
+    library.function("run0", 2)(place(x), place(tape[1:]))
+    library.function("run1", 2)(place(found), place(tape[1:]))
     assert (tape[0], tape[-1], found[-1]) == (12345, 12345, 7)
     return found[:-1]
 
