@@ -206,11 +206,23 @@ def test_parts_are_even_but_for_a_block() -> None:
     assert names == ["weight", "weight", "weight", "bias"]
 
 
+class Own(Optimizer):
+    """A rule whose step depends on the norm of the parameter."""
+
+    options = ()
+
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
+        p -= lr * np.linalg.norm(p) * g
+
+
 TWICE = rb.optim.SGD(arrays(0))
 TWICE.partition(rb.parallel.Alone(shards=1))
 BAD: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no exchange": (lambda: rb.optim.SGD(arrays(0)).partition(4),  # type: ignore[arg-type]
         TypeError, "SGD.partition: parallel is an Exchange"),
+    "not by element": (lambda: Own(arrays(0), 0.1).partition(rb.parallel.Alone(shards=1)), ValueError, "Own.partition: its class does not say"),
     "twice": (lambda: TWICE.partition(rb.parallel.Alone(shards=1)), ValueError, "it is partitioned already"),
     "strided": (lambda: rb.optim.SGD({"p": np.ones((3, 4)).T}).partition(rb.parallel.Alone(shards=1)), ValueError, "parameter 'p' is not in C order"),
 }  # fmt: skip
