@@ -108,6 +108,15 @@ def test_every_process_has_the_bits_of_a_whole_optimiser(rule: str, processes: i
     assert sum(changed) >= 3
 
 
+@pytest.mark.parametrize("rule", ["nesterov", "rmsprop", "adagrad"])
+def test_parts_that_are_larger_than_the_scratch_are_updated_in_pieces(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnbp.optim.stateful.SCRATCH", 1000)
+    params, _ = trained(rule, None)
+    run(2, SHARDS, lambda p: assert_equal(trained(rule, p)[0], params))
+
+
 @pytest.mark.parametrize(("rule", "before", "after"), [("adam, groups", 2, 3), ("momentum", 3, 1)])
 def test_a_state_goes_on_in_another_number_of_processes(rule: str, before: int, after: int) -> None:
     wanted, _ = trained(rule, None, steps=5)
