@@ -128,6 +128,17 @@ def test_a_snapshot_that_fails_is_an_error_in_all_processes(
         assert_equal(found, wanted)
 
 
+def own_grads(
+    optimizer: rb.optim.Optimizer, grads: dict[str, Array], parallel: Exchange | None
+) -> dict[str, Array]:
+    """The elements of gradients that a process has; all where they are not spread."""
+    if parallel is None:
+        return grads
+    optimizer.partition(parallel)
+    assert optimizer.cut is not None
+    return optimizer.cut.views(grads)
+
+
 @pytest.mark.parametrize(
     ("name", "at"), [("weight", (250, 60)), ("weight", (0, 0)), ("bias", (1,)), ("scale", ())]
 )
@@ -140,11 +151,7 @@ def test_a_gradient_that_is_not_finite_is_the_same_error_in_all_processes(
 
     def message(parallel: Exchange | None) -> str:
         optimizer = rb.optim.SGD({name: p.copy() for name, p in params.items()})
-        own = grads
-        if parallel is not None:
-            optimizer.partition(parallel)
-            assert optimizer.cut is not None
-            own = optimizer.cut.views(grads)
+        own = own_grads(optimizer, grads, parallel)
         with pytest.raises(FloatingPointError) as caught:
             checked("step 1:", optimizer, own)
         return str(caught.value)
