@@ -92,10 +92,22 @@ class Update:
                 "Trainer: the optimizer's learning_rate is an OnPlateau, which needs validation "
                 "losses; pass it to the Trainer, as learning_rate="
             )
-        if self.optimizer.cut is not None and self.options.parallel is None:
+        self._check_partition()
+
+    def _check_partition(self) -> None:
+        """Raise ValueError unless the optimiser is whole, or is partitioned over ``parallel``."""
+        cut, parallel = self.optimizer.cut, self.options.parallel
+        if cut is None:
+            return
+        if parallel is None:
             raise ValueError(
                 "Trainer: the optimizer is partitioned over processes; give parallel=, as "
                 "rnnbp.parallel.MPI(shards=8)"
+            )
+        if parallel.processes != cut.parallel.processes:
+            raise ValueError(
+                f"Trainer: the optimizer is partitioned over {cut.parallel.processes} processes, "
+                f"and parallel={parallel} has {parallel.processes}; build it anew for these"
             )
 
     def spread(self) -> None:
