@@ -10,7 +10,7 @@ import numpy as np
 from rnnbp.numerics import Array, real_number
 from rnnbp.parallel.exchange import Exchange
 from rnnbp.parallel.peer import Peer
-from rnnbp.parallel.world import guard, started_within, world
+from rnnbp.parallel.world import guard, start, world
 
 MOST = 1 << 30
 """Bytes of a message at most; MPI counts elements, bytes here, in an int of 32 bits."""
@@ -58,8 +58,7 @@ class MPI(Exchange):
         if timeout is not None:
             what, cure = "MPI: timeout", "seconds, or None for no limit"
             timeout = real_number(what, timeout, above=0, cure=cure)
-        with started_within(timeout):
-            guard()
+        start(timeout)
         self._timeout = timeout
         super().__init__(shards=shards)
 
