@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -85,9 +86,15 @@ LAST: dict[str, Callable[[Exchange], object]] = {
 """What the last process does, before it sums as often as the others, if it still does."""
 
 
+def own_hook(*args: Any) -> None:
+    """A hook of the script's own."""
+    say("own hook")
+    sys.__excepthook__(*args)
+
+
 def main(what: str) -> None:
     """One process."""
-    sys.excepthook = lambda *args: (say("own hook"), sys.__excepthook__(*args))
+    sys.excepthook = own_hook
     say_pid()
     if (
         what == "start"

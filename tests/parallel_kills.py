@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def of_process(folder: Path) -> None:
     """One process of a run."""
     say_pid()
     parallel = MPI(shards=SHARDS)
-    found = everything(trained(parallel, folder / "run"))
+    found: Any = everything(trained(parallel, folder / "run"))
     np.savez(folder / f"{parallel.rank}.npz", **found)
 
 
