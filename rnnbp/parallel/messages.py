@@ -34,7 +34,6 @@ class MPI(Exchange):
             decides the bits of results, so it stays when the number of processes changes. Powers of
             two balance best.
         partition: True to spread an optimiser's state over the processes; see ``Exchange``.
-
         timeout: seconds after which a process that waits for another one raises TimeoutError, and
             of the start; None for no limit. Those of a run are apart by what only one of them does,
             as a callback that draws.
