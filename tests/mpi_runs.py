@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from rnnbp.support.launched import launched
+
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {
     "RNNBP_NUM_THREADS": "1",
@@ -37,8 +39,7 @@ def mpiexec() -> str:
 
 def say_pid() -> None:
     """Print "RANK pid PID" at once, before there is any MPI."""
-    rank = os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
-    os.write(1, f"{rank} pid {os.getpid()}\n".encode())
+    os.write(1, f"{launched().rank} pid {os.getpid()}\n".encode())
 
 
 def alive(pid: int) -> bool:
