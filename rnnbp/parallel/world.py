@@ -8,6 +8,7 @@ from types import ModuleType
 
 from rnnbp.parallel.communicator import Communicator
 from rnnbp.parallel.guard import Guard
+from rnnbp.support.launched import launched
 from rnnbp.support.needed import needed
 
 
@@ -26,9 +27,16 @@ def library() -> ModuleType:
 def world() -> Communicator:
     """All processes that ``mpiexec`` started, in a communicator of the library's own.
 
-    It is made once: MPI has room for some thousands. Raises ImportError as ``library``.
+    It is made once: MPI has room for some thousands. Raises ImportError as ``library``, and where
+    each process would be alone, because the library is not that of ``mpiexec``.
     """
     found: Communicator = library().COMM_WORLD.Dup()
+    if (known := launched().processes) not in (1, found.Get_size()):
+        raise ImportError(
+            f"parallel.MPI: mpiexec has started {known} processes, and mpi4py knows of "
+            f"{found.Get_size()}: they are of different libraries of MPI; use the mpiexec of the "
+            "environment of this Python"
+        )
     return found
 
 
