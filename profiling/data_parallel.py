@@ -1,7 +1,7 @@
-"""rnnbp next to torch.distributed (gloo, DistributedDataParallel): two processes of one thread each train the same model.
+"""rnnbp next to torch.distributed (gloo, DistributedDataParallel): two processes of one thread train the same model.
 
-PyTorch has the same weights (``rb.interchange.to_torch``), the same rows in each process, Adam (fused) and clipping, and
-its batches are tensors in memory before the clock runs; states are not carried from batch to batch. rnnbp trains by
+PyTorch has the same weights (``rb.interchange.to_torch``), the same rows in each process, Adam (fused) and clipping;
+its batches are tensors before the clock runs, and states are not carried from batch to batch. rnnbp trains by
 ``Trainer`` with two shards. Then both train 50 steps on one process and on two, and their parameters are compared.
 Processes stay alive and take turns; a round counts if other processes left them alone, as in ``two_ranks.py``.
 """

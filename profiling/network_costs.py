@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from ranks_problem import BATCH, PROBLEMS, RATE
 
 import rnnbp as rb
+from rnnbp.numerics import Array
 
 SIZES = 4, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000
 """Bytes of messages."""
@@ -62,24 +64,25 @@ def least(call: Callable[[], object], seconds: float = 0.4, calls: int = 5) -> f
 def messages(*, repeats: int) -> dict[str, Any] | None:
     """Seconds of a swap between neighbours, all pairs at once, by size; ``one way`` is half of there and back."""
     parallel = rb.parallel.MPI(shards=rb.parallel.messages.world().Get_size())
-    other, ping = parallel.rank ^ 1, parallel.rank % 2 == 0
     found: dict[str, Any] = {"bytes": SIZES, "swap": [], "one way": []}
     for nbytes in SIZES:
-        array, into = np.ones(nbytes, "u1"), np.ones(nbytes, "u1")
-
-        def swap() -> None:
-            parallel.swap(other, array, into)
-
-        def there_and_back() -> None:
-            for sends in (ping, not ping):
-                if sends:
-                    parallel.send(other, array)
-                else:
-                    parallel.receive(other, into)
-
-        found["swap"].append(_fastest(swap, repeats))
+        array, into = np.ones((2, nbytes), "u1")
+        found["swap"].append(_fastest(partial(_swap, parallel, array, into), repeats))
+        there_and_back = partial(_there_and_back, parallel, array, into)
         found["one way"].append(_fastest(there_and_back, repeats) / 2)
     return found if parallel.rank == 0 else None
+
+
+def _swap(parallel: rb.parallel.Exchange, array: Array, into: Array) -> None:
+    parallel.swap(parallel.rank ^ 1, array, into)
+
+
+def _there_and_back(parallel: rb.parallel.Exchange, array: Array, into: Array) -> None:
+    for sends in (parallel.rank % 2 == 0, parallel.rank % 2 == 1):
+        if sends:
+            parallel.send(parallel.rank ^ 1, array)
+        else:
+            parallel.receive(parallel.rank ^ 1, into)
 
 
 def _fastest(call: Callable[[], object], repeats: int) -> float:
@@ -102,12 +105,12 @@ def fitted(sizes: list[int], seconds: list[float]) -> Network:
 
 def work(*, problem: str) -> dict[str, Any]:
     """The fields of ``Work`` of a problem."""
-    model, data, loss = given = PROBLEMS[problem]()
-    batch, shard = given.batch(0), dict[int, float]()
+    given = PROBLEMS[problem]()
+    model, loss, batch, shard = given.model, given.loss, given.batch(0), dict[int, float]()
     for shards in SHARDS:
         own = np.s_[:, : BATCH // shards]
         x, target = np.ascontiguousarray(batch.x[own]), np.ascontiguousarray(batch.target[own])
-        shard[shards] = least(lambda: rb.bptt(model, x, target, loss))
+        shard[shards] = least(partial(rb.bptt, model, x, target, loss))
     grads = rb.bptt(model, batch.x, batch.target, loss).grads
     optimizer = rb.optim.Adam(model, RATE)
 

@@ -75,29 +75,35 @@ def compared(
 ) -> list[dict[str, Any]]:
     """Predictions next to measurements of training by hand."""
     cases = [case for case in MEASURED if case[0] <= max(nets)]
-    teams = {f"{P},{V}": Contender("by_hand", P, problem=problem, shards=V) for P, V in cases}
+    teams = {str(case): _team(problem, *case) for case in cases}
     turns = [*rounds(teams, options.rounds, options.seconds)]
     for team in teams.values():
         team.close()
     good, rows = [turn for turn in turns if is_quiet(turn)], list[dict[str, Any]]()
-    for P, V in cases:
-        mine, times = shared(one, P, options.cores)
-        seconds = predicted(P, V, one.shard[V] * times, mine, nets[P])
-        found = [turn[f"{P},{V}"]["seconds"] for turn in good or turns]
-        row = {"problem": problem, "processes": P, "shards": V, "predicted": seconds}
+    for case in cases:
+        processes, shards = case
+        mine, times = shared(one, processes, options.cores)
+        seconds = predicted(*case, one.shard[shards] * times, mine, nets[processes])
+        found = [turn[str(case)]["seconds"] for turn in good or turns]
+        row = {"problem": problem, "processes": processes, "shards": shards, "predicted": seconds}
         rows.append(row | {"measured": median(found), "fastest": min(found), "quiet": len(good)})
     return rows
+
+
+def _team(problem: str, processes: int, shards: int) -> Contender:
+    return Contender("by_hand", processes, problem=problem, shards=shards)
 
 
 def larger(problem: str, one: Work) -> list[dict[str, Any]]:
     """Speedups over one process, for each network: 32 rows a process, and 1,024 shards of a row each."""
     rows = []
     for name, net in ASSUMED.items():
-        for P in MANY:
-            growing = P * (one.shard[1] + one.update) / predicted(P, P, one.shard[1], one, net)
+        for count in MANY:
+            alone = count * (one.shard[1] + one.update)
+            growing = alone / predicted(count, count, one.shard[1], one, net)
             fixed = predicted(1, MANY[-1], one.shard[32], one, net)
-            fixed /= predicted(P, MANY[-1], one.shard[32], one, net)
-            row = {"problem": problem, "network": name, "processes": P}
+            fixed /= predicted(count, MANY[-1], one.shard[32], one, net)
+            row = {"problem": problem, "network": name, "processes": count}
             rows.append(row | {"growing": growing, "fixed": fixed})
     return rows
 
@@ -130,11 +136,11 @@ def show(rows: list[dict[str, Any]], many: list[dict[str, Any]]) -> None:
         [[r["problem"], str(r["processes"]), str(r["shards"]), f"{1e3 * r['predicted']:.2f}",
           f"{1e3 * r['measured']:.2f}", f"{r['predicted'] / r['measured']:.2f}"] for r in rows],
     ))  # fmt: skip
-    some = [P for P in MANY if P in (2, 8, 32, 128, 512, 1024)]
+    some = MANY[1::2] + MANY[-1:]
     for kind in ("growing", "fixed"):
         found = {(r["problem"], r["network"], r["processes"]): r[kind] for r in many}
         lines = [
-            [f"{problem}, {name}", *(f"{found[problem, name, P]:.1f}" for P in some)]
+            [f"{problem}, {name}", *(f"{found[problem, name, count]:.1f}" for count in some)]
             for problem in PROBLEMS
             for name in ASSUMED
         ]
@@ -154,13 +160,13 @@ def main() -> None:
     options = parser.parse_args()
     costs = {P: once("messages", P, repeats=300) for P in (2, 4) if options.most >= P}
     nets = {P: fitted(one["bytes"], one["swap"]) for P, one in costs.items()}
-    for P, net in nets.items():
+    for count, net in nets.items():
         print(
-            f"{P} processes: {1e6 * net.latency:.1f} µs a message, {1e9 * net.per_byte:.3f} ns a byte"
+            f"{count} processes: {1e6 * net.latency:.1f} µs a message, {1e9 * net.per_byte:.3f} ns a byte"
         )
         print(table(["bytes", "swap µs", "one way µs"], [
             [f"{n:,}", f"{1e6 * a:.1f}", f"{1e6 * b:.1f}"]
-            for n, a, b in zip(*(costs[P][key] for key in ("bytes", "swap", "one way")), strict=True)
+            for n, a, b in zip(*(costs[count][key] for key in ("bytes", "swap", "one way")), strict=True)
         ]))  # fmt: skip
     nets |= {1: nets[2], 3: nets[max(nets)]}
     rows, many = list[dict[str, Any]](), list[dict[str, Any]]()
