@@ -25,7 +25,8 @@ class Settings:
     """What decides the bits of a trained model: the options of ``rnnbp train``, by name.
 
     Of ``epochs`` and ``steps``, how long to train, one is None. ``checkpoint`` is "all", "sqrt" or
-    a number of chunks. ``threads`` is None until a run begins.
+    a number of chunks. ``threads`` is None until a run begins; of one in ``shards`` it stays None
+    unless it was passed, because it depends on the number of processes.
     """
 
     text: str | None = None
@@ -45,6 +46,7 @@ class Settings:
     chunk: int | None = None
     seed: int = 0
     threads: int | None = None
+    shards: int | None = None
 
     @property
     def architecture(self) -> Architecture:
@@ -54,11 +56,8 @@ class Settings:
     @property
     def schedule(self) -> ScheduleLike:
         """``checkpoint`` as bptt takes it."""
-        return (
-            partial(EveryK, k=self.checkpoint)
-            if isinstance(self.checkpoint, int)
-            else self.checkpoint
-        )
+        how = self.checkpoint
+        return partial(EveryK, k=how) if isinstance(how, int) else how
 
     @classmethod
     def from_options(cls, options: Namespace) -> Self:
@@ -75,7 +74,7 @@ class Settings:
 
         Raises StorageError for impossible ones.
         """
-        found.only(*(field.name for field in fields(cls)))
+        found.only(*_READ)
         try:
             settings = cls(**{name: _READ[name](found, name) for name in found.values})
             settings.architecture  # noqa: B018  # Raises for sizes that cannot be.
@@ -115,5 +114,6 @@ _READ: dict[str, Reader] = {
     "chunk": _maybe(_count()),
     "seed": _count(0, 2**64 - 1),
     "threads": _maybe(_count(1, MOST_THREADS)),
+    "shards": _maybe(_count()),
 }
 """How each of the settings is read from a file."""

@@ -124,6 +124,14 @@ def _add_engine(parser: Parser) -> None:
     )
     add_threads(group)
     group.add_argument(
+        "--shards",
+        type=whole(1),
+        metavar="N",
+        help="parts that each batch is cut into, shared by the processes of mpiexec -n P rnnbp "
+        "train; the model is the same for any P up to N, to the bit, and a different one for "
+        "another N",
+    )
+    group.add_argument(
         "--minutes",
         type=number(0, 1e6, above=True),
         default=MINUTES,
