@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TextIO, cast, final
 
 from processes import CHILD, POOLS
 
@@ -80,11 +80,8 @@ class Contender:
         given = json.dumps(arguments | {"folder": folder})
         call = [*start, sys.argv[0], CHILD, child, given]
         self._process = subprocess.Popen(call, env=_environment(), stdout=subprocess.DEVNULL)
-        stack = self._open
-        self._lines = [stack.enter_context(open(path, "w", encoding="utf-8")) for path in paths]
-        self._answers = [
-            stack.enter_context(open(f"{path}.answer", encoding="utf-8")) for path in paths
-        ]
+        self._lines = [self._opened(path, "w") for path in paths]
+        self._answers = [self._opened(f"{path}.answer", "r") for path in paths]
         self._ask(WARM)
         self.steps = max(1, round(SEGMENT / min(self._ask(1)[0]["seconds"] for _ in range(3))))
 
@@ -113,6 +110,9 @@ class Contender:
         self._process.wait()
         self._open.close()
 
+    def _opened(self, path: Path | str, mode: str) -> TextIO:
+        return self._open.enter_context(cast(TextIO, open(path, mode)))
+
     def _ask(self, steps: int) -> list[dict[str, float]]:
         for line in self._lines:
             print(steps, file=line, flush=True)
@@ -132,9 +132,9 @@ class Turns:
     """
 
     def __init__(self, folder: str, rank: int, clock: Clock | None = None) -> None:
-        path, stack = Path(folder) / str(rank), ExitStack()
-        self._lines = stack.enter_context(open(path, encoding="utf-8"))
-        self._answers = stack.enter_context(open(f"{path}.answer", "w", encoding="utf-8"))
+        path = Path(folder) / str(rank)
+        self._lines = open(path)  # noqa: SIM115 (until the process ends)
+        self._answers = open(f"{path}.answer", "w")  # noqa: SIM115
         self._clock = clock or Clock()
         self._left, self._began = 0, (0.0,) * 4
 
@@ -214,9 +214,9 @@ def _busy() -> float:
 class Clocked(rb.parallel.Exchange):
     """MPI, with a clock of its messages."""
 
-    def __init__(self, *, shards: int) -> None:
+    def __init__(self, *, shards: int, partition: bool = False) -> None:
         self._mpi, self.clock = rb.parallel.MPI(shards=shards), Clock()
-        super().__init__(shards=shards)
+        super().__init__(shards=shards, partition=partition)
 
     @property
     def rank(self) -> int:

@@ -83,10 +83,10 @@ def by_hand(*, problem: str, shards: int, folder: str) -> None:
         training.step()
 
 
-def by_fit(*, problem: str, shards: int | None, folder: str) -> None:
+def by_fit(*, problem: str, shards: int | None, folder: str, partition: bool = False) -> None:
     """Training as a person would; with no number of shards, whole batches without ``parallel``."""
     given = PROBLEMS[problem]()
-    parallel = None if shards is None else Clocked(shards=shards)
+    parallel = None if shards is None else Clocked(shards=shards, partition=partition)
     turns = Turns(folder, parallel.rank, parallel.clock) if parallel else Turns(folder, 0)
 
     def note(event: rb.train.Event) -> None:
