@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from processes import dispatch, fresh, save, table
 from ranks import Contender, Turns, is_quiet, once, rounds
-from ranks_problem import BATCH, PROBLEMS, by_fit, trainer_of
+from ranks_problem import BATCH, PROBLEMS, USUAL, by_fit, trainer_of
 from training_steps import CLIP, RATE
 
 import rnnbp as rb
@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--problems", nargs="+", default=[*PROBLEMS], choices=[*PROBLEMS])
+    parser.add_argument("--problems", nargs="+", default=USUAL, choices=[*PROBLEMS])
     parser.add_argument("--rounds", type=int, default=15, help="quiet ones that are wanted")
     parser.add_argument("--seconds", type=float, default=60, help="of rounds at most")
     parser.add_argument("--out", type=Path, default=Path("runs/data_parallel"))

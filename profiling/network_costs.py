@@ -125,3 +125,36 @@ def work(*, problem: str) -> dict[str, Any]:
         "nbytes": nbytes, "shard": shard, "update": least(update),
         "add": adding / nbytes, "copy": copying / nbytes,
     }  # fmt: skip
+
+
+def overlap(*, nbytes: int, repeats: int) -> dict[str, float] | None:
+    """Seconds of work and of a swap of two processes, of one after the other, and of a swap begun before the work.
+
+    The second is the most that could be gained from exchanging gradients while others are computed.
+    """
+    from mpi4py import MPI as mpi  # noqa: N811 (its messages without waiting)
+
+    comm, parallel = mpi.COMM_WORLD, rb.parallel.MPI(shards=2)
+    other = parallel.rank ^ 1
+    array, into = np.ones((2, nbytes), "u1")
+    a, b = np.ones((2, 256, 256), "float32")
+
+    def work() -> None:
+        for _ in range(4):
+            a @ b
+
+    def swap() -> None:
+        mpi.Request.Waitall([comm.Irecv(into, other), comm.Isend(array, other)])
+
+    def after() -> None:
+        work()
+        swap()
+
+    def meanwhile() -> None:
+        begun = [comm.Irecv(into, other), comm.Isend(array, other)]
+        work()
+        mpi.Request.Waitall(begun)
+
+    calls = {"work": work, "swap": swap, "after": after, "meanwhile": meanwhile}
+    found = {name: _fastest(call, repeats) for name, call in calls.items()}
+    return found if parallel.rank == 0 else None

@@ -42,7 +42,17 @@ def lstm() -> Problem:
     return Problem(model, rb.Sequences(x, target, batch_size=BATCH), rb.losses.CrossEntropy())
 
 
-PROBLEMS = {"character": character, "LSTM": lstm}
+def small() -> Problem:
+    """For a try: seconds in all scripts."""
+    rng = np.random.default_rng(0)
+    model = rb.Sequential(rb.LSTM(3, 8, rng=rng), rb.Dense(8, CLASSES, rng=rng))
+    x = rng.normal(size=(4 * BATCH, 20, 3)).astype("float32")
+    data = rb.Sequences(x, rng.integers(0, CLASSES, x.shape[:2]), batch_size=BATCH)
+    return Problem(model, data, rb.losses.CrossEntropy())
+
+
+PROBLEMS = {"character": character, "LSTM": lstm, "small": small}
+USUAL = "character", "LSTM"
 
 
 class ByHand:

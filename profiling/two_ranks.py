@@ -15,7 +15,7 @@ from typing import Any
 
 from processes import dispatch, save, table
 from ranks import Contender, is_quiet, rounds
-from ranks_problem import PROBLEMS, by_fit, by_hand
+from ranks_problem import PROBLEMS, USUAL, by_fit, by_hand
 
 WHOLE, PARTS = "whole", "2, parts"
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--problems", nargs="+", default=[*PROBLEMS], choices=[*PROBLEMS])
+    parser.add_argument("--problems", nargs="+", default=USUAL, choices=[*PROBLEMS])
     parser.add_argument("--shards", type=int, nargs="+", default=[2, 8])
     parser.add_argument("--by", choices=["fit", "hand"], default="fit")
     parser.add_argument("--rounds", type=int, default=15, help="quiet ones that are wanted")
