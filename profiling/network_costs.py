@@ -51,13 +51,13 @@ class Work:
 
 
 def least(call: Callable[[], object], seconds: float = 0.4, calls: int = 5) -> float:
-    """The fastest of some calls, which others have disturbed the least."""
+    """Processor seconds of the fastest of some calls, which others have disturbed the least."""
     call()
     ended, found = time.perf_counter() + seconds, list[float]()
     while len(found) < calls or time.perf_counter() < ended:
-        began = time.perf_counter()
+        began = time.process_time()
         call()
-        found.append(time.perf_counter() - began)
+        found.append(time.process_time() - began)
     return min(found)
 
 
