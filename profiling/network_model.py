@@ -19,7 +19,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from network_costs import Network, Work, fitted, messages, work
 from processes import dispatch, fresh, save, table
 from ranks import Contender, is_quiet, once, rounds
@@ -66,7 +65,9 @@ def _along(node: Node, shards: int, clocks: list[float], message: float, add: fl
 def shared(one: Work, processes: int, cores: int) -> tuple[Work, float]:
     """The work of a process that has a part of a core, and how many times longer it takes."""
     times = max(1.0, processes / cores)
-    return replace(one, update=one.update * times, add=one.add * times, copy=one.copy * times), times
+    return replace(
+        one, update=one.update * times, add=one.add * times, copy=one.copy * times
+    ), times
 
 
 def compared(
@@ -112,7 +113,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         for problem, style in zip(PROBLEMS, ("-", "--"), strict=True):
             for k, name in enumerate(ASSUMED):
                 of = [r for r in rows if (r["problem"], r["network"]) == (problem, name)]
-                ax.plot(MANY, [r[kind] for r in of], style, color=f"C{k}", label=f"{problem}, {name}")
+                ax.plot(
+                    MANY, [r[kind] for r in of], style, color=f"C{k}", label=f"{problem}, {name}"
+                )
         ax.set(xscale="log", yscale="log", xlabel="processes", title=title)
     axes[0].set_ylabel("speed over one process (predicted)")
     axes[0].legend(fontsize=8)
@@ -149,10 +152,12 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=4, help="processes")
     parser.add_argument("--out", type=Path, default=Path("runs/network_model"))
     options = parser.parse_args()
-    costs = {P: once("messages", P, repeats=300) for P in (2, 4) if P <= options.most}
+    costs = {P: once("messages", P, repeats=300) for P in (2, 4) if options.most >= P}
     nets = {P: fitted(one["bytes"], one["swap"]) for P, one in costs.items()}
     for P, net in nets.items():
-        print(f"{P} processes: {1e6 * net.latency:.1f} µs a message, {1e9 * net.per_byte:.3f} ns a byte")
+        print(
+            f"{P} processes: {1e6 * net.latency:.1f} µs a message, {1e9 * net.per_byte:.3f} ns a byte"
+        )
         print(table(["bytes", "swap µs", "one way µs"], [
             [f"{n:,}", f"{1e6 * a:.1f}", f"{1e6 * b:.1f}"]
             for n, a, b in zip(*(costs[P][key] for key in ("bytes", "swap", "one way")), strict=True)
@@ -164,7 +169,9 @@ def main() -> None:
         works[problem] = given = fresh("work", threads=1, problem=problem)
         one = Work(**given | {"shard": {int(k): s for k, s in given["shard"].items()}})
         shards = ", ".join(f"{1e3 * s:.2f} (V = {k})" for k, s in one.shard.items())
-        print(f"{problem}: {one.nbytes:,} bytes; ms of a shard {shards}; update {1e3 * one.update:.2f}")
+        print(
+            f"{problem}: {one.nbytes:,} bytes; ms of a shard {shards}; update {1e3 * one.update:.2f}"
+        )
         rows += compared(problem, one, nets, options)
         many += larger(problem, one)
     show(rows, many)

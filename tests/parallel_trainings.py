@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,8 @@ import rnnbp as rb
 from rnnbp.numerics import Array
 from rnnbp.parallel import Exchange
 
+Trained: TypeAlias = Callable[..., rb.Trainer]
+"""Of an exchange, the number of steps, and options of the Trainer."""
 SHARDS = 6
 STEPS = 4
 
@@ -37,11 +39,15 @@ def network(dtype: str = "float32", dropout: float = 0.3) -> rb.Sequential:
     return rb.Sequential(cell, rb.Dropout(0.2 * bool(dropout)), rb.Dense(6, 3, rng=1, dtype=dtype))
 
 
-def of_sequences(dtype: str, optimizer: str = "adam", **more: Any) -> Callable[..., rb.Trainer]:
+def of_sequences(dtype: str, optimizer: str = "adam", **more: Any) -> Trained:
     """Ragged batches, dropout, clipping, validation, metrics."""
 
     def trained(parallel: Exchange | None, steps: int = STEPS, **options: Any) -> rb.Trainer:
-        given = {"clip_norm": 0.5, "validation": ragged(dtype, 1, 14), "validate_every": 2}
+        given: dict[str, Any] = {
+            "clip_norm": 0.5,
+            "validation": ragged(dtype, 1, 14),
+            "validate_every": 2,
+        }
         given |= {"metrics": ("mae", "mse"), **more, **options}
         loss = rb.losses.MeanSquaredError()
         model = network(dtype, given.pop("dropout", 0.3))
@@ -63,7 +69,7 @@ def of_windows(parallel: Exchange | None, steps: int = STEPS, **options: Any) ->
     """Recordings of symbols in a row of lanes, which begin anew at flags; a warm-up; AdamW."""
     rng = np.random.default_rng(3)
     takes = [rng.integers(0, 7, n) for n in (190, 90, 140)]
-    data = rb.Windows(takes, takes, horizon=13, batch_size=7, join=True, warm_up=2)
+    data = rb.Windows(takes, takes, horizon=13, batch_size=9, join=True, warm_up=2)
     layers = rb.Embedding(7, 4, rng=0), rb.GRU(4, 5, dropout=0.1, rng=1), rb.Dense(5, 7, rng=2)
     model = rb.Sequential(*layers)
     optimizer, loss = rb.optim.AdamW(model, 0.02), rb.losses.CrossEntropy()
@@ -78,11 +84,11 @@ def of_two_outputs(parallel: Exchange | None, steps: int = STEPS, **options: Any
     h = rb.GRU(5, 4, rng=0)(rb.Concat(2, 3)(*inputs))
     outputs = {"y": rb.Dense(4, 2, rng=1)(h), "kind": rb.Dense(4, 3, rng=2)(rb.Last()(h))}
     model = rb.Graph(inputs, outputs)
-    mask = {"y": rng.random((20, 9)) < 0.7, "kind": (np.arange(20) % 3 > 0).astype("float32")}
-    targets = {"y": x * 2, "kind": rng.integers(0, 3, 20)}
-    inputs_ = {"x": x, "site": site.astype("float32")}
-    data = rb.Sequences(inputs_, targets, mask=mask, batch_size=8, static=["site"])
-    losses = {"y": (0.5, rb.losses.MeanSquaredError()), "kind": rb.losses.CrossEntropy()}
+    mask: Any = {"y": rng.random((20, 9)) < 0.7, "kind": (np.arange(20) % 3 > 0).astype("float32")}
+    targets: Any = {"y": x * 2, "kind": rng.integers(0, 3, 20)}
+    arrays: Any = {"x": x, "site": site.astype("float32")}
+    data = rb.Sequences(arrays, targets, mask=mask, batch_size=8, static=["site"])
+    losses: Any = {"y": (0.5, rb.losses.MeanSquaredError()), "kind": rb.losses.CrossEntropy()}
     optimizer = rb.optim.RMSProp(model, 0.01)
     return fitted(rb.Trainer(model, optimizer, losses, parallel=parallel, **options), data, steps)
 
@@ -107,7 +113,7 @@ def squared(y: Array, target: Array) -> tuple[Array, Array]:
 
 ALWAYS = ("ragged", "windows", "two outputs")
 """Those that are tried in every run of the tests."""
-KINDS: dict[str, Callable[..., rb.Trainer]] = {
+KINDS: dict[str, Trained] = {
     "ragged": of_sequences("float32"),
     "float64": of_sequences("float64", "adagrad"),
     "accumulated": of_sequences("float32", accumulate=2),

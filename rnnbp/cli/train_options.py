@@ -123,6 +123,17 @@ def _add_engine(parser: Parser) -> None:
         "than 512 steps more",
     )
     add_threads(group)
+    _add_shards(group)
+    group.add_argument(
+        "--minutes",
+        type=number(0, 1e6, above=True),
+        default=MINUTES,
+        metavar="X",
+        help="stop training after so long, even if it is not done",
+    )
+
+
+def _add_shards(group: _ArgumentGroup) -> None:
     group.add_argument(
         "--shards",
         type=whole(1),
@@ -130,13 +141,6 @@ def _add_engine(parser: Parser) -> None:
         help="parts that each batch is cut into, shared by the processes of mpiexec -n P rnnbp "
         "train; the model is the same for any P up to N, to the bit, and a different one for "
         "another N",
-    )
-    group.add_argument(
-        "--minutes",
-        type=number(0, 1e6, above=True),
-        default=MINUTES,
-        metavar="X",
-        help="stop training after so long, even if it is not done",
     )
 
 

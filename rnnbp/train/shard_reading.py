@@ -69,10 +69,11 @@ class Cut:
 
     def check_lanes(self, *, fresh: bool) -> None:
         """Raise ValueError where rows go on from batch to batch, and a shard has none of them."""
-        if not fresh and not all(map(len, self.rows)):
+        carries = isinstance(self.source, ByRows) and not starts_anew(self.source)
+        if (carries or not fresh) and not all(map(len, self.rows)):
             raise ValueError(
-                f"Trainer: parallel cuts batches into {len(self.rows)} shards, and this one goes "
-                f"on from the one before with {self.count} rows; give a batch_size of at least "
+                f"Trainer: parallel cuts batches into {len(self.rows)} shards, and rows that go on "
+                f"from batch to batch are {self.count}; give a batch_size of at least "
                 f"{len(self.rows)}, or fewer shards"
             )
 
