@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from rnnbp.compiler.passes import RULES, check_rules
 from rnnbp.machine import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
@@ -17,9 +17,10 @@ from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import Named
 
 BACKENDS = ("numpy", "llvm", "interpreter")
+PRECISIONS = ("float32", "bfloat16")
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Backend(Named):
     """What runs the cells of a model.
 
@@ -33,24 +34,42 @@ class Backend(Named):
             a RuntimeError.
         without: rules that the compiler leaves out, as ``("joined",)``;
             ``print(rnnbp.explain(cell))`` lists them and what each does.
+        precision: "float32", operands of products as they are (the default, also of models of
+            float64); or "bfloat16", for models of float32 by the backend "llvm": weights and inputs
+            of the products of cells and Dense layers, forward and backward, are rounded to
+            bfloat16 (nearest even; NaN stays NaN, subnormal numbers are 0), and multiplied by
+            ``vdpbf16ps`` where the processor has it, elsewhere with the same bits by float32
+            operations, which is slower than float32. Sums, states, deltas, gradients, parameters
+            and updates stay float32. See docs/kernels.md for its errors.
 
-    Raises ValueError for an unknown name or rule, or for rules of the interpreter, which has none;
-    ImportError for "llvm" without an llvmlite that works, with the cause.
+    Raises ValueError for an unknown name, rule or precision, for rules of the interpreter, which
+    has none, or for bfloat16 by a backend that does not have it; ImportError for "llvm" without an
+    llvmlite that works, with the cause. A run with bfloat16 raises DtypeError for a model that is
+    not of float32, ValueError for a cell that kernels cannot run.
 
     >>> import rnnbp as rb
     >>> rb.Backend("numpy").name
     'numpy'
+    >>> rb.Backend("numpy", precision="float32")
+    Backend(name='numpy', without=())
     """
 
     name: str
     without: tuple[str, ...]
     """In the order in which rules are applied."""
+    precision: str
     named: bool = field(default=True, compare=False, repr=False)
     """Whether it was named, by an argument or by RNNBP_BACKEND."""
 
-    def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        without: Iterable[str] = (),
+        precision: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
-        object.__setattr__(self, "named", bool(given) or name is not None)
+        rounds = precision != "float32"
+        object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
@@ -72,8 +91,14 @@ class Backend(Named):
             raise ValueError(
                 f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out"
             )
+        _check_precision(precision, name)
+        object.__setattr__(self, "precision", precision)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
+
+    def __repr__(self) -> str:
+        more = "" if self.precision == "float32" else f", precision={self.precision!r}"
+        return f"Backend(name={self.name!r}, without={self.without!r}{more})"
 
     @property
     def compiles(self) -> bool:
@@ -81,16 +106,36 @@ class Backend(Named):
         return self.name != "interpreter"
 
 
+def _check_precision(precision: object, name: str) -> None:
+    """Raise ValueError for one that is unknown, or that a backend does not have."""
+    if precision not in PRECISIONS:
+        known = " or ".join(map(repr, PRECISIONS))
+        raise ValueError(
+            f"Backend: precision {shown(precision)} is unknown{hint(precision, PRECISIONS)}; "
+            f"use {known}"
+        )
+    if precision == "bfloat16" and name != "llvm":
+        raise ValueError(
+            f"Backend: precision='bfloat16' is of the backend 'llvm', found {name!r}; "
+            "use name='llvm', or leave precision out"
+        )
+    if precision == "bfloat16" and sys.platform == "win32":
+        raise ValueError(
+            "Backend: precision='bfloat16' does not run on Windows, where code cannot take the "
+            "room on the stack that it needs; leave precision out"
+        )
+
+
 @cached
-def kernels() -> type[RunnerFactory]:
+def kernels(precision: str = "float32") -> type[RunnerFactory]:
     """The backend "llvm": the one place that imports it, and llvmlite with it.
 
     All of it at once, and under a lock that forks take, so that no fork finds an import that is
     half done.
     """
     with loading:
-        from rnnbp.runners.llvm.factory import KernelFactory
-    return KernelFactory
+        from rnnbp.runners.llvm.factory import KernelFactory, RoundedFactory
+    return RoundedFactory if precision == "bfloat16" else KernelFactory
 
 
 def _usual() -> str:
