@@ -75,9 +75,7 @@ class Bfloat16(ABC):
         """The pairs of 2 n consecutive numbers of float32: n in ``low``, the next n in ``high``."""
 
     @abstractmethod
-    def dots(
-        self, t: Text, numbers: list[str], weights: list[str], sums: list[str]
-    ) -> list[str]:
+    def dots(self, t: Text, numbers: list[str], weights: list[str], sums: list[str]) -> list[str]:
         """sums[i, m] + numbers[i] · weights[m], of the pairs at these addresses.
 
         Each number is in all lanes. The product of the odd indices is added first, rounded, and
@@ -88,7 +86,7 @@ class Bfloat16(ABC):
         """Before products in a function: whatever state of the processor they need."""
         return ""
 
-    def ends(self, t: Text, before: str) -> None:
+    def ends(self, t: Text, before: str) -> None:  # noqa: B027 (most have none)
         """After them: the state that there was ``before``."""
 
 
@@ -115,9 +113,7 @@ class Native(Bfloat16):
         t.needs.add(f"declare {name}({v.type}, {v.type})")
         return t.put(f"call {name}({v.type} {high}, {v.type} {low})")
 
-    def dots(
-        self, t: Text, numbers: list[str], weights: list[str], sums: list[str]
-    ) -> list[str]:
+    def dots(self, t: Text, numbers: list[str], weights: list[str], sums: list[str]) -> list[str]:
         pairs, v = Pairs(t), t.lanes
         kind = f"<{2 * v.n} x bfloat>"
         name = f"{v.type} @llvm.x86.avx512bf16.dpbf16ps.{v.n * v.bits}"
@@ -149,9 +145,7 @@ class Emulated(Bfloat16):
 
     def in_order(self, t: Text, low: str, high: str) -> str:
         n, kind = t.lanes.n, t.lanes.type
-        those = [
-            ", ".join(f"i32 {2 * k + odd}" for k in range(n)) for odd in (0, 1)
-        ]
+        those = [", ".join(f"i32 {2 * k + odd}" for k in range(n)) for odd in (0, 1)]
         given = f"shufflevector {kind} {low}, {kind} {high}, <{n} x i32>"
         even, odd = (t.put(f"{given} <{order}>") for order in those)
         return self.rounded(t, even, odd)
@@ -170,9 +164,7 @@ class Emulated(Bfloat16):
         found = t.put(f"select {mask} {small}, {pairs.kind} {sign}, {pairs.kind} {near}")
         return t.put(f"select {mask} {nan}, {pairs.kind} {quiet}, {pairs.kind} {found}")
 
-    def dots(
-        self, t: Text, numbers: list[str], weights: list[str], sums: list[str]
-    ) -> list[str]:
+    def dots(self, t: Text, numbers: list[str], weights: list[str], sums: list[str]) -> list[str]:
         # Half by half, each of which loads the weights: both halves of all would take more
         # registers than AVX2 has.
         pairs, found = Pairs(t), sums
@@ -182,8 +174,7 @@ class Emulated(Bfloat16):
             for i, place in enumerate(numbers):
                 a = half(pairs.broadcast(place))
                 found += [
-                    self._flushed(t, t.fma(a, w, before[i * len(ws) + m]))
-                    for m, w in enumerate(ws)
+                    self._flushed(t, t.fma(a, w, before[i * len(ws) + m])) for m, w in enumerate(ws)
                 ]
         return found
 

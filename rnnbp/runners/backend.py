@@ -71,13 +71,7 @@ class Backend(Named):
         rounds = precision != "float32"
         object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
-        if name not in (*BACKENDS, *ALIASES):
-            known = ", ".join(map(repr, BACKENDS))
-            raise ValueError(
-                f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; "
-                f"use one of {known}, or None"
-            )
-        name = ALIASES.get(name, name)
+        name = _checked(name)
         if name == "llvm" and not installed():
             cause = f": {found}" if (found := failure()) else ""
             raise ImportError(
@@ -104,6 +98,16 @@ class Backend(Named):
     def compiles(self) -> bool:
         """Whether cells are compiled."""
         return self.name != "interpreter"
+
+
+def _checked(name: str) -> str:
+    """The name of a backend, without aliases. Raises ValueError for one that is unknown."""
+    if name not in (*BACKENDS, *ALIASES):
+        known = ", ".join(map(repr, BACKENDS))
+        raise ValueError(
+            f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or None"
+        )
+    return ALIASES.get(name, name)
 
 
 def _check_precision(precision: object, name: str) -> None:

@@ -110,9 +110,7 @@ class KernelCell:
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
         parts = backward_items(self.step, self.operands, self._dxs, products=not self.symbols)
-        at = OperandText(
-            self.lanes, self.operands, self.constants, back=True, pairs=self.pairs
-        )
+        at = OperandText(self.lanes, self.operands, self.constants, back=True, pairs=self.pairs)
         return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property

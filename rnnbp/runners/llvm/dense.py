@@ -99,9 +99,7 @@ class DenseKernel(LayerRunner, LayerTurns):
         """Its weights, to be packed; its bias is copied."""
         if self.panels is None:
             both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
-            self.panels = Panels(
-                both, self._new, self.lanes, self.library, pairs=self.pairs
-            )
+            self.panels = Panels(both, self._new, self.lanes, self.library, pairs=self.pairs)
         if "bias" in self.layer.params:
             bias = parameter(self.layer.params, "bias")
             # A copy: the layer's may be resized meanwhile.

@@ -58,4 +58,3 @@ def _multiply(
             t.fetch(t.beyond(later, m * n), written=False)
     numbers = [t.at(along, offset) for offset in offsets]
     return by.dots(t, numbers, [t.at(row, m * n) for m in range(vectors)], sums)
-

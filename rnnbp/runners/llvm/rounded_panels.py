@@ -59,10 +59,8 @@ def _turned(t: Text, by: Bfloat16, width: int) -> Text:
     # Rows of other weights may have one number of the first or the last pair, which another task
     # packs at the same time: that half is left alone.
     n, factor, depth = t.lanes.n, t.broadcast("%factor"), t.put(f"sdiv i64 {t.plus('%K', 1)}, 2")
-    end = t.plus("%at", "%rows")
-    # The rows that are pairs: from an even one on, to an even one.
-    begin = t.times(t.put(f"sdiv i64 {t.plus('%at', 1)}, 2"), 2)
-    stop = t.times(t.put(f"sdiv i64 {end}, 2"), 2)
+    end, first = t.plus("%at", "%rows"), t.plus("%at", t.put("and i64 %at, 1"))
+    stop = t.put(f"sub i64 {end}, {t.put(f'and i64 {end}, 1')}")
     with t.loop(0, "%columns", n) as along:
         mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
         base, across, column = panel_of(t, along.index, width, depth)
@@ -75,17 +73,14 @@ def _turned(t: Text, by: Bfloat16, width: int) -> Text:
         def line(k: str) -> str:
             return t.at(to, t.times(t.put(f"lshr i64 {k}, 1"), across))
 
-        with t.loop(begin, stop, 2) as two:
+        # An odd first row, the pairs, and an even last row.
+        with t.loop("%at", first) as one:
+            _half(t, by.rounded(t, "zeroinitializer", row(one.index)), line(one.index), upper=True)
+        with t.loop(first, stop, 2) as two:
             both = by.rounded(t, row(two.index), row(t.plus(two.index, 1)))
             Pairs(t).store(both, line(two.index))
-        least = t.put(f"call i64 @llvm.smin.i64(i64 {begin}, i64 {end})")
-        with t.loop("%at", least) as one:  # an odd first row
-            _half(t, by.rounded(t, "zeroinitializer", row(one.index)), line(one.index), upper=True)
-        most = t.put(f"call i64 @llvm.smax.i64(i64 {stop}, i64 %at)")
-        most = t.put(f"call i64 @llvm.smax.i64(i64 {most}, i64 {least})")
-        with t.loop(most, end) as one:  # an even last one
+        with t.loop(stop, end) as one:
             _half(t, by.rounded(t, row(one.index), "zeroinitializer"), line(one.index), upper=False)
-    t.needs |= {f"declare i64 @llvm.{name}.i64(i64, i64)" for name in ("smin", "smax")}
     return t
 
 

@@ -24,9 +24,7 @@ SHARE = 96
 # A thread of the caller's may have no more than 128 kB.
 
 
-def text(
-    lanes: Lanes, rows: int, vectors: int, by: Bfloat16
-) -> tuple[list[str], set[str]]:
+def text(lanes: Lanes, rows: int, vectors: int, by: Bfloat16) -> tuple[list[str], set[str]]:
     """The functions ``product``, ``gradient``, ``sums`` and those that pack, and tasks.
 
     Args:
@@ -67,7 +65,9 @@ def _product(t: Text, by: Bfloat16, rows: int, vectors: int) -> Text:
         start = moved(t, "%from", t.times(done, "%ldf"))
         with t.loop(0, pairs, DEEP) as deep:
             left = t.put(f"sub i64 {pairs}, {deep.index}")
-            many = t.put(f"select i1 {t.put(f'icmp slt i64 {left}, {DEEP}')}, i64 {left}, i64 {DEEP}")
+            many = t.put(
+                f"select i1 {t.put(f'icmp slt i64 {left}, {DEEP}')}, i64 {left}, i64 {DEEP}"
+            )
             k = t.times(deep.index, 2)
             _round_rows(t, by, t.at(a, k), near, size, t.put(f"sub i64 %K, {k}"))
             first = t.put(f"icmp eq i64 {deep.index}, 0")
