@@ -83,11 +83,25 @@ class Bfloat16(ABC):
         """
 
     def begins(self, t: Text) -> str:
-        """Before products in a function: whatever state of the processor they need."""
-        return ""
+        """Before products in a function: subnormal numbers count and come as 0 from here on.
 
-    def ends(self, t: Text, before: str) -> None:  # noqa: B027 (most have none)
-        """After them: the state that there was ``before``."""
+        Returns what ``ends`` takes.
+        """
+        before, own = t.put("alloca i32"), t.put("alloca i32")
+        t.needs |= {f"declare void @llvm.x86.sse.{name}mxcsr(ptr)" for name in ("ld", "st")}
+        t.do(f"call void @llvm.x86.sse.stmxcsr(ptr {before})")
+        t.do(f"store i32 {FLUSHING}, ptr {own}")
+        t.do(f"call void @llvm.x86.sse.ldmxcsr(ptr {own})")
+        return before
+
+    def ends(self, t: Text, before: str) -> None:
+        """After them: as it was before."""
+        # What rounds is in functions that are called, so LLVM moves none of it past these calls.
+        t.do(f"call void @llvm.x86.sse.ldmxcsr(ptr {before})")
+
+    def plus(self, t: Text, a: str, b: str) -> str:
+        """The sum of two vectors of float32."""
+        return t.op("fadd", a, b)
 
 
 @final
@@ -128,15 +142,11 @@ class Native(Bfloat16):
         return found
 
 
-@final
 class Emulated(Bfloat16):
     """By float32 operations that every processor has, with the bits of ``Native``.
 
     Only where several numbers are NaN may it be a NaN of other bits.
     """
-
-    def __init__(self, *, x86: bool) -> None:
-        self.x86 = x86
 
     def rounded(self, t: Text, even: str, odd: str) -> str:
         pairs = Pairs(t)
@@ -174,34 +184,40 @@ class Emulated(Bfloat16):
             for i, place in enumerate(numbers):
                 a = half(pairs.broadcast(place))
                 found += [
-                    self._flushed(t, t.fma(a, w, before[i * len(ws) + m])) for m, w in enumerate(ws)
+                    self.flushed(t, t.fma(a, w, before[i * len(ws) + m])) for m, w in enumerate(ws)
                 ]
         return found
 
-    def _flushed(self, t: Text, value: str) -> str:
-        """0 of its sign for a subnormal sum; by MXCSR where there is one."""
-        if self.x86:
-            return value
+    def flushed(self, t: Text, value: str) -> str:
+        """0 of its sign for a sum that is not normal, where the processor does not see to it."""
+        return value
+
+
+@final
+class Stateless(Emulated):
+    """The same for processors other than x86, by comparing each sum with the least normal number.
+
+    A sum that is not normal and rounds up to the least number that is may be 0 or that number.
+    """
+
+    def begins(self, t: Text) -> str:
+        return ""
+
+    def ends(self, t: Text, before: str) -> None:
+        pass
+
+    def plus(self, t: Text, a: str, b: str) -> str:
+        return self.flushed(t, t.op("fadd", self.flushed(t, a), self.flushed(t, b)))
+
+    def dots(self, t: Text, numbers: list[str], weights: list[str], sums: list[str]) -> list[str]:
+        return super().dots(t, numbers, weights, [self.flushed(t, one) for one in sums])
+
+    def flushed(self, t: Text, value: str) -> str:
         v = t.lanes
         size, zero = t.intrinsic("fabs", value), v.constant(0.0)
         small = t.put(f"fcmp olt {v.type} {size}, splat ({v.scalar} {LEAST})")
         zeros = t.intrinsic("copysign", zero, value)
         return t.put(f"select {v.bools} {small}, {v.type} {zeros}, {v.type} {value}")
-
-    def begins(self, t: Text) -> str:
-        if not self.x86:
-            return ""
-        before, own = t.put("alloca i32"), t.put("alloca i32")
-        t.needs |= {f"declare void @llvm.x86.sse.{name}mxcsr(ptr)" for name in ("ld", "st")}
-        t.do(f"call void @llvm.x86.sse.stmxcsr(ptr {before})")
-        t.do(f"store i32 {FLUSHING}, ptr {own}")
-        t.do(f"call void @llvm.x86.sse.ldmxcsr(ptr {own})")
-        return before
-
-    def ends(self, t: Text, before: str) -> None:
-        # What rounds is in functions that are called, so LLVM moves none of it past these calls.
-        if self.x86:
-            t.do(f"call void @llvm.x86.sse.ldmxcsr(ptr {before})")
 
 
 def native() -> bool:
@@ -213,7 +229,7 @@ def arithmetic(*, by_instruction: bool) -> Bfloat16:
     """The operations: ``Native``, where ``native`` says so, or those with the same bits."""
     if by_instruction:
         return Native()
-    return Emulated(x86=triple().startswith(("x86_64", "i686", "amd64")))
+    return Emulated() if triple().startswith(("x86_64", "i686", "amd64")) else Stateless()
 
 
 def pair_count(depth: int) -> int:

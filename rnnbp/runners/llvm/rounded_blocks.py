@@ -42,7 +42,8 @@ def block(t: Text, by: Bfloat16, rows: int, vectors: int, *, added: bool) -> Tex
     with t.loop(whole, "%K", carried=[(v.type, value) for value in loop.carried]) as rest:
         rest.after += _multiply(t, by, rest.index, offsets, rest.carried, vectors, fetch=False)
     for (_, m), out, value in zip(cells, outs, rest.carried, strict=True):
-        t.store(t.op("fadd", t.load(out, masks[m]), value) if added else value, out, masks[m])
+        total = by.plus(t, t.load(out, masks[m]), value) if added else value
+        t.store(total, out, masks[m])
     return t
 
 
