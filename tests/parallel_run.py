@@ -1,7 +1,8 @@
 """A process of a parallel run: ``mpiexec -n P python -m mpi4py -m tests.parallel_run WHAT FOLDER``.
 
 With ``run`` each process writes arrays into files of its own, by number: sums over several numbers of shards;
-parameters, the optimiser's state and losses after a training by hand. With ``raise`` the last
+parameters, the optimiser's state and losses after a training by hand. ``train`` likewise for
+Trainers. With ``raise`` the last
 process raises an exception, while the others wait for it. ``one shard`` is for all of them.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 import rnnbp as rb
 from rnnbp.numerics import Array
 from rnnbp.parallel import MPI, Exchange, messages, tree_sum, tree_sums
+from tests.parallel_trainings import KINDS, everything
 from tests.simulated_processes import shards_of
 
 CASES = [(4, "float32"), (5, "float64"), (8, "float32"), (11, "float16"), (16, "complex64")]
@@ -60,18 +62,32 @@ def training(exchange: type[Exchange]) -> dict[str, Array]:
     return {**model.params, "losses": np.array(losses)} | state
 
 
+def trainings(exchange: type[Exchange]) -> dict[str, Array]:
+    """What Trainers end with after 50 steps of 8 shards, in float32 and float64: ragged batches
+    and lanes, dropout, clipping, validation, metrics.
+    """
+    found = dict[str, Array]()
+    for kind in ("ragged", "float64", "windows"):
+        trainer = KINDS[kind](exchange(shards=8), 50)
+        found |= {f"{kind} {name}": array for name, array in everything(trainer).items()}
+    return found
+
+
 def results(exchange: type[Exchange]) -> dict[str, Array]:
     """All of it, by name."""
     return sums(exchange) | training(exchange)
 
 
+RUNS = {"run": results, "train": trainings}
+
+
 def main(what: str, folder: str) -> None:
     """One process."""
     messages.MOST = MOST
-    parallel = MPI(shards=1 if what == "one shard" else 4)
+    parallel = MPI(shards=1 if what == "one shard" else 8)
     if what == "raise" and parallel.rank == parallel.processes - 1:
         raise RuntimeError("a fault of one process")
-    for number, array in enumerate(results(MPI).values()):
+    for number, array in enumerate(RUNS.get(what, results)(MPI).values()):
         np.save(Path(folder) / f"{parallel.rank} {number}.npy", array)
 
 

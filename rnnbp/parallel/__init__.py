@@ -8,6 +8,7 @@ shards; a process owns some of them, and sums over all of them are taken in a fi
     MPI                    the processes that mpiexec started; pip install 'rnnbp[mpi]'
     Alone                  all shards in this process, without another library
     Exchange               the base of both, for a way of your own to carry arrays
+    ProcessError           raised where another process has raised an error
 
 Training by hand, with 32 sequences in 8 shards. With ``MPI`` in place of ``Alone`` the same lines
 run under ``mpiexec -n 4 python -m mpi4py script.py``, and end with the same bits:
@@ -32,6 +33,7 @@ run under ``mpiexec -n 4 python -m mpi4py script.py``, and end with the same bit
 
 from typing import TYPE_CHECKING
 
+from rnnbp.parallel.agreement import ProcessError
 from rnnbp.parallel.alone import Alone
 from rnnbp.parallel.exchange import Exchange
 from rnnbp.parallel.messages import MPI
@@ -39,7 +41,7 @@ from rnnbp.parallel.sums import tree_sum, tree_sums
 from rnnbp.support.helping import names_of
 from rnnbp.wording.attributes import refusing
 
-__all__ = ["MPI", "Alone", "Exchange", "tree_sum", "tree_sums"]
+__all__ = ["MPI", "Alone", "Exchange", "ProcessError", "tree_sum", "tree_sums"]
 
 __dir__ = names_of(__all__)
 

@@ -24,6 +24,7 @@ def identity_of(update: Update) -> Identity:
         "patience": options.patience,
         "on_nonfinite": options.on_nonfinite,
         "accumulate": options.accumulate,
+        "parallel": None if options.parallel is None else f"{options.parallel.shards} shards",
         "validation": None if options.validation is None else fingerprint(options.validation),
     }
     return _of_update(update) | of_settings(named) | {"monitor": options.monitored.lines()}

@@ -7,6 +7,7 @@ from typing import Any
 from rnnbp.bptt.networks import LossesLike
 from rnnbp.graph.graph import Graph
 from rnnbp.optim import Optimizer
+from rnnbp.parallel import Exchange
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.folder import RunFolder
@@ -57,6 +58,7 @@ class Attributes:
     on_nonfinite = Setting[OnNonFinite]()
     on_interrupt = Setting[OnInterrupt]()
     accumulate = Setting[int]()
+    parallel = Fixed[Exchange | None](lambda run: run.options.parallel)
     model = Fixed[Graph](lambda run: run.update.model)
     optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
     seed = Fixed[int](lambda run: run.update.seed)

@@ -20,6 +20,7 @@ from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of
 from rnnbp.optim.extents import Extent
 from rnnbp.optim.rates import called
+from rnnbp.parallel.tree import partial_sums
 from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.training_bytes import TrainingBytes
@@ -102,7 +103,9 @@ class Update:
         """
         copy = sum(p.nbytes for p in self.model.params.values())
         judges, several = self.options.judges, self.options.accumulate > 1
-        return TrainingBytes(self.optimizer.nbytes, copy * judges, copy * several)
+        parallel = self.options.parallel
+        sums = 0 if parallel is None else partial_sums(parallel.shards)
+        return TrainingBytes(self.optimizer.nbytes, copy * judges, copy * several, copy * sums)
 
     @cached_property
     def penalised(self) -> bool:

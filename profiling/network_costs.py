@@ -1,0 +1,124 @@
+"""What a step of several processes is made of, measured here: messages, additions, and the work of a shard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ranks_problem import BATCH, PROBLEMS, RATE
+
+import rnnbp as rb
+
+SIZES = 4, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000
+"""Bytes of messages."""
+SHARDS = 1, 2, 4, 8, 16, 32
+"""A batch of 32 rows is cut into."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A message of n bytes both ways takes ``latency + n * per_byte`` seconds."""
+
+    latency: float
+    per_byte: float
+
+    def message(self, nbytes: float) -> float:
+        """Seconds of a message."""
+        return self.latency + nbytes * self.per_byte
+
+
+@dataclass(frozen=True)
+class Work:
+    """Seconds of one process.
+
+    Attributes:
+        nbytes: of the gradients.
+        shard: by the number of shards in a batch of 32 rows, forward and backward of one.
+        update: of clipping and Adam.
+        add, copy: a byte, of an addition to a sum and of packing.
+    """
+
+    nbytes: int
+    shard: dict[int, float]
+    update: float
+    add: float
+    copy: float
+
+
+def least(call: Callable[[], object], seconds: float = 0.4, calls: int = 5) -> float:
+    """The fastest of some calls, which others have disturbed the least."""
+    call()
+    ended, found = time.perf_counter() + seconds, list[float]()
+    while len(found) < calls or time.perf_counter() < ended:
+        began = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+def messages(*, repeats: int) -> dict[str, Any] | None:
+    """Seconds of a swap between neighbours, all pairs at once, by size; ``one way`` is half of there and back."""
+    parallel = rb.parallel.MPI(shards=rb.parallel.messages.world().Get_size())
+    other, ping = parallel.rank ^ 1, parallel.rank % 2 == 0
+    found: dict[str, Any] = {"bytes": SIZES, "swap": [], "one way": []}
+    for nbytes in SIZES:
+        array, into = np.ones(nbytes, "u1"), np.ones(nbytes, "u1")
+
+        def swap() -> None:
+            parallel.swap(other, array, into)
+
+        def there_and_back() -> None:
+            for sends in (ping, not ping):
+                if sends:
+                    parallel.send(other, array)
+                else:
+                    parallel.receive(other, into)
+
+        found["swap"].append(_fastest(swap, repeats))
+        found["one way"].append(_fastest(there_and_back, repeats) / 2)
+    return found if parallel.rank == 0 else None
+
+
+def _fastest(call: Callable[[], object], repeats: int) -> float:
+    """The tenth part of the fastest has at most this many seconds; equally many calls in all ranks."""
+    found = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - began)
+    return float(np.quantile(found, 0.1))
+
+
+def fitted(sizes: list[int], seconds: list[float]) -> Network:
+    """The line of least squares of relative differences, whose latency is not below 0."""
+    n, t = np.array(sizes, float), np.array(seconds)
+    rows = np.stack([np.ones_like(n), n], axis=1) / t[:, None]
+    latency, per_byte = np.linalg.lstsq(rows, np.ones_like(t), rcond=None)[0]
+    return Network(float(max(latency, 0.0)), float(per_byte))
+
+
+def work(*, problem: str) -> dict[str, Any]:
+    """The fields of ``Work`` of a problem."""
+    model, data, loss = given = PROBLEMS[problem]()
+    batch, shard = given.batch(0), dict[int, float]()
+    for shards in SHARDS:
+        own = np.s_[:, : BATCH // shards]
+        x, target = np.ascontiguousarray(batch.x[own]), np.ascontiguousarray(batch.target[own])
+        shard[shards] = least(lambda: rb.bptt(model, x, target, loss))
+    grads = rb.bptt(model, batch.x, batch.target, loss).grads
+    optimizer = rb.optim.Adam(model, RATE)
+
+    def update() -> None:
+        rb.optim.clip_norm(grads, 1.0)
+        optimizer.step(grads)
+
+    nbytes = sum(g.nbytes for g in grads.values())
+    a, b = np.ones((2, nbytes // 4), "float32")
+    adding, copying = least(lambda: np.add(a, b, out=a)), least(lambda: np.copyto(a, b))
+    return {
+        "nbytes": nbytes, "shard": shard, "update": least(update),
+        "add": adding / nbytes, "copy": copying / nbytes,
+    }  # fmt: skip

@@ -1,0 +1,194 @@
+"""Contenders of one or more processes, which stay alive and take turns: a round is short, and others disturb all alike.
+
+Each process waits for a line in a pipe of its own, runs as many steps as that says, and answers with its seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, final
+
+from processes import CHILD, POOLS
+
+import rnnbp as rb
+from rnnbp.numerics import Array
+
+ROOT_TOO = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+"""Open MPI refuses to run for root without them."""
+WARM = 5
+"""Steps before the first that is timed."""
+SEGMENT = 0.25
+"""Seconds of a turn, at least one step."""
+QUIET = 0.1
+"""Of a core: what other processes may take in a turn; a round with more does not count."""
+
+
+def mpiexec(processes: int) -> list[str]:
+    """What starts that many processes of MPI."""
+    own = Path(sys.executable).parent / "mpiexec"
+    program = str(own) if own.exists() else shutil.which("mpiexec")
+    if program is None:
+        raise SystemExit("there is no mpiexec; install MPI with: pip install '.[mpi]'")
+    return [program, "-n", str(processes), sys.executable, "-m", "mpi4py"]
+
+
+def once(child: str, processes: int, **arguments: Any) -> Any:
+    """What rank 0 of a child returns; the others return None."""
+    call = [*mpiexec(processes), sys.argv[0], CHILD, child, json.dumps(arguments)]
+    found = subprocess.run(call, env=_environment(), capture_output=True, text=True)
+    if found.returncode:
+        raise SystemExit(f"{child} failed in {processes} processes:\n{found.stderr.strip()}")
+    start = found.stdout.index("{")  # lines of ranks may run into each other
+    return json.JSONDecoder().raw_decode(found.stdout[start:])[0]
+
+
+def _environment() -> dict[str, str]:
+    threads = dict.fromkeys((*POOLS, "RNNBP_NUM_THREADS"), "1")
+    return {**os.environ, **threads, **ROOT_TOO}
+
+
+class Contender:
+    """Processes of one thread each that run a child of this script, which calls ``serve``.
+
+    Args:
+        child, arguments: as ``fresh`` takes them.
+        processes: their number.
+        alone: True if the child starts them itself, without mpiexec.
+    """
+
+    def __init__(
+        self, child: str, processes: int, *, alone: bool = False, **arguments: Any
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._paths = [Path(self._folder.name) / str(rank) for rank in range(processes)]
+        for path in self._paths:
+            os.mkfifo(path)
+            os.mkfifo(f"{path}.answer")
+        start = [sys.executable] if alone else mpiexec(processes)
+        given = json.dumps(arguments | {"folder": self._folder.name})
+        call = [*start, sys.argv[0], CHILD, child, given]
+        self._process = subprocess.Popen(call, env=_environment(), stdout=subprocess.DEVNULL)
+        self._lines = [open(path, "w", encoding="utf-8") for path in self._paths]
+        self._answers = [open(f"{path}.answer", encoding="utf-8") for path in self._paths]
+        self._ask(WARM)
+        self.steps = max(1, round(SEGMENT / min(self._ask(1)[0]["seconds"] for _ in range(3))))
+
+    def turn(self) -> dict[str, float]:
+        """Seconds a step of rank 0, the share of messages in it, and the cores that others took."""
+        before, began = _busy(), time.perf_counter()
+        found = self._ask(self.steps)
+        passed, busy = time.perf_counter() - began, _busy() - before
+        others = max(0.0, busy - sum(each["processor"] for each in found)) / passed
+        share = found[0]["messages"] / found[0]["seconds"]
+        return {"seconds": found[0]["seconds"] / self.steps, "messages": share, "others": others}
+
+    def close(self) -> None:
+        """End the processes."""
+        for line in self._lines:
+            line.close()
+        self._process.wait()
+        for answer in self._answers:
+            answer.close()
+        self._folder.cleanup()
+
+    def _ask(self, steps: int) -> list[dict[str, float]]:
+        for line in self._lines:
+            print(steps, file=line, flush=True)
+        found = [answer.readline() for answer in self._answers]
+        if not all(found):
+            raise SystemExit(f"a contender ended: {self._process.args}")
+        return [json.loads(each) for each in found]
+
+
+def serve(
+    step: Callable[[], object],
+    folder: str,
+    rank: int,
+    messages: Callable[[], float] = lambda: 0.0,
+) -> None:
+    """Run steps until the script that asks for them ends.
+
+    Args:
+        step: makes one step.
+        folder: as the child is given it.
+        rank: of this process.
+        messages: the seconds that messages have taken.
+    """
+    path = Path(folder) / str(rank)
+    with open(path, encoding="utf-8") as asked, open(f"{path}.answer", "w") as answer:
+        for line in asked:
+            began = time.perf_counter(), time.process_time(), messages()
+            for _ in range(int(line)):
+                step()
+            ended = time.perf_counter(), time.process_time(), messages()
+            passed = [end - start for start, end in zip(began, ended, strict=True)]
+            names = "seconds", "processor", "messages"
+            print(json.dumps(dict(zip(names, passed, strict=True))), file=answer, flush=True)
+
+
+def rounds(
+    contenders: dict[str, Contender], wanted: int, seconds: float
+) -> Iterator[dict[str, dict[str, float]]]:
+    """Turns of all contenders, by name: ``wanted`` quiet rounds, or those of ``seconds``; all are yielded."""
+    began, found, names = time.perf_counter(), 0, [*contenders]
+    while found < wanted and time.perf_counter() - began < seconds:
+        turn = {name: contenders[name].turn() for name in names}
+        found += is_quiet(turn)
+        yield turn
+        names = names[1:] + names[:1]
+        time.sleep(0.0 if is_quiet(turn) else 0.5)
+
+
+def is_quiet(turn: dict[str, dict[str, float]]) -> bool:
+    """True if other processes took little in all turns of a round."""
+    return all(each["others"] <= QUIET for each in turn.values())
+
+
+def _busy() -> float:
+    """Processor seconds of all processes, as Linux counts them."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+    return (sum(fields[:8]) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+@final
+class Clocked(rb.parallel.Exchange):
+    """MPI, and the seconds that its messages take, waiting for the other process included."""
+
+    def __init__(self, *, shards: int) -> None:
+        self._mpi, self.seconds = rb.parallel.MPI(shards=shards), 0.0
+        super().__init__(shards=shards)
+
+    @property
+    def rank(self) -> int:
+        return self._mpi.rank
+
+    @property
+    def processes(self) -> int:
+        return self._mpi.processes
+
+    def send(self, rank: int, array: Array) -> None:
+        with self._clock():
+            self._mpi.send(rank, array)
+
+    def receive(self, rank: int, into: Array) -> None:
+        with self._clock():
+            self._mpi.receive(rank, into)
+
+    def swap(self, rank: int, array: Array, into: Array) -> None:
+        with self._clock():
+            self._mpi.swap(rank, array, into)
+
+    @contextmanager
+    def _clock(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - began
