@@ -97,6 +97,7 @@ class Session:
             progress=False if self.options.quiet else None,
             description=self._description(),
             on_interrupt="return",
+            precision=settings.precision,
         )
 
     def _description(self) -> dict[str, JSON]:

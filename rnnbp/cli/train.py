@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.folders import SETTINGS, free_folder, made_folder, remove_temporaries
@@ -17,6 +18,7 @@ from rnnbp.cli.session import LENGTH, Session
 from rnnbp.cli.settings import Settings
 from rnnbp.cli.text import Split, Text, load_text
 from rnnbp.cli.threads import limited, usual
+from rnnbp.runners.backend import Backend, Precision
 from rnnbp.storage import StorageError
 from rnnbp.train.history import HISTORY_NOTE
 from rnnbp.train.lock import FolderLock
@@ -99,10 +101,22 @@ def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
         raise CommandError("--encoding is that of a --text; name the text, or leave it out")
     settings = Settings.from_options(options)
     return (
-        replace(settings, threads=settings.threads or usual()),
+        replace(
+            settings,
+            threads=settings.threads or usual(),
+            precision=_precision(settings.precision),
+        ),
         load_text(options.text, options.encoding),
         None,
     )
+
+
+def _precision(named: Any) -> Precision:  # one of the choices of the option, or None
+    """The precision of a new run. Raises CommandError for one that it cannot have here."""
+    try:
+        return Backend(precision=named).precision
+    except (ValueError, ImportError) as error:
+        raise CommandError(str(error)) from None
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:

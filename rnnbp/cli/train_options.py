@@ -9,6 +9,7 @@ from rnnbp.cli.options import Parser, checkpoint, encoding, number, whole
 from rnnbp.cli.settings import Settings
 from rnnbp.cli.sizes import add_sizes
 from rnnbp.cli.threads import add_threads
+from rnnbp.runners.backend import PRECISIONS
 
 DEFAULT = Settings()
 MINUTES, SNAPSHOT_MINUTES = 2.5, 5
@@ -121,6 +122,13 @@ def _add_engine(parser: Parser) -> None:
         metavar="N",
         help="steps that are run, kept and recomputed as one; by default 32, of sequences of more "
         "than 512 steps more",
+    )
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        metavar="HOW",
+        help="float32, or bfloat16, which rounds what products multiply, and is faster where the "
+        "processor has instructions for it; by default what RNNBP_PRECISION says, or float32",
     )
     add_threads(group)
     group.add_argument(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from rnnbp.compiler.passes import RULES, check_rules
-from rnnbp.machine import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
+from rnnbp.machine import ALIASES, PRECISION, VARIABLE, failure, installed, loading, warn_of_numpy
 from rnnbp.numerics import shown
 from rnnbp.runners.factory import RunnerFactory
 from rnnbp.support.lazy import cached
@@ -18,6 +20,7 @@ from rnnbp.wording.arguments import Named
 
 BACKENDS = ("numpy", "llvm", "interpreter")
 PRECISIONS = ("float32", "bfloat16")
+Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -40,7 +43,8 @@ class Backend(Named):
             bfloat16 (nearest even; NaN stays NaN, subnormal numbers are 0), and multiplied by
             ``vdpbf16ps`` where the processor has it, elsewhere with the same bits by float32
             operations, which is slower than float32. Sums, states, deltas, gradients, parameters
-            and updates stay float32. See docs/kernels.md for its errors.
+            and updates stay float32. See docs/kernels.md for its errors. None for the default;
+            where no name is given, for the value of the environment variable RNNBP_PRECISION.
 
     Raises ValueError for an unknown name, rule or precision, for rules of the interpreter, which
     has none, or for bfloat16 by a backend that does not have it; ImportError for "llvm" without an
@@ -57,7 +61,7 @@ class Backend(Named):
     name: str
     without: tuple[str, ...]
     """In the order in which rules are applied."""
-    precision: str
+    precision: Precision
     named: bool = field(default=True, compare=False, repr=False)
     """Whether it was named, by an argument or by RNNBP_BACKEND."""
 
@@ -65,9 +69,11 @@ class Backend(Named):
         self,
         name: str | None = None,
         without: Iterable[str] = (),
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: Precision | None = None,
     ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
+        if precision is None:
+            precision = _default_precision() if name is None else "float32"
         rounds = precision != "float32"
         object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
@@ -116,7 +122,7 @@ def _check_precision(precision: object, name: str) -> None:
         known = " or ".join(map(repr, PRECISIONS))
         raise ValueError(
             f"Backend: precision {shown(precision)} is unknown{hint(precision, PRECISIONS)}; "
-            f"use {known}"
+            f"use {known}, as an argument or as the value of {PRECISION}"
         )
     if precision == "bfloat16" and name != "llvm":
         raise ValueError(
@@ -167,7 +173,7 @@ def as_backend(backend: BackendLike) -> Backend:
     if isinstance(backend, Backend):
         return backend
     named = type(backend) is str or backend is None
-    key = (backend, None if backend else os.environ.get(VARIABLE))
+    key = (backend, None if backend else (os.environ.get(VARIABLE), _default_precision()))
     if named and key in _known and installed():
         return _known[key]
     found = Backend(backend)
@@ -176,5 +182,22 @@ def as_backend(backend: BackendLike) -> Backend:
     return found
 
 
-_known: dict[tuple[str | None, str | None], Backend] = {}
-"""Backends that are "llvm", by their name and that in the environment: every run asks."""
+_known: dict[tuple[str | None, tuple[str | None, str] | None], Backend] = {}
+"""Backends that are "llvm", by their name and what the environment says: every run asks."""
+_chosen: ContextVar[str] = ContextVar("precision", default="")
+"""That of the training that runs."""
+
+
+def _default_precision() -> Any:  # any text, which is checked
+    """The precision where no backend is named."""
+    return _chosen.get() or os.environ.get(PRECISION) or "float32"
+
+
+@contextmanager
+def precision_of(precision: Precision | None) -> Iterator[None]:
+    """Within it, what names no backend runs with this precision; None changes nothing."""
+    token = _chosen.set(precision or _chosen.get())
+    try:
+        yield
+    finally:
+        _chosen.reset(token)

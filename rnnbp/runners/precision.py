@@ -15,10 +15,11 @@ ROUNDS = "precision='bfloat16' rounds the products of"
 
 def check_rounded(model: Network, backend: Backend) -> None:
     """Raise DtypeError for a model that is not of float32, where products are of bfloat16."""
-    if backend.precision != "bfloat16" or model.dtype in (None, np.dtype(np.float32)):
+    dtype = model.dtype
+    if backend.precision != "bfloat16" or dtype is None or dtype == np.float32:
         return
     raise DtypeError(
-        f"{ROUNDS} models of float32, and the parameters of this one are {model.dtype}; use "
+        f"{ROUNDS} models of float32, and the parameters of this one are {dtype}; use "
         "model.astype('float32'), or leave precision out"
     )
 
