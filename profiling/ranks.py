@@ -57,7 +57,7 @@ def _environment() -> dict[str, str]:
 
 
 class Contender:
-    """Processes of one thread each that run a child of this script, which calls ``serve``.
+    """Processes of one thread each that run a child of this script, which has ``Turns``.
 
     Args:
         child, arguments: as ``fresh`` takes them.
@@ -83,13 +83,17 @@ class Contender:
         self.steps = max(1, round(SEGMENT / min(self._ask(1)[0]["seconds"] for _ in range(3))))
 
     def turn(self) -> dict[str, float]:
-        """Seconds a step of rank 0, the share of messages in it, and the cores that others took."""
+        """Seconds a step of rank 0, the share of messages in it, and the cores that others took.
+
+        Its processor time outside of messages is ``work``, which others disturb less.
+        """
         before, began = _busy(), time.perf_counter()
         found = self._ask(self.steps)
         passed, busy = time.perf_counter() - began, _busy() - before
         others = max(0.0, busy - sum(each["processor"] for each in found)) / passed
-        share = found[0]["messages"] / found[0]["seconds"]
-        return {"seconds": found[0]["seconds"] / self.steps, "messages": share, "others": others}
+        first, n = found[0], self.steps
+        share, work = first["messages"] / first["seconds"], first["processor"] - first["waiting"]
+        return {"seconds": first["seconds"] / n, "messages": share, "work": work / n, "others": others}
 
     def close(self) -> None:
         """End the processes."""
@@ -109,30 +113,51 @@ class Contender:
         return [json.loads(each) for each in found]
 
 
-def serve(
-    step: Callable[[], object],
-    folder: str,
-    rank: int,
-    messages: Callable[[], float] = lambda: 0.0,
-) -> None:
-    """Run steps until the script that asks for them ends.
+class Turns:
+    """The other side of a contender, in each of its processes: ``more`` is called between two steps.
 
     Args:
-        step: makes one step.
         folder: as the child is given it.
         rank: of this process.
-        messages: the seconds that messages have taken.
+        clock: that of messages, if there are any.
     """
-    path = Path(folder) / str(rank)
-    with open(path, encoding="utf-8") as asked, open(f"{path}.answer", "w") as answer:
-        for line in asked:
-            began = time.perf_counter(), time.process_time(), messages()
-            for _ in range(int(line)):
-                step()
-            ended = time.perf_counter(), time.process_time(), messages()
-            passed = [end - start for start, end in zip(began, ended, strict=True)]
-            names = "seconds", "processor", "messages"
-            print(json.dumps(dict(zip(names, passed, strict=True))), file=answer, flush=True)
+
+    def __init__(self, folder: str, rank: int, clock: Clock | None = None) -> None:
+        path = Path(folder) / str(rank)
+        self._lines, self._clock = open(path, encoding="utf-8"), clock or Clock()
+        self._answers = open(f"{path}.answer", "w", encoding="utf-8")
+        self._left, self._began = 0, (0.0,) * 4
+
+    def more(self) -> bool:
+        """Wait for a turn if the last one is over, and answer that first; False if there is none."""
+        if self._began[0] and self._left == 0:
+            ends = zip(self._now(), self._began, strict=True)
+            names = "seconds", "processor", "messages", "waiting"
+            passed = dict(zip(names, (end - start for end, start in ends), strict=True))
+            print(json.dumps(passed), file=self._answers, flush=True)
+        if self._left == 0:
+            self._left = int(self._lines.readline() or 0)
+            self._began = self._now()
+        self._left -= 1
+        return self._left >= 0
+
+    def _now(self) -> tuple[float, ...]:
+        clock = self._clock
+        return time.perf_counter(), time.process_time(), clock.seconds, clock.processor
+
+
+class Clock:
+    """Seconds that messages have taken, on the wall and of the processor, waiting included."""
+
+    def __init__(self) -> None:
+        self.seconds = self.processor = 0.0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        began = time.perf_counter(), time.process_time()
+        yield
+        self.seconds += time.perf_counter() - began[0]
+        self.processor += time.process_time() - began[1]
 
 
 def rounds(
@@ -161,10 +186,10 @@ def _busy() -> float:
 
 @final
 class Clocked(rb.parallel.Exchange):
-    """MPI, and the seconds that its messages take, waiting for the other process included."""
+    """MPI, with a clock of its messages."""
 
     def __init__(self, *, shards: int) -> None:
-        self._mpi, self.seconds = rb.parallel.MPI(shards=shards), 0.0
+        self._mpi, self.clock = rb.parallel.MPI(shards=shards), Clock()
         super().__init__(shards=shards)
 
     @property
@@ -176,19 +201,13 @@ class Clocked(rb.parallel.Exchange):
         return self._mpi.processes
 
     def send(self, rank: int, array: Array) -> None:
-        with self._clock():
+        with self.clock():
             self._mpi.send(rank, array)
 
     def receive(self, rank: int, into: Array) -> None:
-        with self._clock():
+        with self.clock():
             self._mpi.receive(rank, into)
 
     def swap(self, rank: int, array: Array, into: Array) -> None:
-        with self._clock():
+        with self.clock():
             self._mpi.swap(rank, array, into)
-
-    @contextmanager
-    def _clock(self) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds += time.perf_counter() - began

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from ranks import Clocked, serve
+from ranks import Clocked, Turns
 from training_steps import CLIP, RATE, built, windows
 
 import rnnbp as rb
@@ -74,7 +75,34 @@ class ByHand:
 
 
 def by_hand(*, problem: str, shards: int, folder: str) -> None:
-    """Serve steps of training by hand."""
+    """Training by hand."""
     parallel = Clocked(shards=shards)
     training = ByHand(PROBLEMS[problem](), parallel)
-    serve(training.step, folder, parallel.rank, lambda: parallel.seconds)
+    turns = Turns(folder, parallel.rank, parallel.clock)
+    while turns.more():
+        training.step()
+
+
+def by_fit(*, problem: str, shards: int | None, folder: str) -> None:
+    """Training as a person would; with no number of shards, whole batches without ``parallel``."""
+    given = PROBLEMS[problem]()
+    parallel = None if shards is None else Clocked(shards=shards)
+    turns = Turns(folder, parallel.rank, parallel.clock) if parallel else Turns(folder, 0)
+
+    def note(event: rb.train.Event) -> None:
+        if event.kind == "step" and not turns.more():
+            event.trainer.stop()
+
+    trainer_of(given, parallel, note).fit(given.data, epochs=10**6)
+
+
+def trainer_of(
+    problem: Problem,
+    parallel: rb.parallel.Exchange | None,
+    *callbacks: Callable[[rb.train.Event], None],
+) -> rb.Trainer:
+    """A Trainer with Adam and clipping."""
+    return rb.Trainer(
+        problem.model, "adam", problem.loss, learning_rate=rb.optim.Constant(RATE), clip_norm=CLIP,
+        callbacks=callbacks, progress=False, parallel=parallel,
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 With ``run`` each process writes arrays into files of its own, by number: sums over several numbers of shards;
 parameters, the optimiser's state and losses after a training by hand. ``train`` likewise for
-Trainers. With ``raise`` the last
+Trainers, ``partition`` for those whose optimiser is partitioned. With ``raise`` the last
 process raises an exception, while the others wait for it. ``one shard`` is for all of them.
 """
 
@@ -17,6 +17,7 @@ import rnnbp as rb
 from rnnbp.numerics import Array
 from rnnbp.parallel import MPI, Exchange, messages, tree_sum, tree_sums
 from tests.parallel_trainings import KINDS, everything
+from tests.partitioned_trainings import OPTIONS, trained
 from tests.simulated_processes import shards_of
 
 CASES = [(4, "float32"), (5, "float64"), (8, "float32"), (11, "float16"), (16, "complex64")]
@@ -73,17 +74,27 @@ def trainings(exchange: type[Exchange]) -> dict[str, Array]:
     return found
 
 
+def partitioned(exchange: type[Exchange]) -> dict[str, Array]:
+    """What Trainers end with whose optimiser's state is spread over the processes of MPI."""
+    parallel = exchange(shards=8, partition=exchange is MPI)
+    found = dict[str, Array]()
+    for rule, options, steps in (("adam", "norm", 50), ("adamw", "both", 5), ("sgd", "several", 5)):
+        ended = trained(parallel, rule, steps, **OPTIONS[options])
+        found |= {f"{rule} {name}": array for name, array in ended.items()}
+    return found | everything(KINDS["float64"](parallel, 5))
+
+
 def results(exchange: type[Exchange]) -> dict[str, Array]:
     """All of it, by name."""
     return sums(exchange) | training(exchange)
 
 
-RUNS = {"run": results, "train": trainings}
+RUNS = {"run": results, "train": trainings, "partition": partitioned}
 
 
 def main(what: str, folder: str) -> None:
     """One process."""
-    messages.MOST = MOST
+    messages.MOST = MOST * (100 if what == "partition" else 1)  # whose arrays are larger
     parallel = MPI(shards=1 if what == "one shard" else 8)
     if what == "raise" and parallel.rank == parallel.processes - 1:
         raise RuntimeError("a fault of one process")

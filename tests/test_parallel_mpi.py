@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rnnbp.parallel import Alone
-from tests.parallel_run import results, trainings
+from tests.parallel_run import RUNS, results
 
 pytestmark = pytest.mark.long
 if importlib.util.find_spec("mpi4py") is None:
@@ -60,12 +60,21 @@ def test_all_processes_have_the_bits_of_one(processes: int, tmp_path: Path) -> N
     assert len([*tmp_path.iterdir()]) == processes * len(wanted)
 
 
-@pytest.mark.grid
-@pytest.mark.parametrize("processes", [1, 2, 4, 8])
-def test_trainers_of_all_processes_have_the_bits_of_one(processes: int, tmp_path: Path) -> None:
-    ran = mpiexec(processes, "train", str(tmp_path))
+@pytest.mark.parametrize(
+    ("what", "processes"),
+    [("partition", 2)]
+    + [
+        pytest.param(what, n, marks=pytest.mark.grid)
+        for what in ("train", "partition")
+        for n in (1, 2, 4, 8)
+    ],
+)
+def test_trainers_of_all_processes_have_the_bits_of_one(
+    what: str, processes: int, tmp_path: Path
+) -> None:
+    ran = mpiexec(processes, what, str(tmp_path))
     assert ran.returncode == 0, ran.stderr
-    for number, (name, array) in enumerate(trainings(Alone).items()):
+    for number, (name, array) in enumerate(RUNS[what](Alone).items()):
         for rank in range(processes):
             found = np.load(tmp_path / f"{rank} {number}.npy")
             assert np.array_equal(found, array, equal_nan=True), name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.numerics import NonFiniteError
 from rnnbp.parallel import Alone, Exchange, ProcessError
-from rnnbp.train import Batch
+from rnnbp.train import Batch, Event
 from tests.parallel_trainings import (
     ALWAYS,
     KINDS,
@@ -97,6 +99,26 @@ def test_a_run_with_other_shards_is_refused(tmp_path: Path) -> None:
         kind(None, 4, folder=tmp_path)
 
 
+def failing_in_second(p: Exchange) -> Callable[[Event], None]:
+    """A callback that fails in process 1, after its second step."""
+
+    def callback(event: Event) -> None:
+        if p.rank == 1 and event.metrics["step"] == 2:
+            raise KeyError("of process 1")
+
+    return callback
+
+
+def stopping_in_second(p: Exchange) -> Callable[[Event], None]:
+    """A callback that stops the run in process 1, after its third step."""
+
+    def callback(event: Event) -> None:
+        if p.rank == 1 and event.metrics["step"] == 3:
+            event.trainer.stop("enough")
+
+    return callback
+
+
 def raised(p: Exchange, **options: object) -> Exception:
     try:
         of_sequences("float32")(p, **options)
@@ -107,11 +129,7 @@ def raised(p: Exchange, **options: object) -> Exception:
 
 def test_an_error_of_one_callback_ends_all(tmp_path: Path) -> None:
     def errors(p: Exchange) -> Exception:
-        def callback(event: rb.train.Event) -> None:
-            if p.rank == 1 and event.metrics["step"] == 2:
-                raise KeyError("of process 1")
-
-        return raised(p, folder=tmp_path, callbacks=[callback])
+        return raised(p, folder=tmp_path, callbacks=[failing_in_second(p)])
 
     found = run(3, SHARDS, errors)
     assert [type(error) for error in found] == [ProcessError, KeyError, ProcessError]
@@ -125,11 +143,7 @@ def test_an_error_of_one_callback_ends_all(tmp_path: Path) -> None:
 
 def test_one_process_stops_all() -> None:
     def trained(p: Exchange) -> tuple[int, str]:
-        def callback(event: rb.train.Event) -> None:
-            if p.rank == 1 and event.metrics["step"] == 3:
-                event.trainer.stop("enough")
-
-        past = of_sequences("float32")(p, callbacks=[callback]).history
+        past = of_sequences("float32")(p, callbacks=[stopping_in_second(p)]).history
         return past.steps, past.reason
 
     assert run(3, SHARDS, trained) == [(3, "enough")] * 3
@@ -146,9 +160,17 @@ class Source:
     def batch(self, epoch: int, index: int) -> Batch:
         x = np.random.default_rng((epoch, index)).normal(size=(5, 12, 3)).astype("float32")
         target = x.cumsum(axis=0)
-        if index in self.bad:
-            target[2, 7] = self.bad[index]
+        target[2, 7] += self.bad.get(index, 0.0)
         return Batch(x, target)
+
+
+class Failing(Source):
+    """One whose third batch cannot be read, where there is something bad."""
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        if index == 2 and self.bad:
+            raise OSError("the disk is gone")
+        return super().batch(epoch, index)
 
 
 def of_source(p: Exchange, source: object, **options: object) -> rb.Trainer:
@@ -178,15 +200,9 @@ def test_skipped_batches_are_skipped_by_all() -> None:
 
 
 def test_a_source_that_fails_in_one_process_ends_all() -> None:
-    class Failing(Source):
-        def batch(self, epoch: int, index: int) -> Batch:
-            if index == 2 and self.bad:
-                raise OSError("the disk is gone")
-            return super().batch(epoch, index)
-
     def error(p: Exchange) -> Exception:
         with pytest.raises((OSError, ProcessError)) as found:
-            of_source(p, Failing({9: 0.0} if p.rank == 2 else {}))
+            of_source(p, Failing({2: {9: 0.0}}.get(p.rank, {})))
         return found.value
 
     found = run(3, SHARDS, error)
@@ -194,24 +210,29 @@ def test_a_source_that_fails_in_one_process_ends_all() -> None:
     assert str(found[0]) == "in process 2 of 3: OSError: the disk is gone"
 
 
+class Rows:
+    """Eighteen sequences in a file, and the numbers of those that have been read."""
+
+    shape, dtype = (18, 4, 3), np.dtype("float32")
+
+    def __init__(self) -> None:
+        self.seen = set[int]()
+
+    def __len__(self) -> int:
+        return 18
+
+    def __getitem__(self, chosen: Any) -> np.ndarray:
+        rows = np.arange(18)[chosen[0] if isinstance(chosen, tuple) else chosen]
+        self.seen |= {*np.atleast_1d(rows).tolist()}
+        return np.zeros((*np.shape(rows), 4, 3), "float32")
+
+
 def test_rows_of_other_processes_are_not_read() -> None:
-    seen = list[int]()
-
-    class Rows:
-        shape, dtype = (18, 4, 3), np.dtype("float32")
-
-        def __len__(self) -> int:
-            return 18
-
-        def __getitem__(self, chosen: object) -> np.ndarray:
-            rows = np.arange(18)[chosen[0] if isinstance(chosen, tuple) else chosen]
-            seen.extend(np.atleast_1d(rows).tolist())
-            return np.zeros((*np.shape(rows), 4, 3), "float32")
-
-    data = rb.Sequences(Rows(), np.zeros(18, int), batch_size=6, shuffle=False)
+    file = Rows()
+    data = rb.Sequences(file, np.zeros(18, int), batch_size=6, shuffle=False)
     batch = data.part(0, 1, np.array([1, 4]))
     assert batch.x.shape == (4, 2, 3)
-    assert sorted({*seen}) == [7, 10]
+    assert file.seen == {7, 10}
 
 
 def test_parts_are_the_rows_of_batches() -> None:

@@ -36,11 +36,16 @@ def library(way: str) -> Library:
     return Library("\n".join([*sorted(needs), *found]))
 
 
+def known(way: str) -> Library:
+    """The functions by this way; the test is skipped where the processor does not have it."""
+    if way == "native" and not bfloat16.native():
+        pytest.skip("the processor has no instructions for bfloat16")
+    return library(way)
+
+
 @pytest.fixture(params=WAYS)
 def functions(request: pytest.FixtureRequest) -> Library:
-    if request.param == "native" and not bfloat16.native():
-        pytest.skip("the processor has no instructions for bfloat16")
-    return library(request.param)
+    return known(request.param)
 
 
 def packed(functions: Library, parts: list[np.ndarray], turned: bool) -> Any:
@@ -118,16 +123,14 @@ def special(*shape: int, seed: int) -> Any:
 @pytest.mark.parametrize("numbers", [tiny, special])
 @pytest.mark.parametrize("way", ["emulated", "without a state"])
 def test_every_way_has_the_bits_of_the_instructions(numbers: Any, way: str) -> None:
-    if not bfloat16.native():
-        pytest.skip("the processor has no instructions for bfloat16")
     a, weights, start = numbers(40, 37, seed=0), numbers(150, 37, seed=1), numbers(150, seed=2)
     found = []
-    for name in ("native", way):
-        panels = packed(library(name), [weights], False)
-        y = multiplied(library(name), a, panels, 150, start)
+    for each in (known("native"), known(way)):
+        panels = packed(each, [weights], False)
+        y = multiplied(each, a, panels, 150, start)
         total = numbers(150, 37, seed=3)
         given = address(y.copy()), 150, address(a), 37, 40, 150, 37, address(total), 37
-        library(name).function("gradient", 9)(*given)
+        each.function("gradient", 9)(*given)
         found.append((panels.view(np.uint32), y, total))
     (panels, *native), (own, *others) = found
     assert (panels == own).all()

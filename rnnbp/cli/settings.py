@@ -27,6 +27,8 @@ class Settings:
 
     Of ``epochs`` and ``steps``, how long to train, one is None. ``checkpoint`` is "all", "sqrt" or
     a number of chunks. ``threads`` and ``precision`` are None until a run begins.
+    a number of chunks. ``threads`` is None until a run begins; of one in ``shards`` it stays None
+    unless it was passed, because it depends on the number of processes.
     """
 
     text: str | None = None
@@ -47,6 +49,7 @@ class Settings:
     seed: int = 0
     threads: int | None = None
     precision: Precision | None = None
+    shards: int | None = None
 
     @property
     def architecture(self) -> Architecture:
@@ -56,11 +59,8 @@ class Settings:
     @property
     def schedule(self) -> ScheduleLike:
         """``checkpoint`` as bptt takes it."""
-        return (
-            partial(EveryK, k=self.checkpoint)
-            if isinstance(self.checkpoint, int)
-            else self.checkpoint
-        )
+        how = self.checkpoint
+        return partial(EveryK, k=how) if isinstance(how, int) else how
 
     @classmethod
     def from_options(cls, options: Namespace) -> Self:
@@ -77,7 +77,7 @@ class Settings:
 
         Raises StorageError for impossible ones.
         """
-        found.only(*(field.name for field in fields(cls)))
+        found.only(*_READ)
         try:
             settings = cls(**{name: _READ[name](found, name) for name in found.values})
             settings.architecture  # noqa: B018  # Raises for sizes that cannot be.
@@ -124,5 +124,6 @@ _READ: dict[str, Reader] = {
     "seed": _count(0, 2**64 - 1),
     "threads": _maybe(_count(1, MOST_THREADS)),
     "precision": _maybe(_precision),
+    "shards": _maybe(_count()),
 }
 """How each of the settings is read from a file."""

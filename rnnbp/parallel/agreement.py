@@ -10,6 +10,7 @@ import numpy as np
 from rnnbp.numerics import NonFiniteError
 from rnnbp.parallel.exchange import Exchange
 from rnnbp.parallel.gathering import of_each, texts
+from rnnbp.parallel.guard import elsewhere
 
 NUMERICAL = (FloatingPointError, NonFiniteError)
 """Errors of numbers that are not finite."""
@@ -43,10 +44,10 @@ def raise_in_all(error: Exception | None, parallel: Exchange) -> NoReturn:
     where = f"in process {rank} of {parallel.processes}"
     if error is not None:
         error.add_note(f"in process {parallel.rank} of {parallel.processes}")
-        raise error
+        raise error if parallel.rank == rank else elsewhere(error)
     numerical = all(kind for kind, text in found if text is not None)
     text = f"{where}: {found[rank][1]}"
-    raise FloatingPointError(text) if numerical else ProcessError(text)
+    raise elsewhere(FloatingPointError(text) if numerical else ProcessError(text))
 
 
 def _as_text(error: Exception | None, text: str | None) -> str:

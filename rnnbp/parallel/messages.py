@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import final
 
 import numpy as np
@@ -32,6 +33,7 @@ class MPI(Exchange):
         shards: the number of parts that the work is cut into, at least the number of processes. It
             decides the bits of results, so it stays when the number of processes changes. Powers of
             two balance best.
+        partition: True to spread an optimiser's state over the processes; see ``Exchange``.
 
         timeout: seconds after which a process that waits for another one raises TimeoutError, and
             of the start; None for no limit. Those of a run are apart by what only one of them does,
@@ -54,14 +56,16 @@ class MPI(Exchange):
         print(parallel.rank, rb.parallel.tree_sum(values, parallel)[0])
     """
 
-    def __init__(self, *, shards: int, timeout: float | None = TIMEOUT) -> None:
+    def __init__(
+        self, *, shards: int, partition: bool = False, timeout: float | None = TIMEOUT
+    ) -> None:
         if timeout is not None:
             what, cure = "MPI: timeout", "seconds, or None for no limit"
             timeout = real_number(what, timeout, above=0, cure=cure)
         with started_within(timeout):
             guard()
         self._timeout = timeout
-        super().__init__(shards=shards)
+        super().__init__(shards=shards, partition=partition)
 
     @property
     def rank(self) -> int:
@@ -85,8 +89,13 @@ class MPI(Exchange):
 
     def swap(self, rank: int, array: Array, into: Array) -> None:
         """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array."""
-        for sent, received in zip(pieces(array, MOST), pieces(into, MOST), strict=True):
-            self._peer(rank).swap(sent, received)
+        for sent, received in zip_longest(pieces(array, MOST), pieces(into, MOST)):
+            if received is None:
+                self._peer(rank).send(sent)
+            elif sent is None:
+                self._peer(rank).receive(received)
+            else:
+                self._peer(rank).swap(sent, received)
 
     def _peer(self, rank: int) -> Peer:
         return Peer(world(), rank, guard(), self._timeout)

@@ -94,13 +94,13 @@ def _summed(
             packings[0].check(name, arrays)
             yield Shard(packings[0], arrays)
 
-    with _memory(parallel) as memory:
+    with memory_of(parallel) as memory:
         found = total(shards(), parallel, memory)
         return packings[0].unpacked(found)
 
 
 @contextmanager
-def _memory(parallel: Exchange) -> Iterator[Reuse]:
+def memory_of(parallel: Exchange) -> Iterator[Reuse]:
     """Memory for a sum, left to the next one of ``parallel`` unless tracemalloc traces."""
     kept = MEMORY.of(parallel)
     if is_tracing():

@@ -18,10 +18,16 @@ def total(values: Iterator[Shard], parallel: Exchange, memory: Reuse) -> Flat:
         parallel: the processes.
         memory: where the sums lie.
     """
+    own = of_own_shards(values, parallel, memory)
+    return _shared(root(parallel.shards), own, parallel, memory)
+
+
+def of_own_shards(values: Iterator[Shard], parallel: Exchange, memory: Reuse) -> dict[Node, Flat]:
+    """The sums of the largest nodes whose shards are all of this process; as ``total`` reads them."""
     shards = parallel.shards
     own = {node: _own(node, shards, values, memory) for node in whole(shards, parallel.own)}
     next(values, None)  # which raises if there are too many
-    return _shared(root(shards), own, parallel, memory)
+    return own
 
 
 def _added(left: Flat, right: Flat) -> Flat:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rnnbp.compiler.passes import RULES, check_rules
 from rnnbp.machine import ALIASES, PRECISION, VARIABLE, failure, installed, loading, warn_of_numpy
@@ -72,9 +72,8 @@ class Backend(Named):
         precision: Precision | None = None,
     ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
-        if precision is None:
-            precision = _default_precision() if name is None else "float32"
-        rounds = precision != "float32"
+        default = _default_precision() if name is None else "float32"
+        rounds = (precision or default) != "float32"
         object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
         name = _checked(name)
@@ -91,8 +90,8 @@ class Backend(Named):
             raise ValueError(
                 f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out"
             )
-        _check_precision(precision, name)
-        object.__setattr__(self, "precision", precision)
+        rounding = _checked_precision(default if precision is None else precision, name)
+        object.__setattr__(self, "precision", rounding)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
 
@@ -116,8 +115,8 @@ def _checked(name: str) -> str:
     return ALIASES.get(name, name)
 
 
-def _check_precision(precision: object, name: str) -> None:
-    """Raise ValueError for one that is unknown, or that a backend does not have."""
+def _checked_precision(precision: object, name: str) -> object:
+    """A precision. Raises ValueError for one that is unknown, or that a backend does not have."""
     if precision not in PRECISIONS:
         known = " or ".join(map(repr, PRECISIONS))
         raise ValueError(
@@ -134,6 +133,7 @@ def _check_precision(precision: object, name: str) -> None:
             "Backend: precision='bfloat16' does not run on Windows, where code cannot take the "
             "room on the stack that it needs; leave precision out"
         )
+    return precision
 
 
 @cached
@@ -188,7 +188,7 @@ _chosen: ContextVar[str] = ContextVar("precision", default="")
 """That of the training that runs."""
 
 
-def _default_precision() -> Any:  # any text, which is checked
+def _default_precision() -> str:
     """The precision where no backend is named."""
     return _chosen.get() or os.environ.get(PRECISION) or "float32"
 

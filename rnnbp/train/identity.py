@@ -29,7 +29,7 @@ from rnnbp.train.described_values import short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
-VERSION = 7
+VERSION = 8
 """Raised whenever the library's numbers change, or what an identity holds."""
 
 

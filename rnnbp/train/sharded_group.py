@@ -17,6 +17,7 @@ from rnnbp.train.batch_weights import weight_in_source, weights_in_update
 from rnnbp.train.carried import check_known, lost_after
 from rnnbp.train.group import Group
 from rnnbp.train.output_losses import OutputLoss
+from rnnbp.train.part_sums import part_sums
 from rnnbp.train.run_data import RunData
 from rnnbp.train.shard_reading import Cut, of_rows, put_rows, starts_anew
 from rnnbp.train.shard_sums import ShardSum, failures, mean
@@ -56,12 +57,19 @@ class ShardedGroup(Group):
         self._try(self._cut)
         if self.keys:
             self._weigh()
-        total = tree_sums(map(self._summed, self.parallel.own), self.parallel)
+        total = self._total()
         if failures(total):
             raise_in_all(self.error, self.parallel)
         part = mean(total, self.keys, self.measured)
         state, self.lost = self._carried()
         return self.update.finish(part._replace(state=state, lost=self.lost), self.at.step)
+
+    def _total(self) -> dict[str, Array]:
+        """The sums over all shards; of gradients the part that a partitioned optimiser takes."""
+        shards, partition = map(self._summed, self.parallel.own), self.update.optimizer.cut
+        if partition is None:
+            return tree_sums(shards, self.parallel)
+        return part_sums(shards, partition)
 
     def _try(self, action: Callable[[], None]) -> None:
         """Do something that may fail here alone; nothing more once something has."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import final
 
 import numpy as np
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
+from rnnbp.optim.collected import send_state
 from rnnbp.parallel import Exchange
 from rnnbp.parallel.agreement import check_all
 from rnnbp.parallel.gathering import merged, of_each
@@ -45,7 +47,8 @@ class SharedFolder(RunFolder):
         if self.path is None or self.saved == at.step:
             return
         whole = _whole(at, self.parallel)
-        self._by_first(lambda: super(SharedFolder, self).snapshot(whole, extra))
+        send = partial(send_state, self.parts.optimizer)
+        self._by_first(lambda: super(SharedFolder, self).snapshot(whole, extra), send)
         self.saved, self._written = at.step, time.monotonic()
 
     def add(self, metrics: Mapping[str, JSON]) -> None:
@@ -66,14 +69,18 @@ class SharedFolder(RunFolder):
     def _is_first(self) -> bool:
         return self.parallel.rank == 0
 
-    def _by_first(self, action: Callable[[], None]) -> None:
-        """Do something in the first process. Raises in all of them if it fails."""
+    def _by_first(
+        self, action: Callable[[], None], others: Callable[[], None] = lambda: None
+    ) -> None:
+        """Do something in the first process, and in the others what it needs of them.
+
+        Raises in all of them if it fails.
+        """
         error: Exception | None = None
-        if self._is_first:
-            try:
-                action()
-            except Exception as found:  # a full disk, another run, a fault
-                error = found
+        try:
+            (action if self._is_first else others)()
+        except Exception as found:  # a full disk, another run, a fault
+            error = found
         check_all(error, self.parallel)
 
 

@@ -13,6 +13,7 @@ from rnnbp.runners.backend import precision_of
 from rnnbp.storage import JSON, PathLike, StorageError
 from rnnbp.train.agreed import Agreed, agreed
 from rnnbp.train.ahead import check_ahead
+from rnnbp.train.alike import check_processes
 from rnnbp.train.anew import folder_of, say_begins_anew, say_goes_on
 from rnnbp.train.assigning import exchange
 from rnnbp.train.by_rows import Check
@@ -48,6 +49,7 @@ class Training(RunState):
     @classmethod
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
         """A run that has not begun."""
+        update.spread()
         parts = Parts.of(update.model, update.optimizer, _plateau(update.options))
         files = _folder(update, folder, parts, description)
         found = cls(update, parts, files, known=RunData(wanted=folder is not None))
@@ -61,6 +63,7 @@ class Training(RunState):
     def change(self, options: Options, rate: float | None = None) -> None:
         """Continue from the next step with other options, and another rate of the optimiser."""
         update = replace(self.update, options=options)
+        update.spread()
         self.at.change(self.options, options)
         if rate is not None:
             update.optimizer.learning_rate = rate
@@ -79,7 +82,7 @@ class Training(RunState):
         ``tell`` is called with each event; ``returns`` if ``fit`` returns after a signal too.
         """
         data = self.known.wrapped.source(f"{self.caller.name}: data", given, self.at.epoch)
-        self._begin(data)
+        self._begin(data, limits)
         limits, learned = limits.counted(self.at), Learned()
         total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
@@ -167,7 +170,8 @@ class Training(RunState):
             if self.folder.saved is not None:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
-        return metrics | made.metrics, made.grads if self.options.callbacks else None
+        seen = self.options.callbacks and optimizer.cut is None
+        return metrics | made.metrics, made.grads if seen else None
 
     def _finished(
         self, metrics: dict[str, JSON], limits: Limits, interrupts: Interrupts, tell: Tell
@@ -215,8 +219,9 @@ class Training(RunState):
                 self.folder.snapshot(self.at, self._extra())
             raise
 
-    def _begin(self, data: Source) -> None:
-        """Check that the data are those of the run, and open its folder."""
+    def _begin(self, data: Source, limits: Limits) -> None:
+        """Check that the data are those of the run, and of all processes; open its folder."""
+        check_processes(self, data, limits)
         self._together(lambda: self._check(data))
         self.folder.claim(self.caller)
         self._together(lambda: self.known.compare(data, self.options.validation, self.caller))
