@@ -64,7 +64,7 @@ def own() -> rb.Recurrent:
 def test_a_cell_that_kernels_do_not_run_is_refused() -> None:
     x, target = reals(4, 2, 3, dtype="float32"), reals(4, 2, 4, dtype="float32")
     with pytest.raises(
-        ValueError, match="own: tape_bits=16 needs a cell of real numbers that runs"
+        ValueError, match="own: tape_bits=16 rounds the tapes of cells that run as m"
     ):
         rb.bptt(own(), x, target, MSE, backend=HALF)
 

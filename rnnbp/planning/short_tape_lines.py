@@ -13,6 +13,7 @@ from rnnbp.runners.backend import SHORT, Backend
 def short_tape_lines(sizes: Sizes, chunk: int) -> Iterator[str]:
     """Bytes of a tape of ``chunk`` steps; nothing where tapes are exact."""
     if sizes.backend.short_tapes:
-        exact = replace(sizes, backend=Backend(sizes.backend.name, sizes.backend.without))
+        found = sizes.backend
+        exact = replace(sizes, backend=Backend(found.name, found.without, found.precision))
         half, whole = shown(sizes.tape(chunk)), shown(exact.tape(chunk))
         yield f"  tapes    {half} each, {whole} without tape_bits={SHORT}"

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from rnnbp.compiler.passes import RULES, check_rules
-from rnnbp.machine import ALIASES, TAPE_BITS, VARIABLE, failure, installed, loading, warn_of_numpy
+from rnnbp.machine import (
+    ALIASES,
+    PRECISION,
+    TAPE_BITS,
+    VARIABLE,
+    failure,
+    installed,
+    loading,
+    warn_of_numpy,
+)
 from rnnbp.numerics import shown
 from rnnbp.runners.factory import RunnerFactory
 from rnnbp.support.lazy import cached
@@ -19,6 +30,8 @@ from rnnbp.wording.arguments import Named
 SHORT = 16
 """Bits of a number on a tape that is rounded."""
 BACKENDS = ("numpy", "llvm", "interpreter")
+PRECISIONS = ("float32", "bfloat16")
+Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -35,6 +48,14 @@ class Backend(Named):
             a RuntimeError.
         without: rules that the compiler leaves out, as ``("joined",)``;
             ``print(rnnbp.explain(cell))`` lists them and what each does.
+        precision: "float32", operands of products as they are (the default, also of models of
+            float64); or "bfloat16", for models of float32 by the backend "llvm": weights and inputs
+            of the products of cells and Dense layers, forward and backward, are rounded to
+            bfloat16 (nearest even; NaN stays NaN, subnormal numbers are 0), and multiplied by
+            ``vdpbf16ps`` where the processor has it, elsewhere with the same bits by float32
+            operations, which is slower than float32. Sums, states, deltas, gradients, parameters
+            and updates stay float32. See docs/kernels.md for its errors. None for the default;
+            where no name is given, for the value of the environment variable RNNBP_PRECISION.
         tape_bits: bits of a number that backward needs of a step: None for those of the dtype, or
             16, with which tapes take about half of the bytes, and gradients are not exact. Gates
             are then rounded to fixed point, by at most 2⁻¹⁶ (tanh) or 2⁻¹⁷ (sigmoid), other numbers
@@ -44,20 +65,22 @@ class Backend(Named):
             is cheap, as h = o · tanh(c) of an LSTM. It needs "llvm". Where no backend is named,
             the environment variable RNNBP_TAPE_BITS says it.
 
-    Raises ValueError for an unknown name or rule, for rules of the interpreter, which has none, for
-    other tape_bits, or 16 without "llvm"; ImportError for "llvm" without an llvmlite that works,
-    with the cause.
+    Raises ValueError for an unknown name, rule or precision, for rules of the interpreter, which
+    has none, for bfloat16 or 16-bit tapes by a backend that does not have them; ImportError for "llvm" without an
+    llvmlite that works, with the cause. A run with bfloat16 raises DtypeError for a model that is
+    not of float32, ValueError for a cell that kernels cannot run.
 
     >>> import rnnbp as rb
     >>> rb.Backend("numpy").name
     'numpy'
-    >>> rb.Backend("numpy")
+    >>> rb.Backend("numpy", precision="float32")
     Backend(name='numpy', without=())
     """
 
     name: str
     without: tuple[str, ...]
     """In the order in which rules are applied."""
+    precision: Precision
     tape_bits: int | None = None
     named: bool = field(default=True, compare=False, repr=False)
     """Whether it was named, by an argument or by RNNBP_BACKEND."""
@@ -66,21 +89,17 @@ class Backend(Named):
         self,
         name: str | None = None,
         without: Iterable[str] = (),
+        precision: Precision | None = None,
         *,
         tape_bits: int | None = None,
     ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
+        default = _default_precision() if name is None else "float32"
         tape_bits = _of_environment() if name is None and tape_bits is None else tape_bits
-        named = bool(given) or name is not None or tape_bits is not None
-        object.__setattr__(self, "named", named)
+        rounds = (precision or default) != "float32" or tape_bits is not None
+        object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
-        if name not in (*BACKENDS, *ALIASES):
-            known = ", ".join(map(repr, BACKENDS))
-            raise ValueError(
-                f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; "
-                f"use one of {known}, or None"
-            )
-        name = ALIASES.get(name, name)
+        name = _checked(name)
         if name == "llvm":
             _need_llvmlite()
             kernels()
@@ -89,12 +108,15 @@ class Backend(Named):
             raise ValueError(
                 f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out"
             )
-        object.__setattr__(self, "tape_bits", _checked(tape_bits, name))
+        rounding = _checked_precision(default if precision is None else precision, name)
+        object.__setattr__(self, "precision", rounding)
+        object.__setattr__(self, "tape_bits", _checked_bits(tape_bits, name))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
 
     def __repr__(self) -> str:
-        more = f", tape_bits={SHORT}" if self.short_tapes else ""
+        more = "" if self.precision == "float32" else f", precision={self.precision!r}"
+        more += f", tape_bits={SHORT}" if self.short_tapes else ""
         return f"Backend(name={self.name!r}, without={self.without!r}{more})"
 
     @property
@@ -108,6 +130,25 @@ class Backend(Named):
         return self.name != "interpreter"
 
 
+def _checked(name: str) -> str:
+    """The name of a backend, without aliases. Raises ValueError for one that is unknown."""
+    if name not in (*BACKENDS, *ALIASES):
+        known = ", ".join(map(repr, BACKENDS))
+        raise ValueError(
+            f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or None"
+        )
+    return ALIASES.get(name, name)
+
+
+def _need_llvmlite() -> None:
+    if not installed():
+        cause = f": {found}" if (found := failure()) else ""
+        raise ImportError(
+            "backend 'llvm' needs llvmlite; "
+            f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
+        )
+
+
 def _of_environment() -> int | None:
     """The ``tape_bits`` that the environment names."""
     given = os.environ.get(TAPE_BITS, "")
@@ -116,7 +157,7 @@ def _of_environment() -> int | None:
     return SHORT if given else None
 
 
-def _checked(tape_bits: object, name: str) -> int | None:
+def _checked_bits(tape_bits: object, name: str) -> int | None:
     """``tape_bits`` of a backend."""
     if tape_bits is None:
         return None
@@ -133,25 +174,37 @@ def _checked(tape_bits: object, name: str) -> int | None:
     return tape_bits
 
 
-def _need_llvmlite() -> None:
-    if not installed():
-        cause = f": {found}" if (found := failure()) else ""
-        raise ImportError(
-            "backend 'llvm' needs llvmlite; "
-            f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
+def _checked_precision(precision: object, name: str) -> object:
+    """A precision. Raises ValueError for one that is unknown, or that a backend does not have."""
+    if precision not in PRECISIONS:
+        known = " or ".join(map(repr, PRECISIONS))
+        raise ValueError(
+            f"Backend: precision {shown(precision)} is unknown{hint(precision, PRECISIONS)}; "
+            f"use {known}, as an argument or as the value of {PRECISION}"
         )
+    if precision == "bfloat16" and name != "llvm":
+        raise ValueError(
+            f"Backend: precision='bfloat16' is of the backend 'llvm', found {name!r}; "
+            "use name='llvm', or leave precision out"
+        )
+    if precision == "bfloat16" and sys.platform == "win32":
+        raise ValueError(
+            "Backend: precision='bfloat16' does not run on Windows, where code cannot take the "
+            "room on the stack that it needs; leave precision out"
+        )
+    return precision
 
 
 @cached
-def kernels() -> type[RunnerFactory]:
+def kernels(precision: str = "float32") -> type[RunnerFactory]:
     """The backend "llvm": the one place that imports it, and llvmlite with it.
 
     All of it at once, and under a lock that forks take, so that no fork finds an import that is
     half done.
     """
     with loading:
-        from rnnbp.runners.llvm.factory import KernelFactory
-    return KernelFactory
+        from rnnbp.runners.llvm.factory import KernelFactory, RoundedFactory
+    return RoundedFactory if precision == "bfloat16" else KernelFactory
 
 
 def _usual() -> str:
@@ -179,7 +232,7 @@ def as_backend(backend: BackendLike) -> Backend:
     if isinstance(backend, Backend):
         return backend
     named = type(backend) is str or backend is None
-    key = (backend, None if backend else (os.environ.get(VARIABLE), os.environ.get(TAPE_BITS)))
+    key = (backend, None if backend else _environment())
     if named and key in _known and installed():
         return _known[key]
     found = Backend(backend)
@@ -188,5 +241,27 @@ def as_backend(backend: BackendLike) -> Backend:
     return found
 
 
-_known: dict[tuple[str | None, tuple[str | None, str | None] | None], Backend] = {}
+def _environment() -> tuple[str | None, str, str | None]:
+    """What decides the backend where none is named."""
+    return os.environ.get(VARIABLE), _default_precision(), os.environ.get(TAPE_BITS)
+
+
+_known: dict[tuple[str | None, tuple[str | None, str, str | None] | None], Backend] = {}
 """Backends that are "llvm", by their name and what the environment says: every run asks."""
+_chosen: ContextVar[str] = ContextVar("precision", default="")
+"""That of the training that runs."""
+
+
+def _default_precision() -> str:
+    """The precision where no backend is named."""
+    return _chosen.get() or os.environ.get(PRECISION) or "float32"
+
+
+@contextmanager
+def precision_of(precision: Precision | None) -> Iterator[None]:
+    """Within it, what names no backend runs with this precision; None changes nothing."""
+    token = _chosen.set(precision or _chosen.get())
+    try:
+        yield
+    finally:
+        _chosen.reset(token)

@@ -13,25 +13,20 @@ from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import LayerRunner, LayerSizes, RunnerFactory
 from rnnbp.runners.interpreter.factory import InterpreterFactory
 from rnnbp.runners.numpy.factory import ProgramFactory
+from rnnbp.runners.precision import unrounded
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.workspace import Workspace
 
 
 def factories(backend: Backend) -> tuple[type[RunnerFactory], ...]:
     """What a backend runs cells by, in order: the first that can run a cell runs it."""
+    if backend.precision == "bfloat16":
+        return (kernels(backend.precision),)
     if backend.short_tapes:
         return (kernels(),)
     if backend.name == "llvm":
         return kernels(), ProgramFactory
     return (InterpreterFactory if backend.name == "interpreter" else ProgramFactory,)
-
-
-def no_short_tapes(layout: Layout) -> ValueError:
-    """The error of a cell that kernels do not run, where tapes are of 16 bits."""
-    return ValueError(
-        f"{layout.cell}: tape_bits=16 needs a cell of real numbers that runs in machine code, "
-        f"found {layout.dtype} or a layer that runs as Python; leave tape_bits out"
-    )
 
 
 @final
@@ -43,6 +38,7 @@ class Runners:
             make(workspace, frozenset(backend.without), short=backend.short_tapes)
             for make in factories(backend)
         ]
+        self._backend = backend
 
     def recurrent(self, layout: Layout, symbols: Symbols | None) -> Runner:
         """What runs the cell of a layout.
@@ -53,7 +49,7 @@ class Runners:
         for factory in self._factories:
             if (found := factory.runner(layout, symbols)) is not None:
                 return found
-        raise no_short_tapes(layout)
+        raise unrounded(layout, self._backend)
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         """What runs a layer outside cells, None for its methods; ``brief`` as of the factory."""
@@ -71,7 +67,7 @@ def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSi
         given = layout, frozenset(backend.without), symbols
         if (found := factory.sizes(*given, short=backend.short_tapes)) is not None:
             return found
-    raise no_short_tapes(layout)
+    raise unrounded(layout, backend)
 
 
 def layer_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> LayerSizes | None:

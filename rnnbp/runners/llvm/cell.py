@@ -10,12 +10,9 @@ from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Location
 from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.cell import Cell
-from rnnbp.machine.compile import Library
-from rnnbp.machine.ir import Lanes
 from rnnbp.machine.target import vector_bytes
 from rnnbp.numerics import Dtype
 from rnnbp.runners.constants import Constants
-from rnnbp.runners.llvm import blocks, products
 from rnnbp.runners.llvm.cell_items import (
     Kind,
     Parts,
@@ -25,22 +22,15 @@ from rnnbp.runners.llvm.cell_items import (
 )
 from rnnbp.runners.llvm.gradients import Gradient, gradients_of
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, flops_of
+from rnnbp.runners.llvm.item_text import GRADIENT
 from rnnbp.runners.llvm.kernel import Kernel
+from rnnbp.runners.llvm.libraries import rounded, shared
 from rnnbp.runners.llvm.operand_text import OperandText
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
 from rnnbp.runners.llvm.short_tape import ShortTape
 from rnnbp.runners.llvm.source import Source
-from rnnbp.support.lazy import cached, cached_property
-
-
-@cached
-def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
-    """Vectors of ``nbytes`` of numbers of this many bits, and the functions for products."""
-    lanes = Lanes(bits, 8 * nbytes // bits)
-    rows, vectors = blocks.block_of(nbytes)
-    functions, needs = products.text(lanes, rows, vectors)
-    return lanes, Library("\n".join([*sorted(needs), *functions]))
+from rnnbp.support.lazy import cached_property
 
 
 class KernelCell:
@@ -50,15 +40,19 @@ class KernelCell:
         of: the cell itself, which lives no longer for its kernels.
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their
             vectors by a product.
-        short: whether tapes are of 16 bits.
+        pairs: whether products are of numbers rounded to bfloat16. native: whether by instructions
+            for them. short: whether tapes are of 16 bits.
     """
 
     def __init__(
         self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False,
-        short: bool = False,
+        pairs: bool = False, native: bool = False, short: bool = False,
     ) -> None:  # fmt: skip
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
-        self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
+        self.pairs, size = pairs, vector_bytes()
+        self.lanes, self.library = (
+            rounded(size, native) if pairs else shared(8 * dtype.itemsize, size)
+        )
         self.tape = ShortTape(step, dtype.itemsize) if short else None
         self._forward: dict[tuple[bool, ...], Kernel] = {}
         self._making: dict[tuple[int, ...], Kernel] = {}
@@ -101,7 +95,7 @@ class KernelCell:
         rolled = list(half.states) if kind.rolling else []
         if self.tape is not None and kind.taped and not kind.known:
             rolled = self.tape.rolled()
-        at = OperandText(self.lanes, operands, self.constants)
+        at = OperandText(self.lanes, operands, self.constants, pairs=self.pairs)
         return self._kernel(at, Source(at).text(**parts, rolled=rolled), parts, rolled)
 
     @cached_property
@@ -138,7 +132,7 @@ class KernelCell:
         """The delta recursion, and dx."""
         given = self.step, self.operands, self._dxs, self.tape
         parts = backward_items(*given, products=not self.symbols)
-        at = OperandText(self.lanes, self.operands, self.constants, back=True)
+        at = OperandText(self.lanes, self.operands, self.constants, back=True, pairs=self.pairs)
         return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property
@@ -168,6 +162,9 @@ class KernelCell:
         constants = {name: named[name] for name in names if name in named}
         flops = sum(flops_of(item) for items in parts.values() for item in items)
         weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
+        # Sums of matrices that are features, whose products are not rounded either.
+        plain = self.pairs and GRADIENT in text
+        sums = shared(self.lanes.bits, vector_bytes())[1] if plain else self.library
+        given = constants, self.library, sums
         sizes = flops, weights
-        given = text, names, written.widths, constants, self.library, *sizes, self.of
-        return Kernel(*given, tuple(rolled))
+        return Kernel(text, names, written.widths, *given, *sizes, self.of, tuple(rolled))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
@@ -29,9 +29,11 @@ from rnnbp.runners.llvm.table import Table
 from rnnbp.runners.workspace import Workspace
 
 
-@final
-class KernelFactory(RunnerFactory):
+class Kernels(RunnerFactory):
     """Runs cells of real numbers whose layers are all lowered, and some layers outside cells."""
+
+    pairs: ClassVar[bool] = False
+    """Whether operands of products are rounded to bfloat16."""
 
     def __init__(
         self, workspace: Workspace, without: frozenset[str] = frozenset(), *, short: bool = False
@@ -49,8 +51,8 @@ class KernelFactory(RunnerFactory):
         *,
         short: bool = False,
     ) -> KernelSizes | None:
-        known = 0 if symbols is None else symbols.n_symbols
-        return kernel_sizes(layout, without, known, short=short)
+        count = 0 if symbols is None else symbols.n_symbols
+        return kernel_sizes(layout, without, count, pairs=cls.pairs, short=short)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
         found = self.sizes(layout, self.without, symbols, short=self.short)
@@ -71,7 +73,7 @@ class KernelFactory(RunnerFactory):
             return ActivationSizes(layer)
         if normalises(layer, dtype):
             return NormKernelSizes(layer, dtype)
-        return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
+        return DenseKernelSizes(layer, dtype, cls.pairs) if fits(layer, dtype) else None
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         if convolves(layer, dtype):
@@ -83,7 +85,7 @@ class KernelFactory(RunnerFactory):
         if normalises(layer, dtype):
             return NormKernel(layer, dtype, self.workspace, brief=brief)
         return (
-            DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
+            DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief, pairs=self.pairs)
             if fits(layer, dtype)
             else None
         )
@@ -95,3 +97,15 @@ class KernelFactory(RunnerFactory):
     def pack(self) -> None:
         fill(self._unpacked, self.workspace.threads)
         self._unpacked.clear()
+
+
+@final
+class KernelFactory(Kernels):
+    """With products of numbers as they are."""
+
+
+@final
+class RoundedFactory(Kernels):
+    """With products of numbers rounded to bfloat16, of float32 models."""
+
+    pairs = True

@@ -17,7 +17,7 @@ from rnnbp.runners.constants import Constant
 from rnnbp.runners.draws import Draws, Fill
 from rnnbp.runners.llvm.cell import KernelCell
 from rnnbp.runners.llvm.kernel import Kernel
-from rnnbp.runners.llvm.packing import packed_rows
+from rnnbp.runners.llvm.packing import panel_numbers
 from rnnbp.runners.llvm.tasks import Tasks
 from rnnbp.runners.runner_sizes import ArrayCounts
 from rnnbp.runners.side_by_side import FEW_ROWS
@@ -119,7 +119,8 @@ class KernelSizes(StepSizes):
         (rows, depth), lanes = self.table[0].shape, self.cell.lanes
         turned = self.step.backward.dx_weights.get(0)
         back = 0 if turned is None else turned.shape[0]
-        panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
+        both = (rows, depth), (depth, back)
+        panels = sum(panel_numbers(shape, lanes, pairs=self.cell.pairs) for shape in both)
         numbers = self.symbols * (rows + back + 2 * depth) + panels
         return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
@@ -194,8 +195,8 @@ class KernelSizes(StepSizes):
         item, total = self.layout.dtype.itemsize, self._table_bytes
         for value in self.constants.values():
             if isinstance(value, Matrix):
-                rows, depth = value.shape
-                total += packed_rows(rows, self.cell.lanes) * depth * item
+                numbers = panel_numbers(value.shape, self.cell.lanes, pairs=self.cell.pairs)
+                total += numbers * item
             elif isinstance(value, Vector):
                 total += value.count * item
         return total
