@@ -115,3 +115,16 @@ def test_without_a_library_of_mpi_the_error_names_the_extra(tmp_path: Path) -> N
     )
     assert "ImportError: parallel.MPI: mpi4py finds no library of MPI" in ran.stderr
     assert "'rnnbp[mpi]'" in ran.stderr
+
+
+def test_processes_of_another_library_are_refused() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "import rnnbp as rb; rb.parallel.MPI(shards=4)"],
+        cwd=ROOT,
+        env=os.environ | {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "mpiexec has started 4 processes, and mpi4py knows of 1" in ran.stderr
