@@ -85,6 +85,10 @@ class Processes:
         """
         return self.together(lambda: action() if self.first else None)
 
+    def one_of(self, error: CommandError) -> Exception:
+        """An error that all processes have, of which the first one says why."""
+        return error if self.first else ProcessError(str(error))
+
     def told(self, text: str) -> str:
         """What the first process has as ``text``."""
         found: str = json.loads(texts(json.dumps(text), self.exchange)[0])
