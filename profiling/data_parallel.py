@@ -1,7 +1,7 @@
-"""rnnbp next to torch.distributed (gloo, DistributedDataParallel): two processes of one thread each train the same model.
+"""rnnbp next to torch.distributed (gloo, DistributedDataParallel): two processes of one thread train the same model.
 
-PyTorch has the same weights (``rb.interchange.to_torch``), the same rows in each process, Adam (fused) and clipping, and
-its batches are tensors in memory before the clock runs; states are not carried from batch to batch. rnnbp trains by
+PyTorch has the same weights (``rb.interchange.to_torch``), the same rows in each process, Adam (fused) and clipping;
+its batches are tensors before the clock runs, and states are not carried from batch to batch. rnnbp trains by
 ``Trainer`` with two shards. Then both train 50 steps on one process and on two, and their parameters are compared.
 Processes stay alive and take turns; a round counts if other processes left them alone, as in ``two_ranks.py``.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from processes import dispatch, fresh, save, table
 from ranks import Contender, Turns, is_quiet, once, rounds
-from ranks_problem import BATCH, PROBLEMS, by_fit, trainer_of
+from ranks_problem import BATCH, PROBLEMS, USUAL, by_fit, trainer_of
 from training_steps import CLIP, RATE
 
 import rnnbp as rb
@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--problems", nargs="+", default=[*PROBLEMS], choices=[*PROBLEMS])
+    parser.add_argument("--problems", nargs="+", default=USUAL, choices=[*PROBLEMS])
     parser.add_argument("--rounds", type=int, default=15, help="quiet ones that are wanted")
     parser.add_argument("--seconds", type=float, default=60, help="of rounds at most")
     parser.add_argument("--out", type=Path, default=Path("runs/data_parallel"))

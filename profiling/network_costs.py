@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from ranks_problem import BATCH, PROBLEMS, RATE
 
 import rnnbp as rb
+from rnnbp.numerics import Array
 
 SIZES = 4, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000
 """Bytes of messages."""
@@ -49,37 +51,38 @@ class Work:
 
 
 def least(call: Callable[[], object], seconds: float = 0.4, calls: int = 5) -> float:
-    """The fastest of some calls, which others have disturbed the least."""
+    """Processor seconds of the fastest of some calls, which others have disturbed the least."""
     call()
     ended, found = time.perf_counter() + seconds, list[float]()
     while len(found) < calls or time.perf_counter() < ended:
-        began = time.perf_counter()
+        began = time.process_time()
         call()
-        found.append(time.perf_counter() - began)
+        found.append(time.process_time() - began)
     return min(found)
 
 
 def messages(*, repeats: int) -> dict[str, Any] | None:
     """Seconds of a swap between neighbours, all pairs at once, by size; ``one way`` is half of there and back."""
     parallel = rb.parallel.MPI(shards=rb.parallel.messages.world().Get_size())
-    other, ping = parallel.rank ^ 1, parallel.rank % 2 == 0
     found: dict[str, Any] = {"bytes": SIZES, "swap": [], "one way": []}
     for nbytes in SIZES:
-        array, into = np.ones(nbytes, "u1"), np.ones(nbytes, "u1")
-
-        def swap() -> None:
-            parallel.swap(other, array, into)
-
-        def there_and_back() -> None:
-            for sends in (ping, not ping):
-                if sends:
-                    parallel.send(other, array)
-                else:
-                    parallel.receive(other, into)
-
-        found["swap"].append(_fastest(swap, repeats))
+        array, into = np.ones((2, nbytes), "u1")
+        found["swap"].append(_fastest(partial(_swap, parallel, array, into), repeats))
+        there_and_back = partial(_there_and_back, parallel, array, into)
         found["one way"].append(_fastest(there_and_back, repeats) / 2)
     return found if parallel.rank == 0 else None
+
+
+def _swap(parallel: rb.parallel.Exchange, array: Array, into: Array) -> None:
+    parallel.swap(parallel.rank ^ 1, array, into)
+
+
+def _there_and_back(parallel: rb.parallel.Exchange, array: Array, into: Array) -> None:
+    for sends in (parallel.rank % 2 == 0, parallel.rank % 2 == 1):
+        if sends:
+            parallel.send(parallel.rank ^ 1, array)
+        else:
+            parallel.receive(parallel.rank ^ 1, into)
 
 
 def _fastest(call: Callable[[], object], repeats: int) -> float:
@@ -102,12 +105,12 @@ def fitted(sizes: list[int], seconds: list[float]) -> Network:
 
 def work(*, problem: str) -> dict[str, Any]:
     """The fields of ``Work`` of a problem."""
-    model, data, loss = given = PROBLEMS[problem]()
-    batch, shard = given.batch(0), dict[int, float]()
+    given = PROBLEMS[problem]()
+    model, loss, batch, shard = given.model, given.loss, given.batch(0), dict[int, float]()
     for shards in SHARDS:
         own = np.s_[:, : BATCH // shards]
         x, target = np.ascontiguousarray(batch.x[own]), np.ascontiguousarray(batch.target[own])
-        shard[shards] = least(lambda: rb.bptt(model, x, target, loss))
+        shard[shards] = least(partial(rb.bptt, model, x, target, loss))
     grads = rb.bptt(model, batch.x, batch.target, loss).grads
     optimizer = rb.optim.Adam(model, RATE)
 
@@ -122,3 +125,36 @@ def work(*, problem: str) -> dict[str, Any]:
         "nbytes": nbytes, "shard": shard, "update": least(update),
         "add": adding / nbytes, "copy": copying / nbytes,
     }  # fmt: skip
+
+
+def overlap(*, nbytes: int, repeats: int) -> dict[str, float] | None:
+    """Seconds of work and of a swap of two processes, of one after the other, and of a swap begun before the work.
+
+    The second is the most that could be gained from exchanging gradients while others are computed.
+    """
+    from mpi4py import MPI as mpi  # noqa: N811 (its messages without waiting)
+
+    comm, parallel = mpi.COMM_WORLD, rb.parallel.MPI(shards=2)
+    other = parallel.rank ^ 1
+    array, into = np.ones((2, nbytes), "u1")
+    a, b = np.ones((2, 256, 256), "float32")
+
+    def work() -> None:
+        for _ in range(4):
+            a @ b
+
+    def swap() -> None:
+        mpi.Request.Waitall([comm.Irecv(into, other), comm.Isend(array, other)])
+
+    def after() -> None:
+        work()
+        swap()
+
+    def meanwhile() -> None:
+        begun = [comm.Irecv(into, other), comm.Isend(array, other)]
+        work()
+        mpi.Request.Waitall(begun)
+
+    calls = {"work": work, "swap": swap, "after": after, "meanwhile": meanwhile}
+    found = {name: _fastest(call, repeats) for name, call in calls.items()}
+    return found if parallel.rank == 0 else None

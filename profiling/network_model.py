@@ -3,7 +3,7 @@
 A process runs its shards one after the other, adds them along the tree, swaps sums with the processes of the other side
 of each node, and updates. With V shards, of which a process has v = V/P, and n bytes of gradients, for powers of two
 
-    T(P, V) = v S(V) + n (v - 1) (c + a) / 2 + n c / 2 + log2(P) (l + n (b + a)) + U
+    T(P, V) = v S(V) + n (max(1, v / 2) c + (v - 1) a) + log2(P) (l + n (b + a)) + U
 
 S seconds of a shard, c and a of copying and adding a byte, l of a message, b of a byte in it, U of the update; every
 second shard is added without being copied. Other P and V: the messages of the tree, each of which begins when both its
@@ -14,15 +14,16 @@ messages are those measured with as many processes.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from network_costs import Network, Work, fitted, messages, work
+from network_costs import Network, Work, fitted, messages, overlap, work
 from processes import dispatch, fresh, save, table
 from ranks import Contender, is_quiet, once, rounds
-from ranks_problem import PROBLEMS, by_hand
+from ranks_problem import PROBLEMS, USUAL, by_hand
 
 from rnnbp.parallel.tree import Node, block, members, root
 from rnnbp.parallel.tree import messages as at_node
@@ -33,6 +34,7 @@ ASSUMED = {
     "RDMA, 100 Gbit/s": Network(2e-6, 8 / 1e11),
 }
 """Assumptions, not measurements: usual latencies of TCP and RDMA between two machines, and the nominal bandwidth."""
+STYLES = "-", "--", ":"
 MANY = tuple(2**k for k in range(11))
 MEASURED = (1, 2), (2, 2), (1, 4), (2, 4), (3, 4), (4, 4), (2, 8), (4, 8)
 """Processes and shards."""
@@ -75,29 +77,35 @@ def compared(
 ) -> list[dict[str, Any]]:
     """Predictions next to measurements of training by hand."""
     cases = [case for case in MEASURED if case[0] <= max(nets)]
-    teams = {f"{P},{V}": Contender("by_hand", P, problem=problem, shards=V) for P, V in cases}
+    teams = {str(case): _team(problem, *case) for case in cases}
     turns = [*rounds(teams, options.rounds, options.seconds)]
     for team in teams.values():
         team.close()
     good, rows = [turn for turn in turns if is_quiet(turn)], list[dict[str, Any]]()
-    for P, V in cases:
-        mine, times = shared(one, P, options.cores)
-        seconds = predicted(P, V, one.shard[V] * times, mine, nets[P])
-        found = [turn[f"{P},{V}"]["seconds"] for turn in good or turns]
-        row = {"problem": problem, "processes": P, "shards": V, "predicted": seconds}
+    for case in cases:
+        processes, shards = case
+        mine, times = shared(one, processes, options.cores)
+        seconds = predicted(*case, one.shard[shards] * times, mine, nets[processes])
+        found = [turn[str(case)]["seconds"] for turn in good or turns]
+        row = {"problem": problem, "processes": processes, "shards": shards, "predicted": seconds}
         rows.append(row | {"measured": median(found), "fastest": min(found), "quiet": len(good)})
     return rows
+
+
+def _team(problem: str, processes: int, shards: int) -> Contender:
+    return Contender("by_hand", processes, problem=problem, shards=shards)
 
 
 def larger(problem: str, one: Work) -> list[dict[str, Any]]:
     """Speedups over one process, for each network: 32 rows a process, and 1,024 shards of a row each."""
     rows = []
     for name, net in ASSUMED.items():
-        for P in MANY:
-            growing = P * (one.shard[1] + one.update) / predicted(P, P, one.shard[1], one, net)
+        for count in MANY:
+            alone = count * (one.shard[1] + one.update)
+            growing = alone / predicted(count, count, one.shard[1], one, net)
             fixed = predicted(1, MANY[-1], one.shard[32], one, net)
-            fixed /= predicted(P, MANY[-1], one.shard[32], one, net)
-            row = {"problem": problem, "network": name, "processes": P}
+            fixed /= predicted(count, MANY[-1], one.shard[32], one, net)
+            row = {"problem": problem, "network": name, "processes": count}
             rows.append(row | {"growing": growing, "fixed": fixed})
     return rows
 
@@ -110,7 +118,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     titles = {"growing": "a shard of 32 rows a process", "fixed": "1,024 shards of one row"}
     for ax, (kind, title) in zip(axes, titles.items(), strict=True):
         ax.plot(MANY, MANY, color="0.7", linestyle=":", label="ideal")
-        for problem, style in zip(PROBLEMS, ("-", "--"), strict=True):
+        for problem, style in zip(dict.fromkeys(r["problem"] for r in rows), STYLES, strict=False):
             for k, name in enumerate(ASSUMED):
                 of = [r for r in rows if (r["problem"], r["network"]) == (problem, name)]
                 ax.plot(
@@ -130,12 +138,12 @@ def show(rows: list[dict[str, Any]], many: list[dict[str, Any]]) -> None:
         [[r["problem"], str(r["processes"]), str(r["shards"]), f"{1e3 * r['predicted']:.2f}",
           f"{1e3 * r['measured']:.2f}", f"{r['predicted'] / r['measured']:.2f}"] for r in rows],
     ))  # fmt: skip
-    some = [P for P in MANY if P in (2, 8, 32, 128, 512, 1024)]
+    some = MANY[1::2] + MANY[-1:]
     for kind in ("growing", "fixed"):
         found = {(r["problem"], r["network"], r["processes"]): r[kind] for r in many}
         lines = [
-            [f"{problem}, {name}", *(f"{found[problem, name, P]:.1f}" for P in some)]
-            for problem in PROBLEMS
+            [f"{problem}, {name}", *(f"{found[problem, name, count]:.1f}" for count in some)]
+            for problem in dict.fromkeys(r["problem"] for r in many)
             for name in ASSUMED
         ]
         print(f"\nSpeed over one process, {kind}:")
@@ -146,26 +154,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--problems", nargs="+", default=USUAL, choices=[*PROBLEMS])
     parser.add_argument("--rounds", type=int, default=15, help="quiet ones that are wanted")
     parser.add_argument("--seconds", type=float, default=120, help="of rounds of a problem at most")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--most", type=int, default=4, help="processes")
     parser.add_argument("--out", type=Path, default=Path("runs/network_model"))
     options = parser.parse_args()
-    costs = {P: once("messages", P, repeats=300) for P in (2, 4) if options.most >= P}
-    nets = {P: fitted(one["bytes"], one["swap"]) for P, one in costs.items()}
-    for P, net in nets.items():
+    costs = {n: once("messages", n, repeats=300) for n in (2, 4) if options.most >= n}
+    nets = {n: fitted(one["bytes"], one["swap"]) for n, one in costs.items()}
+    for count, net in nets.items():
         print(
-            f"{P} processes: {1e6 * net.latency:.1f} µs a message, {1e9 * net.per_byte:.3f} ns a byte"
+            f"{count} processes: {1e6 * net.latency:.1f} µs a message, {1e9 * net.per_byte:.3f} ns a byte"
         )
         print(table(["bytes", "swap µs", "one way µs"], [
             [f"{n:,}", f"{1e6 * a:.1f}", f"{1e6 * b:.1f}"]
-            for n, a, b in zip(*(costs[P][key] for key in ("bytes", "swap", "one way")), strict=True)
+            for n, a, b in zip(*(costs[count][key] for key in ("bytes", "swap", "one way")), strict=True)
         ]))  # fmt: skip
     nets |= {1: nets[2], 3: nets[max(nets)]}
+    gained = once("overlap", 2, nbytes=1_000_000, repeats=300)
+    print("µs of a swap of 1 MB and other work: " + ", ".join(
+        f"{name} {1e6 * seconds:.0f}" for name, seconds in gained.items()
+    ))  # fmt: skip
     rows, many = list[dict[str, Any]](), list[dict[str, Any]]()
     works = {}
-    for problem in PROBLEMS:
+    for problem in options.problems:
         works[problem] = given = fresh("work", threads=1, problem=problem)
         one = Work(**given | {"shard": {int(k): s for k, s in given["shard"].items()}})
         shards = ", ".join(f"{1e3 * s:.2f} (V = {k})" for k, s in one.shard.items())
@@ -176,10 +189,21 @@ def main() -> None:
         many += larger(problem, one)
     show(rows, many)
     options.out.mkdir(parents=True, exist_ok=True)
-    draw(many, options.out / "network_model.png")
-    save(options.out, "network_model", rows, costs=costs, work=works, larger=many)
+    if find_spec("matplotlib"):
+        draw(many, options.out / "network_model.png")
+    lines = {count: asdict(net) for count, net in nets.items()}
+    save(
+        options.out,
+        "network_model",
+        rows,
+        costs=costs,
+        overlap=gained,
+        nets=lines,
+        work=works,
+        larger=many,
+    )
     print(f"Written to {options.out}.")
 
 
 if __name__ == "__main__":
-    dispatch(main, {"messages": messages, "work": work, "by_hand": by_hand})
+    dispatch(main, {"messages": messages, "work": work, "overlap": overlap, "by_hand": by_hand})

@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TextIO, cast, final
 
 from processes import CHILD, POOLS
 
@@ -28,6 +28,8 @@ WARM = 5
 """Steps before the first that is timed."""
 SEGMENT = 0.25
 """Seconds of a turn, at least one step."""
+CALM = 0.3
+"""Seconds without work of others after which a round begins."""
 QUIET = 0.1
 """Of a core: what other processes may take in a turn; a round with more does not count."""
 
@@ -68,17 +70,18 @@ class Contender:
     def __init__(
         self, child: str, processes: int, *, alone: bool = False, **arguments: Any
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self._paths = [Path(self._folder.name) / str(rank) for rank in range(processes)]
-        for path in self._paths:
+        self._open = ExitStack()
+        folder = self._open.enter_context(tempfile.TemporaryDirectory())
+        paths = [Path(folder) / str(rank) for rank in range(processes)]
+        for path in paths:
             os.mkfifo(path)
             os.mkfifo(f"{path}.answer")
         start = [sys.executable] if alone else mpiexec(processes)
-        given = json.dumps(arguments | {"folder": self._folder.name})
+        given = json.dumps(arguments | {"folder": folder})
         call = [*start, sys.argv[0], CHILD, child, given]
         self._process = subprocess.Popen(call, env=_environment(), stdout=subprocess.DEVNULL)
-        self._lines = [open(path, "w", encoding="utf-8") for path in self._paths]
-        self._answers = [open(f"{path}.answer", encoding="utf-8") for path in self._paths]
+        self._lines = [self._opened(path, "w") for path in paths]
+        self._answers = [self._opened(f"{path}.answer", "r") for path in paths]
         self._ask(WARM)
         self.steps = max(1, round(SEGMENT / min(self._ask(1)[0]["seconds"] for _ in range(3))))
 
@@ -93,16 +96,22 @@ class Contender:
         others = max(0.0, busy - sum(each["processor"] for each in found)) / passed
         first, n = found[0], self.steps
         share, work = first["messages"] / first["seconds"], first["processor"] - first["waiting"]
-        return {"seconds": first["seconds"] / n, "messages": share, "work": work / n, "others": others}
+        return {
+            "seconds": first["seconds"] / n,
+            "messages": share,
+            "work": work / n,
+            "others": others,
+        }
 
     def close(self) -> None:
         """End the processes."""
         for line in self._lines:
             line.close()
         self._process.wait()
-        for answer in self._answers:
-            answer.close()
-        self._folder.cleanup()
+        self._open.close()
+
+    def _opened(self, path: Path | str, mode: str) -> TextIO:
+        return self._open.enter_context(cast(TextIO, open(path, mode)))
 
     def _ask(self, steps: int) -> list[dict[str, float]]:
         for line in self._lines:
@@ -124,8 +133,9 @@ class Turns:
 
     def __init__(self, folder: str, rank: int, clock: Clock | None = None) -> None:
         path = Path(folder) / str(rank)
-        self._lines, self._clock = open(path, encoding="utf-8"), clock or Clock()
-        self._answers = open(f"{path}.answer", "w", encoding="utf-8")
+        self._lines = open(path)  # noqa: SIM115 (until the process ends)
+        self._answers = open(f"{path}.answer", "w")  # noqa: SIM115
+        self._clock = clock or Clock()
         self._left, self._began = 0, (0.0,) * 4
 
     def more(self) -> bool:
@@ -163,14 +173,30 @@ class Clock:
 def rounds(
     contenders: dict[str, Contender], wanted: int, seconds: float
 ) -> Iterator[dict[str, dict[str, float]]]:
-    """Turns of all contenders, by name: ``wanted`` quiet rounds, or those of ``seconds``; all are yielded."""
-    began, found, names = time.perf_counter(), 0, [*contenders]
-    while found < wanted and time.perf_counter() - began < seconds:
+    """Turns of all contenders, by name, in moments without others; all rounds are yielded.
+
+    Args:
+        contenders: those that take turns.
+        wanted: the number of quiet rounds to end after.
+        seconds: how long to wait for such moments; then three rounds more, whatever others do.
+    """
+    ends, found, names, more = time.perf_counter() + seconds, 0, [*contenders], 3
+    while found < wanted and more:
+        late = time.perf_counter() > ends
+        if not late and not _calm():
+            continue
         turn = {name: contenders[name].turn() for name in names}
         found += is_quiet(turn)
+        more -= late
         yield turn
         names = names[1:] + names[:1]
-        time.sleep(0.0 if is_quiet(turn) else 0.5)
+
+
+def _calm() -> bool:
+    """True if the processors had little to do for a moment."""
+    before = _busy()
+    time.sleep(CALM)
+    return _busy() - before <= QUIET * CALM
 
 
 def is_quiet(turn: dict[str, dict[str, float]]) -> bool:
@@ -188,9 +214,9 @@ def _busy() -> float:
 class Clocked(rb.parallel.Exchange):
     """MPI, with a clock of its messages."""
 
-    def __init__(self, *, shards: int) -> None:
+    def __init__(self, *, shards: int, partition: bool = False) -> None:
         self._mpi, self.clock = rb.parallel.MPI(shards=shards), Clock()
-        super().__init__(shards=shards)
+        super().__init__(shards=shards, partition=partition)
 
     @property
     def rank(self) -> int:

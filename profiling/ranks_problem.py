@@ -42,7 +42,17 @@ def lstm() -> Problem:
     return Problem(model, rb.Sequences(x, target, batch_size=BATCH), rb.losses.CrossEntropy())
 
 
-PROBLEMS = {"character": character, "LSTM": lstm}
+def small() -> Problem:
+    """For a try: seconds in all scripts."""
+    rng = np.random.default_rng(0)
+    model = rb.Sequential(rb.LSTM(3, 8, rng=rng), rb.Dense(8, CLASSES, rng=rng))
+    x = rng.normal(size=(4 * BATCH, 20, 3)).astype("float32")
+    data = rb.Sequences(x, rng.integers(0, CLASSES, x.shape[:2]), batch_size=BATCH)
+    return Problem(model, data, rb.losses.CrossEntropy())
+
+
+PROBLEMS = {"character": character, "LSTM": lstm, "small": small}
+USUAL = "character", "LSTM"
 
 
 class ByHand:
@@ -83,10 +93,10 @@ def by_hand(*, problem: str, shards: int, folder: str) -> None:
         training.step()
 
 
-def by_fit(*, problem: str, shards: int | None, folder: str) -> None:
+def by_fit(*, problem: str, shards: int | None, folder: str, partition: bool = False) -> None:
     """Training as a person would; with no number of shards, whole batches without ``parallel``."""
     given = PROBLEMS[problem]()
-    parallel = None if shards is None else Clocked(shards=shards)
+    parallel = None if shards is None else Clocked(shards=shards, partition=partition)
     turns = Turns(folder, parallel.rank, parallel.clock) if parallel else Turns(folder, 0)
 
     def note(event: rb.train.Event) -> None:

@@ -1,8 +1,9 @@
 """Two processes of one thread each next to one process of one thread, which train the same model on the same batches.
 
-One process runs the same shards, so that both end with the same bits; ``whole`` does not cut batches at all. All stay
-alive and take turns of a quarter of a second. A round in which other processes took more than a tenth of a core in some
-turn does not count; ``--seconds`` is how long to wait for quiet ones. ``work`` is processor time outside of messages.
+One process runs the same shards, so that all end with the same bits; ``whole`` does not cut batches at all, and two
+processes with "parts" share the optimiser (``partition=True``). All stay alive and take turns of a quarter of a second.
+A round in which other processes took more than a tenth of a core in some turn does not count; ``--seconds`` is how long
+to wait for quiet ones. ``work`` is processor time outside of messages.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 
 from processes import dispatch, save, table
 from ranks import Contender, is_quiet, rounds
-from ranks_problem import PROBLEMS, by_fit, by_hand
+from ranks_problem import PROBLEMS, USUAL, by_fit, by_hand
 
-WHOLE = "whole"
+WHOLE, PARTS = "whole", "2, parts"
 
 
 def measured(problem: str, shards: int, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -24,6 +25,8 @@ def measured(problem: str, shards: int, options: argparse.Namespace) -> list[dic
     child, how = f"by_{options.by}", {"problem": problem}
     teams = {f"{P}": Contender(child, P, shards=shards, **how) for P in (1, 2)}
     teams[WHOLE] = Contender("by_fit", 1, shards=None, **how)
+    if options.by == "fit":
+        teams[PARTS] = Contender(child, 2, shards=shards, partition=True, **how)
     turns = [*rounds(teams, options.rounds, options.seconds)]
     for team in teams.values():
         team.close()
@@ -44,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--problems", nargs="+", default=[*PROBLEMS], choices=[*PROBLEMS])
+    parser.add_argument("--problems", nargs="+", default=USUAL, choices=[*PROBLEMS])
     parser.add_argument("--shards", type=int, nargs="+", default=[2, 8])
     parser.add_argument("--by", choices=["fit", "hand"], default="fit")
     parser.add_argument("--rounds", type=int, default=15, help="quiet ones that are wanted")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from rnnbp.support.launched import launched
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {
@@ -36,8 +39,7 @@ def mpiexec() -> str:
 
 def say_pid() -> None:
     """Print "RANK pid PID" at once, before there is any MPI."""
-    rank = os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", "0"))
-    os.write(1, f"{rank} pid {os.getpid()}\n".encode())
+    os.write(1, f"{launched().rank} pid {os.getpid()}\n".encode())
 
 
 def alive(pid: int) -> bool:
@@ -104,6 +106,7 @@ def job(processes: int, module: str, *args: str) -> Iterator[Job]:
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # nohup ignores it
         )
         found = Job(program, file, processes)
         try:

@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnbp.parallel import MPI, Exchange, tree_sum
 from rnnbp.parallel.guard import elsewhere, everywhere
+from rnnbp.support.launched import launched
 from tests.mpi_runs import say_pid
 
 SLOW = 1.5
@@ -96,10 +97,7 @@ def main(what: str) -> None:
     """One process."""
     sys.excepthook = own_hook
     say_pid()
-    if (
-        what == "start"
-        and os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK")) != "0"
-    ):
+    if what == "start" and launched().rank:
         time.sleep(60)
     parallel = MPI(shards=8, timeout=2 if what in ("hang", "start") else 60)
     summed(parallel)

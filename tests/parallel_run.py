@@ -2,7 +2,8 @@
 
 With ``run`` each process writes arrays into files of its own, by number: sums over several numbers of shards;
 parameters, the optimiser's state and losses after a training by hand. ``train`` likewise for
-Trainers, ``partition`` for those whose optimiser is partitioned. With ``raise`` the last
+Trainers, ``partition`` for those whose optimiser is partitioned, ``held`` for
+the bytes of one. With ``raise`` the last
 process raises an exception, while the others wait for it. ``one shard`` is for all of them.
 """
 
@@ -84,17 +85,36 @@ def partitioned(exchange: type[Exchange]) -> dict[str, Array]:
     return found | everything(KINDS["float64"](parallel, 5))
 
 
+def held(exchange: type[Exchange]) -> dict[str, Array]:
+    """Bytes that a run holds between its steps, with its parameters and Adam's state, in units of
+    the parameters; the second time, so that caches are not counted.
+    """
+    x = np.random.default_rng(0).normal(size=(8, 4, 32)).astype("float32")
+    data, found = rb.Sequences(x, x, batch_size=8), 0.0
+    for _ in range(2):
+        with rb.memory.measure() as used:
+            model = rb.Sequential(rb.LSTM(32, 512, rng=0), rb.Dense(512, 32, rng=1))
+            optimizer, loss = rb.optim.Adam(model), rb.losses.MeanSquaredError()
+            parallel = exchange(shards=4, partition=True)
+            rb.Trainer(model, optimizer, loss, parallel=parallel).fit(data, steps=2)
+        found = used.kept_bytes / sum(p.nbytes for p in model.params.values())
+    return {"held": np.array(found)}
+
+
 def results(exchange: type[Exchange]) -> dict[str, Array]:
     """All of it, by name."""
     return sums(exchange) | training(exchange)
 
 
-RUNS = {"run": results, "train": trainings, "partition": partitioned}
+RUNS = {"run": results, "train": trainings, "partition": partitioned, "held": held}
+
+LARGER = {"partition": 100, "held": 10_000}
+"""How many times as long messages may be where arrays are larger."""
 
 
 def main(what: str, folder: str) -> None:
     """One process."""
-    messages.MOST = MOST * (100 if what == "partition" else 1)  # whose arrays are larger
+    messages.MOST = MOST * LARGER.get(what, 1)
     parallel = MPI(shards=1 if what == "one shard" else 8)
     if what == "raise" and parallel.rank == parallel.processes - 1:
         raise RuntimeError("a fault of one process")

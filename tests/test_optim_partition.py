@@ -108,6 +108,15 @@ def test_every_process_has_the_bits_of_a_whole_optimiser(rule: str, processes: i
     assert sum(changed) >= 3
 
 
+@pytest.mark.parametrize("rule", ["nesterov", "rmsprop", "adagrad"])
+def test_parts_that_are_larger_than_the_scratch_are_updated_in_pieces(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnbp.optim.stateful.SCRATCH", 1000)
+    params, _ = trained(rule, None)
+    run(2, SHARDS, lambda p: assert_equal(trained(rule, p)[0], params))
+
+
 @pytest.mark.parametrize(("rule", "before", "after"), [("adam, groups", 2, 3), ("momentum", 3, 1)])
 def test_a_state_goes_on_in_another_number_of_processes(rule: str, before: int, after: int) -> None:
     wanted, _ = trained(rule, None, steps=5)
@@ -206,11 +215,23 @@ def test_parts_are_even_but_for_a_block() -> None:
     assert names == ["weight", "weight", "weight", "bias"]
 
 
+class Own(Optimizer):
+    """A rule whose step depends on the norm of the parameter."""
+
+    options = ()
+
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
+        p -= lr * np.linalg.norm(p) * g
+
+
 TWICE = rb.optim.SGD(arrays(0))
 TWICE.partition(rb.parallel.Alone(shards=1))
 BAD: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no exchange": (lambda: rb.optim.SGD(arrays(0)).partition(4),  # type: ignore[arg-type]
         TypeError, "SGD.partition: parallel is an Exchange"),
+    "not by element": (lambda: Own(arrays(0), 0.1).partition(rb.parallel.Alone(shards=1)), ValueError, "Own.partition: its class does not say"),
     "twice": (lambda: TWICE.partition(rb.parallel.Alone(shards=1)), ValueError, "it is partitioned already"),
     "strided": (lambda: rb.optim.SGD({"p": np.ones((3, 4)).T}).partition(rb.parallel.Alone(shards=1)), ValueError, "parameter 'p' is not in C order"),
 }  # fmt: skip

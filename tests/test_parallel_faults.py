@@ -39,9 +39,9 @@ def run(what: str) -> tuple[int | None, str]:
         ("exit 3", [GONE]),
         ("leave at once", []),
         ("thread", ["rnnbp: process 2 of 3 has ended with KeyError: 'in a thread'", OTHERS]),
-        ("sizes", ["sent 32 bytes, and process", "expects 24; all processes sum arrays of the"]),
+        ("sizes", ["bytes, and process", "; all processes sum arrays of the same shapes"]),
         ("hang", ["waits for process 2, which has sent nothing for 2 s: it hangs, or"]),
-        ("start", ["Timeout (0:00:02)!", "started_within"]),
+        ("start", ["Timeout (0:00:02)!", "in waiting_until_all_processes_start_MPI"]),
     ],
 )
 def test_a_fault_of_one_process_ends_all(what: str, texts: list[str]) -> None:

@@ -178,3 +178,38 @@ def test_a_partitioned_optimiser_needs_the_processes() -> None:
     optimizer.partition(Alone(shards=1))
     with pytest.raises(ValueError, match="the optimizer is partitioned over processes; give paral"):
         rb.Trainer(model, optimizer, rb.losses.MeanSquaredError())
+
+
+def test_a_partitioned_optimiser_is_of_as_many_processes_as_its_trainer() -> None:
+    model = rb.Sequential(rb.Dense(2, 2))
+    optimizer = rb.optim.SGD(model)
+    optimizer.partition(Alone(shards=1))
+
+    def build(parallel: Exchange) -> None:
+        with pytest.raises(ValueError, match=r"over 1 processes, and parallel=.* has 2"):
+            rb.Trainer(model, optimizer, rb.losses.MeanSquaredError(), parallel=parallel)
+
+    run(2, 2, build)
+
+
+def test_sums_run_over_the_shards_of_the_trainer() -> None:
+    wanted = trained(Alone(shards=3), "adam")
+    made = trainer(Alone(shards=3), "adam")
+    made.optimizer.partition(Alone(shards=1))
+    made.fit(data(), steps=STEPS)
+    assert_equal(everything(made), wanted)
+
+
+def test_a_plan_counts_what_a_process_holds() -> None:
+    def held(parallel: Exchange) -> int:
+        model = rb.Sequential(rb.LSTM(3, 70, rng=0), rb.Dense(70, 3, rng=1))
+        optimizer = rb.optim.Adam(model)
+        whole = optimizer.nbytes
+        optimizer.partition(parallel)
+        options = {"steps": 50, "batch": 4, "budget": "20 MB", "dx": False}
+        plan = rb.plan(model, rb.losses.MeanSquaredError(), optimizer=optimizer, **options)  # type: ignore[arg-type]
+        assert plan.held.optimizer == optimizer.nbytes < whole
+        assert optimizer.whole_nbytes == whole
+        return optimizer.nbytes
+
+    assert len({*run(2, 2, held)}) == 2

@@ -108,6 +108,7 @@ class Session:
             progress=False if self.options.quiet else None,
             description=self._description(),
             on_interrupt="return",
+            precision=settings.precision,
             parallel=self.processes.sharing(settings.shards),
         )
 

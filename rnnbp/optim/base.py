@@ -14,6 +14,7 @@ from rnnbp.optim.groups import Frozen, Group, Groups, frozen_names, resolved
 from rnnbp.optim.hyperparameters import Hyperparameters
 from rnnbp.optim.origin import Origin
 from rnnbp.optim.parameters import Params, check_writable, distinct
+from rnnbp.optim.pieces import pieces
 from rnnbp.optim.rates import Rate, checked_rate, rate_at, size_of
 from rnnbp.optim.stateful import Stateful
 from rnnbp.parameters import HasParams
@@ -200,8 +201,8 @@ class Optimizer(Stateful, Named, Hyperparameters, ABC):
                 known, (p, g) = False, (part.params[name], grads[name])
                 if clip != 1:
                     np.multiply(g, clip, out=g)
-                a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
-                part._update(p, g, self._slots[name], own, a, b)
+                for piece in pieces(p, g, self._slots[name], self._scratch[p.dtype]):
+                    part._update(*piece[:3], own, *piece[3:])
         if self._partition is None:
             return known
         self._partition.gather(self.params)

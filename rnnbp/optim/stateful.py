@@ -14,12 +14,20 @@ from rnnbp.optim.state import check_state
 from rnnbp.parallel.exchange import Exchange
 from rnnbp.support.ieee import ieee
 
+SCRATCH = 2**16
+"""Elements of the scratch of a partitioned optimiser at most; it works through parts in pieces."""
+
 
 class Stateful(Copied):
     """An optimiser's steps and slots, as they are copied, loaded and partitioned."""
 
     kind: ClassVar[str]
     """The prefix of its names in ``state_dict``."""
+    elementwise: ClassVar[bool] = False
+    """True if the update of an element depends on no other element, as in all rules of
+    ``rnnbp.optim``: so parts of a parameter can be updated in different processes. A rule of your
+    own says so.
+    """
     steps: int
     _partition: Partition | None = None
 
@@ -35,8 +43,8 @@ class Stateful(Copied):
         Args:
             parallel: the processes, ``rnnbp.parallel.MPI``, or ``Alone``, which changes nothing.
 
-        Raises TypeError for anything else, ValueError for parameters that are not in C order and
-        for an optimiser that is partitioned already.
+        Raises TypeError for anything else, ValueError for parameters that are not in C order, for
+        an optimiser that is partitioned already, and for a rule that is not ``elementwise``.
 
         With 4 processes each holds a quarter of Adam's two slots, of parameters that it updates::
 
@@ -47,6 +55,12 @@ class Stateful(Copied):
         place = type(self).__name__
         if self._partition is not None:
             raise ValueError(f"{place}.partition: it is partitioned already; build another")
+        if not self.elementwise:
+            raise ValueError(
+                f"{place}.partition: its class does not say that an update is by element; put "
+                "elementwise = True into it, unless an element's update depends on others, as by "
+                "the norm of the parameter"
+            )
         cut = Partition(place, self.params, parallel)
         self._slots = {
             name: {slot: cut.own_of(name, x).copy() for slot, x in slots.items()}
@@ -54,7 +68,9 @@ class Stateful(Copied):
         }
         views = [*cut.views(self.params).values()]
         sizes = {p.dtype: max(q.size for q in views if q.dtype == p.dtype) for p in views}
-        self._scratch = {dtype: np.empty((2, size), dtype) for dtype, size in sizes.items()}
+        self._scratch = {
+            dtype: np.empty((2, min(size, SCRATCH)), dtype) for dtype, size in sizes.items()
+        }
         self._partition = cut
 
     @property

@@ -51,11 +51,13 @@ class Guard:
     """Watches over the end of this process; ``world`` are all, at least two.
 
     threads: those that exchange arrays, the main one aside. unsaid: prints an error of another
-        process, in case that one does not. status: makes a new one.
+        process, in case that one does not. status, fault: what
+        holds what is known of a message, and the class of MPI's errors.
     """
 
     world: Communicator
     status: Callable[[], Status]
+    fault: type[Exception]
     pid: int = field(default_factory=os.getpid)
     parent: int = field(default_factory=os.getppid)
     threads: WeakSet[threading.Thread] = field(default_factory=WeakSet)

@@ -11,7 +11,7 @@ import numpy as np
 from rnnbp.numerics import Array, real_number
 from rnnbp.parallel.exchange import Exchange
 from rnnbp.parallel.peer import Peer
-from rnnbp.parallel.world import guard, started_within, world
+from rnnbp.parallel.world import guard, start, world
 
 MOST = 1 << 30
 """Bytes of a message at most; MPI counts elements, bytes here, in an int of 32 bits."""
@@ -34,7 +34,6 @@ class MPI(Exchange):
             decides the bits of results, so it stays when the number of processes changes. Powers of
             two balance best.
         partition: True to spread an optimiser's state over the processes; see ``Exchange``.
-
         timeout: seconds after which a process that waits for another one raises TimeoutError, and
             of the start; None for no limit. Those of a run are apart by what only one of them does,
             as a callback that draws.
@@ -62,8 +61,7 @@ class MPI(Exchange):
         if timeout is not None:
             what, cure = "MPI: timeout", "seconds, or None for no limit"
             timeout = real_number(what, timeout, above=0, cure=cure)
-        with started_within(timeout):
-            guard()
+        start(timeout)
         self._timeout = timeout
         super().__init__(shards=shards, partition=partition)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnnbp.numerics import Array
-from rnnbp.parallel.communicator import END, TAG, Communicator, Request
+from rnnbp.parallel.communicator import END, TAG, Communicator, Request, Status
 from rnnbp.parallel.guard import Guard
 from rnnbp.parallel.waiting import soon, until
 
@@ -58,18 +58,29 @@ class Peer:
         waited for asleep, and then comes in MPI's own wait, which moves long messages fast.
         """
         status = self.guard.status()
+        try:
+            self._await(receiving, into, status)
+        except self.guard.fault as error:  # MPI's, of which this is the one that can be cured
+            if "TRUNCATE" in str(error).upper():
+                raise self._other_size("more bytes", into) from error
+            raise
+        if status.count != into.nbytes:
+            raise self._other_size(f"{status.count} bytes", into)
+
+    def _await(self, receiving: Request, into: Array, status: Status) -> None:
         if not soon(lambda: receiving.Test(status)):
             receiving.Cancel()
             receiving.Wait(status)
             if status.Is_cancelled():
                 until(lambda: self.world.Iprobe(self.rank, TAG), self._problem)
                 self.world.Irecv(into, self.rank, TAG).Wait(status)
-        if status.count != into.nbytes:
-            raise ValueError(
-                f"parallel.MPI: process {self.rank} sent {status.count} bytes, and process "
-                f"{self._own} expects {into.nbytes}; all processes sum arrays of the same shapes "
-                "and dtypes, in the same order"
-            )
+
+    def _other_size(self, sent: str, into: Array) -> ValueError:
+        return ValueError(
+            f"parallel.MPI: process {self.rank} sent {sent}, and process {self._own} expects "
+            f"{into.nbytes}; all processes sum arrays of the same shapes and dtypes, in the same "
+            "order"
+        )
 
     def _problem(self, waited: float) -> BaseException | None:
         """An error if there is no use in waiting longer."""

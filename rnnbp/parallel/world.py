@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import faulthandler
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 
 from rnnbp.parallel.communicator import Communicator
 from rnnbp.parallel.guard import Guard
+from rnnbp.support.launched import launched
 from rnnbp.support.needed import needed
 
 
@@ -28,33 +27,44 @@ def library() -> ModuleType:
 def world() -> Communicator:
     """All processes that ``mpiexec`` started, in a communicator of the library's own.
 
-    It is made once: MPI has room for some thousands. Raises ImportError as ``library``.
+    It is made once: MPI has room for some thousands. Raises ImportError as ``library``, and where
+    each process would be alone, because the library is not that of ``mpiexec``.
     """
     found: Communicator = library().COMM_WORLD.Dup()
+    if (known := launched().processes) not in (1, found.Get_size()):
+        raise ImportError(
+            f"parallel.MPI: mpiexec has started {known} processes, and mpi4py knows of "
+            f"{found.Get_size()}: they are of different libraries of MPI; use the mpiexec of the "
+            "environment of this Python"
+        )
     return found
 
 
 @cache
 def guard() -> Guard:
     """What watches over the end of this process; installed if there are others."""
-    found = Guard(world(), library().Status)
+    found = Guard(world(), library().Status, library().Exception)
     if world().Get_size() > 1:
         found.install()
     return found
 
 
-@contextmanager
-def started_within(seconds: float | None) -> Iterator[None]:
-    """Ends this process if the block takes longer, as MPI does while a process does not start it.
+def start(seconds: float | None) -> None:
+    """Start MPI, which waits for all processes; without one of them this one ends, after a time.
 
-    MPI holds Python's lock meanwhile, so that a signal or a thread of Python's would do nothing.
-    The traceback that is printed then ends in this function's name.
+    MPI holds Python's lock meanwhile, so that a signal, or a thread of Python's, would do nothing.
+    What ends the process prints where it stands: a function whose name says why.
     """
     if seconds is None or world.cache_info().currsize:
-        yield
+        waiting_until_all_processes_start_MPI()
         return
     faulthandler.dump_traceback_later(seconds, exit=True, file=2)
     try:
-        yield
+        waiting_until_all_processes_start_MPI()
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+def waiting_until_all_processes_start_MPI() -> None:  # noqa: N802  # read in a traceback
+    """Start MPI."""
+    guard()

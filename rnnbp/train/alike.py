@@ -47,6 +47,7 @@ def _lines(run: RunState, data: Source, limits: Limits) -> Iterator[tuple[str, J
     for name, text in parts_of(data).items():
         yield f"data, {name}", text
     yield "optimizer, steps", run.update.optimizer.steps
+    yield "optimizer, partitioned", run.update.optimizer.cut is not None
     yield "folder", run.folder.path is not None
     for name in LIMITS:
         yield name, getattr(limits, name)

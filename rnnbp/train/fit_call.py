@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from signal import SIGINT
 
 from rnnbp.parallel.guard import everywhere
+from rnnbp.runners.backend import precision_of
 from rnnbp.support.callers import outside
 from rnnbp.train.caller import FIT
 from rnnbp.train.folder import MODEL, SNAPSHOT
@@ -70,7 +71,11 @@ class FitCall:
         run = self.training
         try:
             run.busy, run.ended = True, ("", None)
-            with contextlib.closing(run.folder), self.interrupts:
+            with (
+                precision_of(run.update.precision),
+                contextlib.closing(run.folder),
+                self.interrupts,
+            ):
                 reason = run.train(data, self.limits, self.interrupts, self.tell, returns=returns)
         finally:
             self._leave()

@@ -15,6 +15,7 @@ from rnnbp.optim import Optimizer
 from rnnbp.parallel import Exchange
 from rnnbp.planning.plan import Plan
 from rnnbp.rng import check_seed
+from rnnbp.runners.backend import Precision
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.support import reprs
@@ -120,10 +121,11 @@ class Trainer(Attributes, Named, Instead):
             with the same bits in any number of processes. A budget is that of one process, within
             which schedules are chosen by counts of operations; the first writes the folder.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
+        precision: as of ``Backend``, "bfloat16" for faster products, of what callbacks run too.
 
-    The arguments are attributes too. All but model, optimizer, seed, folder and description may be
-    set between two calls of ``fit``, or by a callback: they are checked as here, and hold from the
-    next step on.
+    The arguments are attributes too. All but model, optimizer, seed, folder, description and
+    precision may be set between two calls of ``fit``, or by a callback: they are checked as here,
+    and hold from the next step on.
 
     A deep copy or a pickle, with what it is given at once, trains on with the same bits, from the
     end of the last step; only pickles of cloudpickle and joblib's workers hold lambdas.
@@ -146,15 +148,15 @@ class Trainer(Attributes, Named, Instead):
     def __init__(
         self, model: ModelLike, optimizer: Optimizer | str, loss: LossesLike, *,
         checkpoint: ScheduleLike | Plan = "all", chunk: int | None = None,
-        clip_norm: float | None = None, clip_value: float | None = None,
-        learning_rate: Rate = None, validation: SourceLike | None = None,
-        validate_every: int | None = None, patience: int | None = None,
-        keep_best: bool | None = None, monitor: str = "val_loss", mode: Mode = "auto",
-        seed: int = 0, folder: PathLike | None = None, snapshot_every: int | None = None,
-        snapshot_minutes: float | None = None, callbacks: Callbacks = (),
-        progress: bool | None = None, description: JSON = None,
+        clip_norm: float | None = None, clip_value: float | None = None, learning_rate: Rate = None,
+        validation: SourceLike | None = None, validate_every: int | None = None,
+        patience: int | None = None, keep_best: bool | None = None, monitor: str = "val_loss",
+        mode: Mode = "auto", seed: int = 0, folder: PathLike | None = None,
+        snapshot_every: int | None = None, snapshot_minutes: float | None = None,
+        callbacks: Callbacks = (), progress: bool | None = None, description: JSON = None,
         on_nonfinite: OnNonFinite = "raise", on_interrupt: OnInterrupt = "raise",
         metrics: MetricsLike = (), accumulate: int = 1, parallel: Exchange | None = None,
+        precision: Precision | None = None,
     ) -> None:  # fmt: skip
         graph, (rule, rate) = as_network(model), split_rate(learning_rate)
         optimizer, name = optimizer_of("Trainer", model, optimizer), "Trainer: validation"
@@ -168,7 +170,7 @@ class Trainer(Attributes, Named, Instead):
             on_interrupt=on_interrupt, metrics=metrics, parallel=parallel,
         )  # fmt: skip
         given.monitored.check()
-        update = Update(graph, optimizer, given, check_seed(seed))
+        update = Update(graph, optimizer, given, check_seed(seed), precision)
         json_text("Trainer: description", description)
         if rate is not None:
             optimizer.learning_rate = rate

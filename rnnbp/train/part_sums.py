@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from rnnbp.numerics import Array
 from rnnbp.optim.partition import Partition
-from rnnbp.parallel import tree_sum
+from rnnbp.parallel import Exchange, tree_sum
 from rnnbp.parallel.packing import Shard
 from rnnbp.parallel.scattering import scattered
 from rnnbp.parallel.sums import memory_of
@@ -15,11 +15,15 @@ from rnnbp.train.shard_sums import GRADIENT, HEAD
 
 
 @ieee
-def part_sums(values: Iterable[Mapping[str, Array]], partition: Partition) -> dict[str, Array]:
+def part_sums(
+    values: Iterable[Mapping[str, Array]], partition: Partition, parallel: Exchange
+) -> dict[str, Array]:
     """The figures, whole, and this process's elements of the gradients, flat; summed over shards.
 
     Args:
-        values: of each own shard what ``ShardSum.arrays`` returns.
+        values: of each own shard of ``parallel`` what ``ShardSum.arrays`` returns.
+        partition: of the optimiser.
+        parallel: its processes, with the shards of the run.
     """
     heads: list[Array] = []
 
@@ -30,9 +34,9 @@ def part_sums(values: Iterable[Mapping[str, Array]], partition: Partition) -> di
             yield Shard(partition.packing, grads)
 
     cuts = [flat.cuts for flat in partition.flats]
-    with memory_of(partition.parallel) as memory:
-        parts = scattered(shards(), cuts, partition.parallel, memory)
-    found = {HEAD: tree_sum(heads, partition.parallel)}
+    with memory_of(parallel) as memory:
+        parts = scattered(shards(), cuts, parallel, memory)
+    found = {HEAD: tree_sum(heads, parallel)}
     for flat, part in zip(partition.flats, parts, strict=True):
         start = 0
         for name, held in flat.within(partition.part).items():

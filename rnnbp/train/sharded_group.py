@@ -69,7 +69,7 @@ class ShardedGroup(Group):
         shards, partition = map(self._summed, self.parallel.own), self.update.optimizer.cut
         if partition is None:
             return tree_sums(shards, self.parallel)
-        return part_sums(shards, partition)
+        return part_sums(shards, partition, self.parallel)
 
     def _try(self, action: Callable[[], None]) -> None:
         """Do something that may fail here alone; nothing more once something has."""

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
 from rnnbp.parallel.agreement import check_all, raise_in_all
+from rnnbp.runners.backend import precision_of
 from rnnbp.storage import JSON, PathLike, StorageError
 from rnnbp.train.agreed import Agreed, agreed
 from rnnbp.train.ahead import check_ahead
@@ -126,8 +127,9 @@ class Training(RunState):
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "
                 "resume(missing_ok=True)"
             )
-        found = Resumable.of(file, self.update, self.parts, override, data, self.caller)
-        at = found.put(self.parts, override)
+        with precision_of(self.update.precision):
+            found = Resumable.of(file, self.update, self.parts, override, data, self.caller)
+            at = found.put(self.parts, override)
         self.own_rate.note(found.update.optimizer)
         self.update, self.identity, self.at = found.update, found.identity, at
         self.pending, self.useless, self.grads, self.last = None, "", None, {}

@@ -23,6 +23,8 @@ from rnnbp.parallel.tree import partial_sums
 from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.training_bytes import TrainingBytes
+from rnnbp.runners.backend import Backend, Precision
+from rnnbp.runners.refused import backend_for
 from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
 from rnnbp.support.lazy import cached_property
@@ -75,10 +77,13 @@ class Update:
     optimizer: Optimizer
     options: Options
     seed: int
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
             raise no_optimizer(self.optimizer)
+        if self.precision is not None:
+            backend_for(self.model, Backend(precision=self.precision))
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(
@@ -92,10 +97,22 @@ class Update:
                 "Trainer: the optimizer's learning_rate is an OnPlateau, which needs validation "
                 "losses; pass it to the Trainer, as learning_rate="
             )
-        if self.optimizer.cut is not None and self.options.parallel is None:
+        self._check_partition()
+
+    def _check_partition(self) -> None:
+        """Raise ValueError unless the optimiser is whole, or is partitioned over ``parallel``."""
+        cut, parallel = self.optimizer.cut, self.options.parallel
+        if cut is None:
+            return
+        if parallel is None:
             raise ValueError(
                 "Trainer: the optimizer is partitioned over processes; give parallel=, as "
                 "rnnbp.parallel.MPI(shards=8)"
+            )
+        if parallel.processes != cut.parallel.processes:
+            raise ValueError(
+                f"Trainer: the optimizer is partitioned over {cut.parallel.processes} processes, "
+                f"and parallel={parallel} has {parallel.processes}; build it anew for these"
             )
 
     def spread(self) -> None:
