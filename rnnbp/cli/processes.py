@@ -35,6 +35,7 @@ class Processes:
         if count == 1:
             return cls(Alone(shards=1))
         try:
+            MPI(shards=count)  # starts MPI, for which minutes are enough
             return cls(MPI(shards=count, timeout=DAY))
         except ImportError as error:
             raise CommandError(str(error)) from None
