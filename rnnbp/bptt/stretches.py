@@ -193,8 +193,7 @@ class StretchRunner:
         self.reverses = loss is not None
         if loss is None:
             return None
-        turns.append(loss.turn)
-        dy = loss.dy
+        turns, dy = [*turns, loss.turn], loss.dy
         for layer, saved in zip(reversed(self.layers), reversed(given), strict=True):
             dy, turn = layer.backward_turn(*saved, dy, grads)
             turns.append(turn)

@@ -17,7 +17,6 @@ from rnnbp.planning.fixed_rehearsal import FixedBytes, FixedRehearsal
 from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.planning.value_sizes import ValueSizes
-from rnnbp.runners.lanes import lanes_of, workspaces
 from rnnbp.support.altered import altered
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
@@ -135,17 +134,6 @@ class Sizes(ValueSizes):
             layer.weight_bytes for layer in self.layers.values()
         )
         return packed + tables.forward(self, length) + self.workspaces(length)
-
-    @cached_property
-    def lanes(self) -> tuple[int, ...]:
-        """The Recurrents that are lanes."""
-        return lanes_of(self.parts, self.cells)
-
-    def workspaces(self, length: int) -> int:
-        """The workspace that all Recurrents share; of lanes, those of each."""
-        if self.lanes:
-            return workspaces(self.lanes, self.cells, length)
-        return max((part.workspace_bytes(length) for part in self.cells.values()), default=0)
 
     @once
     def tables(self, length: int) -> int:
