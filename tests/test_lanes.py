@@ -55,6 +55,7 @@ RUNS = {
     "recomputed": {"checkpoint": "sqrt"},
     "segments": {"checkpoint": rb.schedules.EveryK(k=6)},
     "horizon": {"horizon": 40},
+    "revolve": {"checkpoint": rb.schedules.Revolve(slots=3)},
 }
 
 
@@ -81,7 +82,7 @@ def results(model: rb.Sequential, **run: object) -> rb.Gradients:
     return rb.bptt(model, given, target, rb.losses.CrossEntropy(), chunk=CHUNK, **run)
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("name", MODELS)
 def test_bits_are_those_of_one_layer_after_the_other(

@@ -1,11 +1,11 @@
-"""Rounds of a stretch: job after job, each by all threads; or the layers of a stack as lanes."""
+"""Rounds of chunks: job after job, each by all threads; or the layers of a stack as lanes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import final
 
-from rnnbp.bptt.lane_chunks import LaneChunks
+from rnnbp.bptt.chunk import Chunks
 from rnnbp.machine.team import lanes, rounds
 from rnnbp.machine.team.lanes import Lane
 from rnnbp.machine.team.rounds import Turn
@@ -22,50 +22,56 @@ class LaneRounds:
     """Decides whether Recurrents run as lanes, and runs their rounds either way.
 
     Args:
-        chunks: of the problem. programs: of its Recurrents, in order.
+        chunks: of the problem. programs: of its Recurrents, in order. able: whether they are lanes.
     """
 
-    def __init__(self, chunks: LaneChunks, programs: Sequence[TurnRunner]) -> None:
-        self.chunks, self.programs = chunks, programs
+    def __init__(self, chunks: Chunks, programs: Sequence[TurnRunner], *, able: bool) -> None:
+        self.problem, self.parts, self.programs = chunks.problem, chunks.parts, programs
         self.threads = chunks.workspace.threads
+        self.able = able and self.threads > 1
 
     def forward(self, count: int) -> LanePlan | None:
-        """How lanes record ``count`` chunks; None where they run one after the other."""
-        length = self.chunks.problem.chunk
+        """How lanes run ``count`` chunks; None where Recurrents run one after the other."""
+        length = self.problem.chunk
         return self._plan([program.flops(length) for program in self.programs], count)
 
     def back(self, count: int) -> LanePlan | None:
         """The same of the way back, in which the tail is of the first lane."""
-        problem, parts = self.chunks.problem, self.chunks.parts
+        problem = self.problem
         costs = [BACK * program.flops(problem.chunk) for program in reversed(self.programs)]
-        weights = sum(p.size for node in parts.tail for p in node.block.params.values())
+        weights = sum(p.size for node in self.parts.tail for p in node.block.params.values())
         tail = TAIL * 2 * weights * problem.chunk * problem.batch
         return self._plan([costs[0] + tail, *costs[1:]], count)
 
     def _plan(self, costs: Sequence[int], count: int) -> LanePlan | None:
-        if not self.chunks.lanes or count < 2 or self.threads == 1:
+        if not self.able or count < 2:
             return None
         workers = self.programs[0].workers
         threads = workers(sum(costs) * count)
         if threads == 1:
             return None
         alone = tuple(map(workers, costs))
-        found = planned(Work(tuple(costs), count, self.chunks.problem.batch, alone, threads))
+        found = planned(Work(tuple(costs), count, self.problem.batch, alone, threads))
         return found if found.pays else None
 
+    def threads_of(self, plan: LanePlan | None) -> int:
+        """The most threads that share a job."""
+        return self.threads if plan is None else plan.most
+
     def run(
-        self, plan: LanePlan | None, turns: Sequence[Sequence[Turn]], count: int, *, back: bool
+        self, plan: LanePlan | None, turns: Sequence[Sequence[Turn]], count: int, *, room: int
     ) -> None:
         """Run the jobs of each Recurrent ``count`` times.
 
         Args:
             turns: by Recurrent, in the order in which they run.
-            back: whether all rounds of a lane write into the same buffers between lanes.
+            room: in how many buffers each writes for the next; 0 if each round has its own.
         """
         if plan is None:
             rounds.run([turn for part in turns for turn in part], count)
             return
-        room, last = ROOM * back, len(turns) - 1
+        last = len(turns) - 1
+        assert room in (0, ROOM)
         lanes.run(
             [Lane(part, room * (k < last)) for k, part in enumerate(turns)], count, plan.shares
         )

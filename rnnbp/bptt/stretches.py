@@ -97,7 +97,7 @@ class StretchRunner:
         """Layers of the body before its Recurrents."""
         found = [chunks.programs[node.number].turns for node in parts.recurrent]
         self.programs: list[TurnRunner] = [turns for turns in found if turns is not None]
-        self.rounds = LaneRounds(chunks, self.programs)
+        self.rounds = LaneRounds(chunks, self.programs, able=bool(chunks.lanes))
         self.layers = list[LayerTurns]()
         for node in parts.tail:
             layer = chunks.layers.get(node.number)
@@ -137,7 +137,7 @@ class StretchRunner:
         problem, chunks = self.problem, self.chunks
         problem.x.check_there()
         plan, xs = self.rounds.forward(count), self._inputs(n, count)
-        threads = self._threads(plan)
+        threads = self.rounds.threads_of(plan)
         turns, tapes = list[list[Turn]](), list[list[Tape]]()
         body = chunks.parts.body[self.spelled :]
         for node, program, state in zip(body, self.programs, states, strict=True):
@@ -145,7 +145,7 @@ class StretchRunner:
             turns.append(found.turns)
             tapes.append(found.tapes)
             xs = found.ys
-        self.rounds.run(plan, turns, count, back=False)
+        self.rounds.run(plan, turns, count, room=0)
         keys, saved = chunks.parts.frontier, [()] * self.spelled
         return [
             ChunkTape([of[k] for of in tapes], [*saved], dict.fromkeys(keys, y))
@@ -199,7 +199,7 @@ class StretchRunner:
             turns.append(turn)
         plan = self.rounds.back(len(tapes))
         first, *others = self._recurrents(plan, n, tapes, dy, dstates, grads, dx)
-        self.rounds.run(plan, [[*turns, *first], *others], len(tapes), back=True)
+        self.rounds.run(plan, [[*turns, *first], *others], len(tapes), room=ROOM)
         total = self.losses.objective.total
         return [value / total for value in loss.values()]
 
@@ -227,7 +227,7 @@ class StretchRunner:
     ) -> list[list[Turn]]:
         """The way back of the Recurrents, the last one first."""
         turns, body = list[list[Turn]](), self.chunks.parts.body[self.spelled :]
-        threads, dys = self._threads(plan), [dy] * len(tapes)
+        threads, dys = self.rounds.threads_of(plan), [dy] * len(tapes)
         for k in reversed(range(len(body))):
             number, places = body[k].number, self._places(n, len(tapes), k, dx)
             own = tuple([np.array(d, order="C") for d in dstates[number]])
@@ -245,17 +245,12 @@ class StretchRunner:
         if k == 0 and dx is not None:
             return [dx[self.problem.span(n - at)] for at in range(count)]
         if k and self.chunks.lanes:
-            two = self.chunks.between(body[k - 1].number)
-            return [two[at % ROOM] for at in range(count)]
+            return self.chunks.between(body[k - 1].number, count)
         features = self.chunks.shapes[body[k].args[0]]
         assert features is not None  # of a series
         problem = self.problem
         shape = problem.chunk, problem.batch, *features
         return [self.chunks.workspace.new(shape, problem.dtype, brief=True)] * count
-
-    def _threads(self, plan: LanePlan | None) -> int:
-        """The most that share a job."""
-        return self.chunks.workspace.threads if plan is None else plan.most
 
 
 def _chained(nodes: Sequence[Node], x: int) -> bool:

@@ -11,7 +11,13 @@ from rnnbp.actions import Action
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
-from rnnbp.planning.plan_text import budget_lines, frontier_lines, held_lines, lane_lines, seconds_text
+from rnnbp.planning.plan_text import (
+    budget_lines,
+    frontier_lines,
+    held_lines,
+    lane_lines,
+    seconds_text,
+)
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.training_bytes import TrainingBytes

@@ -42,6 +42,24 @@ class TurnRunner(ABC):
         """How many of all threads are worth waking for this many floating-point operations."""
 
     @abstractmethod
+    def advance(
+        self,
+        xs: Sequence[Array],
+        ys: Sequence[Array],
+        state: Sequence[Array],
+        ends: Sequence[Sequence[Array]],
+        threads: int,
+    ) -> list[Turn]:
+        """Chunks of equal length that keep nothing, from ``state`` before the first.
+
+        Args:
+            xs: by round, (L, B, ...).
+            ys: by round, where y goes; none where it is not wanted.
+            ends: by round, arrays for the state after it; () where it is not wanted.
+            threads: the most that share a job.
+        """
+
+    @abstractmethod
     def record(
         self, xs: Sequence[Array], state: Sequence[Array], context: Context, threads: int
     ) -> Recorded:

@@ -46,6 +46,32 @@ class KernelTurns(TurnRunner):
     def workers(self, flops: int) -> int:
         return workers(flops, self.buffers.workspace.threads)
 
+    def advance(
+        self,
+        xs: Sequence[Array],
+        ys: Sequence[Array],
+        state: Sequence[Array],
+        ends: Sequence[Sequence[Array]],
+        threads: int,
+    ) -> list[Turn]:
+        kernel, length = self.kernels.forward(rolling=True, output=bool(ys)), len(xs[0])
+        self.given.read(xs[:1], length)  # the others are like it
+        arrays = self.buffers.arrays(kernel, length)
+        rolled = [arrays[f"H{k}"][0] for k in range(len(state))]
+        self.given.enter([arrays[f"H{k}"] for k in range(len(state))], state)
+        addresses: dict[str, Array | int] = {self.given.names[0]: _addresses(xs)}
+        addresses |= {"y": _addresses(ys)} if ys else {}
+        bases = self.buffers.addresses(kernel, length).table(len(xs), addresses)
+        n = workers(kernel.flops * length * self.layout.batch, threads)
+        job = self._turn(self.buffers.job(kernel, length), bases, kernel, n, (xs, ys))
+        # A state that is not wanted is copied to where it is.
+        copied = [
+            [address(a) for pair in zip(rolled, end or rolled, strict=True) for a in pair]
+            for end in ends
+        ]
+        copies = self._job([s.size for s in rolled])
+        return [job, Turn(copies, np.array(copied, np.int64), kept=(rolled, ends))]
+
     def record(
         self, xs: Sequence[Array], state: Sequence[Array], context: Context, threads: int
     ) -> Recorded:
