@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.bptt.lane_chunks import LaneChunks
 from rnnbp.bptt.stretches import StretchRunner
 from rnnbp.machine.elementwise import COPY, library
 from rnnbp.machine.records import place
@@ -95,6 +96,7 @@ def test_bits_are_those_of_one_layer_after_the_other(
     use_threads(1)
     in_rounds = results(model, **RUNS[run])
     monkeypatch.setattr(StretchRunner, "most", 0)
+    monkeypatch.setattr(LaneChunks, "_lanes_in_one_go", False)
     by_one = results(model, **RUNS[run])
     assert_same_bits(found, in_rounds)
     assert_same_bits(found, by_one)
