@@ -54,3 +54,13 @@ def test_a_budget_holds_with_lanes(
     run = partial(rb.bptt, stack(2), x, target, MSE, checkpoint=budget, backend="llvm")
     assert not off(run)
     assert run().stats.peak_bytes <= budget
+
+
+def test_a_plan_says_how_many_rounds_there_are() -> None:
+    kinds = ("Advance", "Keep", "Record", "Rebuild", "Backward")
+    costs = rb.Costs(dict.fromkeys(kinds, 1e-5), dict.fromkeys(kinds, 1e-6))
+    how = {"steps": 320, "batch": 4, "budget": 3 * 10**6, "costs": costs, "backend": "llvm"}
+    plan = rb.plan(stack(2), MSE, **how)
+    rounds = plan.forecast.chunks + 1
+    said = f"with a thread each, {rounds} rounds in place of {2 * rounds - 2}"
+    assert said in " ".join(str(plan).split())
