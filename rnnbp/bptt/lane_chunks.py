@@ -45,8 +45,8 @@ class LaneChunks(Chunks):
         shared = self.workspace
         for number in self.lanes[:-1]:
             if number not in shared.apart:
-                shared.apart[number] = shared.another()
-                shared.apart[number].first = between_bytes(cells[number], problem.chunk)
+                between = between_bytes(cells[number], problem.chunk)
+                shared.apart[number] = shared.another(between)
             shared.apart[number].threads = shared.threads
             self._cells[number] = cells[number]
 

@@ -21,12 +21,14 @@ def workspace_bytes(shapes: Iterable[Shape], dtype: Dtype) -> int:
 
 
 class Workspace:
-    """One block of memory, given out anew by each ``carve``; and a number of threads."""
+    """One block of memory, given out anew by each ``carve``; and a number of threads.
 
-    def __init__(self, arrays: Reuse | None = None, threads: int = 1) -> None:
-        self.memory = np.empty(0, np.uint8)
-        self.first = 0
-        """Bytes at the beginning of the block that ``carve`` leaves to ``lasting``."""
+    Args:
+        first: bytes at the beginning of the block that ``carve`` leaves to ``lasting``.
+    """
+
+    def __init__(self, arrays: Reuse | None = None, threads: int = 1, first: int = 0) -> None:
+        self.memory, self.first = np.empty(0, np.uint8), first
         self._carved: dict[tuple[object, ...], dict[str, Array]] = {}
         self._views = WeakKeyDictionary[object, dict[object, dict[str, Array]]]()
         self._arrays = Reuse() if arrays is None else arrays
@@ -35,9 +37,9 @@ class Workspace:
         self.threads = threads
         """Those that kernels may use, counted when a run begins."""
 
-    def another(self) -> Workspace:
+    def another(self, first: int = 0) -> Workspace:
         """One more, of the same pool of arrays, for what runs at the same time by one thread."""
-        return Workspace(self._arrays)
+        return Workspace(self._arrays, first=first)
 
     def new(self, shape: Shape, dtype: Dtype, *, brief: bool = False) -> Array:
         """An array of its own; ``brief`` as ``Reuse.new`` has it."""
@@ -60,7 +62,7 @@ class Workspace:
         return found
 
     def lasting(self, shape: Shape, dtype: Dtype, count: int) -> list[Array]:
-        """Arrays that no ``carve`` gives out: as many as ``first``, set before, has room for."""
+        """Arrays that no ``carve`` gives out: as many as ``first`` has room for."""
         size, found = math.prod(shape) * dtype.itemsize, list[Array]()
         self.reserve(0)
         for k in range(count):
