@@ -21,9 +21,9 @@ from rnnbp.compiler.passes import RULES
 from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.graph.layout import Layout
 from rnnbp.machine.target import vector_bytes
-from rnnbp.runners.llvm.cell import shared
+from rnnbp.runners.llvm.compiled import kernel_sizes
+from rnnbp.runners.llvm.libraries import shared
 from rnnbp.runners.llvm.packing import Panels, fill
-from rnnbp.runners.llvm.sizes import kernel_sizes
 from tests import models
 from tests.helpers import assert_same_bits, reals
 from tests.kernel_programs import kernels

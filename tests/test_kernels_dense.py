@@ -19,8 +19,8 @@ import rnnbp as rb
 from rnnbp.graph.layout import Layout
 from rnnbp.machine.ir import Text
 from rnnbp.runners.llvm import groups, pointwise
+from rnnbp.runners.llvm.compiled import kernel_sizes
 from rnnbp.runners.llvm.groups import Group
-from rnnbp.runners.llvm.sizes import kernel_sizes
 from tests.helpers import reals
 
 

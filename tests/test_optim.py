@@ -65,10 +65,10 @@ def test_parameters_and_slots_are_updated_in_place_in_their_dtype(cls, options):
     params = parameters(np.float32)
     before = dict(params)
     optimizer = cls(params, learning_rate=0.05, **options)
-    slots = optimizer._state()
+    slots = optimizer.slots
     optimizer.step(gradients(0, np.float32))
     assert all(params[name] is before[name] for name in SHAPES)
-    assert all(x is slots[key] and x.dtype == np.float32 for key, x in optimizer._state().items())
+    assert all(x is slots[key] and x.dtype == np.float32 for key, x in optimizer.slots.items())
     assert all(optimizer.params[name] is before[name] for name in SHAPES)
     assert not any(np.array_equal(params[name], parameters(np.float32)[name]) for name in SHAPES)
 
@@ -84,9 +84,9 @@ def test_a_restored_optimizer_continues_with_the_same_bits(cls, options, dtype):
     for step in range(5, 9):
         optimizer.step(gradients(step, dtype))
     again = cls(at_five, learning_rate=0.05, **options)
-    slots = again._state()
+    slots = again.slots
     again.load_state_dict(freeze(state))
-    assert all(x is slots[key] for key, x in again._state().items())
+    assert all(x is slots[key] for key, x in again.slots.items())
     for step in range(5, 9):
         again.step(gradients(step, dtype))
     assert all(np.array_equal(params[name], at_five[name]) for name in SHAPES)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rnnbp.parallel import Alone
-from tests.parallel_run import results
+from tests.parallel_run import RUNS, results
 
 pytestmark = pytest.mark.long
 if importlib.util.find_spec("mpi4py") is None:
@@ -60,6 +60,36 @@ def test_all_processes_have_the_bits_of_one(processes: int, tmp_path: Path) -> N
     assert len([*tmp_path.iterdir()]) == processes * len(wanted)
 
 
+@pytest.mark.parametrize(
+    ("what", "processes"),
+    [("partition", 2)]
+    + [
+        pytest.param(what, n, marks=pytest.mark.grid)
+        for what in ("train", "partition")
+        for n in (1, 2, 4, 8)
+    ],
+)
+def test_trainers_of_all_processes_have_the_bits_of_one(
+    what: str, processes: int, tmp_path: Path
+) -> None:
+    ran = mpiexec(processes, what, str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    for number, (name, array) in enumerate(RUNS[what](Alone).items()):
+        for rank in range(processes):
+            found = np.load(tmp_path / f"{rank} {number}.npy")
+            assert np.array_equal(found, array, equal_nan=True), name
+
+
+@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.grid)])
+def test_adams_state_is_spread_over_the_processes(processes: int, tmp_path: Path) -> None:
+    ran = mpiexec(processes, "held", str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    for rank in range(processes):
+        found = float(np.load(tmp_path / f"{rank} 0.npy"))
+        scratch, rest = 0.12, 0.12  # 2 · 2¹⁶ elements; blocks of parts, and objects
+        assert 1.9 / processes < found - 1 < 2 / processes + scratch + rest
+
+
 def test_a_process_that_raises_ends_all(tmp_path: Path) -> None:
     ran = mpiexec(2, "raise", str(tmp_path))
     assert ran.returncode != 0
@@ -85,3 +115,16 @@ def test_without_a_library_of_mpi_the_error_names_the_extra(tmp_path: Path) -> N
     )
     assert "ImportError: parallel.MPI: mpi4py finds no library of MPI" in ran.stderr
     assert "'rnnbp[mpi]'" in ran.stderr
+
+
+def test_processes_of_another_library_are_refused() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "import rnnbp as rb; rb.parallel.MPI(shards=4)"],
+        cwd=ROOT,
+        env=os.environ | {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "mpiexec has started 4 processes, and mpi4py knows of 1" in ran.stderr

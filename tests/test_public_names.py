@@ -52,7 +52,7 @@ SURFACE = {
         StepDecay WarmUp
         clip_norm clip_value lbfgs
     """,
-    rb.parallel: "Alone Exchange MPI tree_sum tree_sums",
+    rb.parallel: "Alone Exchange MPI ProcessError tree_sum tree_sums",
     rb.schedules: """
         All DiskRevolve EveryK Foreign HSM ISM MSM Multistage NAMED Online Optimal Revolve
         ScheduleLike Sqrt Streamed

@@ -16,7 +16,7 @@ import rnnbp as rb
 
 pytest.importorskip("llvmlite")
 from rnnbp.machine import CompileError, availability, compile
-from rnnbp.runners.llvm.cell import shared
+from rnnbp.runners.llvm.libraries import shared
 
 LOSS = rb.losses.MeanSquaredError()
 X = np.random.default_rng(0).normal(size=(40, 3, 2)).astype(np.float32)

@@ -133,6 +133,7 @@ SETTINGS: dict[str, Any] = {
     "chunk": [0, "x"],
     "seed": [-1, 2**64, None],
     "threads": [0, 10**9, "2"],
+    "shards": [0, "2", 2, 3],
     "text": [3, ["a"], "a\0b", "/dev/zero", "\x1b[2J"],
     "more\x1b": [1],
 }

@@ -17,6 +17,7 @@ from rnnbp.inputs.models import as_model
 from rnnbp.inputs.shapes import ShapeLike, feature_shape
 from rnnbp.numerics import Dtype, Shape, positive_int
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.rough_costs import counted, rough_costs
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.runners.backend import Backend, BackendLike, as_backend
@@ -99,7 +100,12 @@ def _threads() -> tuple[int, ...]:
 def remembered(
     sizes: Sizes, room: int | None = None, measure: Callable[[], Costs] | None = None
 ) -> Costs:
-    """``measured``, once for all models of a structure; ``measure`` to measure otherwise."""
+    """``measured``, once for all models of a structure; ``measure`` to measure otherwise.
+
+    Rough ones where these are wanted.
+    """
+    if counted.get():
+        return rough_costs(sizes, sizes.batch)
     shapes = sizes.dtype, sizes.batch, sizes.x_shapes
     key = (_structure(sizes.model), *shapes, sizes.backend, _threads())
     return _known.get(key, measure or partial(measured, sizes, room))

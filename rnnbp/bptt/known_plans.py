@@ -17,6 +17,7 @@ from rnnbp.planning.choice import choose
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
+from rnnbp.planning.rough_costs import counted
 from rnnbp.planning.sizes import OWN, Sizes
 from rnnbp.schedules import ScheduleLike, resized
 from rnnbp.support.memo import Recent
@@ -37,7 +38,7 @@ def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None
         budget: bytes.
         costs: seconds of actions; None for those that are measured.
     """
-    key = OWN(sizes), steps, budget, None if costs is None else repr(costs)
+    key = OWN(sizes), steps, budget, None if costs is None else repr(costs), counted.get()
 
     def planned() -> Planned:
         of = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))

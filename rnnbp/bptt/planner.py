@@ -23,13 +23,17 @@ from rnnbp.numerics import flag, positive_int
 from rnnbp.numerics import shown as a_value
 from rnnbp.optim import Optimizer
 from rnnbp.optim.named import optimizer_named
+from rnnbp.parallel import Exchange
+from rnnbp.parallel.exchange import check_exchange
+from rnnbp.parallel.tree import partial_sums
 from rnnbp.planning.budget import ALL, BudgetError, parse_budget, remaining, training_budget
 from rnnbp.planning.choice import check, choose
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan
+from rnnbp.planning.rough_costs import by_count
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
-from rnnbp.planning.training_bytes import TrainingBytes
+from rnnbp.planning.training_bytes import Sharing, TrainingBytes
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.storage import PathLike
@@ -47,6 +51,7 @@ def plan(
     dx: bool = True, optimizer: Optimizer | str | None = None, accumulate: int = 1,
     costs: Costs | None = None, backend: BackendLike = None, return_y: bool = False,
     lengths: LengthsLike = None, reset: bool = False, chunk: ChunkLike = None,
+    parallel: Exchange | None = None,
 ) -> Plan:  # fmt: skip
     """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
 
@@ -76,6 +81,8 @@ def plan(
             those of the rows that run.
         reset: True if rows will begin anew at some steps, as with ``bptt``'s ``reset``.
         chunk: steps in a chunk of a network over time, or a dict by time axis; None to choose.
+        parallel: as ``Trainer`` takes it: the plan is for the largest of its shards, within the
+            budget of one process, and by a count of operations unless ``costs`` are passed.
 
     Returns:
         A ``Plan``; ``bptt`` takes it as ``checkpoint``. That of a network over time has ``sweeps``
@@ -96,7 +103,8 @@ def plan(
     True
     """
     graph = as_network(model)
-    held = _held(graph, optimizer, positive_int("plan: accumulate", accumulate))
+    batch = _rows(batch, lengths, parallel)
+    held = _held(graph, optimizer, positive_int("plan: accumulate", accumulate), batch, parallel)
     if is_network(graph, loss, lengths=lengths, reset=flag("plan: reset", reset) or None):
         rows = lengths, reset, chunk
         ahead = Ahead("plan", loss, steps, batch, x_shape, *rows, dx, return_y, backend)
@@ -108,7 +116,7 @@ def plan(
     flags = {"dx": flag("plan: dx", dx), "return_y": flag("plan: return_y", return_y)}
     sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
     on_disk = 0 if disk is None else parse_budget(disk, "disk")
-    with training_budget(whole, held):
+    with training_budget(whole, held), by_count(parallel is not None):
         costs = costs or measured_for(sizes, steps, limit)
         costs = costs if disk is None else with_disk(costs, sizes.slot, folder)
         found = choose(sizes, steps, limit, costs, on_disk, between=True)
@@ -162,11 +170,30 @@ def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
     return remembered(sizes, budget)
 
 
-def _held(model: Graph, optimizer: object, accumulate: int) -> TrainingBytes:
+def _rows(batch: int, lengths: LengthsLike, parallel: Exchange | None) -> int:
+    """The rows of a batch, or of the largest of its shards. Raises TypeError for lengths of it."""
+    if parallel is None:
+        return batch
+    check_exchange("plan: parallel", parallel)
+    if lengths is not None:
+        raise TypeError(
+            "plan: lengths are of all rows, and parallel cuts them into shards; leave parallel out, "
+            "and give batch and lengths of one shard"
+        )
+    return -(-positive_int("plan: batch", batch) // parallel.shards)
+
+
+def _held(
+    model: Graph, optimizer: object, accumulate: int, rows: int, parallel: Exchange | None
+) -> TrainingBytes:
     """Bytes that training holds during a run: state of the optimiser, gradients of a batch."""
-    held = 0 if optimizer is None else _optimizer_of(model, optimizer).nbytes
+    held = 0 if optimizer is None else _optimizer_of(model, optimizer).whole_nbytes
     copy = sum(p.nbytes for p in model.params.values())
-    return TrainingBytes(optimizer=held, gradients=copy * (accumulate > 1))
+    found = TrainingBytes(optimizer=held, gradients=copy * (accumulate > 1))
+    if parallel is None:
+        return found
+    sharing = Sharing(parallel.shards, rows, parallel.partition)
+    return replace(found, shards=copy * partial_sums(parallel.shards), sharing=sharing)
 
 
 def _optimizer_of(model: Graph, given: object) -> Optimizer:

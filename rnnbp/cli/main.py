@@ -10,11 +10,13 @@ from typing import Protocol
 
 from rnnbp.cli import compare, convert, plan, sample, show, sweep, train, train_options
 from rnnbp.cli.errors import CommandError
+from rnnbp.cli.first_process import only_first_refuses, prefix
 from rnnbp.cli.importing import is_of_user
 from rnnbp.cli.options import Parser
 from rnnbp.cli.output import discard_output, discard_unwritten, prepare
 from rnnbp.cli.signals import Stopped, raising, status_of
 from rnnbp.cli.threads import usual
+from rnnbp.parallel import ProcessError
 from rnnbp.storage import StorageError
 from rnnbp.support.version import VERSION
 
@@ -64,8 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command line.
 
     Returns:
-        The exit status. 0: done. 1: unusable input, described in one line on stderr. 130, 143, 129:
-        stopped by Ctrl-C, SIGTERM, SIGHUP.
+        The exit status. 0: done. 1: unusable input, described in one line on stderr, of several
+        processes by one of them. 130, 143, 129: stopped by Ctrl-C, SIGTERM, SIGHUP.
 
     Raises SystemExit(2) for a wrong command line.
     """
@@ -79,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str] | None) -> int:
     try:
-        options = build_parser().parse_all(argv)
+        with only_first_refuses(sys.argv[1:] if argv is None else argv):
+            options = build_parser().parse_all(argv)
         usual()  # what the environment says is checked before anything is done
         status: int = options.run(options)
         sys.stdout.flush()
@@ -87,11 +90,14 @@ def _run(argv: list[str] | None) -> int:
     except (CommandError, StorageError) as error:
         if is_of_user(error):
             raise
-        print(f"rnnbp: {error}", file=sys.stderr)
+        _say(str(error))
+        return 1
+    except ProcessError:  # the process that has failed says why
         return 1
     except KeyboardInterrupt as stopped:
-        with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
-            print("rnnbp: stopped", file=sys.stderr)
+        if not prefix():
+            with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
+                _say("stopped")
         return status_of(stopped.number if isinstance(stopped, Stopped) else None)
     except BrokenPipeError:  # The reader, as head, has had enough; nothing is left to say to it.
         discard_output()
@@ -99,11 +105,12 @@ def _run(argv: list[str] | None) -> int:
     except OSError as error:
         if is_of_user(error):
             raise
-        print(
-            f"rnnbp: {error.filename or 'output'} cannot be used: {error.strerror or error}",
-            file=sys.stderr,
-        )
+        _say(f"{error.filename or 'output'} cannot be used: {error.strerror or error}")
         return 1
+
+
+def _say(text: str) -> None:
+    print(f"rnnbp: {prefix()}{text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

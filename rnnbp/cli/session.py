@@ -7,12 +7,12 @@ import contextlib
 import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME
 from rnnbp.cli.options import given
+from rnnbp.cli.processes import Processes
 from rnnbp.cli.runs import Run, cannot_resume
 from rnnbp.cli.sampler import Sampler
 from rnnbp.cli.signals import status_of
@@ -48,8 +48,10 @@ class Session:
     split: Split
     model: Sequential
     options: argparse.Namespace
+    processes: Processes
 
     def run(self, lock: FolderLock | None) -> int:
+        """The exit status; ``lock`` is that on the folder, of the first process."""
         settings = self.where.settings
         data = Windows.next_symbol(
             self.split.train.data, horizon=settings.horizon, batch_size=settings.batch
@@ -59,14 +61,21 @@ class Session:
         if lock is not None:
             trainer.folder.lend(lock)
         if self.where.begun:
-            _resume(trainer, self.where.folder, self.options.override)
-            self._lengthen(steps, trainer.at.step)
-        self._introduce(steps, trainer.at.step)
+            self.processes.together(lambda: self._resume(trainer, steps))
+        self.processes.by_first(lambda: self._introduce(steps, trainer.at.step))
         history = trainer.fit(data, until_steps=steps, max_seconds=self.options.minutes * 60)
-        if history.reason == "interrupted":
-            return self._stopped(history, steps)
-        self._report(history, steps)
-        return 0
+        interrupted = history.reason == "interrupted"
+        end = self._stopped if interrupted else self._report
+        self.processes.by_first(lambda: end(history, steps))
+        return status_of(history.signal) if interrupted else 0
+
+    def _resume(self, trainer: Trainer, steps: int) -> None:
+        """Go back to the snapshot."""
+        try:
+            trainer.resume(override=self.options.override)
+        except ValueError as error:
+            raise cannot_resume(self.where.folder, ValueError(_as_options(str(error)))) from None
+        self._lengthen(steps, trainer.at.step)
 
     def _lengthen(self, steps: int, done: int) -> None:
         """Record the new length of a run, if a different one was passed."""
@@ -77,10 +86,12 @@ class Session:
                 f"{self.where.folder} has done {done:,} steps, more than {steps:,}; give a longer "
                 "run"
             )
-        self.where.save_settings()
+        if self.processes.first:
+            self.where.save_settings()
 
     def _trainer(self, steps: int) -> Trainer:
         settings = self.where.settings
+        speaks = self.processes.first and not self.options.quiet
         rate = WarmUp(Cosine(settings.lr, steps, floor=FLOOR * settings.lr), WARM_UP)
         return Trainer(
             self.model,
@@ -93,10 +104,12 @@ class Session:
             seed=settings.seed,
             folder=self.where.folder,
             snapshot_minutes=self.options.snapshot_minutes,
-            callbacks=() if self.options.quiet else (self._show,),
+            callbacks=(self._show,) if speaks else (),
             progress=False if self.options.quiet else None,
             description=self._description(),
             on_interrupt="return",
+            precision=settings.precision,
+            parallel=self.processes.sharing(settings.shards),
         )
 
     def _description(self) -> dict[str, JSON]:
@@ -132,7 +145,7 @@ class Session:
         Bar.write(f"{line}, held out {held_out:.3f}, after {past.seconds:.0f} s", file=sys.stdout)
         sys.stdout.flush()
 
-    def _stopped(self, history: History, steps: int) -> int:
+    def _stopped(self, history: History, steps: int) -> None:
         """Save the model, and print how to continue."""
         metadata: dict[str, JSON] = {"description": self._description(), "step": history.steps}
         save_weights(self.model, self.where.folder / MODEL_NAME, metadata=metadata)
@@ -142,7 +155,6 @@ class Session:
                 f"rnnbp: {place}, continue with: rnnbp train --resume {self.where.folder}",
                 file=sys.stderr,
             )
-        return status_of(history.signal)
 
     def _report(self, history: History, steps: int) -> None:
         """Print and save the results."""
@@ -170,13 +182,6 @@ class Session:
         print("\nA sample\n" + "\n".join(f"  {line}" for line in sample.splitlines()))
         print(f"\nThe model is {self.where.folder / MODEL_NAME}")
         print(f"Sample more with: rnnbp sample {self.where.folder} --prompt 'The '", flush=True)
-
-
-def _resume(trainer: Trainer, folder: Path, override: tuple[str, ...]) -> None:
-    try:
-        trainer.resume(override=override)
-    except ValueError as error:
-        raise cannot_resume(folder, ValueError(_as_options(str(error)))) from None
 
 
 def _as_options(text: str) -> str:

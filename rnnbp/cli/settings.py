@@ -12,6 +12,7 @@ from rnnbp.cli.architecture import CELLS, Architecture
 from rnnbp.cli.encodings import known
 from rnnbp.cli.text import full_path
 from rnnbp.machine import MOST_THREADS
+from rnnbp.runners.backend import PRECISIONS, Precision
 from rnnbp.schedules import EveryK, ScheduleLike
 from rnnbp.storage import Fields
 
@@ -25,7 +26,9 @@ class Settings:
     """What decides the bits of a trained model: the options of ``rnnbp train``, by name.
 
     Of ``epochs`` and ``steps``, how long to train, one is None. ``checkpoint`` is "all", "sqrt" or
-    a number of chunks. ``threads`` is None until a run begins.
+    a number of chunks. ``threads`` and ``precision`` are None until a run begins.
+    a number of chunks. ``threads`` is None until a run begins; of one in ``shards`` it stays None
+    unless it was passed, because it depends on the number of processes.
     """
 
     text: str | None = None
@@ -45,6 +48,8 @@ class Settings:
     chunk: int | None = None
     seed: int = 0
     threads: int | None = None
+    precision: Precision | None = None
+    shards: int | None = None
 
     @property
     def architecture(self) -> Architecture:
@@ -54,11 +59,8 @@ class Settings:
     @property
     def schedule(self) -> ScheduleLike:
         """``checkpoint`` as bptt takes it."""
-        return (
-            partial(EveryK, k=self.checkpoint)
-            if isinstance(self.checkpoint, int)
-            else self.checkpoint
-        )
+        how = self.checkpoint
+        return partial(EveryK, k=how) if isinstance(how, int) else how
 
     @classmethod
     def from_options(cls, options: Namespace) -> Self:
@@ -75,7 +77,7 @@ class Settings:
 
         Raises StorageError for impossible ones.
         """
-        found.only(*(field.name for field in fields(cls)))
+        found.only(*_READ)
         try:
             settings = cls(**{name: _READ[name](found, name) for name in found.values})
             settings.architecture  # noqa: B018  # Raises for sizes that cannot be.
@@ -97,6 +99,12 @@ def _schedule(found: Fields, name: str) -> str | int:
     return found.whole(name, 1) if found.values[name] not in ("all", "sqrt") else found.text(name)
 
 
+def _precision(found: Fields, name: str) -> str:
+    if (text := found.text(name)) not in PRECISIONS:
+        raise ValueError(f"{name} {text!r}, expected {' or '.join(map(repr, PRECISIONS))}")
+    return text
+
+
 _READ: dict[str, Reader] = {
     "text": _maybe(Fields.text),
     "encoding": _maybe(lambda found, name: known(found.text(name))),
@@ -115,5 +123,7 @@ _READ: dict[str, Reader] = {
     "chunk": _maybe(_count()),
     "seed": _count(0, 2**64 - 1),
     "threads": _maybe(_count(1, MOST_THREADS)),
+    "precision": _maybe(_precision),
+    "shards": _maybe(_count()),
 }
 """How each of the settings is read from a file."""

@@ -16,6 +16,7 @@ from rnnbp.cli.threads import usual
 from rnnbp.machine.processors import usable
 from rnnbp.machine.settings import VARIABLE
 from rnnbp.storage import JSON, write_error
+from rnnbp.support.launched import launched
 from rnnbp.train.lock import FolderLock
 from rnnbp.trials.config import Config, read
 from rnnbp.trials.errors import ConfigError
@@ -65,6 +66,10 @@ def add_options(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run what is not finished, write, report. Raises CommandError or StorageError."""
+    if launched().processes > 1:
+        raise CommandError(
+            "a sweep starts its processes alone: leave out mpiexec, and give --jobs or --dask"
+        )
     try:
         return _run(options, read(options.config))
     except ConfigError as error:

@@ -9,14 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnnbp.cli.errors import CommandError
+from rnnbp.cli.first_process import only_first_prints
 from rnnbp.cli.folders import SETTINGS, free_folder, made_folder, remove_temporaries
 from rnnbp.cli.options import given
 from rnnbp.cli.output import discard_output
+from rnnbp.cli.processes import Processes
 from rnnbp.cli.runs import Run
 from rnnbp.cli.session import LENGTH, Session
 from rnnbp.cli.settings import Settings
+from rnnbp.cli.sharing import check_shards, lost_in_one_line
 from rnnbp.cli.text import Split, Text, load_text
 from rnnbp.cli.threads import limited, usual
+from rnnbp.parallel import ProcessError
+from rnnbp.runners.backend import Backend, Precision
 from rnnbp.storage import StorageError
 from rnnbp.train.history import HISTORY_NOTE
 from rnnbp.train.lock import FolderLock
@@ -34,36 +39,62 @@ GOES_ON = {"resume", "minutes", "snapshot_minutes", "override", "quiet", "text",
 def run(options: argparse.Namespace) -> int:
     """Train, evaluate, sample; returns the exit status.
 
-    Raises CommandError or StorageError for bad input.
+    Raises CommandError or StorageError for bad input, and ProcessError where another process does.
     """
-    with contextlib.ExitStack() as held:
-        return _run(options, held)
+    with contextlib.ExitStack() as held, only_first_prints(), lost_in_one_line():
+        return _run(options, held, Processes.present())
 
 
-def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
-    """Run under a lock on the folder of the run, which ``held`` releases."""
-    resumed = options.resume and (options.resume / SETTINGS).is_file()
-    lock = _locked(options.resume, held) if resumed else None
-    settings, text, begun = _resumed(options) if options.resume else _new(options)
-    split = text.split()
-    _check_length(settings, text, split)
-    with _in_one_line(settings, begun), limited(settings.threads):
-        model, where = settings.architecture.build(settings.seed), begun
-        if where is None or lock is None:
-            folder = made_folder(options.out) if options.out else None
-            folder = folder or free_folder(f"char-{settings.cell}")
-            lock = _locked(folder, held)
-            where = Run.create(folder, settings, text)
+def _run(options: argparse.Namespace, held: contextlib.ExitStack, processes: Processes) -> int:
+    """Run under a lock on the folder of the run, which ``held`` of the first process releases."""
+    lock = processes.by_first(lambda: _locked_if_resumed(options.resume, held))
+    settings, text, begun = processes.together(lambda: _settled(options, processes))
+    with _in_one_line(settings, begun, processes), limited(settings.threads):
+        model = processes.together(lambda: settings.architecture.build(settings.seed))
+        where = begun
+        if where is None:
+            where, lock = _created(options, held, processes, settings, text)
         try:
-            return Session(where, text, split, model, options).run(lock)
+            session = Session(where, text, text.split(), model, options, processes)
+            return session.run(lock)
         except BrokenPipeError:
             discard_output()
             cure = f"go on with rnnbp train --resume {where.folder}"
             raise CommandError(f"the output is closed, so training has stopped; {cure}") from None
 
 
+def _settled(
+    options: argparse.Namespace, processes: Processes
+) -> tuple[Settings, Text, Run | None]:
+    """The settings, the text and the run that goes on, if there is one; all checked."""
+    settings, text, begun = _resumed(options) if options.resume else _new(options)
+    _check_length(settings, text, text.split())
+    check_shards(settings, processes.count)
+    return settings, text, begun
+
+
+def _created(
+    options: argparse.Namespace,
+    held: contextlib.ExitStack,
+    processes: Processes,
+    settings: Settings,
+    text: Text,
+) -> tuple[Run, FolderLock | None]:
+    """A new run, which the first process makes and locks; the others learn its folder."""
+
+    def create() -> tuple[Run, FolderLock]:
+        folder = made_folder(options.out) if options.out else None
+        folder = folder or free_folder(f"char-{settings.cell}")
+        lock = _locked(folder, held)
+        return Run.create(folder, settings, text), lock
+
+    made = processes.by_first(create)
+    folder = processes.told("" if made is None else str(made[0].folder))
+    return made or (Run(Path(folder), settings, text.to_dict()), None)
+
+
 @contextlib.contextmanager
-def _in_one_line(settings: Settings, begun: Run | None) -> Iterator[None]:
+def _in_one_line(settings: Settings, begun: Run | None, processes: Processes) -> Iterator[None]:
     """Turn errors of a run into CommandErrors."""
     try:
         yield
@@ -81,8 +112,14 @@ def _in_one_line(settings: Settings, begun: Run | None) -> Iterator[None]:
             f"the settings of {begun.folder} cannot be used: {error}; restore its run.json"
         ) from None
     except FloatingPointError as error:
+        if not processes.first:  # which has it too, with the number of the process
+            raise ProcessError from None
         notes = [note for note in error.__notes__ if not note.startswith(HISTORY_NOTE)]
         raise CommandError(f"training has failed: {'; '.join([str(error), *notes])}") from None
+
+
+def _locked_if_resumed(folder: Path | None, held: contextlib.ExitStack) -> FolderLock | None:
+    return _locked(folder, held) if folder and (folder / SETTINGS).is_file() else None
 
 
 def _locked(folder: Path, held: contextlib.ExitStack) -> FolderLock:
@@ -98,11 +135,18 @@ def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
     if options.encoding and not options.text:
         raise CommandError("--encoding is that of a --text; name the text, or leave it out")
     settings = Settings.from_options(options)
-    return (
-        replace(settings, threads=settings.threads or usual()),
-        load_text(options.text, options.encoding),
-        None,
-    )
+    settings = replace(settings, precision=_precision(settings.precision))
+    if settings.shards is None:
+        settings = replace(settings, threads=settings.threads or usual())
+    return settings, load_text(options.text, options.encoding), None
+
+
+def _precision(named: Precision | None) -> Precision:
+    """The precision of a new run. Raises CommandError for one that it cannot have here."""
+    try:
+        return Backend(precision=named).precision
+    except (ValueError, ImportError) as error:
+        raise CommandError(str(error)) from None
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:

@@ -23,6 +23,7 @@ from rnnbp.cli.output import prepare
 from rnnbp.cli.own_training import train_own
 from rnnbp.cli.signals import Stopped, raising, status_of
 from rnnbp.storage import JSON, StorageError
+from rnnbp.support.launched import forget_launch
 from rnnbp.train.folder import SNAPSHOT
 from rnnbp.train.lock import FolderLock
 from rnnbp.trials.outcome import write_failure
@@ -38,6 +39,7 @@ UNLIMITED = 999_999
 def main() -> int:
     """Run the task; returns the exit status."""
     prepare()
+    forget_launch()  # a worker of Dask may be of mpiexec, its runs are not
     task = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_stop_at_the_end_of_stdin, daemon=True).start()
     folder = Path(task["folder"])

@@ -38,9 +38,9 @@ class ForecastWindows(Shuffled):
         """Of the data and their order."""
         return digest((self.batch_size, self.seed, str(self.frame)), self.y, self.x, self.starts)
 
-    def batch(self, epoch: int, index: int) -> Batch:
-        """Batch ``index`` of the epoch's order."""
-        starts, frame = self.starts[self._chosen(epoch, index)], self.frame
+    def _of(self, chosen: Array | slice) -> Batch:
+        """A batch of some windows."""
+        starts, frame = self.starts[chosen], self.frame
         before = np.arange(-frame.window, 0)[:, None] + starts
         after = np.arange(frame.horizon)[:, None] + starts
         past = self.y[before]

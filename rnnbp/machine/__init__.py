@@ -20,11 +20,12 @@ from rnnbp.machine.availability import (
     warn_of_numpy,
 )
 from rnnbp.machine.errors import CompileError
-from rnnbp.machine.settings import ALIASES, MOST_THREADS, START, THREADS, VARIABLE
+from rnnbp.machine.settings import ALIASES, MOST_THREADS, PRECISION, START, THREADS, VARIABLE
 
 __all__ = [
     "ALIASES",
     "MOST_THREADS",
+    "PRECISION",
     "START",
     "THREADS",
     "VARIABLE",

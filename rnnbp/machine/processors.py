@@ -1,6 +1,7 @@
 """Processors that this process may use: those it may run on, within its container's quota.
 
-A worker of a pool has one of them: it cannot know how many others there are.
+Processes that ``mpiexec`` started share them. A worker of a pool has one: it cannot know how many
+others there are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+
+from rnnbp.support.launched import launched
 
 
 @lru_cache
@@ -28,10 +31,29 @@ def present() -> int:
 
 @lru_cache
 def usable() -> int:
-    """Those that are worth a thread: at most a container's quota of time, rounded up."""
+    """Those that are worth a thread: at most a container's quota of time, rounded up.
+
+    Of those of the machine each process of ``mpiexec`` counts an equal part.
+    """
     # Rounded up: with 1.5 processors a second thread does a half of the work of the first.
     share = quota()
-    return present() if share is None else max(1, min(present(), math.ceil(share)))
+    most = present() if share is None else min(present(), math.ceil(share))
+    if (here := launched().here) > 1:
+        every = _of_all() if share is None else min(_of_all(), math.ceil(share))
+        most = min(most, every // here)
+    return max(1, most)
+
+
+def _of_all() -> int:
+    """Those that the processes of ``mpiexec`` on this machine may run on, all together.
+
+    They are those of the parent process, part of ``mpiexec``: it may bind each process that it
+    starts to a part of its own, as Open MPI does, and a part is not to be divided again.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        with suppress(OSError):  # the parent has ended
+            return max(len(os.sched_getaffinity(os.getppid())), present())
+    return present()
 
 
 def pooled() -> bool:

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 VARIABLE = "RNNBP_BACKEND"
 """The backend that is used where none is named."""
+PRECISION = "RNNBP_PRECISION"
+"""How products round where no backend is named; empty for their dtype."""
 THREADS = "RNNBP_NUM_THREADS"
 """Threads that kernels use; where it is not set, as many as BLAS uses."""
 MOST_THREADS = 1024

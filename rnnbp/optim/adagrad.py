@@ -45,6 +45,7 @@ class Adagrad(Squaring):
     """
 
     kind: ClassVar[str] = "adagrad"
+    elementwise: ClassVar[bool] = True
     options: ClassVar[tuple[str, ...]] = ("lr_decay", "weight_decay", "initial_accumulator", "eps")
     checks: ClassVar[Mapping[str, Check]] = {
         "lr_decay": not_negative, "weight_decay": not_negative, "initial_accumulator": not_negative, "eps": positive

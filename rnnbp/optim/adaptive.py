@@ -26,6 +26,7 @@ Four: TypeAlias = tuple[Array, Array, Array, Array]
 class _Adam(Squaring):
     """The common part of Adam and AdamW: the moments and the step."""
 
+    elementwise: ClassVar[bool] = True
     options: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "eps", "weight_decay")
     checks: ClassVar[Mapping[str, Check]] = {
         "beta1": share, "beta2": share, "eps": positive, "weight_decay": not_negative

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, Self, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Self, TypeAlias
 
 import numpy as np
 
 from rnnbp.numerics import Array, Dtype, ShapeError
-from rnnbp.optim.copies import Copied
 from rnnbp.optim.gradients import check_fit, check_grads
 from rnnbp.optim.groups import Frozen, Group, Groups, frozen_names, resolved
 from rnnbp.optim.hyperparameters import Hyperparameters
 from rnnbp.optim.origin import Origin
 from rnnbp.optim.parameters import Params, check_writable, distinct
+from rnnbp.optim.pieces import pieces
 from rnnbp.optim.rates import Rate, checked_rate, rate_at, size_of
-from rnnbp.optim.state import check_state
+from rnnbp.optim.stateful import Stateful
 from rnnbp.parameters import HasParams
 from rnnbp.support.ieee import ieee
 from rnnbp.support.writes import WRITES
@@ -27,7 +27,7 @@ Grads: TypeAlias = Mapping[str, Array]
 Sizes: TypeAlias = Mapping[str, float]
 
 
-class Optimizer(Copied, Named, Hyperparameters, ABC):
+class Optimizer(Stateful, Named, Hyperparameters, ABC):
     """An update rule over parameters, with an array in each of its slots for each parameter.
 
     Args:
@@ -56,9 +56,6 @@ class Optimizer(Copied, Named, Hyperparameters, ABC):
     >>> rb.optim.AdamW(model, 1e-3, groups={"*bias*": {"weight_decay": 0.0}}, frozen="0.*").frozen
     ('0.weight_ih', '0.bias_ih', '0.weight_hh', '0.bias_hh')
     """
-
-    kind: ClassVar[str]
-    """The prefix of its names in ``state_dict``."""
 
     def __init__(
         self,
@@ -145,7 +142,9 @@ class Optimizer(Copied, Named, Hyperparameters, ABC):
             else rate_at(f"{place}.step: learning_rate", rate, self.steps)
         )
         self.check_parameters()
-        self._step(grads, now, check_grads(place, self.params, grads, self._origin.frozen))
+        largest = check_grads(place, self.params, grads, self._origin.frozen)
+        own = grads if self._partition is None else self._partition.views(grads)
+        self._step(own, now, largest)
 
     def check_parameters(self, model: HasParams | None = None) -> None:
         """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or
@@ -174,7 +173,8 @@ class Optimizer(Copied, Named, Hyperparameters, ABC):
         """``step`` for gradients that are finite.
 
         Args:
-            grads: multiplied by ``clip`` first, in place; no two then share memory.
+            grads: multiplied by ``clip`` first, in place; no two then share memory. Of a partitioned
+                optimiser, its own elements of each, flat, as ``Partition.views``.
             top: max |g| after that, by name.
 
         Returns:
@@ -183,29 +183,60 @@ class Optimizer(Copied, Named, Hyperparameters, ABC):
         place = type(self).__name__
         now = rate_at(f"{place}.step: learning_rate", learning_rate, self.steps)
         self.check_parameters()
-        check_fit(place, self.params, grads, self._origin.frozen)
+        check_fit(place, self._own().params, grads, self._origin.frozen)
         return self._step(grads, now, top, clip)
 
     def _step(self, grads: Grads, lr: float, largest: Sizes, clip: float = 1.0) -> bool:
         """Update all parameters; ``clip`` and what is returned as of ``step_by``."""
-        parts = [*self._parts(lr)]
-        for part, _ in parts:
-            for name, p in part.params.items():
-                part._check_size(name, p, largest[name], self._slots[name])
+        parts = [*self._own()._parts(lr)]
+        self._check_sizes(parts, largest)
         self.steps += 1
         WRITES.note()
         known = True
         for part, own in parts:
             part.steps = self.steps
-            left, finite = part._updated_at_once(grads, own, clip)
+            left, finite = part._updated_at_once(grads, own, clip) if part.params else ((), True)
             known &= finite
             for name in left:
-                known, (p, g) = False, (self.params[name], grads[name])
+                known, (p, g) = False, (part.params[name], grads[name])
                 if clip != 1:
                     np.multiply(g, clip, out=g)
-                a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
-                part._update(p, g, self._slots[name], own, a, b)
-        return known
+                for piece in pieces(p, g, self._slots[name], self._scratch[p.dtype]):
+                    part._update(*piece[:3], own, *piece[3:])
+        if self._partition is None:
+            return known
+        self._partition.gather(self.params)
+        WRITES.note()
+        return self._partition.all(known)
+
+    def _own(self) -> Self:
+        """The same rule over the elements that this process updates; itself unless partitioned."""
+        if self._partition is None:
+            return self
+        found, params = self._alias(), self._partition.views(self.params)
+        groups = [
+            Group(tuple(name for name in group.names if name in params), group.options, group.rate)
+            for group in self._groups
+        ]
+        vars(found).update(params=params, _groups=groups, _partition=None)
+        return found
+
+    def _check_sizes(self, parts: Sequence[tuple[Self, float]], largest: Sizes) -> None:
+        """Raise FloatingPointError, in all processes, for a gradient too large for the rule."""
+        names = [*self.params]
+        found = [
+            names.index(name)
+            for part, _ in parts
+            for name, p in part.params.items()
+            if not part._fits(p, largest[name], self._slots[name])
+        ]
+        first = min(found, default=len(names))
+        if self._partition is not None:
+            first = self._partition.first(first)
+        if first < len(names):
+            name = names[first]
+            rules = (self._part(group) for group in self._groups if name in group.names)
+            raise next(rules, self)._size_error(name, self.params[name], largest[name])
 
     def _parts(self, lr: float) -> Iterator[tuple[Self, float]]:
         """The rule and the rate of each group, for a step of rate ``lr``."""
@@ -241,10 +272,13 @@ class Optimizer(Copied, Named, Hyperparameters, ABC):
         """The initial slots of a parameter."""
         return {slot: np.zeros_like(p, order="C") for slot in self._slot_names}
 
-    def _check_size(
-        self, name: str, p: Array, top: float, slots: dict[str, Array]
-    ) -> None:  # most have no limit
-        """Raise FloatingPointError for a finite gradient that is too large for the rule."""
+    def _fits(self, p: Array, top: float, slots: dict[str, Array]) -> bool:
+        """True unless a finite gradient of size ``top`` is too large for the rule."""
+        return True  # most have no limit
+
+    def _size_error(self, name: str, p: Array, top: float) -> FloatingPointError:
+        """The error of a gradient that does not fit."""
+        raise NotImplementedError  # of a rule that has no limit
 
     def _updated_at_once(self, grads: Grads, lr: float, clip: float) -> tuple[Iterable[str], bool]:
         """Update what machine code can, of gradients times ``clip``, which are written back.
@@ -259,41 +293,3 @@ class Optimizer(Copied, Named, Hyperparameters, ABC):
         self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
     ) -> None:
         """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch like p."""
-
-    def state_dict(self) -> dict[str, Array]:
-        """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
-        return {key: x.copy() for key, x in self.live_state().items()}
-
-    def live_state(self) -> dict[str, Array]:
-        """The arrays that ``state_dict`` copies, to be read before the next step."""
-        return {"step": np.array(self.steps, np.int64)} | self._state()
-
-    def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Restore a state that ``state_dict`` returned, bit for bit, in place.
-
-        Raises as ``check_state``, before anything changes.
-        """
-        self.check_state(state)
-        self.steps = int(state["step"])
-        for key, x in self._state().items():
-            x[...] = state[key]
-
-    def check_state(self, state: Mapping[str, Array]) -> None:
-        """Raise ValueError, ShapeError or DtypeError unless ``state`` can be loaded.
-
-        It refuses the state of a different optimiser or model, one that is not finite, and one with
-        negative squares.
-        """
-        check_state(f"{type(self).__name__}.load_state_dict", self.live_state(), state)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its state and its scratch."""
-        return sum(x.nbytes for x in (*self._state().values(), *self._scratch.values()))
-
-    def _state(self) -> dict[str, Array]:
-        return {
-            f"{self.kind}.{slot}/{n}": x
-            for n, slots in self._slots.items()
-            for slot, x in slots.items()
-        }

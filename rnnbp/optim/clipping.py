@@ -16,6 +16,11 @@ from rnnbp.patterns import matching
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.renamed import warn_renamed
 
+HUGE = 1e140
+"""A number from which squares may overflow."""
+SCALE = 2.0**-600
+"""What such numbers are scaled by."""
+
 
 @ieee
 def clip_value(
@@ -89,7 +94,7 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
     """Scale distinct arrays of joint norm ``norm`` to ``max_norm``, in place, if it is above."""
-    if not norm > max_norm:
+    if not arrays or not norm > max_norm:
         return
     if machine.chosen() and compiled.takes(*arrays):
         compiled.scale(arrays, max_norm / norm)
@@ -101,19 +106,23 @@ def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
 def norm_of(arrays: Sequence[Array], found: Sequence[Extent]) -> float:
     """√(Σ g²) over all elements, in float64, from extents; scaled where squares would overflow."""
     top = max((extent.largest for extent in found), default=0.0)
-    if top < 1e140:
+    if top < HUGE:
         each = (
-            e.squares if e.squares is not None else _squares(g)
+            e.squares if e.squares is not None else squares(g)
             for g, e in zip(arrays, found, strict=True)
         )
         return math.sqrt(sum(each))
-    scale = 2.0**-600
-    return math.sqrt(sum(_squares(g * scale) for g in arrays)) / scale
+    return math.sqrt(sum(squares(g, SCALE) for g in arrays)) / SCALE
 
 
-def _squares(g: Array) -> float:
-    flat = g.reshape(-1)
-    return float(np.einsum("i,i->", flat, flat, dtype=np.float64))
+def squares(g: Array, scale: float = 1.0) -> float:
+    """Σ (scale · g)² in float64, block by block as machine code adds it up."""
+    flat, total = g.reshape(-1), 0.0
+    for at in range(0, flat.size, compiled.TOGETHER):
+        block = flat[at : at + compiled.TOGETHER]
+        scaled = block if scale == 1 else block * scale
+        total += float(np.einsum("i,i->", scaled, scaled, dtype=np.float64))
+    return total
 
 
 def _left(

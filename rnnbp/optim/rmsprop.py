@@ -46,6 +46,7 @@ class RMSProp(Squaring):
     """
 
     kind: ClassVar[str] = "rmsprop"
+    elementwise: ClassVar[bool] = True
     options: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "weight_decay")
     checks: ClassVar[Mapping[str, Check]] = {
         "alpha": share, "eps": positive, "momentum": share, "weight_decay": not_negative

@@ -49,6 +49,7 @@ class SGD(Optimizer):
     """
 
     kind: ClassVar[str] = "sgd"
+    elementwise: ClassVar[bool] = True
     options: ClassVar[tuple[str, ...]] = ("momentum", "weight_decay", "nesterov")
     checks: ClassVar[Mapping[str, Check]] = {
         "momentum": share,

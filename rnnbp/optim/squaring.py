@@ -31,18 +31,25 @@ class Squaring(Optimizer):
     decoupled: ClassVar[bool] = False
     """True if the weight decay is not part of the gradient."""
 
-    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:
+    def _fits(self, p: Array, top: float, slots: dict[str, Array]) -> bool:
+        top, limit = self._with_penalty(p, top), _limit(p.dtype)
+        return not (
+            top > limit
+            or ("sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"]))
+        )
+
+    def _size_error(self, name: str, p: Array, top: float) -> FloatingPointError:
+        return FloatingPointError(
+            f"{type(self).__name__}: the gradient of {name!r} has size "
+            f"{self._with_penalty(p, top):.3g}, and its square does not fit in {p.dtype}; clip "
+            f"gradients to at most {_limit(p.dtype):.1g}, or lower the learning rate"
+        )
+
+    def _with_penalty(self, p: Array, top: float) -> float:
+        """The largest |element| of a gradient of size ``top``, if the penalty adds up."""
         if self.weight_decay and not self.decoupled:
-            top += self.weight_decay * _largest(p)
-        limit = _limit(p.dtype)
-        if top > limit or (
-            "sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"])
-        ):
-            raise FloatingPointError(
-                f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its "
-                f"square does not fit in {p.dtype}; clip gradients to at most {limit:.1g}, or "
-                "lower the learning rate"
-            )
+            return top + self.weight_decay * _largest(p)
+        return top
 
 
 def _largest(x: Array) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from rnnbp.numerics import Array, positive_int, shown
+from rnnbp.numerics import Array, flag, positive_int, shown
 from rnnbp.parallel.tree import block
 from rnnbp.wording.arguments import Named
 
@@ -14,11 +14,15 @@ class Exchange(Named, ABC):
 
     Args:
         shards: the number of parts that the work is cut into, whatever the number of processes.
+        partition: True if a ``Trainer`` shall spread the optimiser's state over the processes, as
+            ``Optimizer.partition`` does: each holds and updates a part, with the same bits. A budget
+            counts the whole state all the same: what it decides may not depend on how many
+            processes there are.
 
     A class of your own writes ``rank``, ``processes`` and the three methods that carry arrays.
 
-    Raises TypeError or ValueError for a number of shards that is not a positive integer, and
-    ValueError for more processes than shards.
+    Raises TypeError or ValueError for a number of shards that is not a positive integer, TypeError
+    for a partition that is not a bool, and ValueError for more processes than shards.
 
     >>> import rnnbp as rb
     >>> parallel = rb.parallel.Alone(shards=8)
@@ -26,8 +30,9 @@ class Exchange(Named, ABC):
     (True, range(0, 8))
     """
 
-    def __init__(self, *, shards: int) -> None:
+    def __init__(self, *, shards: int, partition: bool = False) -> None:
         name = type(self).__name__
+        self._partition = flag(f"{name}: partition", partition)
         self._shards = positive_int(f"{name}: shards", shards)
         if self.processes > self.shards:
             raise ValueError(
@@ -36,12 +41,18 @@ class Exchange(Named, ABC):
             )
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(shards={self.shards})"
+        more = ", partition=True" if self.partition else ""
+        return f"{type(self).__name__}(shards={self.shards}{more})"
 
     @property
     def shards(self) -> int:
         """The number of shards."""
         return self._shards
+
+    @property
+    def partition(self) -> bool:
+        """True if a Trainer spreads the optimiser's state over the processes."""
+        return self._partition
 
     @property
     def own(self) -> range:
@@ -68,7 +79,10 @@ class Exchange(Named, ABC):
 
     @abstractmethod
     def swap(self, rank: int, array: Array, into: Array) -> None:
-        """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array."""
+        """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array.
+
+        The two may differ in length.
+        """
 
 
 def check_exchange(what: str, given: object) -> None:

@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from typing import Protocol, final
+from itertools import zip_longest
+from typing import final
 
 import numpy as np
 
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, real_number
 from rnnbp.parallel.exchange import Exchange
-from rnnbp.support.needed import needed
+from rnnbp.parallel.peer import Peer
+from rnnbp.parallel.world import guard, start, world
 
 MOST = 1 << 30
 """Bytes of a message at most; MPI counts elements, bytes here, in an int of 32 bits."""
-TAG = 0
-"""The same for all messages: those between two processes arrive in the order of sending, and the
-communicator is the library's own.
-"""
-
-
-class Communicator(Protocol):
-    """What is used of mpi4py's ``Comm``. The methods in capitals take buffers as they are."""
-
-    def Get_rank(self) -> int: ...
-
-    def Get_size(self) -> int: ...
-
-    def Send(self, buf: Array, dest: int, tag: int) -> None: ...
-
-    def Recv(self, buf: Array, source: int, tag: int) -> None: ...
-
-    def Sendrecv(
-        self, sendbuf: Array, dest: int, sendtag: int, recvbuf: Array, source: int, recvtag: int
-    ) -> None: ...
-
-
-@cache
-def world() -> Communicator:
-    """All processes that ``mpiexec`` started, in a communicator of the library's own.
-
-    It is made once: MPI has room for some thousands. Raises ImportError without mpi4py or without
-    a library of MPI.
-    """
-    try:
-        mpi = needed("mpi4py.MPI", "mpi", "parallel.MPI")
-    except RuntimeError as error:  # mpi4py's own, of several lines
-        raise ImportError(
-            "parallel.MPI: mpi4py finds no library of MPI, as that of the package mpich; python -m "
-            "pip install 'rnnbp[mpi]' has one"
-        ) from error
-    found: Communicator = mpi.COMM_WORLD.Dup()
-    return found
+TIMEOUT = 600.0
+"""Seconds to wait for a process, as PyTorch's process groups on GPUs do."""
 
 
 def pieces(array: Array, most: int) -> Iterator[Array]:
@@ -68,21 +33,37 @@ class MPI(Exchange):
         shards: the number of parts that the work is cut into, at least the number of processes. It
             decides the bits of results, so it stays when the number of processes changes. Powers of
             two balance best.
+        partition: True to spread an optimiser's state over the processes; see ``Exchange``.
+        timeout: seconds after which a process that waits for another one raises TimeoutError, and
+            of the start; None for no limit. Those of a run are apart by what only one of them does,
+            as a callback that draws.
 
     It needs mpi4py and a library of MPI: pip install 'rnnbp[mpi]' has both, and ``mpiexec``. MPI is
-    started with the first object of this class. A process that raises an exception leaves the
-    others waiting, unless the script is started as ``mpiexec -n 4 python -m mpi4py script.py``,
-    which ends all of them.
+    started with the first object of this class, which a script builds before anything that may fail
+    in one process alone. From then on an exception that leaves the program of one process, Ctrl-C
+    as well, ends all of them, after a message that names the process. One that waits for a process
+    whose program has ended raises ConnectionError. A prompt goes on.
 
-    Raises as ``Exchange`` does, and ImportError without mpi4py or a library of MPI.
+    Raises as ``Exchange`` does, TypeError or ValueError for a timeout that is not a positive number,
+    and ImportError without mpi4py or a library of MPI.
 
-    Each process of ``mpiexec -n 4 python -m mpi4py script.py`` prints the same sum::
+    Each process of ``mpiexec -n 4 python script.py`` prints the same sum::
 
         import numpy as np, rnnbp as rb
         parallel = rb.parallel.MPI(shards=8)
         values = (np.sin(np.full(1000, k, "float32")) for k in parallel.own)
         print(parallel.rank, rb.parallel.tree_sum(values, parallel)[0])
     """
+
+    def __init__(
+        self, *, shards: int, partition: bool = False, timeout: float | None = TIMEOUT
+    ) -> None:
+        if timeout is not None:
+            what, cure = "MPI: timeout", "seconds, or None for no limit"
+            timeout = real_number(what, timeout, above=0, cure=cure)
+        start(timeout)
+        self._timeout = timeout
+        super().__init__(shards=shards, partition=partition)
 
     @property
     def rank(self) -> int:
@@ -97,14 +78,22 @@ class MPI(Exchange):
     def send(self, rank: int, array: Array) -> None:
         """Send a contiguous array (n,) to process ``rank``, which calls ``receive``."""
         for piece in pieces(array, MOST):
-            world().Send(piece, rank, TAG)
+            self._peer(rank).send(piece)
 
     def receive(self, rank: int, into: Array) -> None:
         """Fill ``into``, contiguous, with what process ``rank`` sends, of its shape and dtype."""
         for piece in pieces(into, MOST):
-            world().Recv(piece, rank, TAG)
+            self._peer(rank).receive(piece)
 
     def swap(self, rank: int, array: Array, into: Array) -> None:
         """Send ``array`` to process ``rank``, which swaps too, and fill ``into`` with its array."""
-        for sent, received in zip(pieces(array, MOST), pieces(into, MOST), strict=True):
-            world().Sendrecv(sent, rank, TAG, received, rank, TAG)
+        for sent, received in zip_longest(pieces(array, MOST), pieces(into, MOST)):
+            if received is None:
+                self._peer(rank).send(sent)
+            elif sent is None:
+                self._peer(rank).receive(received)
+            else:
+                self._peer(rank).swap(sent, received)
+
+    def _peer(self, rank: int) -> Peer:
+        return Peer(world(), rank, guard(), self._timeout)

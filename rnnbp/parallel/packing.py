@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError
+from rnnbp.support.lazy import cached_property
+
+Flat: TypeAlias = tuple[Array, ...]
+"""The arrays of a shard, packed: contiguous ones (n,), each of a length and dtype of its own."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +47,54 @@ class Packing:
                     f"{what} has dtype {array.dtype}, and {self._number} {dtype}; give one dtype"
                 )
 
-    def packed(self, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
-        """New arrays (n,), one for each dtype, with the elements of ``arrays`` in order."""
+    def empty(self, memory: Reuse) -> Flat:
+        """Flat arrays of undefined values."""
         return tuple(
-            np.concatenate([arrays[name].reshape(-1) for name in names]) for names in self._groups()
+            memory.new((sum(math.prod(self.shapes[name]) for name in names),), dtype)
+            for dtype, names in self._groups.items()
         )
 
     def unpacked(self, flat: Sequence[Array]) -> dict[str, Array]:
         """The arrays again, as views of ``flat``."""
-        found: dict[str, Array] = {}
-        for names, array in zip(self._groups(), flat, strict=True):
+        found = dict(self.views(flat))
+        return {name: found[name] for name in self.shapes}
+
+    def views(self, flat: Sequence[Array]) -> Iterator[tuple[str, Array]]:
+        """The arrays as views of ``flat``, one after the other."""
+        for names, array in zip(self._groups.values(), flat, strict=True):
             start = 0
             for name in names:
                 end = start + math.prod(self.shapes[name])
-                found[name] = array[start:end].reshape(self.shapes[name])
+                yield name, array[start:end].reshape(self.shapes[name])
                 start = end
-        return {name: found[name] for name in self.shapes}
 
     @property
     def _number(self) -> str:
         return self.owner.rpartition(": ")[2]
 
-    def _groups(self) -> list[list[str]]:
+    @cached_property
+    def _groups(self) -> dict[Dtype, list[str]]:
         """The names by dtype, in the order in which dtypes come first."""
-        dtypes = dict.fromkeys(self.dtypes.values())
-        return [[name for name, own in self.dtypes.items() if own == dtype] for dtype in dtypes]
+        found: dict[Dtype, list[str]] = {}
+        for name, dtype in self.dtypes.items():
+            found.setdefault(dtype, []).append(name)
+        return found
+
+
+class Shard(NamedTuple):
+    """The arrays of a shard, which have been checked against ``packing``."""
+
+    packing: Packing
+    arrays: Mapping[str, Array]
+
+    def packed(self, memory: Reuse) -> Flat:
+        """A copy of its elements in order, as flat arrays."""
+        flat = self.packing.empty(memory)
+        for name, view in self.packing.views(flat):
+            view[...] = self.arrays[name]
+        return flat
+
+    def add_to(self, flat: Flat) -> None:
+        """Add it to the sum of other shards, in place; there is no need to pack it."""
+        for name, view in self.packing.views(flat):
+            view += self.arrays[name]

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from tracemalloc import is_tracing
 
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
 from rnnbp.parallel.exchange import Exchange, check_exchange
 from rnnbp.parallel.given import counted, one, several
-from rnnbp.parallel.packing import Packing
-from rnnbp.parallel.totals import Flat, total
+from rnnbp.parallel.packing import Packing, Shard
+from rnnbp.parallel.totals import total
 from rnnbp.support.ieee import ieee
+from rnnbp.support.prepared import Remembered
 from rnnbp.wording.arguments import takes
+
+MEMORY = Remembered[Exchange, list[Reuse]](lambda parallel: [])
+"""What the last sum of an Exchange leaves to the next, as touching fresh pages takes as long as
+adding; a list, which is empty while a thread uses it.
+"""
 
 
 @takes()
@@ -19,12 +28,13 @@ def tree_sum(values: Iterable[object], parallel: Exchange) -> Array:
     """Sum arrays over all shards, with the same bits for any number of processes.
 
     The shards are added in a fixed binary tree, (0 + 1) + (2 + 3) and so on, in the dtype of the
-    arrays. All processes call it, equally often and in the same order, and get the same sum.
+    arrays. All processes call it, equally often and in the same order, and get the same sum. Its
+    memory, once the sum is no longer used, is left to the next sum of ``parallel``.
 
     Args:
         values: an array of numbers for each shard of ``parallel.own``, in this order; all of one
-            shape and one dtype, in all processes. Each is copied when it is read; of a generator
-            one is read at a time, and at most 2 log2(shards) + 2 are in memory.
+            shape and one dtype, in all processes. Each is copied or added when it is read; of a
+            generator one is read at a time, and at most log2(shards) + 2 are in memory.
         parallel: the processes, ``Alone`` or ``MPI``.
 
     Returns:
@@ -76,13 +86,30 @@ def _summed(
     check_exchange(f"{what}: parallel", parallel)
     packings: list[Packing] = []  # of the first shard
 
-    def packed() -> Iterator[Flat]:
+    def shards() -> Iterator[Shard]:
         for name, value in counted(what, values, parallel.own):
             arrays = read(name, value)
             if not packings:
                 packings.append(Packing.of(name, arrays))
             packings[0].check(name, arrays)
-            yield packings[0].packed(arrays)
+            yield Shard(packings[0], arrays)
 
-    found = total(packed(), parallel)
-    return packings[0].unpacked(found)
+    with memory_of(parallel) as memory:
+        found = total(shards(), parallel, memory)
+        return packings[0].unpacked(found)
+
+
+@contextmanager
+def memory_of(parallel: Exchange) -> Iterator[Reuse]:
+    """Memory for a sum, left to the next one of ``parallel`` unless tracemalloc traces."""
+    kept = MEMORY.of(parallel)
+    if is_tracing():
+        kept.clear()
+    try:
+        memory = (
+            kept.pop()
+        )  # one call, between which and a look before it another thread could come
+    except IndexError:
+        memory = Reuse("sums")
+    yield memory
+    kept[:] = [memory] if memory.key else []

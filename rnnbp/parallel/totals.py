@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
-import numpy as np
-
-from rnnbp.numerics import Array
+from rnnbp.memory_pool import Reuse
 from rnnbp.parallel.exchange import Exchange
+from rnnbp.parallel.packing import Flat, Shard
 from rnnbp.parallel.tree import Message, Node, members, messages, root, whole
 
-Flat: TypeAlias = tuple[Array, ...]
-"""What a shard brings: contiguous arrays (n,), each of a length and dtype of its own."""
 
-
-def total(values: Iterator[Flat], parallel: Exchange) -> Flat:
+def total(values: Iterator[Shard], parallel: Exchange, memory: Reuse) -> Flat:
     """The sum over the shards of all processes.
 
     Args:
-        values: that of each own shard, in order, in arrays that are written to. All are read before
-            the first message.
+        values: each own shard, in order. All are read before the first message.
+        parallel: the processes.
+        memory: where the sums lie.
     """
+    own = of_own_shards(values, parallel, memory)
+    return _shared(root(parallel.shards), own, parallel, memory)
+
+
+def of_own_shards(values: Iterator[Shard], parallel: Exchange, memory: Reuse) -> dict[Node, Flat]:
+    """The sums of the largest nodes whose shards are all of this process; as ``total`` reads them."""
     shards = parallel.shards
-    own = {node: _own(node, shards, values) for node in whole(shards, parallel.own)}
+    own = {node: _own(node, shards, values, memory) for node in whole(shards, parallel.own)}
     next(values, None)  # which raises if there are too many
-    return _shared(root(shards), own, parallel)
+    return own
 
 
 def _added(left: Flat, right: Flat) -> Flat:
@@ -34,35 +36,42 @@ def _added(left: Flat, right: Flat) -> Flat:
     return left
 
 
-def _own(node: Node, shards: int, values: Iterator[Flat]) -> Flat:
+def _own(node: Node, shards: int, values: Iterator[Shard], memory: Reuse) -> Flat:
     """The sum of a node whose shards are all of this process: the next ones of ``values``."""
     if node.level == 0:
-        return next(values)
+        return next(values).packed(memory)
     left, right = node.sides
-    total = _own(left, shards, values)
-    return _added(total, _own(right, shards, values)) if right.shards(shards) else total
+    total = _own(left, shards, values, memory)
+    if not right.shards(shards):
+        return total
+    if right.level > 0:
+        return _added(total, _own(right, shards, values, memory))
+    next(values).add_to(total)
+    return total
 
 
-def _shared(node: Node, own: Mapping[Node, Flat], parallel: Exchange) -> Flat:
+def _shared(node: Node, own: Mapping[Node, Flat], parallel: Exchange, memory: Reuse) -> Flat:
     """The sum of a node that has a shard of this process, with what other processes send."""
     if node in own:
         return own[node]
     left, right = node.sides
     if not right.shards(parallel.shards):
-        return _shared(left, own, parallel)
+        return _shared(left, own, parallel, memory)
     mine = [
-        _shared(side, own, parallel)
+        _shared(side, own, parallel, memory)
         if parallel.rank in members(parallel.shards, parallel.processes, side)
         else None
         for side in node.sides
     ]
     for message in messages(parallel.shards, parallel.processes, node):
-        _take_part(message, mine, parallel)
+        _take_part(message, mine, parallel, memory)
     known = [side for side in mine if side is not None]
     return _added(*known)
 
 
-def _take_part(message: Message, mine: list[Flat | None], parallel: Exchange) -> None:
+def _take_part(
+    message: Message, mine: list[Flat | None], parallel: Exchange, memory: Reuse
+) -> None:
     """Send and receive what a message has for this process; ``mine`` are the sums of both sides."""
     pair, wants = (message.left, message.right), (message.to_left, message.to_right)
     if parallel.rank not in pair:
@@ -70,7 +79,7 @@ def _take_part(message: Message, mine: list[Flat | None], parallel: Exchange) ->
     side = pair.index(parallel.rank)
     other, held = pair[1 - side], mine[side]
     assert held is not None  # each of the two has the sum of its side
-    into = tuple(np.empty_like(array) for array in held)
+    into = tuple(memory.new(array.shape, array.dtype) for array in held)
     for array, received in zip(held, into, strict=True):
         if not wants[side]:
             parallel.send(other, array)

@@ -89,6 +89,11 @@ def whole(shards: int, own: range) -> Iterator[Node]:
             waiting += reversed(node.sides)
 
 
+def partial_sums(shards: int) -> int:
+    """Sums that a process holds at most while it works on a shard, whatever their number."""
+    return max(0, 2 * ((shards - 1).bit_length() - 1)) + (shards > 1)
+
+
 def messages(shards: int, processes: int, node: Node) -> list[Message]:
     """The messages at a node, in the order in which every process takes part in them.
 

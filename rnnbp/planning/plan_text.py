@@ -7,17 +7,35 @@ from collections.abc import Iterator, Sequence
 from rnnbp.planning.budget import exactly, shown, with_margin
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.search import Candidate
-from rnnbp.planning.training_bytes import TrainingBytes
+from rnnbp.planning.training_bytes import Sharing, TrainingBytes
 from rnnbp.runners.lane_shares import makespan, shared
 from rnnbp.support.printing import filled
+from rnnbp.support.reprs import counted
 
 
 def budget_lines(budget: int, held: TrainingBytes) -> Iterator[str]:
     """What of a budget training holds, next to the ``budget`` of a run; none if it is nothing."""
+    if held.sharing is not None:
+        yield filled(f"shards     {_shared(held.sharing, held.optimizer)}", 11)
     if held.total:
         parts = ", ".join(f"{shown(n)} for {name.rstrip(',')}" for name, n in held.parts.items())
         left = f"{shown(budget)} are left for the run"
         yield filled(f"budget     {exactly(budget + held.total)}: {parts}; {left}", 11)
+
+
+def _shared(found: Sharing, optimizer: int) -> str:
+    """How processes share a batch, and what the optimiser's state takes in each of them."""
+    what = (
+        f"{found.shards} of at most {counted(found.rows, 'row')}, one after the other; each process "
+        "has the budget for itself, and owns the shards of its part"
+    )
+    if not found.partition or not optimizer:
+        return what
+    many = [p for p in (2, 4, 8, 16, 32, 64) if p <= found.shards]
+    each = ", ".join(f"{shown(-(-optimizer // p))} in each of {p}" for p in many)
+    return (
+        f"{what}. Of the optimiser's state {each or shown(optimizer)}; the budget counts all of it"
+    )
 
 
 def held_lines(found: Forecast, budget: int, slot: int, disk: int = 0) -> Iterator[str]:

@@ -12,6 +12,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.machine import CompileError, refuse
 from rnnbp.runners.backend import Backend, BackendLike, as_backend
+from rnnbp.runners.precision import check_rounded
 from rnnbp.support.callers import outside
 from rnnbp.support.prepared import Remembered
 
@@ -24,6 +25,7 @@ _refused = Remembered[Cell, bool](lambda cell: False)
 def backend_for(model: Graph, backend: BackendLike) -> Backend:
     """The backend that runs a model: NumPy where "llvm" was not named and LLVM refused a cell."""
     found = as_backend(backend)
+    check_rounded(model, found)
     if not _refused.used or found.named or found.name != "llvm":
         return found
     refused = any(_refused.get(block.cell) for block in recurrent_blocks(model))

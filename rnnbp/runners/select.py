@@ -13,12 +13,15 @@ from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import LayerRunner, LayerSizes, RunnerFactory
 from rnnbp.runners.interpreter.factory import InterpreterFactory
 from rnnbp.runners.numpy.factory import ProgramFactory
+from rnnbp.runners.precision import unrounded
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.workspace import Workspace
 
 
 def factories(backend: Backend) -> tuple[type[RunnerFactory], ...]:
     """What a backend runs cells by, in order: the first that can run a cell runs it."""
+    if backend.precision == "bfloat16":
+        return (kernels(backend.precision),)
     if backend.name == "llvm":
         return kernels(), ProgramFactory
     return (InterpreterFactory if backend.name == "interpreter" else ProgramFactory,)
@@ -42,7 +45,7 @@ class Runners:
         for factory in self._factories:
             if (found := factory.runner(layout, symbols)) is not None:
                 return found
-        raise AssertionError("a backend without a factory that runs every cell")
+        raise unrounded(layout)
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         """What runs a layer outside cells, None for its methods; ``brief`` as of the factory."""
@@ -59,7 +62,7 @@ def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSi
     for factory in factories(backend):
         if (found := factory.sizes(layout, frozenset(backend.without), symbols)) is not None:
             return found
-    raise AssertionError("the last factory of a backend runs every cell")
+    raise unrounded(layout)
 
 
 def layer_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> LayerSizes | None:

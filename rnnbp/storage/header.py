@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
-from rnnbp.numerics import Array, Dtype, DtypeError
+from rnnbp.numerics import Array, Dtype, DtypeError, Shape
 from rnnbp.storage.errors import JSON
 from rnnbp.storage.strict import json_text, parse, room
 
@@ -41,7 +42,33 @@ DTYPES: dict[str, Dtype] = {
 _NAMES = {dtype.name: name for name, dtype in DTYPES.items()}
 
 
-def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[bytes, list[str]]:
+class Tensor(Protocol):
+    """An array, or what becomes one when NumPy reads it."""
+
+    @property
+    def dtype(self) -> Dtype: ...
+
+    @property
+    def shape(self) -> Shape: ...
+
+    @property
+    def ndim(self) -> int: ...
+
+    @property
+    def itemsize(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def __array__(self) -> Array: ...
+
+
+def written_order(arrays: Mapping[str, Tensor]) -> list[str]:
+    """The names in the order of their bytes in a file."""
+    return sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+
+
+def build(arrays: Mapping[str, Tensor], metadata: Mapping[str, JSON]) -> tuple[bytes, list[str]]:
     """(length and header, with zeros for the digest; names in the order of their bytes).
 
     Raises DtypeError for a dtype that the format lacks, ValueError for a name, TypeError for
@@ -51,7 +78,7 @@ def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[by
     about = {"format": "rnnbp 1", "sha256": BLANK.decode(), "metadata": text}
     # Written entry by entry: a dict of all would take several times the memory of the text.
     written = bytearray(b'{"__metadata__":' + _compact(about))
-    order, end = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)), 0
+    order, end = written_order(arrays), 0
     for name in order:
         array = arrays[name]
         _check_writable(name, array)
@@ -69,7 +96,7 @@ def _compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _check_writable(name: str, array: Array) -> None:
+def _check_writable(name: str, array: Tensor) -> None:
     if array.dtype.name not in _NAMES:
         raise DtypeError(
             f"tensor {name!r} has dtype {array.dtype}, which safetensors lacks; save it as a float"

@@ -20,7 +20,7 @@ from rnnbp.numerics import Array, StorageError, escaped
 from rnnbp.storage.atomic import replacing, write_all
 from rnnbp.storage.entries import Entry, entries
 from rnnbp.storage.errors import JSON, PathLike
-from rnnbp.storage.header import BLANK, DIGEST, LONGEST, OPENING, build
+from rnnbp.storage.header import BLANK, DIGEST, LONGEST, OPENING, Tensor, build
 from rnnbp.storage.reading import PIECE, check_size, opened, read_into
 from rnnbp.storage.strict import room
 
@@ -28,12 +28,14 @@ WRITTEN = PIECE // 4
 """Bytes that are written together, of which saving holds twice as many."""
 
 
-def save_tensors(path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> None:
+def save_tensors(
+    path: PathLike, arrays: Mapping[str, Tensor], metadata: Mapping[str, JSON]
+) -> None:
     """Write arrays of any layout by name, and JSON, as one file, atomically.
 
-    The same arguments give the same bytes. Raises StorageError, DtypeError for a dtype that the
-    format lacks, ValueError for a name that it cannot have, TypeError for metadata that JSON cannot
-    hold (NaN included).
+    They are read one at a time, in the order of ``written_order``. The same arguments give the same
+    bytes. Raises StorageError, DtypeError for a dtype that the format lacks, ValueError for a name
+    that it cannot have, TypeError for metadata that JSON cannot hold (NaN included).
     """
     head, order = build(arrays, metadata)
     with replacing(path, len(head) + sum(array.nbytes for array in arrays.values())) as number:

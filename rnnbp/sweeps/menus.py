@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import final
 
 from rnnbp.actions import Action, Advance
-from rnnbp.planning.costs import KINDS, Costs
 from rnnbp.planning.objects import bytes_of_rows, ways_of_rows
 from rnnbp.planning.prices import least_holds, prices_of
+from rnnbp.planning.rough_costs import rough_costs
 from rnnbp.planning.search import Candidate, Search
-from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.support.lazy import cached_property
 from rnnbp.sweeps.joint_ledger import ledger_of
@@ -22,11 +21,6 @@ SHARES = (0, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Where between the least bytes and full caching schedules are looked for: they gain the most by
 the first bytes.
 """
-RATE, CHUNK = 2e10, 2e-4
-"""Operations in a second, and seconds that a chunk of a Recurrent adds: by these sweeps
-are compared, and not foretold."""
-TIMES = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 1.2, "Backward": 2.0}
-"""What a step takes by action, in units of an Advance."""
 MOST = 50_000
 """Chunks that a schedule may run for its ledger to be gone through. Others are priced by a bound,
 which is a little more."""
@@ -162,17 +156,3 @@ def thinned(actions: Iterable[Action]) -> Iterator[Action]:
         yield from (advanced if len(advanced) < 3 else (*advanced[:2], advanced[-1]))
         advanced.clear()
         yield action
-
-
-def rough_costs(sizes: Sizes, batch: float) -> Costs:
-    """Seconds of actions by a count of operations.
-
-    Args:
-        batch: the rows of a step.
-    """
-    params = sum(array.size for array in sizes.model.params.values())
-    step = 2.0 * max(1, params) * batch / RATE
-    return Costs(
-        {kind: CHUNK * (1 + len(sizes.cells)) for kind in KINDS},
-        {kind: step * TIMES[kind] for kind in KINDS},
-    )

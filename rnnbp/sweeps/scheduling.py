@@ -11,6 +11,7 @@ from rnnbp.planning.network_parts import NetworkChoice
 from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.network_text import chunks_text, steps_text
 from rnnbp.planning.plan import Plan
+from rnnbp.planning.rough_costs import counted
 from rnnbp.schedules import ScheduleLike
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
@@ -139,7 +140,7 @@ def known_plan(
     Args:
         chunks: by axis, the steps in a chunk; None to choose them.
     """
-    key = _key(network, wanted), budget, tuple((chunks or {}).items())
+    key = _key(network, wanted), budget, tuple((chunks or {}).items()), counted.get()
     stages = stages_of_network(network)
     plans = _plans.of(network.graph.origin)
     return plans.get(key, lambda: choice_of(network, stages, wanted, budget, chunks))

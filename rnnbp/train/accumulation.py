@@ -79,8 +79,7 @@ class WeightedSum:
 
 
 @final
-@dataclass(frozen=True)
-class Shares:
+class Shares(NamedTuple):
     """The weights of the batches of an update by output, and what is made of them.
 
     The loss of an output is the mean over the rows of all batches, Σ w L / Σ w, and outputs have
@@ -90,17 +89,19 @@ class Shares:
 
     Attributes:
         weights: of each batch, by output; none without weight.
+        totals: of all batches by output, where others than these count too.
     """
 
     weights: tuple[Mapping[Key, float], ...]
+    totals: Mapping[Key, float] = {}
 
     def of(self, number: int) -> dict[Key, float]:
         """The part of a batch in the weight of all, by output."""
-        return {key: w / self._total(key) for key, w in self.weights[number].items()}
+        return {key: w / self._of_all(key) for key, w in self.weights[number].items()}
 
     def weight(self, number: int) -> float:
         """Of a batch among all, whose weights have the sum 1; 0 without weight."""
-        outputs = {key for weights in self.weights for key in weights}
+        outputs = self.totals or {key for weights in self.weights for key in weights}
         return sum(self.of(number).values()) / max(1, len(outputs))
 
     def factors(self, number: int) -> dict[Key, float]:
@@ -108,5 +109,9 @@ class Shares:
         weight = self.weight(number)
         return {key: share / weight for key, share in self.of(number).items()}
 
-    def _total(self, key: Key) -> float:
+    def total(self, key: Key) -> float:
+        """The weight of these batches in an output."""
         return sum(weights.get(key, 0.0) for weights in self.weights)
+
+    def _of_all(self, key: Key) -> float:
+        return self.totals.get(key) or self.total(key)

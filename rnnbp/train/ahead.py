@@ -9,22 +9,17 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from rnnbp.planning.budget import BudgetError
 from rnnbp.train.batches import Batches
+from rnnbp.train.by_rows import Check
 from rnnbp.train.data import Sequences
 from rnnbp.train.shuffled import Shuffled
 from rnnbp.train.source import Batch, Source, is_batch
 from rnnbp.train.windows import Windows
-
-
-class Check(Protocol):
-    """Raises BudgetError for a batch that does not fit."""
-
-    def __call__(self, batch: Batch, *, weightless: bool) -> None: ...
 
 
 class Ahead(NamedTuple):

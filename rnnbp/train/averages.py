@@ -93,6 +93,18 @@ class Averages:
         """Take note of the loss of each of several outputs, by its name or number."""
         self._losses = {loss_name(key): value for key, value in losses.items()}
 
+    def totals(self) -> list[float]:
+        """The sums of all metrics, and then their weights."""
+        return self._sums + self._weights
+
+    def put(self, totals: list[float]) -> None:
+        """Take up what ``totals`` returned, or several of these added up."""
+        self._sums, self._weights = totals[: len(self.metrics)], totals[len(self.metrics) :]
+
+    def forget(self) -> None:
+        """Begin again."""
+        self.put([0.0] * 2 * len(self.metrics))
+
     def values(self) -> dict[str, float]:
         """The losses of several outputs and the means by name; those that had weight."""
         found = zip(self.metrics, self._sums, self._weights, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
@@ -28,6 +29,7 @@ from rnnbp.losses.no_loss import NoLoss
 from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
 from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.plan import Plan
+from rnnbp.planning.rough_costs import by_count
 from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.rng import fold
 from rnnbp.support.lazy import cached_property
@@ -116,7 +118,7 @@ class BatchRuns:
         if not isinstance(checkpoint, Plan) and is_budget(checkpoint):
             budget = parse_budget(checkpoint)
             left: Any = remaining(budget, self.held.total)  # bytes, as no schedule is
-            with training_budget(budget, self.held):
+            with self._counting(), training_budget(budget, self.held):
                 return run(checkpoint=left)
         return run(
             checkpoint=for_batch(checkpoint, steps, self._chunk(batch.x)) if steps else checkpoint
@@ -169,5 +171,9 @@ class BatchRuns:
             check_fits(self.model, *arrays, loss, plan)
         elif is_budget(given):
             budget = parse_budget(given)
-            with training_budget(budget, self.held):
+            with self._counting(), training_budget(budget, self.held):
                 check_fits(self.model, *arrays, loss, remaining(budget, self.held.total))
+
+    def _counting(self) -> AbstractContextManager[None]:
+        """Plan by rough costs where several processes must have the same plans."""
+        return by_count(self.options.parallel is not None)

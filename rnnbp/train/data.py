@@ -183,10 +183,6 @@ class Sequences(Shuffled):
             arrays.append(self.lengths)
         return digest(how, *arrays_of(self.x), *arrays)
 
-    def batch(self, epoch: int, index: int) -> Batch:
-        """Batch ``index`` of the epoch's order."""
-        return self._of(self._chosen(epoch, index))
-
     def longest(self) -> Batch:
         """A batch of the longest sequences, which needs at least the memory of any."""
         lengths = np.zeros(self.rows, int) if self.lengths is None else self.lengths

@@ -43,7 +43,8 @@ class Event:
         """The clipped gradients of the step, by parameter path: read-only arrays.
 
         They have the shapes and dtypes of the parameters. None for kinds other than "step", and if
-        a batch was skipped or had no weight.
+        a batch was skipped or had no weight, and where the optimiser is partitioned over processes,
+        none of which has whole gradients.
         """
         return (
             None if self._grads is None else {name: readonly(g) for name, g in self._grads.items()}

@@ -6,6 +6,7 @@ from typing import final
 
 from rnnbp.checks.mapped import check_there
 from rnnbp.inputs.given import InputsOf
+from rnnbp.numerics import Array
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.digests import digest
@@ -67,9 +68,8 @@ class Examples(Shuffled):
         several = self.x.how if isinstance(self.x, SeveralRows) else ()
         return digest((*how, *several), *arrays_of(self.x), self.target)
 
-    def batch(self, epoch: int, index: int) -> Batch:
-        """Batch ``index`` of the epoch's order."""
-        chosen = self._chosen(epoch, index)
+    def _of(self, chosen: Array | slice) -> Batch:
+        """A batch of some examples."""
         check_there(*arrays_of(self.x), self.target)
         if isinstance(self.x, SeveralRows):
             x: InputsOf = self.x.of(lambda a: a[chosen][None], lambda a: a[chosen])

@@ -105,10 +105,19 @@ def check_finite(
     for (what, array), extent in zip(arrays.items(), found, strict=True):
         if math.isnan(extent.largest):
             bad = first_bad(array) or ()
-            raise error(
-                f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; {LOWER}"
-            )
+            raise not_finite(when, what, array[bad], bad, error)
     return found
+
+
+def not_finite(
+    when: str,
+    what: str,
+    value: float,
+    at: tuple[int, ...],
+    error: type[FloatingPointError] = FloatingPointError,
+) -> FloatingPointError:
+    """The error of an array that has a value which is not finite."""
+    return error(f"{when} {what} is {value}{f' at {list(at)}' if at else ''}; {LOWER}")
 
 
 def named_states(state: States) -> dict[str, Array]:

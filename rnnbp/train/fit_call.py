@@ -7,6 +7,8 @@ import warnings
 from dataclasses import dataclass, field
 from signal import SIGINT
 
+from rnnbp.parallel.guard import everywhere
+from rnnbp.runners.backend import precision_of
 from rnnbp.support.callers import outside
 from rnnbp.train.caller import FIT
 from rnnbp.train.folder import MODEL, SNAPSHOT
@@ -30,7 +32,10 @@ class FitCall:
     training: Training
     limits: Limits
     tell: Tell
-    interrupts: Interrupts = field(default_factory=Interrupts)
+    interrupts: Interrupts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.interrupts = Interrupts(notice=self._has_others)
 
     def run(self, data: SourceLike, on_interrupt: OnInterrupt) -> History:
         """Train, and return the History. Raises as ``Trainer.fit`` does."""
@@ -50,7 +55,8 @@ class FitCall:
         try:
             reason = self._trained(data, returns=on_interrupt == "return")
             if reason is None and signals.signal is not None and on_interrupt == "raise":
-                raise ending(signals.signal, self._how_to_go_on())
+                error = ending(signals.signal, self._how_to_go_on())
+                raise everywhere(error) if self._has_others else error
         except BaseException as error:
             ends = isinstance(error, KeyboardInterrupt | SystemExit)
             stopped = ends and signals.signal is not None
@@ -65,7 +71,11 @@ class FitCall:
         run = self.training
         try:
             run.busy, run.ended = True, ("", None)
-            with contextlib.closing(run.folder), self.interrupts:
+            with (
+                precision_of(run.update.precision),
+                contextlib.closing(run.folder),
+                self.interrupts,
+            ):
                 reason = run.train(data, self.limits, self.interrupts, self.tell, returns=returns)
         finally:
             self._leave()
@@ -88,6 +98,12 @@ class FitCall:
                 raise
         if stopped is not None:
             raise stopped
+
+    @property
+    def _has_others(self) -> bool:
+        """True if other processes train with this one, which end as it does."""
+        parallel = self.training.options.parallel
+        return parallel is not None and parallel.processes > 1
 
     def _how_to_go_on(self) -> str:
         """What a signal has left, a line each: where the run stands, how it goes on, the model."""

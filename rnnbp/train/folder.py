@@ -98,12 +98,22 @@ class RunFolder:
         """
         if self.path is None:
             return
-        for name in (SNAPSHOT, METRICS, MODEL):
-            remove_leftovers(self.path / name)
+        self._clear()
         if self.saved is None and not pending:
             self.snapshot(at, extra)
-        self._log = MetricsLog(self.path / METRICS, at.step - pending)
+        self._open_log(at.step - pending)
         self._written = time.monotonic()
+
+    def _clear(self) -> None:
+        """Remove what an interrupted write has left."""
+        assert self.path is not None  # whoever opens it has looked
+        for name in (SNAPSHOT, METRICS, MODEL):
+            remove_leftovers(self.path / name)
+
+    def _open_log(self, step: int) -> None:
+        """Open the file of metrics behind the line of a step."""
+        assert self.path is not None  # likewise
+        self._log = MetricsLog(self.path / METRICS, step)
 
     def _check(self, path: Path, caller: Caller) -> None:
         """Raise StorageError unless the files are this run's, as it has written or read them."""

@@ -29,7 +29,7 @@ from rnnbp.train.described_values import short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
-VERSION = 7
+VERSION = 8
 """Raised whenever the library's numbers change, or what an identity holds."""
 
 
@@ -127,7 +127,11 @@ def _rebuilds(checkpoint: ScheduleLike) -> bool:
 
 def of_surroundings() -> Identity:
     """What else decides bits: backend, libraries, processor, threads of BLAS where they count."""
-    backend = as_backend(None).name
+    chosen = as_backend(None)
+    backend = chosen.name
+    # What is not exact has a line, which snapshots of other runs do not have.
+    exact = chosen.precision == "float32"
+    rounding: dict[str, JSON] = {} if exact else {"precision": chosen.precision}
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
     if backend == "llvm":
@@ -142,7 +146,11 @@ def of_surroundings() -> Identity:
         libraries["BLAS"] = (
             f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}{threads}"
         )
-    return {"backend": {"backend": backend}, "processor": processor, "libraries": libraries}
+    return {
+        "backend": {"backend": backend, **rounding},
+        "processor": processor,
+        "libraries": libraries,
+    }
 
 
 def _blas() -> Iterator[dict[str, JSON]]:

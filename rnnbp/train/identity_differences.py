@@ -14,7 +14,11 @@ from rnnbp.wording.synonyms import synonym
 
 EVERYTHING, DATA = "everything", "data"
 """Names to override apart from the parts: all of them; the data, which ``fit`` compares."""
-LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor": "val_loss"}}
+LATER: dict[str, JSON] = {
+    "accumulate": {"accumulate": 1},
+    "monitor": {"monitor": "val_loss"},
+    "parallel": {"parallel": None},
+}
 """Parts that snapshots of earlier versions do not have, as those were."""
 
 _KIND = "optimizer"

@@ -10,6 +10,11 @@ from typing import Self, TypeAlias
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Ctrl-C; ``kill`` and every scheduler's notice; a terminal that is closed; Windows' Ctrl-Break."""
+NOTICE = "SIGUSR1"
+"""A notice to the processes of a parallel run. Open MPI's mpiexec passes it on and waits, while on
+Ctrl-C and SIGTERM it sends them SIGTERM, and SIGKILL 0.25 s later. Schedulers can be made to send
+it, as Slurm by ``--signal``.
+"""
 
 
 Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | signal.Handlers
@@ -23,9 +28,13 @@ class Interrupts:
     repeat them. The previous handlers return on leaving. Nothing is changed outside the main
     thread, where Python allows no handler, nor for a signal that is ignored, as SIGHUP is under
     nohup.
+
+    Args:
+        notice: True if SIGUSR1 is such a signal too, unless the script handles it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, notice: bool = False) -> None:
+        self._notice = notice
         self.signal: int | None = None
         self._previous: dict[int, Handler] = {}
 
@@ -42,8 +51,14 @@ class Interrupts:
             for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
                 present = signal.getsignal(number)
                 if present not in (None, signal.SIG_IGN):
-                    self._previous[number] = present
-                    signal.signal(number, self._handle)
+                    self._replace(number, present)
+            number = getattr(signal, NOTICE, None)
+            if self._notice and number and signal.getsignal(number) == signal.SIG_DFL:
+                self._replace(number, signal.SIG_DFL)
+
+    def _replace(self, number: int, present: Handler) -> None:
+        self._previous[number] = present
+        signal.signal(number, self._handle)
 
     def __exit__(self, *_: object) -> None:
         self.restore()

@@ -15,6 +15,7 @@ from rnnbp.train.monitor import HISTORYS, LOSS
 from rnnbp.train.output_losses import each_loss
 from rnnbp.train.parts import Parts
 from rnnbp.train.run_data import RunData
+from rnnbp.train.sharded_validation import ShardedValidation
 from rnnbp.train.source import Batch, Source, comes_once
 from rnnbp.train.sources import epoch_of
 from rnnbp.train.standing import Standing
@@ -45,9 +46,12 @@ def _validated(update: Update, source: Source, at: Standing, known: RunData) -> 
     """The validation loss and the metrics."""
     seen, options = partial(known.see_validation, source), update.options
     found = Averages(options.measured)
-    value = validation_loss(
-        update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=found
-    )
+    if options.parallel is not None:
+        value = ShardedValidation(update, source, options.parallel, seen).loss(found)
+    else:
+        value = validation_loss(
+            update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=found
+        )
     if not math.isfinite(value):
         own = any(isinstance(as_loss(each), Own) for each in each_loss(options.loss))
         why = _first(source, bad_target) or (own and _first(source, silent_target))

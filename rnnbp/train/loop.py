@@ -12,8 +12,10 @@ from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.models import as_network
 from rnnbp.numerics import Array, flag
 from rnnbp.optim import Optimizer
+from rnnbp.parallel import Exchange
 from rnnbp.planning.plan import Plan
 from rnnbp.rng import check_seed
+from rnnbp.runners.backend import Precision
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.support import reprs
@@ -114,11 +116,16 @@ class Trainer(Attributes, Named, Instead):
             rows, or for a function of your own the mean. Steps, in all counts, schedules and
             metrics, are updates; the rest of an epoch makes a smaller one. It takes a second copy
             of the gradients. Of losses by output all batches of an update are read first.
+        parallel: ``rnnbp.parallel.MPI(shards=8)`` for processes that ``mpiexec`` started with the
+            same script, or ``Alone``: each batch is cut by its rows into as many shards, which end
+            with the same bits in any number of processes. A budget is that of one process, within
+            which schedules are chosen by counts of operations; the first writes the folder.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
+        precision: as of ``Backend``, "bfloat16" for faster products, of what callbacks run too.
 
-    The arguments are attributes too. All but model, optimizer, seed, folder and description may be
-    set between two calls of ``fit``, or by a callback: they are checked as here, and hold from the
-    next step on.
+    The arguments are attributes too. All but model, optimizer, seed, folder, description and
+    precision may be set between two calls of ``fit``, or by a callback: they are checked as here,
+    and hold from the next step on.
 
     A deep copy or a pickle, with what it is given at once, trains on with the same bits, from the
     end of the last step; only pickles of cloudpickle and joblib's workers hold lambdas.
@@ -141,15 +148,15 @@ class Trainer(Attributes, Named, Instead):
     def __init__(
         self, model: ModelLike, optimizer: Optimizer | str, loss: LossesLike, *,
         checkpoint: ScheduleLike | Plan = "all", chunk: int | None = None,
-        clip_norm: float | None = None, clip_value: float | None = None,
-        learning_rate: Rate = None, validation: SourceLike | None = None,
-        validate_every: int | None = None, patience: int | None = None,
-        keep_best: bool | None = None, monitor: str = "val_loss", mode: Mode = "auto",
-        seed: int = 0, folder: PathLike | None = None, snapshot_every: int | None = None,
-        snapshot_minutes: float | None = None, callbacks: Callbacks = (),
-        progress: bool | None = None, description: JSON = None,
+        clip_norm: float | None = None, clip_value: float | None = None, learning_rate: Rate = None,
+        validation: SourceLike | None = None, validate_every: int | None = None,
+        patience: int | None = None, keep_best: bool | None = None, monitor: str = "val_loss",
+        mode: Mode = "auto", seed: int = 0, folder: PathLike | None = None,
+        snapshot_every: int | None = None, snapshot_minutes: float | None = None,
+        callbacks: Callbacks = (), progress: bool | None = None, description: JSON = None,
         on_nonfinite: OnNonFinite = "raise", on_interrupt: OnInterrupt = "raise",
-        metrics: MetricsLike = (), accumulate: int = 1,
+        metrics: MetricsLike = (), accumulate: int = 1, parallel: Exchange | None = None,
+        precision: Precision | None = None,
     ) -> None:  # fmt: skip
         graph, (rule, rate) = as_network(model), split_rate(learning_rate)
         optimizer, name = optimizer_of("Trainer", model, optimizer), "Trainer: validation"
@@ -160,10 +167,10 @@ class Trainer(Attributes, Named, Instead):
             validate_every=validate_every, patience=patience, keep_best=keep_best, monitor=monitor,
             mode=mode, snapshot_every=snapshot_every, snapshot_minutes=snapshot_minutes,
             callbacks=callbacks, progress=progress, on_nonfinite=on_nonfinite,
-            on_interrupt=on_interrupt, metrics=metrics,
+            on_interrupt=on_interrupt, metrics=metrics, parallel=parallel,
         )  # fmt: skip
         given.monitored.check()
-        update = Update(graph, optimizer, given, check_seed(seed))
+        update = Update(graph, optimizer, given, check_seed(seed), precision)
         json_text("Trainer: description", description)
         if rate is not None:
             optimizer.learning_rate = rate

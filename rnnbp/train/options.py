@@ -11,6 +11,8 @@ from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
+from rnnbp.parallel import Exchange
+from rnnbp.parallel.exchange import check_exchange
 from rnnbp.planning.budget import is_budget, parse_budget
 from rnnbp.planning.chosen_chunks import chunk_of_run
 from rnnbp.planning.plan import Plan
@@ -60,6 +62,7 @@ class Options:
     on_interrupt: OnInterrupt = "raise"
     metrics: MetricsLike = ()
     accumulate: int = 1
+    parallel: Exchange | None = None
 
     def __post_init__(self) -> None:
         each_loss(self.loss)
@@ -73,6 +76,8 @@ class Options:
                 f"Trainer: on_nonfinite is 'raise' or 'skip', found {shown(self.on_nonfinite)}"
             )
         check_on_interrupt("Trainer: on_interrupt", self.on_interrupt)
+        if self.parallel is not None:
+            check_exchange("Trainer: parallel", self.parallel)
         self._put("monitor", self.monitored.name)
         self._check_validation()
 

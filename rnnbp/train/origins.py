@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rnnbp.numerics import ShapeError
+from rnnbp.numerics import Array, ShapeError
 from rnnbp.train.batches import Batches
 from rnnbp.train.data import Sequences
 from rnnbp.train.examples import Examples
@@ -23,8 +23,14 @@ _ARRAYS = {"x": "x", "target": "target", "weights": "mask"}
 _START = re.compile(r"steps are counted from step (\d+) of the sequence")
 
 
-def note_origin(error: BaseException, source: Source, epoch: int, index: int) -> None:
-    """Add a note to an error about a row of a batch: which data it is, if the source knows."""
+def note_origin(
+    error: BaseException, source: Source, epoch: int, index: int, rows: Array | None = None
+) -> None:
+    """Add a note to an error about a row of a batch: which data it is, if the source knows.
+
+    Args:
+        rows: of a part of a batch, the numbers of its rows.
+    """
     if isinstance(error, ShapeError):
         _note_shape(error, source)
     found = _PLACE.search(str(error))
@@ -34,6 +40,7 @@ def note_origin(error: BaseException, source: Source, epoch: int, index: int) ->
         int(start[1]) for note in getattr(error, "__notes__", ()) if (start := _START.match(note))
     ]
     step, row, array = sum(starts) + int(found[2]), int(found[3]), _ARRAYS.get(found[1], "")
+    row = row if rows is None else int(rows[row])
     if isinstance(source, Batches):
         if array == "target" and source.layout.last:
             error.add_note(f"row {row} of the batch: see its target[{row}]")

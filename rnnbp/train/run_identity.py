@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rnnbp.runners.backend import precision_of
 from rnnbp.train.identity import (
     Identity,
     described,
@@ -24,6 +25,7 @@ def identity_of(update: Update) -> Identity:
         "patience": options.patience,
         "on_nonfinite": options.on_nonfinite,
         "accumulate": options.accumulate,
+        "parallel": None if options.parallel is None else f"{options.parallel.shards} shards",
         "validation": None if options.validation is None else fingerprint(options.validation),
     }
     return _of_update(update) | of_settings(named) | {"monitor": options.monitored.lines()}
@@ -41,4 +43,6 @@ def _of_update(update: Update) -> Identity:
         "optimizer": of_optimizer(optimizer),
         "learning_rate": of_rate(options.learning_rate, optimizer),
     }
-    return found | of_chunks(options.checkpoint, options.chunk) | of_surroundings()
+    with precision_of(update.precision):
+        surroundings = of_surroundings()
+    return found | of_chunks(options.checkpoint, options.chunk) | surroundings

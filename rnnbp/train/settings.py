@@ -100,6 +100,8 @@ class Fixed(Shown[T]):
 
 def setting_way(name: str) -> str:
     """The advice for a setting that was passed to a call."""
+    if name == "parallel":
+        return "it is of the whole run: Trainer(..., parallel=...)"
     return f"it is a setting: trainer.{name} = ... before the call, or Trainer(..., {name}=...)"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -14,14 +14,16 @@ from rnnbp.numerics import Array, flag, positive_int
 from rnnbp.rng import check_seed
 from rnnbp.support import reprs
 from rnnbp.support.ieee import apart
+from rnnbp.train.by_rows import ByRows, RowsOf
 from rnnbp.train.source import Batch, check_place, first_epoch
 from rnnbp.wording.arguments import Named
 
 
-class Shuffled(Named, ABC):
+class Shuffled(Named, ByRows):
     """Rows in batches of ``batch_size``, the last one smaller, shuffled anew in each epoch."""
 
     rows: int
+    lengths: Array | None = None
 
     def __init__(self, batch_size: int, shuffle: bool, seed: int) -> None:
         place = type(self).__name__
@@ -53,9 +55,24 @@ class Shuffled(Named, ABC):
             **{k: reprs.array_text(array) for k, array in arrays.items()},
         )
 
-    @abstractmethod
+    def rows_of(self, epoch: int, index: int) -> RowsOf:
+        chosen, lengths = np.arange(self.rows)[self._chosen(epoch, index)], self.lengths
+        return RowsOf(len(chosen), None if lengths is None else lengths[chosen])
+
+    def part(self, epoch: int, index: int, rows: Array) -> Batch:
+        """Some rows of batch ``index``, by their numbers (n,) in it: those alone are read.
+
+        Sequences of several lengths are padded to the longest of these rows.
+        """
+        return self._of(np.arange(self.rows)[self._chosen(epoch, index)][rows])
+
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
+        return self._of(self._chosen(epoch, index))
+
+    @abstractmethod
+    def _of(self, chosen: Array | slice) -> Batch:
+        """A batch of some rows of the data."""
 
     def _chosen(self, epoch: int, index: int) -> Array | slice:
         """The rows of a batch: an index array, or a slice where they are not shuffled."""

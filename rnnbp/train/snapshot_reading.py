@@ -107,7 +107,7 @@ class Snapshot:
 
     def _cure(self, parts: Parts, overriding: str) -> str:
         """What to do about differing parts; ``overriding`` is the call that resumes anyway."""
-        if parts.optimizer.live_state().keys() != under(self.arrays, "optimizer/").keys():
+        if parts.optimizer.state_like().keys() != under(self.arrays, "optimizer/").keys():
             return "another optimizer has no state to go on with: give it the same"
         return f"set it up as it was, or go on all the same with {overriding}"
 

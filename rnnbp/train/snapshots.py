@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnnbp.numerics import Array
+from rnnbp.optim.collected import collected
 from rnnbp.storage import JSON, PathLike, save_tensors
+from rnnbp.storage.header import Tensor
 from rnnbp.train.parts import Parts
 from rnnbp.train.snapshot_reading import Snapshot
 from rnnbp.train.standing import Standing
@@ -16,13 +17,14 @@ from rnnbp.train.standing import Standing
 def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str, JSON]) -> None:
     """Write a snapshot, atomically; ``extra`` is metadata: the run's identity and description."""
     numbers = _numbers(at) | parts.rates()
-    save_tensors(path, _arrays(parts, at), {"snapshot": numbers, **extra})
+    with collected(parts.optimizer) as slots:
+        save_tensors(path, _arrays(parts, at, slots), {"snapshot": numbers, **extra})
 
 
-def _arrays(parts: Parts, at: Standing) -> dict[str, Array]:
+def _arrays(parts: Parts, at: Standing, slots: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """By name, the series of the history, the parameters, and the states."""
     past = at.history
-    arrays = {
+    arrays: dict[str, Tensor] = {
         "history/losses": np.array(past.losses, np.float64),
         "history/validation_losses": np.array(past.validation_losses, np.float64),
         "history/validation_steps": np.array(past.validation_steps, np.int64),
@@ -33,7 +35,7 @@ def _arrays(parts: Parts, at: Standing) -> dict[str, Array]:
     }
     arrays |= {f"model/{name}": p for name, p in parts.params.items()}
     arrays |= {f"best/{name}": p for name, p in at.best_weights.items()}
-    arrays |= {f"optimizer/{name}": slot for name, slot in parts.optimizer.live_state().items()}
+    arrays |= {f"optimizer/{name}": slot for name, slot in slots.items()}
     arrays |= {f"state/{i}/{j}": a for i, state in enumerate(at.state) for j, a in enumerate(state)}
     return arrays
 

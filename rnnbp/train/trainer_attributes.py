@@ -7,7 +7,9 @@ from typing import Any
 from rnnbp.bptt.networks import LossesLike
 from rnnbp.graph.graph import Graph
 from rnnbp.optim import Optimizer
+from rnnbp.parallel import Exchange
 from rnnbp.planning.plan import Plan
+from rnnbp.runners.backend import Precision, precision_of
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.folder import RunFolder
 from rnnbp.train.listed_sequences import sequences_of
@@ -57,9 +59,11 @@ class Attributes:
     on_nonfinite = Setting[OnNonFinite]()
     on_interrupt = Setting[OnInterrupt]()
     accumulate = Setting[int]()
+    parallel = Fixed[Exchange | None](lambda run: run.options.parallel)
     model = Fixed[Graph](lambda run: run.update.model)
     optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
     seed = Fixed[int](lambda run: run.update.seed)
+    precision = Fixed[Precision | None](lambda run: run.update.precision)
     update = Fixed[Update](lambda run: run.update)
     parts = Fixed[Parts](lambda run: run.parts)
     folder = Fixed[RunFolder](lambda run: run.folder)
@@ -85,9 +89,10 @@ class Attributes:
             if metrics is None
             else as_metrics(f"{name}: metrics", metrics, options.loss)
         )
-        return evaluate_source(
-            name, self.model, data, options.loss, given, options.chunk, self.progress
-        )
+        with precision_of(self.precision):
+            return evaluate_source(
+                name, self.model, data, options.loss, given, options.chunk, self.progress
+            )
 
     @method_takes("Trainer.predict", {})
     # Any: an array, or a list for recordings
@@ -105,4 +110,5 @@ class Attributes:
         """
         how = Passes(chunk=self.chunk, progress=self.progress)
         source = sequences_of(self.model, data)
-        return predict_source("Trainer.predict", self.model, source, last, how)
+        with precision_of(self.precision):
+            return predict_source("Trainer.predict", self.model, source, last, how)

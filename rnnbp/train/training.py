@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeAlias
-
-import numpy as np
 
 from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
+from rnnbp.parallel.agreement import check_all, raise_in_all
+from rnnbp.runners.backend import precision_of
 from rnnbp.storage import JSON, PathLike, StorageError
+from rnnbp.train.agreed import Agreed, agreed
 from rnnbp.train.ahead import check_ahead
+from rnnbp.train.alike import check_processes
 from rnnbp.train.anew import folder_of, say_begins_anew, say_goes_on
 from rnnbp.train.assigning import exchange
-from rnnbp.train.caller import TRAINER, Caller
+from rnnbp.train.by_rows import Check
 from rnnbp.train.endings import Learned, put_best, warn_of_none_best
 from rnnbp.train.folder import RunFolder
-from rnnbp.train.identity import Identity
 from rnnbp.train.identity_differences import check_override
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.judging import judged
@@ -28,62 +29,30 @@ from rnnbp.train.progress import progress_bar, show_step
 from rnnbp.train.resuming import Resumable
 from rnnbp.train.run_data import RunData
 from rnnbp.train.run_identity import identity_of
+from rnnbp.train.run_state import RunState
+from rnnbp.train.shard_reading import check_shards
+from rnnbp.train.shared_folder import SharedFolder
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike
 from rnnbp.train.stamps import is_missing
-from rnnbp.train.standing import Standing
 from rnnbp.train.steps import updated
 from rnnbp.train.targets import check_data
 from rnnbp.train.updates import Update
-from rnnbp.train.watched_rate import WatchedRate
 
 Tell: TypeAlias = Callable[[str, Mapping[str, JSON], Mapping[str, Array] | None], object]
 """Called with the kind of an event, its line of metrics and the gradients."""
 
 
-@dataclass
-class Training:
-    """What a Trainer trains: the update of a step, what it changes, its place and its files.
-
-    pending: the metrics of a step whose line is not complete, for its validation is to be done; and
-        grads, its gradients, for callbacks.
-    useless: why the model is not in the state of ``at``, if it is not.
-    busy: whether a call of fit is training.
-    goes_on: whether it comes from a snapshot, so that the call of fit that wrote it goes on; and
-        resumed, the folder of that snapshot, until a note has said so.
-    stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
-    caller: what the user called. ended: why the last call of fit ended, and by what signal.
-    last: the last parameters, while the model holds the best. asked: the last two calls of fit.
-    ahead: the data that fit in a budget, and the update that has it.
-    """
-
-    update: Update
-    parts: Parts
-    folder: RunFolder
-    at: Standing = field(default_factory=Standing)
-    known: RunData = field(default_factory=RunData)
-    identity: Identity | None = None
-    pending: dict[str, JSON] | None = None
-    useless: str = ""
-    own_rate: WatchedRate = field(default_factory=WatchedRate)
-    busy: bool = False
-    goes_on: bool = False
-    resumed: str = ""
-    stopping: str = ""
-    earlier: float = 0.0
-    caller: Caller = TRAINER
-    ended: tuple[str, int | None] = ("", None)
-    last: dict[str, Array] = field(default_factory=dict)
-    grads: Mapping[str, Array] | None = None
-    asked: list[Limits] = field(default_factory=list)
-    ahead: tuple[Source, Update] | None = None
+class Training(RunState):
+    """What a Trainer trains, step by step."""
 
     @classmethod
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
         """A run that has not begun."""
+        update.spread()
         parts = Parts.of(update.model, update.optimizer, _plateau(update.options))
-        files, known = RunFolder(folder, parts, description), RunData(wanted=folder is not None)
-        found = cls(update, parts, files, known=known)
+        files = _folder(update, folder, parts, description)
+        found = cls(update, parts, files, known=RunData(wanted=folder is not None))
         found.identity = None if folder is None else identity_of(update)
         found.own_rate.note(update.optimizer)
         return found
@@ -91,14 +60,10 @@ class Training:
     def __getstate__(self) -> dict[str, object]:
         return vars(self) | {"busy": False, "ahead": None}
 
-    @property
-    def options(self) -> Options:
-        """The arguments that may be changed."""
-        return self.update.options
-
     def change(self, options: Options, rate: float | None = None) -> None:
         """Continue from the next step with other options, and another rate of the optimiser."""
         update = replace(self.update, options=options)
+        update.spread()
         self.at.change(self.options, options)
         if rate is not None:
             update.optimizer.learning_rate = rate
@@ -117,21 +82,21 @@ class Training:
         ``tell`` is called with each event; ``returns`` if ``fit`` returns after a signal too.
         """
         data = self.known.wrapped.source(f"{self.caller.name}: data", given, self.at.epoch)
-        self._begin(data)
+        self._begin(data, limits)
         limits, learned = limits.counted(self.at), Learned()
         total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
-            done = self._reason(limits) if self.pending is None else None
-            say_goes_on(self.options.progress, self.resumed, self.at.step, done)
+            found = self._agreed(limits, interrupts)
+            done = found.reason if self.pending is None else None
+            say_goes_on(self._progress, self.resumed, self.at.step, done)
             self.resumed = ""
-            with progress_bar(False if done else self.options.progress, self.at.step, total) as bar:
-                while self.pending is not None or not (reason := self._reason(limits)):
-                    if self.pending is None and interrupts.signal is not None:
+            with progress_bar(False if done else self._progress, self.at.step, total) as bar:
+                while self.pending is not None or not found.reason:
+                    if self.pending is None and found.signal is not None:
                         break
                     self.own_rate.warn_if_set(self.update.optimizer, self.options)
-                    metrics = self._step(data, limits)
-                    learned.note(metrics)
-                    self._write(metrics, tell)
+                    learned.note(metrics := self._step(data, limits))
+                    found = self._finished(metrics, limits, interrupts, tell)
                     show_step(bar, metrics)
         finally:
             self._note_time(limits)
@@ -139,9 +104,9 @@ class Training:
         self.folder.save_model(self.at)
         warn_of_none_best(self.caller.name, self.options, self.at)
         learned.warn(self.caller.name)
-        if reason is not None or returns:
+        if found.reason is not None or returns:
             self.last = put_best(self.caller.name, self.options, self.at, self.parts.params)
-        return reason
+        return found.reason
 
     def stop(self, reason: str) -> None:
         """End after this step."""
@@ -162,8 +127,9 @@ class Training:
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "
                 "resume(missing_ok=True)"
             )
-        found = Resumable.of(file, self.update, self.parts, override, data, self.caller)
-        at = found.put(self.parts, override)
+        with precision_of(self.update.precision):
+            found = Resumable.of(file, self.update, self.parts, override, data, self.caller)
+            at = found.put(self.parts, override)
         self.own_rate.note(found.update.optimizer)
         self.update, self.identity, self.at = found.update, found.identity, at
         self.pending, self.useless, self.grads, self.last = None, "", None, {}
@@ -204,15 +170,41 @@ class Training:
             if self.folder.saved is not None:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
-        return metrics | made.metrics, made.grads if self.options.callbacks else None
+        seen = self.options.callbacks and optimizer.cut is None
+        return metrics | made.metrics, made.grads if seen else None
 
-    def _note_time(self, limits: Limits) -> float:
-        """The seconds of training so far."""
-        self.at.history.seconds = self.earlier + limits.elapsed()
-        return self.at.history.seconds
+    def _finished(
+        self, metrics: dict[str, JSON], limits: Limits, interrupts: Interrupts, tell: Tell
+    ) -> Agreed:
+        """Write what a step has made, and a snapshot if it is due; how the run goes on.
+
+        An error in one of several processes is raised in all, after a snapshot.
+        """
+        parallel, error = self.options.parallel, None
+        try:
+            self._write(metrics, tell)
+        except Exception as found:  # whatever a callback raises
+            if parallel is None:
+                raise
+            error = found
+        agreed = self._agreed(limits, interrupts, failed=error is not None)
+        if agreed.failed or agreed.overdue or self.at.due(self.options.snapshot_every):
+            self.folder.snapshot(self.at, self._extra())
+        if agreed.failed and parallel is not None:
+            raise_in_all(error, parallel)
+        return agreed
+
+    def _agreed(self, limits: Limits, interrupts: Interrupts, failed: bool = False) -> Agreed:
+        """How the run goes on, in all processes; a signal is known in each of them then."""
+        overdue = self.folder.older(self.options.snapshot_minutes)
+        own = Agreed(self._reason(limits), interrupts.signal, overdue, failed)
+        found = agreed(own, self.options.parallel)
+        if found.signal is not None and not found.reason:
+            interrupts.signal = found.signal
+        return found
 
     def _write(self, metrics: dict[str, JSON], tell: Tell) -> None:
-        """Write the line of a step and the best model, call callbacks, write a due snapshot."""
+        """Write the line of a step and the best model, and call callbacks."""
         self.folder.add(metrics)
         grads, self.grads, self.pending = self.grads, None, None
         if self.at.history.best_step == self.at.step:
@@ -223,28 +215,16 @@ class Training:
             for kind in kinds:
                 tell(kind, metrics, grads if kind == "step" else None)
         except BaseException:  # whatever a callback raises, an interrupt as well
-            self.folder.snapshot(self.at, self._extra())
+            if self.options.parallel is None:
+                self.folder.snapshot(self.at, self._extra())
             raise
-        del grads  # which take as much as the parameters
-        if self.at.due(self.options.snapshot_every) or self.folder.older(
-            self.options.snapshot_minutes
-        ):
-            self.folder.snapshot(self.at, self._extra())
 
-    def _begin(self, data: Source) -> None:
-        """Check that the data are those of the run, and open its folder."""
-        if self.useless:
-            raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
-        self.options.monitored.check()
-        check_data(self.update.model, data, self.options.validation, self.options.loss)
-        self.known.begin(data, self.caller, midway=self.at.index > 0)
-        batches = data.batches_per_epoch
-        if self.at.index >= batches:
-            place = f"{self.caller.name}: the run stands at batch {self.at.index} of an epoch"
-            raise ValueError(f"{place}, and the data have {batches}; give it the same data")
-        self._check_ahead(data)
+    def _begin(self, data: Source, limits: Limits) -> None:
+        """Check that the data are those of the run, and of all processes; open its folder."""
+        check_processes(self, data, limits)
+        self._together(lambda: self._check(data))
         self.folder.claim(self.caller)
-        self.known.compare(data, self.options.validation, self.caller)
+        self._together(lambda: self.known.compare(data, self.options.validation, self.caller))
         self._count_from_here()
         last, self.last = self.last if self._holds_best() else {}, {}
         if last:
@@ -258,41 +238,49 @@ class Training:
             raise
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
 
+    def _together(self, action: Callable[[], None]) -> None:
+        """Do something in all processes, where an error in one is raised in all."""
+        parallel, error = self.options.parallel, None
+        if parallel is None:
+            action()
+            return
+        try:
+            action()
+        except Exception as found:  # whatever a source raises
+            error = found
+        check_all(error, parallel)
+
+    def _check(self, data: Source) -> None:
+        """Raise an error unless the run can go on with these data."""
+        if self.useless:
+            raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
+        self.options.monitored.check()
+        check_data(self.update.model, data, self.options.validation, self.options.loss)
+        self.known.begin(data, self.caller, midway=self.at.index > 0)
+        batches = data.batches_per_epoch
+        if self.at.index >= batches:
+            place = f"{self.caller.name}: the run stands at batch {self.at.index} of an epoch"
+            raise ValueError(f"{place}, and the data have {batches}; give it the same data")
+        self._check_ahead(data)
+
     def _check_ahead(self, data: Source) -> None:
         """Hold a budget against all batches, once for the same data and settings."""
         checked, update = self.ahead or (None, None)
         if self.update.bounded and not (checked is data and update is self.update):
-            check_ahead(data, self.at.epoch, self.update.runs.check_fits)
+            check: Check = self.update.runs.check_fits
+            parallel = self.options.parallel
+            if parallel is not None:
+                check = check_shards(self.update.model, data, check, parallel)
+            check_ahead(data, self.at.epoch, check)
             self.ahead = data, self.update
-
-    def _count_from_here(self) -> None:
-        """Count epochs and steps from here, unless the run resumes; restart used-up patience."""
-        if self.goes_on:
-            return
-        if self.options.patience is not None and self.at.waited >= self.options.patience:
-            self.at.waited = 0
-        if self.at.begin():
-            self.folder.outdate()
-
-    def _holds_best(self) -> bool:
-        """True if the model holds the best parameters, and no others were written to it since."""
-        best = self.at.best_weights
-        return bool(self.last) and all(
-            np.array_equal(p, best[name]) for name, p in self.parts.params.items()
-        )
-
-    def _extra(self) -> dict[str, JSON]:
-        identity: JSON = {**(self.identity or {})}
-        return {"identity": identity, **self.known.to_json(), **self.update.costs()}
-
-    def _reason(self, limits: Limits) -> str | None:
-        """The reason to stop now, if any, other than a signal."""
-        if self.stopping:
-            return self.stopping
-        if self.options.patience is not None and self.at.waited >= self.options.patience:
-            return "early stopping"
-        return limits.reason(self.at)
 
 
 def _plateau(options: Options) -> OnPlateau | None:
     return options.learning_rate if isinstance(options.learning_rate, OnPlateau) else None
+
+
+def _folder(update: Update, path: PathLike | None, parts: Parts, description: JSON) -> RunFolder:
+    parallel = update.options.parallel
+    if parallel is None:
+        return RunFolder(path, parts, description)
+    return SharedFolder(path, parts, description, parallel)

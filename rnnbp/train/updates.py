@@ -16,13 +16,15 @@ from rnnbp.inputs.states import States
 from rnnbp.losses.base import NoWeightError
 from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Array, real_number, shown
-from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
-from rnnbp.optim.clipping import norm_of
+from rnnbp.optim import OnPlateau, Optimizer
 from rnnbp.optim.extents import Extent
 from rnnbp.optim.rates import called
+from rnnbp.parallel.tree import partial_sums
 from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.training_bytes import TrainingBytes
+from rnnbp.runners.backend import Backend, Precision
+from rnnbp.runners.refused import backend_for
 from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
 from rnnbp.support.lazy import cached_property
@@ -30,6 +32,7 @@ from rnnbp.train.accumulation import Part
 from rnnbp.train.averages import Averages
 from rnnbp.train.batch_runs import BatchRuns
 from rnnbp.train.carried import carrying
+from rnnbp.train.clipped_steps import checked, clipped_step
 from rnnbp.train.finiteness import DivergedError, check_finite, loss_not_finite, named_states
 from rnnbp.train.named_optimizers import no_optimizer
 from rnnbp.train.options import Options
@@ -74,10 +77,13 @@ class Update:
     optimizer: Optimizer
     options: Options
     seed: int
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
             raise no_optimizer(self.optimizer)
+        if self.precision is not None:
+            backend_for(self.model, Backend(precision=self.precision))
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(
@@ -91,6 +97,29 @@ class Update:
                 "Trainer: the optimizer's learning_rate is an OnPlateau, which needs validation "
                 "losses; pass it to the Trainer, as learning_rate="
             )
+        self._check_partition()
+
+    def _check_partition(self) -> None:
+        """Raise ValueError unless the optimiser is whole, or is partitioned over ``parallel``."""
+        cut, parallel = self.optimizer.cut, self.options.parallel
+        if cut is None:
+            return
+        if parallel is None:
+            raise ValueError(
+                "Trainer: the optimizer is partitioned over processes; give parallel=, as "
+                "rnnbp.parallel.MPI(shards=8)"
+            )
+        if parallel.processes != cut.parallel.processes:
+            raise ValueError(
+                f"Trainer: the optimizer is partitioned over {cut.parallel.processes} processes, "
+                f"and parallel={parallel} has {parallel.processes}; build it anew for these"
+            )
+
+    def spread(self) -> None:
+        """Partition the optimiser if ``parallel`` says so."""
+        parallel = self.options.parallel
+        if parallel is not None and parallel.partition and self.optimizer.cut is None:
+            self.optimizer.partition(parallel)
 
     @cached_property
     def held(self) -> TrainingBytes:
@@ -98,11 +127,16 @@ class Update:
 
         The best parameters are among them whenever there is a figure to follow: the snapshot and
         model.safetensors have them, and ``keep_best`` and ``folder`` may differ in a resumed run,
-        whose chunks must be the same.
+        whose chunks must be the same. They must be in any number of processes: so of a partitioned
+        optimiser all is counted.
         """
         copy = sum(p.nbytes for p in self.model.params.values())
         judges, several = self.options.judges, self.options.accumulate > 1
-        return TrainingBytes(self.optimizer.nbytes, copy * judges, copy * several)
+        parallel = self.options.parallel
+        sums = 0 if parallel is None else partial_sums(parallel.shards)
+        return TrainingBytes(
+            self.optimizer.whole_nbytes, copy * judges, copy * several, copy * sums
+        )
 
     @cached_property
     def penalised(self) -> bool:
@@ -167,8 +201,9 @@ class Update:
     @ieee
     def finish(self, part: Part, step: int) -> Updated:
         """Make update number ``step`` from the mean of its batches."""
-        grads = {f"the gradient of {name}": g for name, g in (part.grads or {}).items()}
-        return self._finish(part, check_finite(f"step {step + 1}:", grads), step)
+        place, grads = f"step {step + 1}:", part.grads
+        found = [] if grads is None else checked(place, self.optimizer, grads)
+        return self._finish(part, found, step)
 
     def _part(
         self,
@@ -215,8 +250,9 @@ class Update:
         loss, grads, state, lost, penalty, losses = part
         if grads is None:
             return Updated(math.nan, 0.0, self.rate(step), state, lost, None)
-        norm, rate = self._clip(grads, found), self.rate(step)
-        if not self._step(grads, found, norm, rate):
+        rate = self.rate(step)
+        norm, finite = clipped_step(self.optimizer, self.options, grads, found, rate)
+        if not finite:
             updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
             check_finite(f"step {step + 1}: after the update,", updated, DivergedError)
         return Updated(loss, norm, rate, state, lost, grads, penalty, losses)
@@ -238,29 +274,3 @@ class Update:
         return real_number(
             f"Trainer: learning_rate({step})", rate, least=0, cure="return a number from 0"
         )
-
-    def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> bool:
-        """Clip by the norm, and update the parameters; True if they are known to be finite.
-
-        The gradients have been checked, and only clipped by value since then.
-        """
-        if self.options.clip_value is not None:
-            self.optimizer.step(grads, lr)
-            return False
-        limit = self.options.clip_norm
-        clip = 1.0 if limit is None or norm <= limit else limit / norm
-        return self.optimizer.step_by(
-            grads, lr, {n: clip * e.largest for n, e in zip(grads, found, strict=False)}, clip
-        )
-
-    def _clip(self, grads: dict[str, Array], found: list[Extent]) -> float:
-        """Clip by value, in place, and then by norm; returns the norm before.
-
-        What is clipped by norm alone is scaled by the update, in the same pass.
-        """
-        norm = norm_of([*grads.values()], found)
-        if self.options.clip_value is not None:
-            clip_value(grads, self.options.clip_value)
-            if self.options.clip_norm is not None:
-                clip_norm(grads, self.options.clip_norm)
-        return norm

@@ -46,7 +46,7 @@ def validation_loss(
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
     check_targets(model, source, loss)
-    found, index = _Sums(model, loss, chunk, measured, warn), -1
+    found, index = Sums(model, loss, chunk, measured, warn), -1
     with bar_of_batches("evaluate", progress, source) as bar:
         for index, batch in enumerate(epoch_of(source)):
             try:
@@ -60,14 +60,19 @@ def validation_loss(
             if bar is not None:
                 bar.update(1)
     if not found.weights:
-        raise NoWeightError(
-            f"validation: the weights of all {index + 1} batches are 0; give another mask"
-        )
+        raise no_weight(index + 1)
     return found.mean()
 
 
+def no_weight(batches: int) -> NoWeightError:
+    """The error of a source without weight."""
+    return NoWeightError(
+        f"validation: the weights of all {batches} batches are 0; give another mask"
+    )
+
+
 @dataclass
-class _Sums:
+class Sums:
     """Σ w L and Σ w over the batches of a source; the state is carried from one to the next."""
 
     model: ModelLike

@@ -16,6 +16,7 @@ from rnnbp.inputs.given import InputsOf
 from rnnbp.numerics import Array, flag, positive_int, whole_number
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
+from rnnbp.train.by_rows import ByRows, RowsOf
 from rnnbp.train.digests import digest
 from rnnbp.train.file_rows import FileRows
 from rnnbp.train.joined_lanes import JoinedLanes
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 
 @final
-class Windows(Named):
+class Windows(Named, ByRows):
     """One long stream in windows of consecutive steps, which carry the state from one to the next.
 
     The stream is cut into ``batch_size`` lanes of S // batch_size steps, side by side in a batch,
@@ -217,20 +218,28 @@ class Windows(Named):
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Window ``index``, the same in every epoch."""
+        return self.part(epoch, index, np.arange(self.batch_size))
+
+    def rows_of(self, epoch: int, index: int) -> RowsOf:
+        return RowsOf(self.batch_size, None)
+
+    def part(self, epoch: int, index: int, rows: Array) -> Batch:
+        """Some lanes of window ``index``, by their numbers (n,): those alone are read."""
         check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
         which, steps = self._span(index)
         found = self.streams[which]
         check_there(*found.arrays())
         target, mask = (
-            None if a is None else self._window(a, steps) for a in (found.target, found.mask)
+            None if a is None else self._window(a, steps, rows) for a in (found.target, found.mask)
         )
-        if self.warm_up and (cold := self._since(steps) < self.warm_up).any():
+        if self.warm_up and (cold := self._since(steps)[:, rows] < self.warm_up).any():
             mask = np.ones(cold.shape, np.bool_) if mask is None else mask
             mask[cold] = 0
         reset = None if self._lanes is None else self._lanes.flags(steps)
+        reset = None if reset is None else reset[:, rows]
         if self.resets:
-            reset = either(reset, self._window(self.resets[which], steps))
-        return Batch(self._x(found.x, steps), target, mask, steps.start == 0, reset=reset)
+            reset = either(reset, self._window(self.resets[which], steps, rows))
+        return Batch(self._x(found.x, steps, rows), target, mask, steps.start == 0, reset=reset)
 
     def _since(self, steps: slice) -> Array:
         """(L, B) the steps since the recording, or the lane, began."""
@@ -239,12 +248,14 @@ class Windows(Named):
         at = np.arange(steps.start, steps.stop)[:, None]
         return np.broadcast_to(at, (len(at), self.batch_size))
 
-    def _x(self, x: Rows | SeveralRows, steps: slice) -> InputsOf:
+    def _x(self, x: Rows | SeveralRows, steps: slice, lanes: Array) -> InputsOf:
         """The inputs of a window: a static one is the same in all lanes."""
         if isinstance(x, SeveralRows):
-            lanes = self.batch_size
-            return x.of(lambda a: self._window(a, steps), lambda a: np.repeat(a[:1], lanes, axis=0))
-        return self._window(x, steps)
+            return x.of(
+                lambda a: self._window(a, steps, lanes),
+                lambda a: np.repeat(a[:1], len(lanes), axis=0),
+            )
+        return self._window(x, steps, lanes)
 
     def origin(self, epoch: int, index: int, step: int, row: int, array: str = "") -> str:
         """Where a step of a row of batch ``index`` comes from, in words."""
@@ -275,14 +286,10 @@ class Windows(Named):
         """Steps of a lane of a recording."""
         return len(found.x) // self.batch_size
 
-    def _window(self, stream: Rows, steps: slice) -> Array:
-        length = len(stream) // self.batch_size
+    def _window(self, stream: Rows, steps: slice, lanes: Array) -> Array:
+        firsts = len(stream) // self.batch_size * lanes
         if isinstance(stream, FileRows):
-            lanes = (length * k for k in range(self.batch_size))
-            return np.stack(
-                [stream[lane + steps.start : lane + steps.stop] for lane in lanes], axis=1
-            )
-        found: Array = stream[
-            np.arange(steps.start, steps.stop)[:, None] + length * np.arange(self.batch_size)
-        ]
+            each = ((first + steps.start, first + steps.stop) for first in firsts.tolist())
+            return np.stack([stream[start:stop] for start, stop in each], axis=1)
+        found: Array = stream[np.arange(steps.start, steps.stop)[:, None] + firsts]
         return found

@@ -81,7 +81,7 @@ def block(t: Text, rows: int, vectors: int, *, ragged: bool, copied: bool = Fals
             t.fetch(out, written=True)
     # Ragged sums begin from 0 and are added to o at the end: a gradient collects many of them, and
     # small numbers added one by one to a large sum would lose their last bits.
-    first = ["zeroinitializer"] * len(cells) if ragged else _given(t, cells, masks)
+    first = ["zeroinitializer"] * len(cells) if ragged else started(t, cells, masks)
     # Packed weights are padded with zeros, so their last vector is read whole: a masked load needs
     # a register for its mask with AVX2, where a block leaves none.
     read = [None] * vectors if near else masks
@@ -135,7 +135,7 @@ def _multiply(
     return found
 
 
-def _given(t: Text, cells: Sequence[tuple[int, int]], masks: Sequence[str | None]) -> list[str]:
+def started(t: Text, cells: Sequence[tuple[int, int]], masks: Sequence[str | None]) -> list[str]:
     """The vectors of ``from``, or zeros where it is null."""
     t.do(f"br i1 {t.put('icmp eq ptr %from, null')}, label %start, label %read")
     t.label("read")

@@ -183,6 +183,7 @@ class Buffers:
             self.sizes.cell.lanes,
             self.sizes.cell.library,
             self.leaves,
+            pairs=self.sizes.cell.pairs,
         )
         self._panels.append(panels)
         self._packed |= zip(matrices, panels.arrays, strict=True)

@@ -9,12 +9,9 @@ from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Location
 from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.cell import Cell
-from rnnbp.machine.compile import Library
-from rnnbp.machine.ir import Lanes
 from rnnbp.machine.target import vector_bytes
 from rnnbp.numerics import Dtype
 from rnnbp.runners.constants import Constants
-from rnnbp.runners.llvm import blocks, products
 from rnnbp.runners.llvm.cell_items import (
     Kind,
     Parts,
@@ -24,21 +21,14 @@ from rnnbp.runners.llvm.cell_items import (
 )
 from rnnbp.runners.llvm.gradients import Gradient, gradients_of
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, flops_of
+from rnnbp.runners.llvm.item_text import GRADIENT
 from rnnbp.runners.llvm.kernel import Kernel
+from rnnbp.runners.llvm.libraries import rounded, shared
 from rnnbp.runners.llvm.operand_text import OperandText
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
 from rnnbp.runners.llvm.source import Source
-from rnnbp.support.lazy import cached, cached_property
-
-
-@cached
-def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
-    """Vectors of ``nbytes`` of numbers of this many bits, and the functions for products."""
-    lanes = Lanes(bits, 8 * nbytes // bits)
-    rows, vectors = blocks.block_of(nbytes)
-    functions, needs = products.text(lanes, rows, vectors)
-    return lanes, Library("\n".join([*sorted(needs), *functions]))
+from rnnbp.support.lazy import cached_property
 
 
 class KernelCell:
@@ -48,13 +38,19 @@ class KernelCell:
         of: the cell itself, which lives no longer for its kernels.
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their
             vectors by a product.
+        pairs: whether products are of numbers rounded to bfloat16. native: whether by instructions
+            for them.
     """
 
     def __init__(
-        self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False
-    ) -> None:
+        self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False,
+        pairs: bool = False, native: bool = False,
+    ) -> None:  # fmt: skip
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
-        self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
+        self.pairs, size = pairs, vector_bytes()
+        self.lanes, self.library = (
+            rounded(size, native) if pairs else shared(8 * dtype.itemsize, size)
+        )
         self._forward: dict[tuple[bool, ...], Kernel] = {}
         self.tables: dict[tuple[object, object], tuple[Matrix, Vector | None]] = {}
         """The weights and biases whose products with x are looked up."""
@@ -93,7 +89,7 @@ class KernelCell:
                 for phase, items in parts.items()
             }
         rolled = [(buffer.name, buffer.rows) for buffer in half.states] if kind.rolling else []
-        at = OperandText(self.lanes, operands, self.constants)
+        at = OperandText(self.lanes, operands, self.constants, pairs=self.pairs)
         return self._kernel(at, Source(at).text(**parts, rolled=rolled), parts)
 
     @cached_property
@@ -114,7 +110,7 @@ class KernelCell:
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
         parts = backward_items(self.step, self.operands, self._dxs, products=not self.symbols)
-        at = OperandText(self.lanes, self.operands, self.constants, back=True)
+        at = OperandText(self.lanes, self.operands, self.constants, back=True, pairs=self.pairs)
         return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property
@@ -142,4 +138,8 @@ class KernelCell:
         constants = {name: named[name] for name in names if name in named}
         flops = sum(flops_of(item) for items in parts.values() for item in items)
         weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
-        return Kernel(text, names, written.widths, constants, self.library, flops, weights, self.of)
+        # Sums of matrices that are features, whose products are not rounded either.
+        plain = self.pairs and GRADIENT in text
+        sums = shared(self.lanes.bits, vector_bytes())[1] if plain else self.library
+        given = constants, self.library, sums
+        return Kernel(text, names, written.widths, *given, flops, weights, self.of)

@@ -12,6 +12,7 @@ from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
+from rnnbp.machine.ir import Lanes
 from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, Dtype, Saved, Shape, fix_sizes, require_features
@@ -19,8 +20,8 @@ from rnnbp.runners.bound import BoundCall
 from rnnbp.runners.factory import LayerRunner, LayerSizes
 from rnnbp.runners.layer_deltas import Into, placed, read_as_they_lie, resized
 from rnnbp.runners.llvm.affine import Map, job_bytes
-from rnnbp.runners.llvm.cell import shared
-from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
+from rnnbp.runners.llvm.libraries import functions_for
+from rnnbp.runners.llvm.packing import Panels, fill, panel_numbers
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.turns import LayerTurns
 from rnnbp.runners.workspace import Workspace
@@ -39,15 +40,17 @@ class DenseKernelSizes(LayerSizes):
 
     layer: Dense
     dtype: Dtype
+    pairs: bool = False
 
     @property
     def weight_bytes(self) -> int:
         """The weights in panels, as they are and turned, and a copy of the bias."""
-        lanes, _ = shared(8 * self.dtype.itemsize, vector_bytes())
+        lanes = Lanes(8 * self.dtype.itemsize, vector_bytes() // self.dtype.itemsize)
         (n_in,), n_out = self.layer.n_in, self.layer.n_out
         bias = n_out if "bias" in self.layer.params else 0
-        numbers = packed_rows(n_out, lanes) * n_in + packed_rows(n_in, lanes) * n_out + bias
-        return numbers * self.dtype.itemsize
+        shapes = (n_out, n_in), (n_in, n_out)
+        panels = sum(panel_numbers(shape, lanes, pairs=self.pairs) for shape in shapes)
+        return (panels + bias) * self.dtype.itemsize
 
     def task_bytes(self, lead: int, shape: Shape) -> int:
         return job_bytes(lead * math.prod(shape[:-1]))
@@ -60,6 +63,7 @@ class DenseKernel(LayerRunner, LayerTurns):
     Args:
         unpacked: takes the weights that are to be packed before the next chunk.
         brief: True if its output does not outlive the action that makes it.
+        pairs: whether operands of products are rounded to bfloat16.
     """
 
     def __init__(
@@ -70,10 +74,11 @@ class DenseKernel(LayerRunner, LayerTurns):
         unpacked: list[Panels],
         *,
         brief: bool = False,
+        pairs: bool = False,
     ) -> None:
-        self._unpacked = unpacked
+        self._unpacked, self.pairs = unpacked, pairs
         self.layer, self.dtype, self.workspace, self.brief = layer, dtype, workspace, brief
-        self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
+        self.lanes, self.library = functions_for(dtype, pairs=pairs)
         self.rows = (Rows(layer.params, layer.keys[0], 0, layer.n_out),)
         bias = Rows(layer.params, "bias", 0, layer.n_out) if "bias" in layer.params else None
         self.map = Map(self.library, self.rows, layer.n_in[0], dtype.itemsize, bias)
@@ -94,7 +99,7 @@ class DenseKernel(LayerRunner, LayerTurns):
         """Its weights, to be packed; its bias is copied."""
         if self.panels is None:
             both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
-            self.panels = Panels(both, self._new, self.lanes, self.library)
+            self.panels = Panels(both, self._new, self.lanes, self.library, pairs=self.pairs)
         if "bias" in self.layer.params:
             bias = parameter(self.layer.params, "bias")
             # A copy: the layer's may be resized meanwhile.

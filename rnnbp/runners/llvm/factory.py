@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
@@ -14,6 +14,7 @@ from rnnbp.runners.factory import LayerRunner, LayerSizes, RunnerFactory
 from rnnbp.runners.llvm.activation import ActivationKernel
 from rnnbp.runners.llvm.activation_sizes import ActivationSizes, activates
 from rnnbp.runners.llvm.buffers import Buffers
+from rnnbp.runners.llvm.compiled import kernel_sizes
 from rnnbp.runners.llvm.conv import ConvKernel
 from rnnbp.runners.llvm.conv_sizes import ConvKernelSizes, convolves
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
@@ -23,14 +24,16 @@ from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.pool import PoolKernel
 from rnnbp.runners.llvm.pool_sizes import PoolKernelSizes, pools
 from rnnbp.runners.llvm.program import KernelProgram
-from rnnbp.runners.llvm.sizes import KernelSizes, kernel_sizes
+from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table
 from rnnbp.runners.workspace import Workspace
 
 
-@final
-class KernelFactory(RunnerFactory):
+class Kernels(RunnerFactory):
     """Runs cells of real numbers whose layers are all lowered, and some layers outside cells."""
+
+    pairs: ClassVar[bool] = False
+    """Whether operands of products are rounded to bfloat16."""
 
     def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
         super().__init__(workspace, without)
@@ -41,7 +44,8 @@ class KernelFactory(RunnerFactory):
     def sizes(
         cls, layout: Layout, without: frozenset[str], symbols: Symbols | None
     ) -> KernelSizes | None:
-        return kernel_sizes(layout, without, 0 if symbols is None else symbols.n_symbols)
+        count = 0 if symbols is None else symbols.n_symbols
+        return kernel_sizes(layout, without, count, pairs=cls.pairs)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
         found = self.sizes(layout, self.without, symbols)
@@ -62,7 +66,7 @@ class KernelFactory(RunnerFactory):
             return ActivationSizes(layer)
         if normalises(layer, dtype):
             return NormKernelSizes(layer, dtype)
-        return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
+        return DenseKernelSizes(layer, dtype, cls.pairs) if fits(layer, dtype) else None
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         if convolves(layer, dtype):
@@ -74,7 +78,7 @@ class KernelFactory(RunnerFactory):
         if normalises(layer, dtype):
             return NormKernel(layer, dtype, self.workspace, brief=brief)
         return (
-            DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
+            DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief, pairs=self.pairs)
             if fits(layer, dtype)
             else None
         )
@@ -86,3 +90,15 @@ class KernelFactory(RunnerFactory):
     def pack(self) -> None:
         fill(self._unpacked, self.workspace.threads)
         self._unpacked.clear()
+
+
+@final
+class KernelFactory(Kernels):
+    """With products of numbers as they are."""
+
+
+@final
+class RoundedFactory(Kernels):
+    """With products of numbers rounded to bfloat16, of float32 models."""
+
+    pairs = True

@@ -150,7 +150,7 @@ class ItemText:
         elif item.start is not None:
             start = self.at.address(item.start, rows)
             width = self.operands.operand(item.start).width
-        weights = t.at(self.at.constant(item.weights), t.times(first, item.depth))
+        weights = t.at(self.at.constant(item.weights), t.times(first, self.at.depth(item)))
         out, start = t.at(out, first), start if start == "null" else t.at(start, first)
         t.needs.add(PRODUCT)
         t.do(

@@ -26,6 +26,8 @@ class Kernel:
     constants: dict[str, Constant]
     products: Library
     """Functions that the text calls."""
+    sums: Library
+    """Its ``gradient``, which rounds no operand."""
     flops: int
     """Of its products, of matrices of features too, for a step of one sequence."""
     weights: int
@@ -46,7 +48,7 @@ class Kernel:
     def _library(self) -> Library:
         # Linked by address, not written into the text: products are compiled once for all kernels.
         given = {"product": self.products.address("product")} if PRODUCT in self.text else {}
-        given |= {"gradient": self.products.address("gradient")} if GRADIENT in self.text else {}
+        given |= {"gradient": self.sums.address("gradient")} if GRADIENT in self.text else {}
         given |= {"sums": self.products.address("sums")} if SUMS in self.text else {}
         given |= {"gather": handoff.library().address("gather")} if GATHER in self.text else {}
         try:

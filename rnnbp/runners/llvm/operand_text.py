@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from rnnbp.compiler.storage import Location
 from rnnbp.compiler.weights import Matrix, Vector
+from rnnbp.machine.bfloat16 import pair_count
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.runners.constants import Constants
 from rnnbp.runners.llvm.frame import Frame
-from rnnbp.runners.llvm.groups import Group, Reduction
+from rnnbp.runners.llvm.groups import Group, Product, Reduction
 from rnnbp.runners.llvm.operands import Operands
 
 
@@ -33,12 +34,14 @@ class OperandText:
 
     Args:
         back: whether steps run from the last to the first.
+        pairs: whether packed weights are pairs of bfloat16.
     """
 
     lanes: Lanes
     operands: Operands
     constants: Constants
     back: bool = False
+    pairs: bool = False
     names: dict[str, int] = field(default_factory=dict)
     """The arrays, and the index of each among the kernel's."""
     widths: dict[str, int] = field(default_factory=dict)
@@ -97,6 +100,10 @@ class OperandText:
         return t.beyond(
             self.address(location, rows), t.put(f"sub i64 0, {step}") if self.back else step
         )
+
+    def depth(self, item: Product) -> int:
+        """Numbers of 32 or 64 bits that a column of a product's packed weights takes."""
+        return pair_count(item.depth) if self.pairs else item.depth
 
     def constant(self, value: Matrix | Vector) -> str:
         """The address of a weight or a vector."""

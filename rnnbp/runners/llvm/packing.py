@@ -9,6 +9,7 @@ import numpy as np
 from rnnbp.compiler.leaves import LeafOwner
 from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.layers.params import parameter
+from rnnbp.machine.bfloat16 import pair_count
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes
 from rnnbp.machine.records import place
@@ -31,12 +32,19 @@ def packed_rows(rows: int, lanes: Lanes) -> int:
     return -(-rows // lanes.n) * lanes.n
 
 
+def panel_numbers(shape: Shape, lanes: Lanes, *, pairs: bool) -> int:
+    """Numbers that a packed matrix (M, K) takes; of ``pairs`` of bfloat16 half as many."""
+    rows, depth = shape
+    return packed_rows(rows, lanes) * (pair_count(depth) if pairs else depth)
+
+
 class Panels:
     """The weights (M, K) of products in panels, as ``panel_code`` has them; ``fill`` packs them.
 
     Args:
         new: allocates the arrays of panels, one for each matrix.
         leaves: of the run, as they are when the panels are filled.
+        pairs: whether the library packs pairs of bfloat16, each in a number.
     """
 
     def __init__(
@@ -46,9 +54,11 @@ class Panels:
         lanes: Lanes,
         library: Library,
         leaves: Given = NONE,
+        *,
+        pairs: bool = False,
     ) -> None:
-        self.leaves = leaves
-        self.arrays = [new((packed_rows(m.shape[0], lanes) * m.shape[1],)) for m in matrices]
+        self.leaves, self.pairs = leaves, pairs
+        self.arrays = [new((panel_numbers(m.shape, lanes, pairs=pairs),)) for m in matrices]
         rows = [part for matrix in matrices for part in matrix.lanes]
         # The index of a parameter among the job's arrays, however many parts of it are packed.
         self._sources = {(id(part.owner), part.key): part for part in rows}
@@ -73,6 +83,9 @@ class Panels:
         # had before: its extra columns are never stored, but NaN or subnormal numbers there would
         # cost time.
         rows, depth = matrix.shape
+        if self.pairs and depth % 2:  # half of a pair has no number
+            self.arrays[which][...] = 0
+        depth = pair_count(depth) if self.pairs else depth
         if rows % lanes.n:
             self.arrays[which][rows // lanes.n * lanes.n * depth :] = 0
 

@@ -33,7 +33,7 @@ def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, Signature]]:
     ]
 
 
-def _panel(t: Text, row: str, width: int) -> tuple[str, str, str]:
+def panel_of(t: Text, row: str, width: int, depth: str = "%K") -> tuple[str, str, str]:
     """Of the panel that has a row of the matrix: offset, width, and the row's column in it."""
     number = t.put(f"sdiv i64 {row}, {width}")
     start = t.times(number, width)
@@ -41,7 +41,7 @@ def _panel(t: Text, row: str, width: int) -> tuple[str, str, str]:
     whole = t.times(t.put(f"sdiv i64 {t.plus(left, t.lanes.n - 1)}, {t.lanes.n}"), t.lanes.n)
     narrow = t.put(f"icmp slt i64 {whole}, {width}")
     found = t.put(f"select i1 {narrow}, i64 {whole}, i64 {width}")
-    return t.times(start, "%K"), found, t.put(f"sub i64 {row}, {start}")
+    return t.times(start, depth), found, t.put(f"sub i64 {row}, {start}")
 
 
 def _upright(t: Text, width: int) -> Text:
@@ -60,7 +60,7 @@ def _upright(t: Text, width: int) -> Text:
         # masks, since another task, in another thread, packs them at the same time.
         below, above = (t.first(t.put(f"sub i64 {edge}, {group.index}")) for edge in (end, "%at"))
         those = t.put(f"xor {t.lanes.bools} {below}, {above}")
-        base, across, column = _panel(t, group.index, width)
+        base, across, column = panel_of(t, group.index, width)
         to = t.at("%to", t.plus(base, column))
         with t.loop(0, "%columns", n) as along:
             mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
@@ -100,7 +100,7 @@ def _turned(t: Text, width: int) -> Text:
         # Columns outside, rows inside, so that the panel, its width and the mask are worked out
         # once for many rows. The store is whole: past the last column the masked load has put
         # zeros, and that is where the padding is.
-        base, across, column = _panel(t, along.index, width)
+        base, across, column = panel_of(t, along.index, width)
         to, source = t.at("%to", t.plus(base, column)), t.at("%from", along.index)
         with t.loop(0, "%rows") as row:
             value = t.op("fmul", t.load(t.at(source, t.times(row.index, "%columns")), mask), factor)

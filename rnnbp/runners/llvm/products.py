@@ -48,7 +48,7 @@ def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
     made = [
         ("product", _product(Text(lanes), rows, vectors), PRODUCT),
         ("gradient", gradient(Text(lanes), rows, vectors), DELTA_SUM),
-        ("sums", _sums(Text(lanes)), DELTA_SUM),
+        ("sums", sums(Text(lanes)), DELTA_SUM),
         *panel_code.text(lanes, vectors),
     ]
     for name, body, signature in made:
@@ -90,7 +90,7 @@ def _row_of_panels(t: Text, vectors: int) -> str:
     return end
 
 
-def _sums(t: Text) -> Text:
+def sums(t: Text) -> Text:
     """sums(d, ldd, x, _, N, M, _, o, _): o (M,) and x (M,) += Σ_n d[n], d (N, M); x may be null.
 
     Two at once for the two biases of PyTorch's layers, which have the same gradient.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, final
-from weakref import ref
+from typing import ClassVar, final
 
-from rnnbp.compiler.lowering import tied
-from rnnbp.compiler.step import StepCode, step_code
+from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.weights import Matrix, Vector, identity_of
-from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.primitives import Numbers
 from rnnbp.machine import elementwise, random_arrays, ziggurat
@@ -20,7 +17,7 @@ from rnnbp.runners.constants import Constant
 from rnnbp.runners.draws import Draws, Fill
 from rnnbp.runners.llvm.cell import KernelCell
 from rnnbp.runners.llvm.kernel import Kernel
-from rnnbp.runners.llvm.packing import packed_rows
+from rnnbp.runners.llvm.packing import panel_numbers
 from rnnbp.runners.llvm.tasks import Tasks
 from rnnbp.runners.runner_sizes import ArrayCounts
 from rnnbp.runners.side_by_side import FEW_ROWS
@@ -37,51 +34,9 @@ CACHE = 2**19
 FUSED = 128
 """Bytes of a chunk that is advanced together with others, its arrays and tasks apart."""
 # Its action, if its state is stored, and its numbers in the job.
-UNLIKE = frozenset({"scaled tanh"})
-"""Rules that kernels do without: their sigmoid takes half the time of their tanh."""
 
-
-Key: TypeAlias = tuple[object, ...]
-
-_known = Remembered[Cell, Recent[Key, KernelCell | None]](lambda cell: Recent(16))
 _answers = Remembered[KernelCell, Recent[tuple[int, int], Answers]](lambda kernels: Recent(8))
 """By batch and symbols, what has been asked of the sizes of a cell's kernels."""
-
-
-def kernel_sizes(
-    layout: Layout, without: frozenset[str] = frozenset(), symbols: int = 0
-) -> KernelSizes | None:
-    """The sizes of a cell's kernels, made once; None where a layer runs as Python, or if complex.
-
-    Args:
-        symbols: how many there are where x is the vectors of symbols alone. They are looked up
-            where the cell takes x by one product, and the table is no larger than its weights: no
-            more symbols than inputs and states.
-    """
-    rows = sum(map(math.prod, layout.x_shapes)) + sum(map(math.prod, layout.cell.state_shapes))
-    known, alone = _known.of(layout.cell), layout.cell.n_inputs == 1
-    looks_up = alone and 0 < symbols <= rows
-    key = layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell), layout.draws
-    make = _looking_up if looks_up else _kernels
-    found = known.get(key, lambda: make(layout, without))
-    return None if found is None else KernelSizes(layout, found, symbols * found.symbols)
-
-
-def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
-    step = step_code(
-        layout.cell, layout.x_shapes, without | UNLIKE, lanes=True, training=layout.draws
-    )
-    opaque = step.forward.opaque or layout.dtype.kind != "f"
-    return None if opaque else KernelCell(step, layout.dtype, ref(layout.cell))
-
-
-def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
-    """Kernels with a table, if the cell takes x by one product, else without."""
-    plain = kernel_sizes(layout, without)
-    if plain is None or not plain.cell.by_product:
-        return None if plain is None else plain.cell
-    made = KernelCell(plain.step, layout.dtype, ref(layout.cell), symbols=True)
-    return made if len(KernelSizes(layout, made, 1).tables) == 1 else plain.cell
 
 
 @final
@@ -161,7 +116,8 @@ class KernelSizes(StepSizes):
         (rows, depth), lanes = self.table[0].shape, self.cell.lanes
         turned = self.step.backward.dx_weights.get(0)
         back = 0 if turned is None else turned.shape[0]
-        panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
+        both = (rows, depth), (depth, back)
+        panels = sum(panel_numbers(shape, lanes, pairs=self.cell.pairs) for shape in both)
         numbers = self.symbols * (rows + back + 2 * depth) + panels
         return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
@@ -239,8 +195,8 @@ class KernelSizes(StepSizes):
         item, total = self.layout.dtype.itemsize, self._table_bytes
         for value in self.constants.values():
             if isinstance(value, Matrix):
-                rows, depth = value.shape
-                total += packed_rows(rows, self.cell.lanes) * depth * item
+                numbers = panel_numbers(value.shape, self.cell.lanes, pairs=self.cell.pairs)
+                total += numbers * item
             elif isinstance(value, Vector):
                 total += value.count * item
         return total

@@ -59,7 +59,8 @@ class Table(SymbolTable):
         library, item = self.kernels.library, self.dtype.itemsize
         self.map = Map(library, self.weights.lanes, depth, item)
         self.back_map = Map(library, self.back.lanes, depth, item)
-        self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, library)
+        both, kernels = [self.weights, turned], self.kernels
+        self.panels = Panels(both, self._new, kernels.lanes, library, pairs=kernels.pairs)
 
     def numbers(self, x: Array) -> Array:
         if self.rows is None:
