@@ -56,6 +56,7 @@ RUNS = {
     "recomputed": {"checkpoint": "sqrt"},
     "segments": {"checkpoint": rb.schedules.EveryK(k=6)},
     "horizon": {"horizon": 40},
+    "bfloat16": {"backend": rb.Backend("llvm", precision="bfloat16")},
     "revolve": {"checkpoint": rb.schedules.Revolve(slots=3)},
 }
 
@@ -83,7 +84,7 @@ def results(model: rb.Sequential, **run: object) -> rb.Gradients:
     return rb.bptt(model, given, target, rb.losses.CrossEntropy(), chunk=CHUNK, **run)
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(9)
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("name", MODELS)
 def test_bits_are_those_of_one_layer_after_the_other(
