@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import rnnbp as rb
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.processes import Processes
 from rnnbp.cli.settings import Settings
@@ -147,6 +148,19 @@ def test_the_first_process_acts_and_the_others_learn_of_it() -> None:
     text = "folder\udcff of 0"
     assert simulated_processes.run(3, 3, work) == [(7, text), (None, text), (None, text)]
     assert acted == [0]
+
+
+def test_the_first_process_alone_notes_a_run_that_begins_anew(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def begun(p: simulated_processes.Simulated) -> None:
+        model, loss = rb.Dense(2, 1, rng=0), rb.losses.MeanSquaredError()
+        rb.Trainer(
+            model, rb.optim.SGD(model), loss, parallel=p, folder=tmp_path, progress=True
+        ).resume(missing_ok=True)
+
+    simulated_processes.run(2, 2, begun)
+    assert capfd.readouterr().err.count("no snapshot in") == 1
 
 
 @pytest.mark.usefixtures("second_of_two")
