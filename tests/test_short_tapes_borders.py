@@ -124,7 +124,10 @@ def test_explain_shows_the_bytes_of_a_step(cell: Any) -> None:
     assert f"bytes kept, {found.short_bytes_per_step:,} bytes with tape_bits=16" in str(found)
 
 
-def test_a_comparison_has_the_plan_with_them_where_it_is_named() -> None:
+def test_a_comparison_has_the_plan_with_them_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RNNBP_BACKEND", "llvm")
     model, x, target = rb.LSTM(3, 32, rng=0), reals(64, 4, 3), reals(64, 4, 32)
     how: dict[str, Any] = {"shares": [60], "repeats": 1, "chunk": 8}
     given = model, x.astype("float32"), target.astype("float32"), MSE
