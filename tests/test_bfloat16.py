@@ -104,3 +104,14 @@ def test_symbols_are_looked_up_as_rounded_products() -> None:
     assert abs(found.loss - loss) < 1e-5 * loss
     top = np.abs(grads["weight_hh"]).max()
     assert np.abs(found.grads["1.weight_hh"] - grads["weight_hh"]).max() < 5e-4 * top
+
+
+def test_a_stepper_has_the_bits_of_predict() -> None:
+    model = rb.Sequential(rb.LSTM(5, 70, rng=0), rb.Dense(70, 3, rng=1))
+    x, backend = reals(6, 2, 5, dtype="float32"), rb.Backend("llvm", precision="bfloat16")
+    stepper = rb.Stepper(model, 2, backend=backend)
+    found = np.stack([stepper.step(one).copy() for one in x])
+    given = model, x, np.zeros((6, 2, 3), np.float32), LOSS
+    expected = rb.bptt(*given, backend=backend, training=False, return_y=True).y
+    assert found.tobytes() == expected.tobytes()
+    assert found.tobytes() != rb.bptt(*given, backend="llvm", return_y=True).y.tobytes()
