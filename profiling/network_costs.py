@@ -9,10 +9,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from ranks_problem import BATCH, PROBLEMS, RATE
+from ranks_problem import BATCH, PROBLEMS
+from training_steps import CLIP, RATE
 
 import rnnbp as rb
 from rnnbp.numerics import Array
+from rnnbp.parallel.world import world
 
 SIZES = 4, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000
 """Bytes of messages."""
@@ -63,7 +65,7 @@ def least(call: Callable[[], object], seconds: float = 0.4, calls: int = 5) -> f
 
 def messages(*, repeats: int) -> dict[str, Any] | None:
     """Seconds of a swap between neighbours, all pairs at once, by size; ``one way`` is half of there and back."""
-    parallel = rb.parallel.MPI(shards=rb.parallel.messages.world().Get_size())
+    parallel = rb.parallel.MPI(shards=world().Get_size())
     found: dict[str, Any] = {"bytes": SIZES, "swap": [], "one way": []}
     for nbytes in SIZES:
         array, into = np.ones((2, nbytes), "u1")
@@ -115,7 +117,7 @@ def work(*, problem: str) -> dict[str, Any]:
     optimizer = rb.optim.Adam(model, RATE)
 
     def update() -> None:
-        rb.optim.clip_norm(grads, 1.0)
+        rb.optim.clip_norm(grads, CLIP)
         optimizer.step(grads)
 
     nbytes = sum(g.nbytes for g in grads.values())

@@ -70,7 +70,7 @@ class Contender:
     def __init__(
         self, child: str, processes: int, *, alone: bool = False, **arguments: Any
     ) -> None:
-        self._open = ExitStack()
+        self._open, self._name = ExitStack(), f"{child} in {processes} processes"
         folder = self._open.enter_context(tempfile.TemporaryDirectory())
         paths = [Path(folder) / str(rank) for rank in range(processes)]
         for path in paths:
@@ -118,7 +118,7 @@ class Contender:
             print(steps, file=line, flush=True)
         found = [answer.readline() for answer in self._answers]
         if not all(found):
-            raise SystemExit(f"a contender ended: {self._process.args}")
+            raise SystemExit(f"{self._name} ended; run it alone to see all")
         return [json.loads(each) for each in found]
 
 
@@ -136,7 +136,7 @@ class Turns:
         self._lines = open(path)  # noqa: SIM115 (until the process ends)
         self._answers = open(f"{path}.answer", "w")  # noqa: SIM115
         self._clock = clock or Clock()
-        self._left, self._began = 0, (0.0,) * 4
+        self._left, self._began = 0, (0.0, 0.0, 0.0, 0.0)
 
     def more(self) -> bool:
         """Wait for a turn if the last one is over, and answer that first; False if there is none."""
@@ -151,7 +151,7 @@ class Turns:
         self._left -= 1
         return self._left >= 0
 
-    def _now(self) -> tuple[float, ...]:
+    def _now(self) -> tuple[float, float, float, float]:
         clock = self._clock
         return time.perf_counter(), time.process_time(), clock.seconds, clock.processor
 

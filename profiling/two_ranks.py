@@ -9,6 +9,7 @@ to wait for quiet ones. ``work`` is processor time outside of messages.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,14 +23,14 @@ WHOLE, PARTS = "whole", "2, parts"
 
 def measured(problem: str, shards: int, options: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for each contender: medians over quiet rounds, or over all if none was quiet."""
-    child, how = f"by_{options.by}", {"problem": problem}
-    teams = {f"{P}": Contender(child, P, shards=shards, **how) for P in (1, 2)}
-    teams[WHOLE] = Contender("by_fit", 1, shards=None, **how)
+    child, team = f"by_{options.by}", partial(Contender, problem=problem)
+    teams = {f"{P}": team(child, P, shards=shards) for P in (1, 2)}
+    teams[WHOLE] = team("by_fit", 1, shards=None)
     if options.by == "fit":
-        teams[PARTS] = Contender(child, 2, shards=shards, partition=True, **how)
+        teams[PARTS] = team(child, 2, shards=shards, partition=True)
     turns = [*rounds(teams, options.rounds, options.seconds)]
-    for team in teams.values():
-        team.close()
+    for each in teams.values():
+        each.close()
     good = [turn for turn in turns if is_quiet(turn)]
     rows = []
     for name in teams:

@@ -87,6 +87,20 @@ def end(running: Job, target: str, number: signal.Signals, moment: float) -> flo
     return running.ended(LIMIT)
 
 
+def steps_done(run: Path) -> int:
+    """The steps of a run that have a line of metrics."""
+    file = run / "metrics.jsonl"
+    return file.read_text().count("\n") if file.is_file() else 0
+
+
+def until_step(step: int, run: Path) -> None:
+    """Wait until a run has done as many steps."""
+    end = time.monotonic() + START
+    while steps_done(run) < step:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def saved_steps(run: Path) -> int:
     """The step of a run's snapshot, 0 without one."""
     file = run / "snapshot.safetensors"
@@ -99,13 +113,11 @@ def outcome(folder: Path, target: str, number: signal.Signals, moment: float) ->
         seconds = end(running, target, number, moment)
         code = running.program.returncode
     run = folder / "run"
-    lines = (run / "metrics.jsonl").read_text() if (run / "metrics.jsonl").is_file() else ""
-    saved = saved_steps(run)
+    steps, saved = steps_done(run), saved_steps(run)
     with job(PROCESSES // 2, MODULE, "train", str(folder)) as running:
         running.ended(WHOLE)
         last = running.program.returncode
         assert last == 0, running.output
-    steps = lines.count("\n")
     return Outcome(target, number, moment, seconds, code, steps, saved, last)
 
 

@@ -50,10 +50,10 @@ def _random(number: int) -> tuple[Any, ...]:
     sizes = draw.pick([(2, 3, 4), (33, 40, 67), (8, 13, 24)])
     maker = ModelMaker(draw, sizes, dtype="float32")
     model, steps, batch = maker.model(), draw.integer(1, 30), draw.integer(1, 9)
-    shape = () if maker.symbols else model.input_shapes[0]
+    shape: Any = () if maker.symbols else model.input_shapes[0]
     symbols = rng.integers(0, SYMBOLS, (steps, batch))
     x: Any = symbols if maker.symbols else reals(steps, batch, *shape, dtype="float32")
-    (out,) = model.output_shapes(shape)
+    out: Any = model.output_shapes(shape)[0]
     return model, x, reals(steps, batch, *out, dtype="float32"), max(1, steps // 2)
 
 

@@ -32,7 +32,8 @@ def lstm(params: dict[str, Floats], x: Floats, target: Floats) -> tuple[float, d
     """Loss and gradients of a mean squared error, in order i, f, g, o of gates; all products rounded."""
     w, u, b = params["weight_ih"], params["weight_hh"], params["bias_ih"] + params["bias_hh"]
     (steps, batch, _), n = x.shape, u.shape[1]
-    h = c = np.zeros((batch, n), np.float32)
+    h: Floats = np.zeros((batch, n), np.float32)
+    c: Floats = h
     hs, cs, gates = [h], [c], []
     for t in range(steps):
         a = np.split(product(x[t], w.T) + product(h, u.T) + b, 4, axis=1)

@@ -143,3 +143,22 @@ def test_numbers_that_are_not_finite_end_all_with_one_message() -> None:
     assert err.startswith("rnnbp: training has failed: ")
     assert "of 2" in err
     assert err.count("rnnbp: ") == 1
+
+
+OTHER = """
+import os, sys
+os.environ.update({"RNNBP_BACKEND": "numpy"} if "1" in map(os.environ.get, RANKS) else {})
+from rnnbp_command import main
+sys.exit(main())
+""".replace("RANKS", "('PMI_RANK', 'OMPI_COMM_WORLD_RANK')")
+
+
+def test_processes_that_differ_are_refused_once() -> None:
+    call = [mpiexec(), "-n", "2", sys.executable, "-c", OTHER, "train", *RUN.split()]
+    environment = os.environ | ENVIRONMENT | {"PYTHONPATH": str(ROOT), "RNNBP_BACKEND": ""}
+    found = subprocess.run(
+        call, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert found.returncode == 1
+    assert found.stderr.startswith("rnnbp: process 1 of 2 differs from process 0: backend is ")
+    assert found.stderr.count("rnnbp: ") == 1

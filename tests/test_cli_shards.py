@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+import rnnbp as rb
 from rnnbp.cli.errors import CommandError
+from rnnbp.cli.model import MODEL_NAME
 from rnnbp.cli.processes import Processes
 from rnnbp.cli.settings import Settings
 from rnnbp.cli.sharing import check_shards
 from rnnbp.parallel import ProcessError
+from rnnbp.storage import load_tensors
 from tests import simulated_processes
 from tests.commands import error_of, run, train
 from tests.sweep_command import written
@@ -149,6 +152,19 @@ def test_the_first_process_acts_and_the_others_learn_of_it() -> None:
     assert acted == [0]
 
 
+def test_the_first_process_alone_notes_a_run_that_begins_anew(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def begun(p: simulated_processes.Simulated) -> None:
+        model, loss = rb.Dense(2, 1, rng=0), rb.losses.MeanSquaredError()
+        rb.Trainer(
+            model, rb.optim.SGD(model), loss, parallel=p, folder=tmp_path, progress=True
+        ).resume(missing_ok=True)
+
+    simulated_processes.run(2, 2, begun)
+    assert capfd.readouterr().err.count("no snapshot in") == 1
+
+
 @pytest.mark.usefixtures("second_of_two")
 @pytest.mark.parametrize("args", [["--stepz", 3], ["--units", "x"], ["--help"]])
 def test_the_first_process_alone_refuses_arguments(
@@ -192,4 +208,11 @@ def test_a_sweep_takes_shards() -> None:
     assert run("sweep", written(f"[train]\ntext = 'words.txt'\n{lines}\n"), "--quiet") == 0
     given = [arg for name, value in options.items() for arg in (f"--{name}", value)]
     assert train("alone", *given) == 0
-    assert model("runs/x/000") == model("alone")
+    found, wanted = (
+        {
+            name: array.tobytes()
+            for name, array in load_tensors(Path(folder) / MODEL_NAME)[0].items()
+        }
+        for folder in ("runs/x/000", "alone")
+    )
+    assert found == wanted

@@ -13,7 +13,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.numerics import Array
 from rnnbp.optim.base import Optimizer
-from rnnbp.optim.clipping import norm_of
+from rnnbp.optim.clipping import norm_of, squares
 from rnnbp.optim.extents import Extent, extents
 from rnnbp.optim.flat import flats
 from rnnbp.optim.part_extents import part_extents, part_norm
@@ -153,7 +153,7 @@ def sliced(p: Simulated, scale: float) -> tuple[dict[str, Array], float, dict[st
     grads = {name: g * g.dtype.type(scale) for name, g in arrays(3, "ddddd").items()}
     optimizer = rb.optim.SGD(arrays(0, "ddddd"))
     optimizer.partition(p)
-    partition = optimizer._partition
+    partition = optimizer.cut
     assert partition is not None
     found = part_extents(partition, partition.views(grads))
     return grads, part_norm(partition, partition.views(grads), found), found
@@ -167,6 +167,21 @@ def test_a_norm_has_the_same_bits_for_any_number_of_parts(processes: int, scale:
         assert norm == norm_of([*grads.values()], whole)
         assert [e.largest for e in found.values()] == [e.largest for e in whole]
         assert [*found] == [*grads]
+
+
+def test_squares_are_added_up_in_the_order_of_blocks() -> None:
+    grads = {"p": np.random.default_rng(0).normal(size=30 * 2**14 + 5)}
+    (whole,) = extents([*grads.values()])
+    wanted = whole.squares or squares(grads["p"])
+
+    def work(p: Simulated) -> None:
+        optimizer = rb.optim.SGD({"p": np.zeros_like(grads["p"])})
+        optimizer.partition(p)
+        assert optimizer.cut is not None
+        found = part_extents(optimizer.cut, optimizer.cut.views(grads))
+        assert found["p"].squares == wanted
+
+    run(3, SHARDS, work)
 
 
 def test_a_gradient_that_is_not_finite_is_seen_in_all_processes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -10,7 +11,19 @@ import pytest
 from rnnbp.parallel import Alone
 from tests.installed import need
 from tests.mpi_runs import job
-from tests.parallel_kills import ENDS, SHARDS, check, outcome, trained, whole_time
+from tests.parallel_kills import (
+    ENDS,
+    MODULE,
+    SHARDS,
+    STEPS,
+    check,
+    outcome,
+    saved_steps,
+    steps_done,
+    trained,
+    until_step,
+    whole_time,
+)
 from tests.parallel_trainings import everything
 
 pytestmark = [pytest.mark.long, pytest.mark.grid]
@@ -71,6 +84,27 @@ def test_no_process_outlives_mpiexec() -> None:
         running.said("summing", START)
         running.program.kill()
         running.ended(LIMIT)
+
+
+def test_a_signal_to_one_process_ends_all_after_the_same_step(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with job(2, MODULE, "train", str(tmp_path)) as running:
+        until_step(5, run)
+        os.kill(running.pids[1], signal.SIGTERM)
+        running.ended(LIMIT)
+        assert running.program.returncode == 128 + signal.SIGTERM
+    assert 5 <= steps_done(run) == saved_steps(run) < STEPS
+
+
+def test_a_notice_to_mpiexec_finishes_the_step(tmp_path: Path) -> None:
+    """Open MPI's passes it on and waits, while it gives 0.25 s to processes that it terminates."""
+    run = tmp_path / "run"
+    with job(2, MODULE, "train", str(tmp_path)) as running:
+        until_step(5, run)
+        running.program.send_signal(signal.SIGUSR1)
+        running.ended(LIMIT)
+        assert running.program.returncode == 128 + signal.SIGUSR1
+    assert 5 <= steps_done(run) == saved_steps(run) < STEPS
 
 
 @pytest.fixture(scope="module")

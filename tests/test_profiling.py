@@ -14,6 +14,14 @@ pytestmark = pytest.mark.long
 SMALL = ["--steps", "96", "--batch", "8", "--units", "32"]
 
 
+def test_lanes() -> None:
+    small = ["--units", "16", "--steps", "96", "--rounds", "1", "--repeats", "1"]
+    found = script(
+        "lanes.py", "--layers", "2", "--batches", "3", *small, "--against", "rows", "one"
+    )
+    assert re.search(r"2 layers, B = 3 +[\d.]+ +[\d.]+ +[\d.]+\n", found.stdout)
+
+
 def test_budgets(tmp_path: Path) -> None:
     found = script(
         "budgets.py",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.bptt.lane_chunks import LaneChunks
 from rnnbp.bptt.stretches import StretchRunner
 from rnnbp.machine.elementwise import COPY, library
 from rnnbp.machine.records import place
@@ -75,7 +76,12 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """What lets chunks run one by one from then on."""
-    return lambda: monkeypatch.setattr(StretchRunner, "most", 0)
+
+    def one_by_one() -> None:
+        monkeypatch.setattr(StretchRunner, "most", 0)
+        monkeypatch.setattr(LaneChunks, "_lanes_in_one_go", False)
+
+    return one_by_one
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
@@ -63,7 +63,7 @@ class Chunks:
         """Those whose output is not kept, but computed from the tape when the tail needs it."""
 
     @classmethod
-    def left(cls, memory: Reuse, problem: Problem, seed: int) -> Chunks | None:
+    def left(cls, memory: Reuse, problem: Problem, seed: int) -> Self | None:
         """What the last run left in ``memory``, begun anew; None if that is of another kind."""
         found = memory.kit(prepared(lasting(problem.model)), cls)
         if found is not None:

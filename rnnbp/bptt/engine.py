@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from rnnbp.bptt.chunk import Chunks
+from rnnbp.bptt.lane_chunks import LaneChunks
 from rnnbp.bptt.networks import (
     ChunkLike,
     Data,
@@ -212,9 +212,9 @@ def _run(
     problem = resolved.problem
     with progress_of(progress, resolved, whole=objective.loss.whole) as bar:
         memory = reuse(resolved.memory_key(type(objective.loss)))
-        chunks = Chunks.left(memory, problem, seed)
+        chunks = LaneChunks.left(memory, problem, seed)
         if chunks is None:
-            chunks = Chunks(problem, seed=seed, training=problem.training, memory=memory)
+            chunks = LaneChunks(problem, seed=seed, training=problem.training, memory=memory)
         losses = ChunkLosses(objective, problem, memory)
         run = Run(resolved, chunks, losses, horizon=horizon, folder=folder, bar=bar)
         result = run.execute(resolved.actions)

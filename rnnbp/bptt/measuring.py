@@ -13,6 +13,7 @@ import numpy as np
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk import Chunks, DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkTape
+from rnnbp.bptt.lane_chunks import LaneChunks
 from rnnbp.bptt.leaves import place_leaves
 from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.node_checks import Values
@@ -42,7 +43,7 @@ def started(sizes: Sizes, length: int) -> tuple[Problem, Chunks]:
     given = x[0] if len(x) == 1 else x
     problem = pose(sizes.model, given, chunk=length, state=None, backend=sizes.backend)
     memory = Reuse("calibration")
-    return problem, Chunks(problem, seed=0, training=sizes.training, memory=memory)
+    return problem, LaneChunks(problem, seed=0, training=sizes.training, memory=memory)
 
 
 def measured(

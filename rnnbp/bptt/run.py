@@ -10,7 +10,7 @@ from typing import final
 from rnnbp.actions import Action
 from rnnbp.bptt.action_stream import preparing, reading_ahead, reporting
 from rnnbp.bptt.all_steps import new_outputs
-from rnnbp.bptt.chunk import Chunks
+from rnnbp.bptt.lane_chunks import LaneChunks
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.resolve import Resolved
 from rnnbp.bptt.results import Gradients
@@ -38,7 +38,7 @@ class Run(Stretched):
     def __init__(
         self,
         resolved: Resolved,
-        chunks: Chunks,
+        chunks: LaneChunks,
         losses: ChunkLosses,
         *,
         horizon: int | None = None,

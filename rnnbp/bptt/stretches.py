@@ -13,8 +13,10 @@ import numpy as np
 
 from rnnbp.actions import Action, Backward, Record
 from rnnbp.bptt.accumulators import Accumulators
-from rnnbp.bptt.chunk import Chunks, DeltaStates
+from rnnbp.bptt.chunk import DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkTape
+from rnnbp.bptt.lane_chunks import LaneChunks
+from rnnbp.bptt.lane_rounds import LaneRounds
 from rnnbp.bptt.stretch import Step, Stretch
 from rnnbp.graph.graph import Node
 from rnnbp.inputs.chunk_losses import ChunkLosses
@@ -22,9 +24,9 @@ from rnnbp.inputs.held import Held
 from rnnbp.inputs.series import counted_from
 from rnnbp.inputs.states import States
 from rnnbp.losses.in_rounds import InRounds, LossRounds
-from rnnbp.machine.team import rounds
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, address, lies
+from rnnbp.runners.lane_shares import ROOM, LanePlan
 from rnnbp.runners.tapes import Tape
 from rnnbp.runners.turns import LayerTurns, TurnRunner
 
@@ -35,6 +37,9 @@ BYTES = 2**15
 WORK = 10**10
 """Operations of the Recurrents of a stretch, forward, at most: a tenth of a second or two, in which
 Python sees no interrupt. Chunks of more are not worth a stretch."""
+OF_LANES = 3
+"""Times as many where Recurrents are lanes, which wait for one another at both ends of a stretch:
+at 9 rounds two lanes do nothing for a tenth of the time."""
 SYMBOLS = 16
 """Of these, the bytes of a row whose x is symbols: they, and their numbers."""
 
@@ -82,7 +87,7 @@ class StretchRunner:
         chunks: of the problem. losses: of that problem.
     """
 
-    def __init__(self, chunks: Chunks, losses: ChunkLosses) -> None:
+    def __init__(self, chunks: LaneChunks, losses: ChunkLosses) -> None:
         self.chunks, self.losses, self.problem = chunks, losses, chunks.problem
         parts = chunks.parts
         first = parts.body[0].number if parts.body else -1
@@ -92,6 +97,7 @@ class StretchRunner:
         """Layers of the body before its Recurrents."""
         found = [chunks.programs[node.number].turns for node in parts.recurrent]
         self.programs: list[TurnRunner] = [turns for turns in found if turns is not None]
+        self.rounds = LaneRounds(chunks, self.programs, able=bool(chunks.lanes))
         self.layers = list[LayerTurns]()
         for node in parts.tail:
             layer = chunks.layers.get(node.number)
@@ -122,20 +128,24 @@ class StretchRunner:
         row += loss.row_bytes(problem.dtype.itemsize) if isinstance(loss, InRounds) else 0
         work = sum(program.flops(problem.chunk) for program in self.programs)
         rows = row * problem.chunk * problem.batch
-        return min(MOST, BYTES // max(1, rows), WORK // max(1, work))
+        most = WORK * OF_LANES if self.chunks.lanes else WORK
+        room = BYTES + (self.chunks.delta_bytes if self.table is not None else 0)
+        return min(MOST, room // max(1, rows), most // max(1, work))
 
     def record(self, n: int, count: int, states: States) -> list[ChunkTape]:
         """The tapes of ``count`` chunks from n on; the state before them is ``states``."""
         problem, chunks = self.problem, self.chunks
         problem.x.check_there()
-        turns, tapes, xs = list[Turn](), list[list[Tape]](), self._inputs(n, count)
+        plan, xs = self.rounds.forward(count), self._inputs(n, count)
+        threads = self.rounds.threads_of(plan)
+        turns, tapes = list[list[Turn]](), list[list[Tape]]()
         body = chunks.parts.body[self.spelled :]
         for node, program, state in zip(body, self.programs, states, strict=True):
-            found = program.record(xs, state, chunks.context(n, node))
-            turns += found.turns
+            found = program.record(xs, state, chunks.context(n, node), threads)
+            turns.append(found.turns)
             tapes.append(found.tapes)
             xs = found.ys
-        rounds.run(turns, count)
+        self.rounds.run(plan, turns, count, room=0)
         keys, saved = chunks.parts.frontier, [()] * self.spelled
         return [
             ChunkTape([of[k] for of in tapes], [*saved], dict.fromkeys(keys, y))
@@ -183,13 +193,13 @@ class StretchRunner:
         self.reverses = loss is not None
         if loss is None:
             return None
-        turns.append(loss.turn)
-        dy = loss.dy
+        turns, dy = [*turns, loss.turn], loss.dy
         for layer, saved in zip(reversed(self.layers), reversed(given), strict=True):
             dy, turn = layer.backward_turn(*saved, dy, grads)
             turns.append(turn)
-        turns += self._recurrents(n, tapes, dy, dstates, grads, dx)
-        rounds.run(turns, len(tapes))
+        plan = self.rounds.back(len(tapes))
+        first, *others = self._recurrents(plan, n, tapes, dy, dstates, grads, dx)
+        self.rounds.run(plan, [[*turns, *first], *others], len(tapes), room=ROOM)
         total = self.losses.objective.total
         return [value / total for value in loss.values()]
 
@@ -207,36 +217,40 @@ class StretchRunner:
 
     def _recurrents(
         self,
+        plan: LanePlan | None,
         n: int,
         tapes: Sequence[ChunkTape],
         dy: Array,
         dstates: DeltaStates,
         grads: Accumulators,
         dx: Array | None,
-    ) -> list[Turn]:
+    ) -> list[list[Turn]]:
         """The way back of the Recurrents, the last one first."""
-        turns, body = list[Turn](), self.chunks.parts.body[self.spelled :]
+        turns, body = list[list[Turn]](), self.chunks.parts.body[self.spelled :]
+        threads, dys = self.rounds.threads_of(plan), [dy] * len(tapes)
         for k in reversed(range(len(body))):
-            number, places = body[k].number, self._places(n, len(tapes), k, dy, dx)
+            number, places = body[k].number, self._places(n, len(tapes), k, dx)
             own = tuple([np.array(d, order="C") for d in dstates[number]])
             of_node = [tape.tapes[k] for tape in tapes]
-            turns += self.programs[k].backward(of_node, dy, own, places, grads)
+            turns.append(self.programs[k].backward(of_node, dys, own, places, grads, threads))
             dstates[number] = own
-            dy = dy if places[0] is None else places[0]
+            dys = [place for place in places if place is not None]
         return turns
 
-    def _places(
-        self, n: int, count: int, k: int, dy: Array, dx: Array | None
-    ) -> Sequence[Array | None]:
+    def _places(self, n: int, count: int, k: int, dx: Array | None) -> Sequence[Array | None]:
         """Where the delta of the input of Recurrent k goes, by chunks from n down."""
+        body = self.chunks.parts.body[self.spelled :]
         if k == 0 and self.table is not None:
             return [None] * count
         if k == 0 and dx is not None:
             return [dx[self.problem.span(n - at)] for at in range(count)]
-        features = self.chunks.shapes[self.chunks.parts.body[self.spelled + k].args[0]]
+        if k and self.chunks.lanes:
+            return self.chunks.between(body[k - 1].number, count)
+        features = self.chunks.shapes[body[k].args[0]]
         assert features is not None  # of a series
-        shape = *dy.shape[:2], *features
-        return [self.chunks.workspace.new(shape, dy.dtype, brief=True)] * count
+        problem = self.problem
+        shape = problem.chunk, problem.batch, *features
+        return [self.chunks.workspace.new(shape, problem.dtype, brief=True)] * count
 
 
 def _chained(nodes: Sequence[Node], x: int) -> bool:

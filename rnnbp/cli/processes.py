@@ -35,6 +35,7 @@ class Processes:
         if count == 1:
             return cls(Alone(shards=1))
         try:
+            MPI(shards=count)  # starts MPI, for which minutes are enough
             return cls(MPI(shards=count, timeout=DAY))
         except ImportError as error:
             raise CommandError(str(error)) from None
@@ -78,6 +79,10 @@ class Processes:
         An error is raised as ``together`` does.
         """
         return self.together(lambda: action() if self.first else None)
+
+    def one_of(self, error: CommandError) -> Exception:
+        """An error that all processes have, of which the first one says why."""
+        return error if self.first else ProcessError(str(error))
 
     def told(self, text: str) -> str:
         """What the first process has as ``text``."""

@@ -26,9 +26,8 @@ class Settings:
     """What decides the bits of a trained model: the options of ``rnnbp train``, by name.
 
     Of ``epochs`` and ``steps``, how long to train, one is None. ``checkpoint`` is "all", "sqrt" or
-    a number of chunks. ``threads`` and ``precision`` are None until a run begins.
-    a number of chunks. ``threads`` is None until a run begins; of one in ``shards`` it stays None
-    unless it was passed, because it depends on the number of processes.
+    a number of chunks. ``threads`` and ``precision`` are None until a run begins; of one in
+    ``shards``, ``threads`` stay None unless passed: they depend on the number of processes.
     """
 
     text: str | None = None

@@ -20,7 +20,7 @@ from rnnbp.cli.settings import Settings
 from rnnbp.cli.sharing import check_shards, lost_in_one_line
 from rnnbp.cli.text import Split, Text, load_text
 from rnnbp.cli.threads import limited, usual
-from rnnbp.parallel import ProcessError
+from rnnbp.parallel.guard import is_everywhere
 from rnnbp.runners.backend import Backend, Precision
 from rnnbp.storage import StorageError
 from rnnbp.train.history import HISTORY_NOTE
@@ -106,16 +106,17 @@ def _in_one_line(settings: Settings, begun: Run | None, processes: Processes) ->
     except StorageError:
         raise
     except (TypeError, ValueError) as error:
+        if is_everywhere(error):  # the processes differ
+            raise processes.one_of(CommandError(str(error).removeprefix("Trainer.fit: "))) from None
         if begun is None:
             raise
         raise CommandError(
             f"the settings of {begun.folder} cannot be used: {error}; restore its run.json"
         ) from None
     except FloatingPointError as error:
-        if not processes.first:  # which has it too, with the number of the process
-            raise ProcessError from None
         notes = [note for note in error.__notes__ if not note.startswith(HISTORY_NOTE)]
-        raise CommandError(f"training has failed: {'; '.join([str(error), *notes])}") from None
+        why = "; ".join([str(error), *notes])
+        raise processes.one_of(CommandError(f"training has failed: {why}")) from None
 
 
 def _locked_if_resumed(folder: Path | None, held: contextlib.ExitStack) -> FolderLock | None:

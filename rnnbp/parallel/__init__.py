@@ -24,7 +24,8 @@ script.py``, or without it in one process, and ends with the same bits:
 
 Each process reads the rows of its shards alone, from sources that read by rows, as ``Sequences``,
 ``Examples`` and ``Windows``. Sequences of several lengths are dealt by length, so that shards have
-like work; lanes stay with their shards. An error in one process is raised in all, and so a signal
+like work; lanes stay with their shards. A process that begins with other data, options,
+libraries or parameters is refused. An error in one process is raised in all, and so a signal
 to one ends all after the same step. The first process writes the folder; a run goes on from it with
 any other number of processes. Callbacks, ``evaluate`` and ``predict`` run in every process; print in
 the first alone, ``if parallel.rank == 0``. With ``MPI(shards=8, partition=True)`` each process holds

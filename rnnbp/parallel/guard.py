@@ -35,6 +35,11 @@ def everywhere(error: Error) -> Error:
     return error
 
 
+def is_everywhere(error: BaseException) -> bool:
+    """True for an error that every process raises."""
+    return getattr(error, _EVERYWHERE, False)
+
+
 def elsewhere(error: Error) -> Error:
     """The same error, which says what another process raised: that one prints it, and ends all."""
     setattr(error, _ELSEWHERE, True)
@@ -98,13 +103,13 @@ class Guard:
         trace: TracebackType | None,
     ) -> None:
         """End all processes for an exception that left the program; ``own`` prints it."""
-        quiet = getattr(error, _EVERYWHERE, False) and self.world.Get_rank() > 0
+        quiet = is_everywhere(error) and self.world.Get_rank() > 0
         if getattr(error, _ELSEWHERE, False):
             self.unsaid = lambda: own(kind, error, trace)
             return
         if not quiet:
             own(kind, error, trace)
-        if not getattr(error, _EVERYWHERE, False):
+        if not is_everywhere(error):
             self._end_all(error)
 
     def farewell(self) -> None:

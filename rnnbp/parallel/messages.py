@@ -44,6 +44,10 @@ class MPI(Exchange):
     as well, ends all of them, after a message that names the process. One that waits for a process
     whose program has ended raises ConnectionError. A prompt goes on.
 
+    Ctrl-C or SIGTERM, to ``mpiexec`` or to one process, ends the run of a Trainer in all of them
+    after the same step and a snapshot, and so does SIGUSR1 unless the script handles it. Open MPI's
+    ``mpiexec`` leaves them 0.25 s after the first two: send it SIGUSR1, which it passes on.
+
     Raises as ``Exchange`` does, TypeError or ValueError for a timeout that is not a positive number,
     and ImportError without mpi4py or a library of MPI.
 

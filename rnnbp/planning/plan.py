@@ -11,7 +11,13 @@ from rnnbp.actions import Action
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast_of
-from rnnbp.planning.plan_text import budget_lines, frontier_lines, held_lines, seconds_text
+from rnnbp.planning.plan_text import (
+    budget_lines,
+    frontier_lines,
+    held_lines,
+    lane_lines,
+    seconds_text,
+)
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.training_bytes import TrainingBytes
@@ -141,10 +147,11 @@ class Plan:
         what = f"{self.chosen.name}, chunks of {counted(self.chunk, 'step')}"
         budget = budget_lines(self.budget, self.held)
         held = held_lines(self.forecast, self.budget, self.sizes.slot, self.disk)
+        lanes = lane_lines(len(self.sizes.lanes), self.forecast.chunks)
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
         least = self.seconds / self.ratio
         table = frontier_lines(self.frontier, self.chosen, least, self.held.total)
-        return "\n".join([f"schedule   {what}", *budget, *held, seconds, "", *table])
+        return "\n".join([f"schedule   {what}", *budget, *held, *lanes, seconds, "", *table])
 
 
 def check_length(plan: Plan, steps: int | None, chunk: int | None) -> None:

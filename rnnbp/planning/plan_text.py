@@ -8,6 +8,7 @@ from rnnbp.planning.budget import exactly, shown, with_margin
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.training_bytes import Sharing, TrainingBytes
+from rnnbp.runners.lane_shares import makespan, shared
 from rnnbp.support.printing import filled
 from rnnbp.support.reprs import counted
 
@@ -63,6 +64,21 @@ def held_lines(found: Forecast, budget: int, slot: int, disk: int = 0) -> Iterat
         what = f"y and dy of all steps are held, {shown(held)}, under any schedule"
         yield f"loss       {what}: checkpoints save less"
     yield f"steps      {found.steps_rerun:,} run again, {found.steps_rebuilt:,} rebuilt"
+
+
+def lane_lines(lanes: int, chunks: int) -> Iterator[str]:
+    """How Recurrents share threads, and in how many rounds ``chunks`` in a row then run; none where
+    they run one after the other.
+    """
+    if lanes:
+        costs = (1,) * lanes
+        rounds = round(makespan(costs, shared(costs, lanes), chunks))
+        yield filled(
+            f"lanes      {lanes} Recurrents side by side, one chunk apart: with a thread each, "
+            f"{rounds:,} rounds in place of {lanes * chunks:,}, wherever chunks are recorded, or go "
+            "backward, in a row",
+            11,
+        )
 
 
 def seconds_text(seconds: float, ratio: float) -> str:

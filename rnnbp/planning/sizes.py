@@ -135,10 +135,6 @@ class Sizes(ValueSizes):
         )
         return packed + tables.forward(self, length) + self.workspaces(length)
 
-    def workspaces(self, length: int) -> int:
-        """The workspace that all Recurrents share."""
-        return max((part.workspace_bytes(length) for part in self.cells.values()), default=0)
-
     @once
     def tables(self, length: int) -> int:
         """Tables of kernels' tasks, which stay, made by the first Backward of a chunk this long."""

@@ -20,6 +20,7 @@ from rnnbp.planning.input_sizes import InputSizes
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
 from rnnbp.runners.factory import LayerSizes
+from rnnbp.runners.lanes import lanes_of, workspaces
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.support.lazy import cached_property
 
@@ -105,6 +106,17 @@ class ValueSizes:
             number: select.sizes(layout, self.backend, parts.symbols_of(number))
             for number, layout in found.items()
         }
+
+    @cached_property
+    def lanes(self) -> tuple[int, ...]:
+        """The Recurrents that are lanes, by number."""
+        return lanes_of(self.parts, self.cells)
+
+    def workspaces(self, length: int) -> int:
+        """The workspace that all Recurrents share; of lanes, those of each."""
+        if self.lanes:
+            return workspaces(self.lanes, self.cells, length)
+        return max((part.workspace_bytes(length) for part in self.cells.values()), default=0)
 
     def placed(self, value: int) -> bool:
         """True if the delta of an input has a place where it may be written."""

@@ -38,29 +38,56 @@ class TurnRunner(ABC):
         """Floating-point operations of a chunk, forward."""
 
     @abstractmethod
-    def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
+    def workers(self, flops: int) -> int:
+        """How many of all threads are worth waking for this many floating-point operations."""
+
+    @abstractmethod
+    def advance(
+        self,
+        xs: Sequence[Array],
+        ys: Sequence[Array],
+        state: Sequence[Array],
+        ends: Sequence[Sequence[Array]],
+        threads: int,
+    ) -> list[Turn]:
+        """Chunks of equal length that keep nothing, from ``state`` before the first.
+
+        Args:
+            xs: by round, (L, B, ...).
+            ys: by round, where y goes; none where it is not wanted.
+            ends: by round, arrays for the state after it; () where it is not wanted.
+            threads: the most that share a job.
+        """
+
+    @abstractmethod
+    def record(
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, threads: int
+    ) -> Recorded:
         """Chunks of equal length, in order, from ``state`` before the first; x (L, B, ...) each.
 
         Args:
             context: that of the first chunk, for all: nothing is drawn.
+            threads: the most that share a job.
         """
 
     @abstractmethod
     def backward(
         self,
         tapes: Sequence[Tape],
-        dy: Array,
+        dys: Sequence[Array],
         dstate: Sequence[Array],
         dxs: Sequence[Array | None],
         grads: Accumulator,
+        threads: int,
     ) -> list[Turn]:
         """The way back of ``tapes``, in the order of the rounds.
 
         Args:
-            dy: (L, B, ...), the delta of y of every round.
+            dys: by round, the delta of y (L, B, ...).
             dstate: in C order; it goes from the state after the first round's chunk to the state
                 before the last one's.
             dxs: by round, where the delta of x goes; None for symbols.
+            threads: as of ``record``.
         """
 
 

@@ -21,10 +21,14 @@ def workspace_bytes(shapes: Iterable[Shape], dtype: Dtype) -> int:
 
 
 class Workspace:
-    """One block of memory, given out anew by each ``carve``; and a number of threads."""
+    """One block of memory, given out anew by each ``carve``; and a number of threads.
 
-    def __init__(self, arrays: Reuse | None = None, threads: int = 1) -> None:
-        self.memory = np.empty(0, np.uint8)
+    Args:
+        first: bytes at the beginning of the block that ``carve`` leaves to ``lasting``.
+    """
+
+    def __init__(self, arrays: Reuse | None = None, threads: int = 1, first: int = 0) -> None:
+        self.memory, self.first = np.empty(0, np.uint8), first
         self._carved: dict[tuple[object, ...], dict[str, Array]] = {}
         self._views = WeakKeyDictionary[object, dict[object, dict[str, Array]]]()
         self._arrays = Reuse() if arrays is None else arrays
@@ -33,9 +37,9 @@ class Workspace:
         self.threads = threads
         """Those that kernels may use, counted when a run begins."""
 
-    def another(self) -> Workspace:
+    def another(self, first: int = 0) -> Workspace:
         """One more, of the same pool of arrays, for what runs at the same time by one thread."""
-        return Workspace(self._arrays)
+        return Workspace(self._arrays, first=first)
 
     def new(self, shape: Shape, dtype: Dtype, *, brief: bool = False) -> Array:
         """An array of its own; ``brief`` as ``Reuse.new`` has it."""
@@ -43,6 +47,7 @@ class Workspace:
 
     def reserve(self, nbytes: int) -> None:
         """Have at least this many bytes."""
+        nbytes += self.first
         if nbytes > self.memory.nbytes:
             self._carved.clear()
             self._views.clear()
@@ -56,6 +61,16 @@ class Workspace:
             found = self._views[owner] = {}
         return found
 
+    def lasting(self, shape: Shape, dtype: Dtype, count: int) -> list[Array]:
+        """Arrays that no ``carve`` gives out: as many as ``first`` has room for."""
+        size, found = math.prod(shape) * dtype.itemsize, list[Array]()
+        self.reserve(0)
+        for k in range(count):
+            at = k * _aligned(size)
+            assert at + size <= self.first
+            found.append(self.memory[at : at + size].view(dtype).reshape(shape))
+        return found
+
     def carve(self, shapes: Mapping[str, Shape], dtype: Dtype) -> dict[str, Array]:
         """Arrays of these shapes, good until the next call; the block grows if it must."""
         key = dtype, *shapes.items()
@@ -66,7 +81,7 @@ class Workspace:
     def carve_once(self, shapes: Mapping[str, Shape], dtype: Dtype) -> dict[str, Array]:
         """The same, of shapes that seldom come again: they are not remembered."""
         self.reserve(workspace_bytes(shapes.values(), dtype))
-        found, at = {}, 0
+        found, at = {}, self.first
         for name, shape in shapes.items():
             nbytes = math.prod(shape) * dtype.itemsize
             found[name] = self.memory[at : at + nbytes].view(dtype).reshape(shape)

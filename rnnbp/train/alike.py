@@ -31,9 +31,9 @@ def check_processes(run: RunState, data: Source, limits: Limits) -> None:
     The numbers of a run, its place and its end must be the same, or its processes would wait for
     each other forever, or end with other parameters each.
     """
-    if run.options.parallel is not None:
-        lines = dict(_lines(run, data, limits))
-        check_alike(run.caller.name, lines, run.options.parallel, CURE)
+    parallel = run.options.parallel
+    if parallel is not None and parallel.processes > 1:
+        check_alike(run.caller.name, dict(_lines(run, data, limits)), parallel, CURE)
 
 
 def _lines(run: RunState, data: Source, limits: Limits) -> Iterator[tuple[str, JSON]]:

@@ -121,7 +121,7 @@ class Training(RunState):
         if is_missing(file):
             if missing_ok:
                 check_override(override, identity_of(self.update))
-                say_begins_anew(self.options.progress, file)
+                say_begins_anew(self._progress, file)
                 return
             raise StorageError(
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "

@@ -7,5 +7,7 @@
   thread.
 - ``threads``: the threads themselves, how many they are, and ``do``, which runs a job.
 - ``chain``: jobs that run again and again on the same arrays, by one call.
+- ``rounds``: the same jobs again and again, each time on other arrays.
+- ``lanes``: such jobs as a pipeline, in which each thread has its own.
 - ``beside``: several jobs at once, each by one thread.
 """

@@ -145,6 +145,12 @@ define void @alone(ptr %arguments, ptr %bases) {{
   ret void
 }}
 
+; The part of thread k of n in a job, for a thread that is in a job already.
+define void @part(ptr %job, i64 %k, i64 %n) {{
+  call void @drive(ptr %job, i64 %k, i64 %n)
+  ret void
+}}
+
 ; Wait until those threads that have begun have left the job. The acquiring load in @await pairs
 ; with the release in @leave: what they computed is visible, and the job's memory may be freed.
 define internal void @await.ended(ptr %job, i64 %those) {{

@@ -43,7 +43,38 @@ class KernelTurns(TurnRunner):
     def flops(self, length: int) -> int:
         return self._taped.flops * length * self.layout.batch
 
-    def record(self, xs: Sequence[Array], state: Sequence[Array], context: Context) -> Recorded:
+    def workers(self, flops: int) -> int:
+        return workers(flops, self.buffers.workspace.threads)
+
+    def advance(
+        self,
+        xs: Sequence[Array],
+        ys: Sequence[Array],
+        state: Sequence[Array],
+        ends: Sequence[Sequence[Array]],
+        threads: int,
+    ) -> list[Turn]:
+        kernel, length = self.kernels.forward(rolling=True, output=bool(ys)), len(xs[0])
+        self.given.read(xs[:1], length)  # the others are like it
+        arrays = self.buffers.arrays(kernel, length)
+        rolled = [arrays[f"H{k}"][0] for k in range(len(state))]
+        self.given.enter([arrays[f"H{k}"] for k in range(len(state))], state)
+        addresses: dict[str, Array | int] = {self.given.names[0]: _addresses(xs)}
+        addresses |= {"y": _addresses(ys)} if ys else {}
+        bases = self.buffers.addresses(kernel, length).table(len(xs), addresses)
+        n = workers(kernel.flops * length * self.layout.batch, threads)
+        job = self._turn(self.buffers.job(kernel, length), bases, kernel, n, (xs, ys))
+        # A state that is not wanted is copied to where it is.
+        copied = [
+            [address(a) for pair in zip(rolled, end or rolled, strict=True) for a in pair]
+            for end in ends
+        ]
+        copies = self._job([s.size for s in rolled])
+        return [job, Turn(copies, np.array(copied, np.int64), kept=(rolled, ends))]
+
+    def record(
+        self, xs: Sequence[Array], state: Sequence[Array], context: Context, threads: int
+    ) -> Recorded:
         kernel, length, shapes = self._taped, len(xs[0]), self.layout.cell.state_shapes
         packed, (name,) = self.buffers.packed_arrays(kernel, length), self.given.names
         found = Recorded([], [], [])
@@ -58,7 +89,9 @@ class KernelTurns(TurnRunner):
         bases = self.buffers.addresses(kernel, length).table(len(xs), addresses)
         flops, fixed = kernel.flops * length, fix_sizes(xs[:1])  # views of one array, or our own
         job = self.buffers.job(kernel, length)
-        found.turns.append(self._turn(job, bases, kernel, flops, fixed))
+        found.turns.append(
+            self._turn(job, bases, kernel, workers(flops * self.layout.batch, threads), fixed)
+        )
         return found
 
     def _addresses(self, tapes: Sequence[Tape]) -> dict[str, Array]:
@@ -81,14 +114,10 @@ class KernelTurns(TurnRunner):
             return tape.output(self._state, shape)
         return self.buffers.new((length, self.layout.batch, *shape))
 
-    def _turn(
-        self, job: Job, bases: Array, kernel: Kernel, flops: int, kept: object = None
-    ) -> Turn:
-        """A kernel's job, by as many threads as ``flops`` of a row are worth."""
-        batch = self.layout.batch
-        n = workers(flops * batch, self.buffers.workspace.threads)
+    def _turn(self, job: Job, bases: Array, kernel: Kernel, n: int, kept: object = None) -> Turn:
+        """A kernel's job, by at most n threads."""
         units = by_units(kernel, self.layout, n)
-        return Turn(job, bases, n if units else min(n, batch), units, kept)
+        return Turn(job, bases, n if units else min(n, self.layout.batch), units, kept)
 
     def _copies(
         self,
@@ -110,22 +139,23 @@ class KernelTurns(TurnRunner):
     def backward(
         self,
         tapes: Sequence[Tape],
-        dy: Array,
+        dys: Sequence[Array],
         dstate: Sequence[Array],
         dxs: Sequence[Array | None],
         grads: Accumulator,
+        threads: int,
     ) -> list[Turn]:
-        kernel, length, name = self.kernels.backward, len(dy), self.given.deltas[0]
+        kernel, length, name = self.kernels.backward, len(dys[0]), self.given.deltas[0]
         first = tapes[0]
         assert isinstance(first, KernelTape)
-        moves = partial(self.given.moves, first.xs, dy, dxs[:1])
+        moves = partial(self.given.moves, first.xs, dys[0], dxs[:1])
         pieces = self.buffers.pieces(kernel, self._taped, moves, length)
-        given: dict[str, Array | int] = {**self._addresses(tapes), "dy": address(dy)}
+        given: dict[str, Array | int] = {**self._addresses(tapes), "dy": _addresses(dys)}
         given[name] = _addresses(dxs)
         bases = pieces.table(len(tapes), given, WithTable(grads, self.table))
-        flops = (kernel.flops + self.kernels.gradient_flops) * length
-        kept = dy, dxs, fix_sizes(first.xs)
-        job = self._turn(pieces.job, bases, kernel, flops, kept)
+        flops = (kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch
+        kept = dys, dxs, fix_sizes(first.xs)
+        job = self._turn(pieces.job, bases, kernel, workers(flops, threads), kept)
         # Runners carry them in one workspace, so each has its own arrays between its kernels.
         arrays = self.buffers.arrays(kernel, length)
         carried = [arrays[f"C{k}"] for k in range(len(dstate))]

@@ -1,0 +1,62 @@
+"""Which Recurrents of a stack are lanes of a pipeline, and the bytes that this takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rnnbp.graph.graph import Node
+from rnnbp.graph.model_split import Parts
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.numerics import Shape
+from rnnbp.runners.lane_shares import ROOM
+from rnnbp.runners.runner_sizes import RunnerSizes
+from rnnbp.runners.side_by_side import FEW_ROWS
+from rnnbp.runners.workspace import workspace_bytes
+
+
+def lanes_of(parts: Parts, cells: Mapping[int, RunnerSizes]) -> tuple[int, ...]:
+    """The Recurrents of a body that is a stack of them, by number, in order; () where they are no
+    lanes.
+
+    Each takes the output of the one before alone, no two share a parameter, all are machine code,
+    and rows are few. It depends on shapes alone, so that bytes are the same everywhere.
+
+    Args:
+        cells: by number of a Recurrent.
+    """
+    nodes = [node for node in parts.body if isinstance(node.block, Recurrent)]
+    looked_up = bool(nodes) and cells[nodes[0].number].looks_up
+    if len(nodes) < 2 or len(nodes) + looked_up != len(parts.body):
+        return ()
+    used = [{(id(owner), key) for owner, key in _slots(node)} for node in nodes]
+    apart = sum(map(len, used)) == len(set[tuple[int, str]]().union(*used))
+    kinds = [cells[node.number] for node in nodes]
+    able = all(
+        part.in_kernels and not part.layout.draws and part.layout.batch <= FEW_ROWS
+        for part in kinds
+    )
+    fed = zip(nodes[1:], nodes, strict=False)
+    chained = all(tuple(node.args) == node_before.outs for node, node_before in fed)
+    return tuple([node.number for node in nodes]) if apart and able and chained else ()
+
+
+def delta_shape(part: RunnerSizes, length: int) -> Shape:
+    """Of the delta of y of a lane, for chunks of ``length`` steps."""
+    layout = part.layout
+    return length, layout.batch, *layout.shapes[layout.cell.outputs[0]]
+
+
+def between_bytes(part: RunnerSizes, length: int) -> int:
+    """Of the buffers in which a lane finds the deltas of its y."""
+    return workspace_bytes([delta_shape(part, length)] * ROOM, part.layout.dtype)
+
+
+def workspaces(lanes: Sequence[int], cells: Mapping[int, RunnerSizes], length: int) -> int:
+    """The bytes of the workspaces of lanes, one each, and of all buffers between them."""
+    between = sum(between_bytes(cells[k], length) for k in lanes[:-1])
+    return sum(cells[k].workspace_bytes(length) for k in lanes) + between
+
+
+def _slots(node: Node) -> list[tuple[object, str]]:
+    block = node.block
+    return [*block.slots.values()] if isinstance(block, Recurrent) else []
