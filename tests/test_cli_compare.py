@@ -221,7 +221,7 @@ def test_budgets_that_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["plan", "--step", "3"], "unknown argument --step (did you mean --steps?)"),
         (["compare", "--budgets", "5,,7"], "argument --budgets: must be a number, found ''"),
         (["compare", "--budgets", "0"], "argument --budgets: must be above 0 and below 1e+06, found 0"),
-        (["compare", "--schedules", "best"], "argument --schedules: must be out of all, every-k, sqrt, revolve, hsm, ism, msm, optimal, thin, online, plan, found 'best'"),
+        (["compare", "--schedules", "best"], "argument --schedules: must be out of all, every-k, sqrt, revolve, hsm, ism, msm, optimal, thin, online, plan, plan-16, found 'best'"),
         (["compare", "--repeats", "0"], "argument --repeats: must be at least 1, found 0"),
     ],
 )  # fmt: skip

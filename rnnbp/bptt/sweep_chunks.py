@@ -37,6 +37,8 @@ class SweepChunks(BesideChunks):
         super().__init__(problem, seed=seed, training=training, memory=memory)
         self.wanted = tuple(wanted)
         self.first = first_pass(self.parts, self.wanted)
+        # What is taken must be the same bits whether or not the chunk is recorded then.
+        self.remade -= {k for k in self.first.fed if self.programs[k].rounds_output}
 
     def leave(self, n: int, states: States) -> States:
         """The states that enter the chunk after n, from those after chunk n."""

@@ -19,6 +19,7 @@ from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem_options import add_no_dx
 from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
+from rnnbp.compare.choices import SHORT_PLAN
 from rnnbp.compare.files import CURE, can_draw
 from rnnbp.planning.budget import parse_budget
 from rnnbp.support.nearest import hint
@@ -49,7 +50,8 @@ def add_options(parser: Parser) -> None:
         type=_names,
         default=list(SCHEDULES),
         metavar="LIST",
-        help=f"names with commas between, of {', '.join(SCHEDULES)}; by default all of them",
+        help=f"names with commas between, of {', '.join(SCHEDULES)}, by default all of them; or "
+        f"{SHORT_PLAN}, the plan with tapes of 16 bits, whose gradients are not exact",
     )
     _add_lengths(group)
     _add_files(group)
@@ -167,8 +169,8 @@ def _share(text: str) -> float:
 def _names(text: str) -> list[str]:
     names = [part.strip() for part in text.split(",")]
     for name in names:
-        if name not in SCHEDULES:
+        if name not in (known := (*SCHEDULES, SHORT_PLAN)):
             raise argparse.ArgumentTypeError(
-                f"must be out of {', '.join(SCHEDULES)}, found {name!r}{hint(name, SCHEDULES)}"
+                f"must be out of {', '.join(known)}, found {name!r}{hint(name, known)}"
             )
     return names

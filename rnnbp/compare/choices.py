@@ -20,13 +20,15 @@ from rnnbp.planning.objects import always
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.search import Candidate, Search
+from rnnbp.runners.backend import SHORT, Backend
 from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.registry import KINDS
+from rnnbp.support.lazy import cached_property
 from rnnbp.support.reprs import counted, cut, safe
 
 Why: TypeAlias = Literal["bytes", "seconds"]
 """What a schedule that is left out takes too much of."""
-Key: TypeAlias = tuple[int, tuple[Action, ...]]
+Key: TypeAlias = tuple[int, tuple[Action, ...], Backend | None]
 
 TABLES = 20_000
 """Chunks times units up to which schedules of mixed memory are worked out: some ms each."""
@@ -34,6 +36,8 @@ MOST = 4096
 """Chunks of a sequence, unless their length is given: each costs some microseconds to work out."""
 PLAN = "plan"
 """The name of what ``plan`` chooses."""
+SHORT_PLAN = "plan-16"
+"""The name of what it chooses with tapes of 16 bits, whose gradients are not exact."""
 
 
 @final
@@ -51,6 +55,7 @@ class Choice:
     chunk: int
     forecast: Forecast
     of_sweeps: ScheduleLike | Plan | None = None
+    backend: Backend | None = None
 
     @property
     def checkpoint(self) -> ScheduleLike | Plan:
@@ -68,7 +73,7 @@ class Choice:
     @property
     def key(self) -> Key:
         """Equal for choices that are the same run, whatever their names."""
-        return self.chunk, self.actions
+        return self.chunk, self.actions, self.backend
 
 
 def compared() -> list[str]:
@@ -95,10 +100,13 @@ class Chooser:
         chunk: int | None,
         *,
         dx: bool = True,
+        backend: Backend | None = None,
     ) -> None:
         graph = as_model(model)
         shape = feature_shape("sweep", graph, x_shape)
-        self.sizes = sizes_of(graph, shape, batch, loss, dx=dx)
+        self._given = model, loss, steps, batch, x_shape, costs, chunk
+        self.sizes = sizes_of(graph, shape, batch, loss, dx=dx, backend=backend)
+        self.backend, self.dx = backend, dx
         self.steps, self.costs, self.chunk = steps, costs, chunk
         self._search = Search(self.sizes, steps, costs, arrays_only=True)
         self._known: dict[tuple[str, str, int], Choice] = {}
@@ -110,6 +118,8 @@ class Chooser:
         """
         if name == PLAN:
             return self._planned(budget, slowest)
+        if name == SHORT_PLAN:
+            return self._short._planned(budget, slowest)
         found = [
             candidate
             for length in self._lengths()
@@ -127,7 +137,12 @@ class Chooser:
         """A schedule with its forecast."""
         actions = tuple(schedule)
         found = forecast_of(self.sizes, actions, self.steps, chunk, self.costs)
-        return Choice(name, parameters, actions, chunk, found)
+        return Choice(name, parameters, actions, chunk, found, backend=self.backend)
+
+    @cached_property
+    def _short(self) -> Chooser:
+        """What chooses with tapes of 16 bits."""
+        return Chooser(*self._given, dx=self.dx, backend=Backend(tape_bits=SHORT))
 
     def _choice_of(self, name: str, candidate: Candidate) -> Choice:
         """A candidate with its forecast, which other budgets share."""
@@ -157,7 +172,8 @@ class Chooser:
             return "bytes"
         if found.chosen.seconds > slowest:
             return "seconds"
-        return self.choice(PLAN, found.chosen.name, found.chosen.schedule, found.chunk)
+        name = PLAN if self.backend is None else SHORT_PLAN
+        return self.choice(name, found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:
         """Lengths of chunks: powers of 2 up to 1024 that make few enough chunks, and a short T."""

@@ -6,14 +6,15 @@ import io
 
 from matplotlib.figure import Figure
 
-from rnnbp.compare.choices import PLAN
+from rnnbp.compare.choices import PLAN, SHORT_PLAN
 from rnnbp.schedules.declared import Marker
 from rnnbp.schedules.registry import KINDS
 
 
 def markers() -> dict[str, Marker]:
     """How each kind of schedule is drawn, by name, in the order of legends."""
-    return {label: kind.marker for label, kind in KINDS.items()} | {PLAN: Marker("*", "black")}
+    planned = {PLAN: Marker("*", "black"), SHORT_PLAN: Marker("*", "tab:gray")}
+    return {label: kind.marker for label, kind in KINDS.items()} | planned
 
 
 def png(figure: Figure) -> bytes:

@@ -17,6 +17,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.memory import Used, allocated
 from rnnbp.numerics import Array
 from rnnbp.planning.plan import Plan
+from rnnbp.runners.backend import Backend
 from rnnbp.schedules import All, ScheduleLike
 
 
@@ -65,9 +66,11 @@ class Bench:
     def run(self, choice: Choice) -> Gradients:
         """One run of ``bptt``."""
         planned = isinstance(choice.checkpoint, Plan)
-        return self._bptt(choice.checkpoint, None if planned else choice.chunk)
+        return self._bptt(choice.checkpoint, None if planned else choice.chunk, choice.backend)
 
-    def _bptt(self, checkpoint: ScheduleLike | Plan, chunk: int | None) -> Gradients:
+    def _bptt(
+        self, checkpoint: ScheduleLike | Plan, chunk: int | None, backend: Backend | None = None
+    ) -> Gradients:
         return bptt(
             *self.problem,
             checkpoint=checkpoint,
@@ -75,6 +78,7 @@ class Bench:
             seed=self.seed,
             dx=self.dx,
             progress=False,
+            backend=backend,
             **self.rows,
         )
 

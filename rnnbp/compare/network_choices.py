@@ -8,7 +8,7 @@ from itertools import product
 from typing import final
 
 from rnnbp.bptt.networks import Data, Reading
-from rnnbp.compare.choices import PLAN, TABLES, Choice, Why
+from rnnbp.compare.choices import PLAN, SHORT_PLAN, TABLES, Choice, Why
 from rnnbp.compare.planned_networks import planned
 from rnnbp.graph.graph import Graph
 from rnnbp.planning.budget import with_margin
@@ -67,6 +67,11 @@ class NetworkChooser:
 
     def best(self, name: str, budget: int, slowest: float = math.inf) -> Choice | Why:
         """The fastest schedules of a kind, of those tried; arguments and words as of ``Chooser``."""
+        if name == SHORT_PLAN:
+            raise ValueError(
+                f"sweep: {SHORT_PLAN!r} is for models of one sweep, found a network over time; "
+                "leave it out of schedules"
+            )
         found = [self._planned(budget)] if name == PLAN else [*self._of_kind(name)]
         fitting = [c for c in found if c is not None and c.forecast.peak_bytes <= budget]
         if not fitting:

@@ -58,7 +58,8 @@ def sweep(
             dtype.
         shares: budgets in percent of the bytes of full caching in chunks of ``chunk``, by default
             32: of arrays alone, while the budget of ``plan`` has room for Python's objects too.
-        schedules: names out of ``SCHEDULES``.
+        schedules: names out of ``SCHEDULES``; and "plan-16", what the planner chooses with
+            ``Backend(tape_bits=16)``, whose gradients are not those of full caching.
         chunk: steps in a chunk, for all schedules but the planner's; None lets each choose.
         repeats: timed runs of each schedule, alternated with full caching.
         dx: False leaves the gradient by x out of every run, as training does.

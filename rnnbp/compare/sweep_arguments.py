@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnbp.checks.arrays import plain
-from rnnbp.compare.choices import compared
+from rnnbp.compare.choices import SHORT_PLAN, compared
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.values import Per
 from rnnbp.inputs.chunk_length import default_chunk
@@ -39,7 +39,7 @@ def checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[flo
                 f"sweep: a share is a number above 0, in percent of full caching, found {share!r}; "
                 "give as 28"
             )
-    known = compared()
+    known = [*compared(), SHORT_PLAN]
     for name in schedules:
         if name not in known:
             raise ValueError(

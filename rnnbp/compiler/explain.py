@@ -13,6 +13,7 @@ from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
 from rnnbp.compiler.reading import Reading, leaf_names, packed_parts, saving
 from rnnbp.compiler.rule_report import effects
+from rnnbp.compiler.short_tapes import short_bytes
 from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
@@ -97,6 +98,7 @@ def explained(
         opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
         once=first.lines,
+        short_bytes_per_step=short_bytes(step.forward, layout),
     )
 
 

@@ -56,6 +56,8 @@ class Explanation:
         opaque: layers that run as Python.
         bytes_per_step: bytes kept of a step for a whole batch, None if unknown.
         once: lines of what runs once a run, from parameters and static inputs alone.
+        short_bytes_per_step: bytes kept of a step with ``Backend(tape_bits=16)``, None where it has
+            no such tape.
 
     A multiplication, an addition, a tanh and the like are one floating-point operation (FLOP) each,
     so that a product with a matrix (m, n) is 2mn. Calls per step are for a whole batch, without the
@@ -79,6 +81,8 @@ class Explanation:
     """Of the tape, x aside; None where a layer does not declare what it keeps."""
     once: tuple[Line, ...] = ()
     """What runs once a run: functions of parameters and of static inputs alone."""
+    short_bytes_per_step: int | None = None
+    """As ``bytes_per_step``, with tapes of 16 bits."""
 
     @property
     def flops_per_step(self) -> int:
@@ -140,6 +144,9 @@ class Explanation:
         if self.opaque:
             figures += [f"apart from what {', '.join(self.opaque)} do in their own methods"]
         kept = f"each step of a batch of {self.batch}: {bytes_of(self.bytes_per_step)} kept"
+        half = self.short_bytes_per_step
+        if half is not None and half != self.bytes_per_step:
+            kept += f", {bytes_of(half)} with tape_bits=16"
         return [kept, *wrapped("  ", *figures)]
 
 

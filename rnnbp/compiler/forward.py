@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rnnbp.compiler.allocation import allocate_tightly
@@ -78,7 +78,7 @@ class Forward:
         wanted: list[int | None] = [*self.code.others] if output else []
         wanted += [*self.storage.kept, *self.saved] if taped else []
         code, nexts = self.code, self.code.nexts
-        live = _stopping(code, wanted, self.in_place) if known else code.live([*wanted, *nexts])
+        live = stopping(code, wanted, self.in_place) if known else code.live([*wanted, *nexts])
         present = set(map(id, live.ops))
         ops = [op for op in self.storage.order if id(op) in present]
         return live, ops, dict.fromkeys(self.phases, "before") if known else self.phases
@@ -145,7 +145,7 @@ def _in_place(code: Code, nexts: Sequence[Buffer]) -> dict[int, Location]:
     return found
 
 
-def _stopping(code: Code, wanted: Sequence[int | None], known: Mapping[int, Location]) -> Code:
+def stopping(code: Code, wanted: Sequence[int | None], known: Container[int]) -> Code:
     """What computes the values wanted, from those that are known."""
     needed, kept = {v for v in wanted if v is not None}, []
     for op in reversed(code.ops):

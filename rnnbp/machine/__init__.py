@@ -20,13 +20,22 @@ from rnnbp.machine.availability import (
     warn_of_numpy,
 )
 from rnnbp.machine.errors import CompileError
-from rnnbp.machine.settings import ALIASES, MOST_THREADS, PRECISION, START, THREADS, VARIABLE
+from rnnbp.machine.settings import (
+    ALIASES,
+    MOST_THREADS,
+    PRECISION,
+    START,
+    TAPE_BITS,
+    THREADS,
+    VARIABLE,
+)
 
 __all__ = [
     "ALIASES",
     "MOST_THREADS",
     "PRECISION",
     "START",
+    "TAPE_BITS",
     "THREADS",
     "VARIABLE",
     "CompileError",

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 VARIABLE = "RNNBP_BACKEND"
 """The backend that is used where none is named."""
+TAPE_BITS = "RNNBP_TAPE_BITS"
+"""Bits of numbers on tapes where no backend is named; empty for those of the dtype."""
 PRECISION = "RNNBP_PRECISION"
 """How products round where no backend is named; empty for their dtype."""
 THREADS = "RNNBP_NUM_THREADS"

@@ -19,6 +19,7 @@ from rnnbp.planning.plan_text import (
     seconds_text,
 )
 from rnnbp.planning.search import Candidate
+from rnnbp.planning.short_tape_lines import short_tape_lines
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.support import html, reprs
@@ -146,7 +147,8 @@ class Plan:
     def __str__(self) -> str:
         what = f"{self.chosen.name}, chunks of {counted(self.chunk, 'step')}"
         budget = budget_lines(self.budget, self.held)
-        held = held_lines(self.forecast, self.budget, self.sizes.slot, self.disk)
+        held = [*held_lines(self.forecast, self.budget, self.sizes.slot, self.disk)]
+        held[2:2] = short_tape_lines(self.sizes, self.chunk)
         lanes = lane_lines(len(self.sizes.lanes), self.forecast.chunks)
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
         least = self.seconds / self.ratio

@@ -49,6 +49,10 @@ class SweepSizes(Sizes):
         """What tells sizes of one model apart."""
         return (*super().own, *_OWN(self))
 
+    def remade(self, node: Node) -> bool:
+        taken = node.number in self.first.fed and self.cells[node.number].rounds_output
+        return super().remade(node) and not taken
+
     @cached_property
     def first(self) -> FirstPass:
         """What the wanted outputs need."""

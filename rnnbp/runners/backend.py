@@ -11,13 +11,24 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from rnnbp.compiler.passes import RULES, check_rules
-from rnnbp.machine import ALIASES, PRECISION, VARIABLE, failure, installed, loading, warn_of_numpy
+from rnnbp.machine import (
+    ALIASES,
+    PRECISION,
+    TAPE_BITS,
+    VARIABLE,
+    failure,
+    installed,
+    loading,
+    warn_of_numpy,
+)
 from rnnbp.numerics import shown
 from rnnbp.runners.factory import RunnerFactory
 from rnnbp.support.lazy import cached
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import Named
 
+SHORT = 16
+"""Bits of a number on a tape that is rounded."""
 BACKENDS = ("numpy", "llvm", "interpreter")
 PRECISIONS = ("float32", "bfloat16")
 Precision: TypeAlias = Literal["float32", "bfloat16"]
@@ -45,9 +56,17 @@ class Backend(Named):
             operations, which is slower than float32. Sums, states, deltas, gradients, parameters
             and updates stay float32. See docs/kernels.md for its errors. None for the default;
             where no name is given, for the value of the environment variable RNNBP_PRECISION.
+        tape_bits: bits of a number that backward needs of a step: None for those of the dtype, or
+            16, with which tapes take about half of the bytes, and gradients are not exact. Gates
+            are then rounded to fixed point, by at most 2⁻¹⁶ (tanh) or 2⁻¹⁷ (sigmoid), other numbers
+            to bfloat16, by at most 2⁻⁹ of themselves; states and checkpoints are not rounded.
+            Backward always reads the rounded numbers, so that schedules and threads change no bit.
+            The output of the last Recurrent, and so the loss, is made from them too where that
+            is cheap, as h = o · tanh(c) of an LSTM. It needs "llvm". Where no backend is named,
+            the environment variable RNNBP_TAPE_BITS says it.
 
     Raises ValueError for an unknown name, rule or precision, for rules of the interpreter, which
-    has none, or for bfloat16 by a backend that does not have it; ImportError for "llvm" without an
+    has none, for bfloat16 or 16-bit tapes by a backend that does not have them; ImportError for "llvm" without an
     llvmlite that works, with the cause. A run with bfloat16 raises DtypeError for a model that is
     not of float32, ValueError for a cell that kernels cannot run.
 
@@ -62,6 +81,7 @@ class Backend(Named):
     without: tuple[str, ...]
     """In the order in which rules are applied."""
     precision: Precision
+    tape_bits: int | None = None
     named: bool = field(default=True, compare=False, repr=False)
     """Whether it was named, by an argument or by RNNBP_BACKEND."""
 
@@ -70,20 +90,18 @@ class Backend(Named):
         name: str | None = None,
         without: Iterable[str] = (),
         precision: Precision | None = None,
+        *,
+        tape_bits: int | None = None,
     ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
         default = _default_precision() if name is None else "float32"
-        rounds = (precision or default) != "float32"
+        tape_bits = _of_environment() if name is None and tape_bits is None else tape_bits
+        rounds = (precision or default) != "float32" or tape_bits is not None
         object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
         name = _checked(name)
-        if name == "llvm" and not installed():
-            cause = f": {found}" if (found := failure()) else ""
-            raise ImportError(
-                "backend 'llvm' needs llvmlite; "
-                f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
-            )
         if name == "llvm":
+            _need_llvmlite()
             kernels()
         off = check_rules(without)
         if off and name == "interpreter":
@@ -92,12 +110,19 @@ class Backend(Named):
             )
         rounding = _checked_precision(default if precision is None else precision, name)
         object.__setattr__(self, "precision", rounding)
+        object.__setattr__(self, "tape_bits", _checked_bits(tape_bits, name))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
 
     def __repr__(self) -> str:
         more = "" if self.precision == "float32" else f", precision={self.precision!r}"
+        more += f", tape_bits={SHORT}" if self.short_tapes else ""
         return f"Backend(name={self.name!r}, without={self.without!r}{more})"
+
+    @property
+    def short_tapes(self) -> bool:
+        """Whether tapes are of 16 bits."""
+        return self.tape_bits == SHORT
 
     @property
     def compiles(self) -> bool:
@@ -113,6 +138,40 @@ def _checked(name: str) -> str:
             f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or None"
         )
     return ALIASES.get(name, name)
+
+
+def _need_llvmlite() -> None:
+    if not installed():
+        cause = f": {found}" if (found := failure()) else ""
+        raise ImportError(
+            "backend 'llvm' needs llvmlite; "
+            f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
+        )
+
+
+def _of_environment() -> int | None:
+    """The ``tape_bits`` that the environment names."""
+    given = os.environ.get(TAPE_BITS, "")
+    if given not in ("", str(SHORT)):
+        raise ValueError(f"{TAPE_BITS} must be {SHORT} or empty, found {given!r}; unset it")
+    return SHORT if given else None
+
+
+def _checked_bits(tape_bits: object, name: str) -> int | None:
+    """``tape_bits`` of a backend."""
+    if tape_bits is None:
+        return None
+    if type(tape_bits) is not int or tape_bits != SHORT:
+        raise ValueError(
+            f"Backend: tape_bits must be None or {SHORT}, found {shown(tape_bits)}; leave it out "
+            "to keep what backward needs exactly"
+        )
+    if name != "llvm":
+        raise ValueError(
+            f"Backend: tape_bits={SHORT} needs machine code, found the backend {name!r}; use "
+            "'llvm', or leave tape_bits out"
+        )
+    return tape_bits
 
 
 def _checked_precision(precision: object, name: str) -> object:
@@ -173,7 +232,7 @@ def as_backend(backend: BackendLike) -> Backend:
     if isinstance(backend, Backend):
         return backend
     named = type(backend) is str or backend is None
-    key = (backend, None if backend else (os.environ.get(VARIABLE), _default_precision()))
+    key = (backend, None if backend else _environment())
     if named and key in _known and installed():
         return _known[key]
     found = Backend(backend)
@@ -182,7 +241,12 @@ def as_backend(backend: BackendLike) -> Backend:
     return found
 
 
-_known: dict[tuple[str | None, tuple[str | None, str] | None], Backend] = {}
+def _environment() -> tuple[str | None, str, str | None]:
+    """What decides the backend where none is named."""
+    return os.environ.get(VARIABLE), _default_precision(), os.environ.get(TAPE_BITS)
+
+
+_known: dict[tuple[str | None, tuple[str | None, str, str | None] | None], Backend] = {}
 """Backends that are "llvm", by their name and what the environment says: every run asks."""
 _chosen: ContextVar[str] = ContextVar("precision", default="")
 """That of the training that runs."""

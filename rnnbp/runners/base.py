@@ -64,6 +64,8 @@ class Runner(ABC):
     cell: Cell
     remakes_output: bool
     """True if y need not be kept with a tape, because ``output`` returns it from the tape."""
+    rounds_output: bool = False
+    """True if ``output`` does so from rounded numbers."""
     table: SymbolTable | None = None
     """Takes symbols to the numbers that x then holds; None where x is the cell's own input."""
 

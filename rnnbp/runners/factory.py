@@ -70,20 +70,28 @@ class RunnerFactory(ABC):
 
     Args:
         workspace: the memory that its runners share. without: names of the compiler's rules that
-            are left out.
+            are left out. short: whether tapes are of 16 bits.
     """
 
-    def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
-        self.workspace, self.without = workspace, without
+    def __init__(
+        self, workspace: Workspace, without: frozenset[str] = frozenset(), *, short: bool = False
+    ) -> None:
+        self.workspace, self.without, self.short = workspace, without, short
 
     @classmethod
     @abstractmethod
     def sizes(
-        cls, layout: Layout, without: frozenset[str], symbols: Symbols | None
+        cls,
+        layout: Layout,
+        without: frozenset[str],
+        symbols: Symbols | None,
+        *,
+        short: bool = False,
     ) -> RunnerSizes | None:
         """The sizes of the runner of a cell; None where this backend cannot run it.
 
         Args:
+            without, short: as of the factory.
             symbols: the layer whose output, and nothing else, is the cell's x; None where x comes
                 from elsewhere.
         """

@@ -32,7 +32,11 @@ def lanes_of(parts: Parts, cells: Mapping[int, RunnerSizes]) -> tuple[int, ...]:
     apart = sum(map(len, used)) == len(set[tuple[int, str]]().union(*used))
     kinds = [cells[node.number] for node in nodes]
     able = all(
-        part.in_kernels and not part.layout.draws and part.layout.batch <= FEW_ROWS
+        part.in_kernels
+        and not part.layout.draws
+        and part.layout.batch <= FEW_ROWS
+        # Chunks whose states are made again from short tapes run one by one.
+        and part.shares_states
         for part in kinds
     )
     fed = zip(nodes[1:], nodes, strict=False)

@@ -1,4 +1,4 @@
-"""What a backend with products of bfloat16 refuses, as it must not round otherwise unseen."""
+"""What a backend that rounds refuses, as it must not round otherwise unseen."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from rnnbp.compiler.opaque import python_layers
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.network import Network
 from rnnbp.numerics import DtypeError
-from rnnbp.runners.backend import Backend
+from rnnbp.runners.backend import SHORT, Backend
 
+SHORTENS = f"tape_bits={SHORT} rounds the tapes of"
 ROUNDS = "precision='bfloat16' rounds the products of"
 
 
@@ -24,12 +25,14 @@ def check_rounded(model: Network, backend: Backend) -> None:
     )
 
 
-def unrounded(layout: Layout) -> ValueError:
+def unrounded(layout: Layout, backend: Backend) -> ValueError:
     """The error for a cell that kernels cannot run."""
     found = python_layers(layout.cell, layout.shapes, training=layout.draws)
     layers = ", ".join(dict.fromkeys(map(repr, found))) or str(layout.dtype)
+    rounds = backend.precision == "bfloat16"
+    what, option = (ROUNDS, "precision") if rounds else (SHORTENS, "tape_bits")
     return ValueError(
-        f"{layout.cell}: {ROUNDS} cells that run as machine code, and this one does not, by "
+        f"{layout.cell}: {what} cells that run as machine code, and this one does not, by "
         f"{layers}; write lower of such a layer, see help(rnnbp.Layer), move it out of the cell, "
-        "or leave precision out"
+        f"or leave {option} out"
     )

@@ -55,6 +55,16 @@ class RunnerSizes(ABC):
         return False
 
     @property
+    def rounds_output(self) -> bool:
+        """As ``Runner.rounds_output``."""
+        return False
+
+    @property
+    def shares_states(self) -> bool:
+        """True if a tape that is rebuilt from a thin one has its arrays of states."""
+        return True
+
+    @property
     def reached(self) -> tuple[bool, ...]:
         """For each input whether it has a delta, as where y depends on it at some step."""
         return (True,) * self.layout.cell.n_inputs

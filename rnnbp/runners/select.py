@@ -22,6 +22,8 @@ def factories(backend: Backend) -> tuple[type[RunnerFactory], ...]:
     """What a backend runs cells by, in order: the first that can run a cell runs it."""
     if backend.precision == "bfloat16":
         return (kernels(backend.precision),)
+    if backend.short_tapes:
+        return (kernels(),)
     if backend.name == "llvm":
         return kernels(), ProgramFactory
     return (InterpreterFactory if backend.name == "interpreter" else ProgramFactory,)
@@ -33,8 +35,10 @@ class Runners:
 
     def __init__(self, backend: Backend, workspace: Workspace) -> None:
         self._factories = [
-            make(workspace, frozenset(backend.without)) for make in factories(backend)
+            make(workspace, frozenset(backend.without), short=backend.short_tapes)
+            for make in factories(backend)
         ]
+        self._backend = backend
 
     def recurrent(self, layout: Layout, symbols: Symbols | None) -> Runner:
         """What runs the cell of a layout.
@@ -45,7 +49,7 @@ class Runners:
         for factory in self._factories:
             if (found := factory.runner(layout, symbols)) is not None:
                 return found
-        raise unrounded(layout)
+        raise unrounded(layout, self._backend)
 
     def layer(self, layer: Layer, dtype: Dtype, *, brief: bool) -> LayerRunner | None:
         """What runs a layer outside cells, None for its methods; ``brief`` as of the factory."""
@@ -60,9 +64,10 @@ class Runners:
 def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSizes:
     """What the runner of a cell holds and needs; ``symbols`` as ``Runners.recurrent`` takes it."""
     for factory in factories(backend):
-        if (found := factory.sizes(layout, frozenset(backend.without), symbols)) is not None:
+        given = layout, frozenset(backend.without), symbols
+        if (found := factory.sizes(*given, short=backend.short_tapes)) is not None:
             return found
-    raise unrounded(layout)
+    raise unrounded(layout, backend)
 
 
 def layer_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> LayerSizes | None:

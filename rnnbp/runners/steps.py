@@ -87,7 +87,9 @@ class StepRehearsal(CellRehearsal):
     def rebuild(
         self, xs: Sequence[Block], tape: int, states: Block, *, output: bool
     ) -> tuple[Block | None, TapeBlocks]:
-        found = TapeBlocks(self._read(xs), [self._new(max(0, tape - states.nbytes)), states])
+        shared = [states] if self.sizes.shares_states else []
+        own = tape - sum(block.nbytes for block in shared)
+        found = TapeBlocks(self._read(xs), [self._new(max(0, own)), *shared])
         y = self._output(found) if output else None
         self.heap.note(max(0, self.sizes.rebuild_bytes(self.length)))
         return y, found

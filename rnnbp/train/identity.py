@@ -132,6 +132,7 @@ def of_surroundings() -> Identity:
     # What is not exact has a line, which snapshots of other runs do not have.
     exact = chosen.precision == "float32"
     rounding: dict[str, JSON] = {} if exact else {"precision": chosen.precision}
+    rounding |= {"tape_bits": chosen.tape_bits} if chosen.short_tapes else {}
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
     if backend == "llvm":

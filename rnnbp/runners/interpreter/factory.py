@@ -18,7 +18,14 @@ class InterpreterFactory(RunnerFactory):
     """Runs every cell, node by node; it has no rules."""
 
     @classmethod
-    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> RunnerSizes:
+    def sizes(
+        cls,
+        layout: Layout,
+        without: frozenset[str],
+        symbols: Symbols | None,
+        *,
+        short: bool = False,
+    ) -> RunnerSizes:
         return InterpreterSizes(layout)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner:

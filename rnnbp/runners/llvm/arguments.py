@@ -23,7 +23,7 @@ class Arguments:
     """
 
     def __init__(self, layout: Layout, *, symbols: bool) -> None:
-        self.cell, self.batch = layout.cell, layout.batch
+        self.layout, self.cell, self.batch = layout, layout.cell, layout.batch
         self._dtype = NUMBER if symbols else layout.dtype
         self.names = [input_name(k) for k in range(self.cell.n_inputs)]
         self.deltas = [f"d{name}" for name in self.names]
@@ -72,6 +72,13 @@ class Arguments:
             for name, array, series in zip(names, arrays, self._series, strict=False):
                 found[name] = array.strides[0] if series and array is not None else 0
         return found
+
+    def delta(self, dy: Array | None, shape: Shape) -> Array:
+        """The delta of y, of a shape, as kernels read it; zeros where there is none."""
+        if dy is None:
+            return np.zeros(shape, self.layout.dtype)
+        self.require("the delta of y", dy, shape)
+        return readable(dy, self.layout.dtype)
 
     def require(self, what: str, array: Array, expected: Shape) -> None:
         """Raise ShapeError for an array that is not of the shape that kernels read."""

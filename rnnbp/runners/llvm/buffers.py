@@ -85,9 +85,17 @@ class Buffers:
                 name: (length, self.layout.batch, rows)
                 for name, rows in kernel.of_kind("T").items()
             }
-            first = self.state_shapes(length) if states else {}
+            first = self._tape_states(length) if states else {}
             self._packed_arrays[key] = PackedArrays(first | shapes, self.layout.dtype.itemsize)
         return self._packed_arrays[key]
+
+    def _tape_states(self, length: int) -> dict[str, Shape]:
+        """Of the states on a tape: of those that are made again, the first and the last."""
+        found = self.state_shapes(length)
+        for k in self.sizes.cell.again:
+            _, *row = found.pop(f"H{k}")
+            found[f"E{k}"] = 2, *row
+        return found
 
     def addresses(
         self, kernel: Kernel, length: int, names: Iterable[str] | None = None
@@ -145,6 +153,9 @@ class Buffers:
         """The same, not remembered; ``addresses``: of the kernel's arrays, and of its tasks'."""
         moves = {**self.packed_arrays(taped, length).moves, **given()}
         moves |= self._drawn_moves(kernel, length)
+        states = self.state_shapes(1)
+        again = [f"H{k}" for k in self.sizes.cell.again]
+        moves |= {name: self.layout.dtype.itemsize * math.prod(states[name][1:]) for name in again}
         own, read = addresses
         size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
         return Pieces(kernel.address, own, read, self.sizes.tasks, moves, **size)

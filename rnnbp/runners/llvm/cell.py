@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from weakref import ref
 
 from rnnbp.compiler.op import Op
@@ -27,6 +28,7 @@ from rnnbp.runners.llvm.libraries import rounded, shared
 from rnnbp.runners.llvm.operand_text import OperandText
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
+from rnnbp.runners.llvm.short_tape import ShortTape
 from rnnbp.runners.llvm.source import Source
 from rnnbp.support.lazy import cached_property
 
@@ -39,19 +41,21 @@ class KernelCell:
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their
             vectors by a product.
         pairs: whether products are of numbers rounded to bfloat16. native: whether by instructions
-            for them.
+            for them. short: whether tapes are of 16 bits.
     """
 
     def __init__(
         self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False,
-        pairs: bool = False, native: bool = False,
+        pairs: bool = False, native: bool = False, short: bool = False,
     ) -> None:  # fmt: skip
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
         self.pairs, size = pairs, vector_bytes()
         self.lanes, self.library = (
             rounded(size, native) if pairs else shared(8 * dtype.itemsize, size)
         )
+        self.tape = ShortTape(step, dtype.itemsize) if short else None
         self._forward: dict[tuple[bool, ...], Kernel] = {}
+        self._making: dict[tuple[int, ...], Kernel] = {}
         self.tables: dict[tuple[object, object], tuple[Matrix, Vector | None]] = {}
         """The weights and biases whose products with x are looked up."""
 
@@ -81,16 +85,33 @@ class KernelCell:
 
     def _made_forward(self, kind: Kind) -> Kernel:
         half = self.step.forward
-        operands, parts = forward_items(half, self._sums, kind)
+        operands, parts = forward_items(half, self._sums, kind, self.tape)
         if self.symbols:
             x = operands.of(half.code.inputs[0])
             parts = {
                 phase: [self._looked_up(item, x) for item in items]
                 for phase, items in parts.items()
             }
-        rolled = [(buffer.name, buffer.rows) for buffer in half.states] if kind.rolling else []
+        rolled = list(half.states) if kind.rolling else []
+        if self.tape is not None and kind.taped and not kind.known:
+            rolled = self.tape.rolled()
         at = OperandText(self.lanes, operands, self.constants, pairs=self.pairs)
-        return self._kernel(at, Source(at).text(**parts, rolled=rolled), parts)
+        return self._kernel(at, Source(at).text(**parts, rolled=rolled), parts, rolled)
+
+    @cached_property
+    def again(self) -> tuple[int, ...]:
+        """The states that backward makes again from its tape."""
+        return () if self.tape is None else self.tape.again
+
+    def making(self, wanted: tuple[int, ...]) -> Kernel:
+        """Makes some of these states of all steps of a chunk, from its tape."""
+        assert self.tape is not None
+        if wanted not in self._making:
+            operands, items = self.tape.making(wanted)
+            parts: Parts = {"before": items, "loop": [], "after": []}
+            at = OperandText(self.lanes, operands, self.constants)
+            self._making[wanted] = self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
+        return self._making[wanted]
 
     @cached_property
     def _sums(self) -> dict[int, Op]:
@@ -109,14 +130,15 @@ class KernelCell:
     @cached_property
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
-        parts = backward_items(self.step, self.operands, self._dxs, products=not self.symbols)
+        given = self.step, self.operands, self._dxs, self.tape
+        parts = backward_items(*given, products=not self.symbols)
         at = OperandText(self.lanes, self.operands, self.constants, back=True, pairs=self.pairs)
         return self._kernel(at, Source(at).text(**parts, rolled=[]), parts)
 
     @cached_property
     def operands(self) -> Operands:
         """What the backward code's values are to a kernel."""
-        return backward_operands(self.step, self._dxs)
+        return backward_operands(self.step, self._dxs, self.tape)
 
     @cached_property
     def _dxs(self) -> tuple[Buffer, ...]:
@@ -132,7 +154,9 @@ class KernelCell:
         """Floating-point operations of that, for a step of one sequence."""
         return sum(2 * g.rows * max(1, g.depth) for g in self.gradients)
 
-    def _kernel(self, written: OperandText, text: str, parts: Parts) -> Kernel:
+    def _kernel(
+        self, written: OperandText, text: str, parts: Parts, rolled: Sequence[Buffer] = ()
+    ) -> Kernel:
         """A kernel of a text whose arrays ``written`` has noted."""
         named, names = self.constants.named, tuple(written.names)
         constants = {name: named[name] for name in names if name in named}
@@ -142,4 +166,5 @@ class KernelCell:
         plain = self.pairs and GRADIENT in text
         sums = shared(self.lanes.bits, vector_bytes())[1] if plain else self.library
         given = constants, self.library, sums
-        return Kernel(text, names, written.widths, *given, flops, weights, self.of)
+        sizes = flops, weights
+        return Kernel(text, names, written.widths, *given, *sizes, self.of, tuple(rolled))

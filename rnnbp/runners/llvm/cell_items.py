@@ -17,6 +17,7 @@ from rnnbp.runners.llvm.arrangement import Move, arranged
 from rnnbp.runners.llvm.groups import Item, KeySum, OuterSum, Product, StepSum
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.product_sums import sums_of
+from rnnbp.runners.llvm.short_tape import ShortTape
 
 Parts: TypeAlias = dict[str, list[Item]]
 """By phase ("before", "loop", "after"), its items."""
@@ -33,11 +34,14 @@ class Kind(NamedTuple):
     known: bool
 
 
-def forward_items(half: Forward, sums: Mapping[int, Op], kind: Kind) -> tuple[Operands, Parts]:
+def forward_items(
+    half: Forward, sums: Mapping[int, Op], kind: Kind, tape: ShortTape | None = None
+) -> tuple[Operands, Parts]:
     """The operands and items of a forward function.
 
     Args:
         sums: of products, as ``product_sums.sums_of`` returns them.
+        tape: of 16 bits, if there is one.
     """
     rolling, output, taped, known = kind
     code, ops, phases = half.chosen(output=output, taped=taped, known=known)
@@ -45,13 +49,24 @@ def forward_items(half: Forward, sums: Mapping[int, Op], kind: Kind) -> tuple[Op
     y = Buffer("y", 0 if first is None else code.values.rows(first))
     arrays = half.arrays(taped=taped, rolling=rolling, known=known)
     arrays |= {y: Held(y.name, Span("chunk")), **outer_arrays(half, half.xs)}
+    tape = tape if taped else None
+    arrays = arrays if tape is None else tape.hold(arrays, known=known)
     operands = Operands(storage, arrays)
     moves: dict[str, list[Move]] = {}
     if not known:
         moves["loop"] = [(Location(half.nexts[k]), storage.location(v)) for k, v in half.moves()]
     if output and first is not None:
         moves["after"] = [(Location(y), storage.location(first))]
-    return operands, _by_phase(code, storage, operands, ops, phases, sums, moves)
+    parts = _by_phase(code, storage, operands, ops, phases, sums, moves)
+    return operands, parts if tape is None else _put(parts, tape.items(arrays, back=False))
+
+
+def _put(parts: Parts, more: Parts, *, first: bool = False) -> Parts:
+    """Parts with more items at the end of each phase, or at its beginning."""
+    return {
+        phase: [*more[phase], *items] if first else [*items, *more[phase]]
+        for phase, items in parts.items()
+    }
 
 
 def outer_arrays(half: Forward, buffers: Sequence[Buffer]) -> dict[Buffer, Held]:
@@ -63,16 +78,20 @@ def outer_arrays(half: Forward, buffers: Sequence[Buffer]) -> dict[Buffer, Held]
     }
 
 
-def backward_operands(step: StepCode, dxs: Sequence[Buffer]) -> Operands:
+def backward_operands(
+    step: StepCode, dxs: Sequence[Buffer], tape: ShortTape | None = None
+) -> Operands:
     """What the backward code's values are to a kernel; ``dxs``: the buffers of inputs' deltas."""
     half, forward = step.backward, step.forward
     arrays = {**half.arrays, **outer_arrays(forward, forward.xs), **outer_arrays(forward, dxs)}
-    return Operands(half.storage, arrays | {half.dy: Held(half.dy.name, Span("chunk"))})
+    arrays |= {half.dy: Held(half.dy.name, Span("chunk"))}
+    return Operands(half.storage, arrays if tape is None else tape.hold_back(arrays))
 
 
 def backward_items(
-    step: StepCode, operands: Operands, dxs: Sequence[Buffer], *, products: bool
-) -> Parts:
+    step: StepCode, operands: Operands, dxs: Sequence[Buffer], tape: ShortTape | None, *,
+    products: bool,
+) -> Parts:  # fmt: skip
     """The items of the delta recursion, and of the inputs' deltas.
 
     Args:
@@ -94,7 +113,9 @@ def backward_items(
     parts["after"] += summed
     for k, dx in enumerate(dxs if products else ()):
         parts["after"] += _dx_products(step, operands, k, dx)
-    return parts
+    if tape is None:
+        return parts
+    return _put(parts, tape.items(operands.arrays, back=True), first=True)
 
 
 def _by_phase(

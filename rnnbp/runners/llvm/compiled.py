@@ -30,6 +30,7 @@ def kernel_sizes(
     symbols: int = 0,
     *,
     pairs: bool = False,
+    short: bool = False,
 ) -> KernelSizes | None:
     """The sizes of a cell's kernels, made once; None where a layer runs as Python, or if complex.
 
@@ -37,7 +38,8 @@ def kernel_sizes(
         symbols: how many there are where x is the vectors of symbols alone. They are looked up
             where the cell takes x by one product, and the table is no larger than its weights: no
             more symbols than inputs and states.
-        pairs: whether products are of numbers rounded to bfloat16.
+        pairs: whether products are of numbers rounded to bfloat16. short: whether tapes are of 16
+            bits.
     """
     rows = sum(map(math.prod, layout.x_shapes)) + sum(map(math.prod, layout.cell.state_shapes))
     known, alone = _known.of(layout.cell), layout.cell.n_inputs == 1
@@ -45,36 +47,35 @@ def kernel_sizes(
     native = pairs and bfloat16.native()
     key = (
         layout.x_shapes, layout.dtype, without, looks_up, tied(layout.cell), layout.draws, pairs,
-        native,
+        native, short,
     )  # fmt: skip
 
     def make() -> KernelCell | None:
-        if looks_up:
-            return _looking_up(layout, without, pairs=pairs, native=native)
-        return _kernels(layout, without, pairs=pairs, native=native)
+        how = {"pairs": pairs, "native": native, "short": short}
+        return (_looking_up if looks_up else _kernels)(layout, without, **how)
 
     found = known.get(key, make)
     return None if found is None else KernelSizes(layout, found, symbols * found.symbols)
 
 
 def _kernels(
-    layout: Layout, without: frozenset[str], *, pairs: bool, native: bool
+    layout: Layout, without: frozenset[str], *, pairs: bool, native: bool, short: bool
 ) -> KernelCell | None:
     step = step_code(
         layout.cell, layout.x_shapes, without | UNLIKE, lanes=True, training=layout.draws
     )
     if step.forward.opaque or layout.dtype.kind != "f":
         return None
-    return KernelCell(step, layout.dtype, ref(layout.cell), pairs=pairs, native=native)
+    return KernelCell(step, layout.dtype, ref(layout.cell), pairs=pairs, native=native, short=short)
 
 
 def _looking_up(
-    layout: Layout, without: frozenset[str], *, pairs: bool, native: bool
+    layout: Layout, without: frozenset[str], *, pairs: bool, native: bool, short: bool
 ) -> KernelCell | None:
     """Kernels with a table, if the cell takes x by one product, else without."""
-    plain = kernel_sizes(layout, without, pairs=pairs)
+    plain = kernel_sizes(layout, without, pairs=pairs, short=short)
     if plain is None or not plain.cell.by_product:
         return None if plain is None else plain.cell
     given, of = (plain.step, layout.dtype), ref(layout.cell)
-    made = KernelCell(*given, of, symbols=True, pairs=pairs, native=native)
+    made = KernelCell(*given, of, symbols=True, pairs=pairs, native=native, short=short)
     return made if len(KernelSizes(layout, made, 1).tables) == 1 else plain.cell

@@ -35,20 +35,27 @@ class Kernels(RunnerFactory):
     pairs: ClassVar[bool] = False
     """Whether operands of products are rounded to bfloat16."""
 
-    def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
-        super().__init__(workspace, without)
+    def __init__(
+        self, workspace: Workspace, without: frozenset[str] = frozenset(), *, short: bool = False
+    ) -> None:
+        super().__init__(workspace, without, short=short)
         self._unpacked: list[Panels] = []
         """Weights of runners that wait to be packed, all at once: so threads share them better."""
 
     @classmethod
     def sizes(
-        cls, layout: Layout, without: frozenset[str], symbols: Symbols | None
+        cls,
+        layout: Layout,
+        without: frozenset[str],
+        symbols: Symbols | None,
+        *,
+        short: bool = False,
     ) -> KernelSizes | None:
         count = 0 if symbols is None else symbols.n_symbols
-        return kernel_sizes(layout, without, count, pairs=cls.pairs)
+        return kernel_sizes(layout, without, count, pairs=cls.pairs, short=short)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
-        found = self.sizes(layout, self.without, symbols)
+        found = self.sizes(layout, self.without, symbols, short=self.short)
         if found is None:
             return None
         table = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from rnnbp.compiler.short_tapes import Field
 from rnnbp.compiler.storage import Buffer, Location
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.runners.llvm.operations import SLOW
@@ -114,6 +115,16 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class ShortField:
+    """A field of the tape's 16-bit row at ``tape``: rounded from ``wide``, or read ``back``."""
+
+    wide: Location
+    tape: Location
+    field: Field
+    back: bool
+
+
+@dataclass(frozen=True)
 class StepSum:
     """out, which has no axis of steps, += the n features of ``arg`` summed over a block's steps."""
 
@@ -147,7 +158,7 @@ class KeySum:
 
 AfterLoop: TypeAlias = StepSum | OuterSum | KeySum
 """An item that takes all steps of a block, once they are there."""
-Item: TypeAlias = Group | Product | Reduction | Lookup | AfterLoop
+Item: TypeAlias = Group | Product | Reduction | Lookup | ShortField | AfterLoop
 
 
 def flops_of(item: Item) -> int:

@@ -9,9 +9,18 @@ from typing import TypeAlias
 from rnnbp.compiler.storage import Location
 from rnnbp.compiler.weights import Vector
 from rnnbp.machine.ir import Text
-from rnnbp.runners.llvm import attending, pointwise
+from rnnbp.runners.llvm import attending, pointwise, short_text
 from rnnbp.runners.llvm.called import Called, written_out
-from rnnbp.runners.llvm.groups import Group, KeySum, Lookup, OuterSum, Product, Reduction, StepSum
+from rnnbp.runners.llvm.groups import (
+    Group,
+    KeySum,
+    Lookup,
+    OuterSum,
+    Product,
+    Reduction,
+    ShortField,
+    StepSum,
+)
 from rnnbp.runners.llvm.operand_text import OperandText, Rows
 
 TABLE = "table"
@@ -21,7 +30,7 @@ COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
 GRADIENT = "declare void @gradient(ptr, i64, ptr, i64, i64, i64, i64, ptr, i64)"
 SUMS = "declare void @sums(ptr, i64, ptr, i64, i64, i64, i64, ptr, i64)"
-RowItem: TypeAlias = Group | Reduction | Lookup
+RowItem: TypeAlias = Group | Reduction | Lookup | ShortField
 """An item that is done row by row."""
 
 
@@ -50,6 +59,8 @@ class ItemText:
                 self._lookup(item, here)
             elif isinstance(item, Group):
                 self._group(item, here, asked or {})
+            elif isinstance(item, ShortField):
+                self._short_field(item, here)
             else:
                 self._reduction(item, here)
 
@@ -60,6 +71,11 @@ class ItemText:
         ahead = [(self.at.next(location, rows), written) for location, written in asked.items()]
         apply = self.called.pointwise if self.at.frame.part else pointwise.written_out
         pointwise.row(self.t, item, address, self.at.constant, ahead, apply)
+
+    def _short_field(self, item: ShortField, rows: Rows) -> None:
+        wide, tape = (self.at.address(location, rows) for location in (item.wide, item.tape))
+        ahead = self.at.next(item.tape, rows)
+        short_text.row(self.t, item, wide, short_text.at(self.t, tape, item.field.place), ahead)
 
     def gather(self, *, later: bool = False) -> None:
         """Wait for the threads that share columns; not if ``later``, when the next item does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import ref
 
+from rnnbp.compiler.storage import Buffer
 from rnnbp.compiler.weights import identity_of
 from rnnbp.graph.cell import Cell
 from rnnbp.machine import CompileError
@@ -33,6 +34,8 @@ class Kernel:
     weights: int
     """Numbers that products read anew at every step."""
     cell: ref[Cell]
+    rolled: tuple[Buffer, ...] = ()
+    """The states of which it has an array for a block alone."""
 
     @cached_property
     def keys(self) -> dict[str, object]:

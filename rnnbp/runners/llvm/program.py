@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnbp.compiler.leaves import key_of
 from rnnbp.machine.team import threads
-from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
+from rnnbp.numerics import Array, Shape, address, fix_sizes
 from rnnbp.rng import Context
 from rnnbp.runners.base import FusedRunner, Runner
 from rnnbp.runners.bound import BoundCall
@@ -21,6 +21,7 @@ from rnnbp.runners.llvm.bound_calls import bound_call
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.late_arguments import LateArguments
+from rnnbp.runners.llvm.made_again import MadeAgain, addresses_of
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.row_buffers import RowBuffers
 from rnnbp.runners.llvm.sharing import by_units, workers
@@ -45,7 +46,6 @@ class KernelProgram(Runner, FusedRunner):
         unpacked: takes the weights that are to be packed before the next chunk.
     """
 
-    remakes_output = False
     table: Table | None
 
     def __init__(self, sizes: KernelSizes, buffers: Buffers, unpacked: list[Panels]) -> None:
@@ -58,6 +58,8 @@ class KernelProgram(Runner, FusedRunner):
         self.given = self._given = Arguments(self.layout, symbols=self.table is not None)
         self._team: Team = threads
         self._draws = bool(sizes.step.forward.drawn)
+        self.remakes_output = self.rounds_output = sizes.remakes_output
+        self._again = MadeAgain(sizes, buffers)
 
     def fewer(self, rows: int) -> KernelProgram:
         sizes = self.sizes.of_rows(rows)
@@ -74,7 +76,7 @@ class KernelProgram(Runner, FusedRunner):
     @property
     def turns(self) -> TurnRunner | None:
         dx = self.table is not None or not self._cleared[0]
-        plain = self.given.one_series and dx and not self._draws
+        plain = self.given.one_series and dx and not (self._draws or self.kernels.again)
         return KernelTurns(self.sizes, self.buffers, self._given) if plain else None
 
     def later(self, work: Later | None) -> None:
@@ -123,13 +125,14 @@ class KernelProgram(Runner, FusedRunner):
         moves = self.given.moves(xs)
         job = fused.job(kernel, moves, steps, length, tasks, batch, self.sizes.block(length))
         n = self._workers(kernel.flops * steps * batch)
-        self._team.do(job, bases, n, units=self._by_units(kernel, n))
+        self._team.do(job, bases, n, units=by_units(kernel, self.layout, n))
         return found
 
     def bound(self, xs: Sequence[Array], y: Array) -> BoundCall | None:
         kernel = self.kernels.forward(rolling=True, output=True)
         n = self._workers(kernel.flops * len(y) * self.layout.batch)
-        return bound_call(kernel, self.buffers, self.given, xs, y, n, self._by_units(kernel, n))
+        units = by_units(kernel, self.layout, n)
+        return bound_call(kernel, self.buffers, self.given, xs, y, n, units)
 
     def keep(
         self, xs: Sequence[Array], state: Sequence[Array], context: Context, *, output: bool
@@ -153,10 +156,10 @@ class KernelProgram(Runner, FusedRunner):
         length = len(xs[self._lead])
         packed = self.buffers.packed_arrays(kernel, length)
         memory = self.buffers.new((packed.size,))
-        states = [packed.array(memory, f"H{k}") for k in range(len(state))]
+        states = self._again.arrays(packed, memory)
         self.given.enter(states, state)
-        xs = self.given.read(xs, length)
-        tape = KernelTape(context, xs, self._held(states), [memory], {}, packed)
+        xs, ends = self.given.read(xs, length), self._again.states
+        tape = KernelTape(context, xs, self._held(states), [memory], {}, packed, ends=ends)
         y = self._taped(kernel, tape, length, output=output)
         del fixed
         return y, tape
@@ -167,15 +170,23 @@ class KernelProgram(Runner, FusedRunner):
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         assert isinstance(known, States)
         states, fixed, length = known.states, fix_sizes(xs), len(known.states[0]) - 1
-        xs = self.given.read(xs, length)
+        xs, ends = self.given.read(xs, length), self._again.states
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
-        packed = self.buffers.packed_arrays(kernel, length, states=False)
+        packed = self.buffers.packed_arrays(kernel, length, states=bool(ends))
         memory = self.buffers.new((packed.size,))
         given = {f"H{k}": address(array) for k, array in enumerate(states)}
-        tape = KernelTape(context, xs, known, [memory, *states], given, packed)
+        parts = self._held(self._again.parts(packed, memory, states))
+        owned = [memory] if ends else [memory, *states]
+        tape = KernelTape(context, xs, parts, owned, given, packed, ends=ends)
         y = self._taped(kernel, tape, length, output=output)
+        self._again.forget(given)
         del fixed
         return y, tape
+
+    def output(self, tape: Tape) -> Array:
+        assert isinstance(tape, KernelTape)
+        assert self.output_state is not None
+        return self._again.output(tape, self.output_state, self._output_shape)
 
     def backward(
         self,
@@ -191,22 +202,22 @@ class KernelProgram(Runner, FusedRunner):
         fixed = fix_sizes(xs if dy is None else [*xs, dy])
         length = self.given.length_of(tape)
         arrays = self.buffers.arrays(kernel, length)
+        again = self._again.all(tape)
         if self._draws:
             self._draw(kernel, tape.context, length)
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
-        if dy is None:
-            dy = np.zeros((length, self.layout.batch, *self._output_shape), self.layout.dtype)
-        self.given.require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
-        dxs, dy = self._dxs(xs, into), readable(dy, self.layout.dtype)
+        shape = length, self.layout.batch, *self._output_shape
+        dxs, dy = self._dxs(xs, into), self.given.delta(dy, shape)
         taped = self.kernels.forward(output=self._made(True), taped=True)
         moves = partial(self.given.moves, xs, dy, dxs)
         pieces = self.buffers.pieces(kernel, taped, moves, length)
         addresses = tape.addresses | self.given.of_deltas(dy, dxs)
+        addresses |= addresses_of(again)
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
-        self._team.do(pieces.job, bases, n, units=self._by_units(kernel, n))
-        del fixed
+        self._team.do(pieces.job, bases, n, units=by_units(kernel, self.layout, n))
+        del fixed, again
         return dxs, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     @cached_property
@@ -241,7 +252,9 @@ class KernelProgram(Runner, FusedRunner):
     ) -> Array | None:
         """y of a chunk whose tape this fills."""
         tape.given |= self.given.addresses(tape.xs)
+        self._again.enter(kernel, tape)
         y = self._run(kernel, tape.addresses, length, tape.context, output=self._made(output))
+        self._again.leave(kernel, tape)
         if not output or y is not None:
             return y
         assert self.output_state is not None
@@ -268,15 +281,11 @@ class KernelProgram(Runner, FusedRunner):
             self._draw(kernel, context, length)
         bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
-        units = self._by_units(kernel, n)
+        units = by_units(kernel, self.layout, n)
         self._team.do(
             self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units
         )
         return y
-
-    def _by_units(self, kernel: Kernel, n: int) -> bool:
-        """Whether n threads share the units."""
-        return by_units(kernel, self.layout, n)
 
     def _workers(self, flops: int) -> int:
         """Threads for some work."""
@@ -284,7 +293,7 @@ class KernelProgram(Runner, FusedRunner):
 
     def _made(self, output: bool) -> bool:
         """True if y is an array of its own, and not a state, which the tape has."""
-        return output and self.output_state is None
+        return output and (self.output_state is None or self.remakes_output)
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes)

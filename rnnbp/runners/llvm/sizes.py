@@ -79,8 +79,11 @@ class KernelSizes(StepSizes):
         forward = [self.cell.forward(rolling=True, output=output) for output in (False, True)]
         forward += [self.cell.forward(output=output) for output in (False, True)]
         forward += [
-            self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)
+            self.cell.forward(output=output, taped=True, known=known)
+            for output in dict.fromkeys((self._made, self._made and not self.remakes_output))
+            for known in (False, True)
         ]
+        forward += [self.cell.making(self.cell.again)] if self.cell.again else []
         return (*forward, self.cell.backward)
 
     @property
@@ -95,7 +98,7 @@ class KernelSizes(StepSizes):
 
     @property
     def alone(self) -> bool:
-        return self.batch <= FEW_ROWS and not self.looks_up
+        return self.batch <= FEW_ROWS and not self.looks_up and not self.cell.again
 
     @property
     def tables(self) -> list[tuple[Matrix, Vector | None]]:
@@ -152,10 +155,7 @@ class KernelSizes(StepSizes):
         found |= {name: (batch, rows) for name, rows in kernel.of_kind("S").items()}
         if back:
             found |= {buffer.name: (batch, buffer.rows) for buffer in self.step.backward.carried}
-        elif any(kernel is rolling for rolling in self._all[:2]):
-            found |= {
-                buffer.name: (size + 1, batch, buffer.rows) for buffer in self.step.forward.states
-            }
+        found |= {buffer.name: (size + 1, batch, buffer.rows) for buffer in kernel.rolled}
         return found | self.draws.shapes(self.drawn(kernel), length)
 
     @cached_property
@@ -230,12 +230,30 @@ class KernelSizes(StepSizes):
 
     def tape_bytes(self, length: int) -> int:
         rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
-        return length * rows * self._row + self.thin_bytes(length)
+        # Of states that are made again, the tape has the first and the last.
+        return length * rows * self._row + self.thin_bytes(length) - (length - 1) * self._again
+
+    @property
+    def _again(self) -> int:
+        """Bytes of a step of the states that are made again."""
+        return self._row * sum(self.step.forward.states[k].rows for k in self.cell.again)
+
+    @property
+    def remakes_output(self) -> bool:
+        return self.step.forward.output_state in self.cell.again
+
+    @property
+    def rounds_output(self) -> bool:
+        return self.remakes_output
+
+    @property
+    def shares_states(self) -> bool:
+        return not self.cell.again
 
     @property
     def _made(self) -> bool:
         """Whether y is an array of its own next to a tape."""
-        return self.step.forward.output_state is None
+        return self.step.forward.output_state is None or self.remakes_output
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, where it is not a state of the tape."""
@@ -251,5 +269,5 @@ class KernelSizes(StepSizes):
         return 0
 
     def backward_bytes(self, length: int) -> int:
-        """The deltas of the state."""
-        return self.state_bytes()
+        """The deltas of the state, or before them the states that are made again."""
+        return max(self.state_bytes(), length * self._again)

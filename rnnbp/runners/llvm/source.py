@@ -15,10 +15,18 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeAlias
 
-from rnnbp.compiler.storage import Location
+from rnnbp.compiler.storage import Buffer, Location
 from rnnbp.runners.llvm import blocks
 from rnnbp.runners.llvm.frame import ARGUMENTS
-from rnnbp.runners.llvm.groups import Group, Item, KeySum, Lookup, OuterSum, Product, StepSum
+from rnnbp.runners.llvm.groups import (
+    Group,
+    Item,
+    KeySum,
+    OuterSum,
+    Product,
+    Reduction,
+    StepSum,
+)
 from rnnbp.runners.llvm.item_text import ItemText, RowItem
 from rnnbp.runners.llvm.operand_text import OperandText, Rows
 
@@ -50,12 +58,12 @@ class Source:
         before: Sequence[Item],
         loop: Sequence[Item],
         after: Sequence[Item],
-        rolled: Sequence[tuple[str, int]],
+        rolled: Sequence[Buffer],
     ) -> str:
         """A module with the function ``run``.
 
         Args:
-            rolled: states, with their features, whose value after a block goes before the next.
+            rolled: states whose value after a block goes before the next.
         """
         t = self.at.t
         with t.loop(0, "%L", "%S") as blocks:
@@ -67,8 +75,8 @@ class Source:
                 with t.loop(0, n, down=self.at.back) as step:
                     self._step(loop, t.plus(start, step.index), step.index)
             self._block(after, start, n)
-            for name, width in rolled:
-                self.items.roll(name, width, n)
+            for buffer in rolled:
+                self.items.roll(buffer.name, buffer.rows, n)
         body = self.at.frame.text("run", self.at.names)
         return "\n".join([*sorted(t.needs), *self.items.called.texts.values(), *self._parts, body])
 
@@ -116,7 +124,7 @@ class Source:
         elif isinstance(item, KeySum):
             self.items.key_sum(item, start, n)
         else:
-            still = not isinstance(item, Lookup) and self.at.reads_still(item)
+            still = isinstance(item, Group | Reduction) and self.at.reads_still(item)
             with self._steps(start, n, "%b0", "%own", still=still) as rows:
                 self.items.item(item, rows)
 

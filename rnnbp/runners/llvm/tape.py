@@ -41,7 +41,8 @@ class KernelTape(CutTape):
     xs: the inputs, of which one may be numbers of symbols (L, B). owned: the memory of the states
     and of all other values. given: by name, the addresses of inputs, and of all else that is not
     ``packed``. packed: what lies in the first of ``owned``. known: the states; None where they are
-    packed, and of these ``shapes``.
+    packed, and of these ``shapes``. ends: the states of which it has the first
+    and the last alone.
     """
 
     context: Context
@@ -51,6 +52,7 @@ class KernelTape(CutTape):
     given: dict[str, int]
     packed: PackedArrays
     shapes: tuple[Shape, ...] = ()
+    ends: tuple[int, ...] = ()
 
     @property
     def states(self) -> States:
@@ -70,7 +72,8 @@ class KernelTape(CutTape):
 
     @property
     def length(self) -> int:
-        return len(self._state(0)) - 1
+        full = next(k for k in range(len(self.ends) + 1) if k not in self.ends)
+        return len(self._state(full)) - 1
 
     def at(self, step: int) -> State:
         return self.states.at(step)
@@ -90,7 +93,7 @@ class KernelTape(CutTape):
 
     @property
     def divisible(self) -> bool:
-        return True
+        return not self.ends
 
     def finite(self, steps: int) -> bool:
         return all(np.isfinite(states[-steps - 1 :]).all() for states in self.states.states)

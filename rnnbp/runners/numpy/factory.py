@@ -18,7 +18,14 @@ class ProgramFactory(RunnerFactory):
     """Runs every cell: a layer that is not lowered to primitives runs by its own methods."""
 
     @classmethod
-    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> RunnerSizes:
+    def sizes(
+        cls,
+        layout: Layout,
+        without: frozenset[str],
+        symbols: Symbols | None,
+        *,
+        short: bool = False,
+    ) -> RunnerSizes:
         return sizes_of(layout, without)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner:
