@@ -139,10 +139,10 @@ def overlap(*, nbytes: int, repeats: int) -> dict[str, float] | None:
     comm, parallel = mpi.COMM_WORLD, rb.parallel.MPI(shards=2)
     other = parallel.rank ^ 1
     array, into = np.ones((2, nbytes), "u1")
-    a, b = np.ones((2, 256, 256), "float32")
+    a, b = np.ones((2, 128, 128), "float32")  # short work, which others seldom disturb
 
     def work() -> None:
-        for _ in range(4):
+        for _ in range(3):
             a @ b
 
     def swap() -> None:

@@ -116,7 +116,8 @@ def test_a_trainer_has_it_and_goes_on_with_it_alone(
     assert rb.Backend().precision == "float32"  # after all of them
 
 
-def test_a_trainer_refuses_what_it_cannot_have() -> None:
+def test_a_trainer_refuses_what_it_cannot_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RNNBP_BACKEND", raising=False)
     model = rb.LSTM(3, 4, rng=0, dtype="float64")
     with pytest.raises(TypeError, match="float64"):
         rb.Trainer(model, "adam", LOSS, precision="bfloat16")
