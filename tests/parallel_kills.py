@@ -8,6 +8,7 @@ what it has come to into FOLDER.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -83,7 +84,8 @@ def end(running: Job, target: str, number: signal.Signals, moment: float) -> flo
     time.sleep(moment)
     pid = running.program.pid if target == "mpiexec" else pids[random.randrange(PROCESSES)]
     if running.program.poll() is None:
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):  # a rank ends before mpiexec does
+            os.kill(pid, number)
     return running.ended(LIMIT)
 
 
