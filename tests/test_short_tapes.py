@@ -164,7 +164,7 @@ REVOLVE, THIN = rb.schedules.Revolve(10, 3), rb.schedules.ThinTapes(10, 4)
         (rb.LSTM, THIN),
         *(long(*each) for each in [(rb.LSTM, REVOLVE), (rb.LSTM, "all"), (rb.GRU, THIN)]),
     ],
-    ids=str,
+    ids=["lstm, thin", "lstm, revolve", "lstm, all", "gru, thin"],
 )
 def test_bytes_are_those_of_the_forecast_and_of_tracemalloc(cell: Any, schedule: Any) -> None:
     model, x, target = cell(32, 96, rng=0), reals(80, 16, 32), reals(80, 16, 96)
