@@ -8,7 +8,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.parallel import Alone
 
-STEPS, ROWS, BUDGET = 90, 10, "200 KB"
+STEPS, ROWS, BUDGET = 90, 12, "200 KB"
 
 
 def model() -> rb.Sequential:
@@ -37,7 +37,7 @@ def test_what_it_says() -> None:
     )
     assert "for the sum of the gradients over shards of parallel=" in text
     spread = " ".join(str(planned(Alone(shards=4, partition=True))).split())
-    assert "Of the optimiser's state 1.81 kB in each of 2, 907 B in each of 4" in spread
+    assert "Of the optimiser's state 2.8 kB in each of 2, 1.4 kB in each of 4" in spread
 
 
 def test_a_training_takes_the_plan_and_the_budget_alike() -> None:
