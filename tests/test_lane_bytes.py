@@ -20,7 +20,7 @@ def stack(layers: int) -> rb.Sequential:
 @pytest.mark.one_in(4)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
-    ("layers", "batch", "checkpoint"), [(2, 4, "all"), (3, 16, "sqrt"), (4, 4, "all")]
+    ("layers", "batch", "checkpoint"), [(2, 4, "all"), (3, 8, "sqrt"), (4, 4, "all")]
 )
 def test_forecast_ledger_and_tracemalloc(
     layers: int,
