@@ -6,7 +6,8 @@ of each node, and updates. With V shards, of which a process has v = V/P, and n 
     T(P, V) = v S(V) + n (max(1, v / 2) c + (v - 1) a) + log2(P) (l + n (b + a)) + U
 
 S seconds of a shard, c and a of copying and adding a byte, l of a message, b of a byte in it, U of the update; every
-second shard is added without being copied. Other P and V: the messages of the tree, each of which begins when both its
+second shard is added without being copied; all of these while as many processes work as there are cores, or P if that is
+less. Other P and V: the messages of the tree, each of which begins when both its
 processes have come to it. More processes than cores share them: all but messages takes P / cores times as long, and
 messages are those measured with as many processes.
 """
@@ -21,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from network_costs import Network, Work, fitted, messages, overlap, work
-from processes import dispatch, fresh, save, table
+from processes import dispatch, save, table
 from ranks import Contender, is_quiet, once, rounds
 from ranks_problem import PROBLEMS, USUAL, by_hand
 
@@ -72,10 +73,18 @@ def shared(one: Work, processes: int, cores: int) -> tuple[Work, float]:
     ), times
 
 
+def _as_work(found: dict[str, Any]) -> Work:
+    return Work(**found | {"shard": {int(k): s for k, s in found["shard"].items()}})
+
+
 def compared(
-    problem: str, one: Work, nets: dict[int, Network], options: argparse.Namespace
+    problem: str, busy: dict[int, Work], nets: dict[int, Network], options: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    """Predictions next to measurements of training by hand."""
+    """Predictions next to measurements of training by hand.
+
+    Args:
+        busy: the work of a process while as many work at once.
+    """
     cases = [case for case in MEASURED if case[0] <= max(nets)]
     teams = {str(case): _team(problem, *case) for case in cases}
     turns = [*rounds(teams, options.rounds, options.seconds)]
@@ -84,6 +93,7 @@ def compared(
     good, rows = [turn for turn in turns if is_quiet(turn)], list[dict[str, Any]]()
     for case in cases:
         processes, shards = case
+        one = busy[min(processes, options.cores)]
         mine, times = shared(one, processes, options.cores)
         seconds = predicted(*case, one.shard[shards] * times, mine, nets[processes])
         found = [turn[str(case)]["seconds"] for turn in good or turns]
@@ -179,14 +189,16 @@ def main() -> None:
     rows, many = list[dict[str, Any]](), list[dict[str, Any]]()
     works = {}
     for problem in options.problems:
-        works[problem] = given = fresh("work", threads=1, problem=problem)
-        one = Work(**given | {"shard": {int(k): s for k, s in given["shard"].items()}})
-        shards = ", ".join(f"{1e3 * s:.2f} (V = {k})" for k, s in one.shard.items())
-        print(
-            f"{problem}: {one.nbytes:,} bytes; ms of a shard {shards}; update {1e3 * one.update:.2f}"
-        )
-        rows += compared(problem, one, nets, options)
-        many += larger(problem, one)
+        works[problem] = {n: once("work", n, problem=problem) for n in {1, options.cores}}
+        busy = {n: _as_work(found) for n, found in works[problem].items()}
+        for n, one in busy.items():
+            shards = ", ".join(f"{1e3 * s:.2f} (V = {k})" for k, s in one.shard.items())
+            print(
+                f"{problem}, {n} at once: {one.nbytes:,} bytes; ms of a shard {shards}; update "
+                f"{1e3 * one.update:.2f}"
+            )
+        rows += compared(problem, busy, nets, options)
+        many += larger(problem, busy[1])
     show(rows, many)
     options.out.mkdir(parents=True, exist_ok=True)
     if find_spec("matplotlib"):

@@ -16,7 +16,7 @@ from rnnbp.inputs.states import States
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, lies
 from rnnbp.runners.lane_shares import ROOM
-from rnnbp.runners.lanes import between_bytes, delta_shape, lanes_of
+from rnnbp.runners.lanes import MOST_CHUNKS, between_bytes, delta_shape, lanes_of
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.select import sizes
 from rnnbp.runners.turns import TurnRunner
@@ -87,7 +87,8 @@ class LaneChunks(Chunks):
             return super().advance_all(n, wanted, states)
         found, problem = list[States](), self.problem
         length, count = problem.chunk, len(wanted)
-        most = max(1, BYTES // (8 * length * problem.batch)) if self.tables else count
+        most = BYTES // (8 * length * problem.batch) if self.tables else count
+        most = max(1, min(most, MOST_CHUNKS))
         whole = count - (problem.length(n + count - 1) < length)
         for start in range(0, whole, most):
             some = wanted[start : min(whole, start + most)]

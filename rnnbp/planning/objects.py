@@ -16,6 +16,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.inputs.rows import Rows
 from rnnbp.layers.base import Layer
 from rnnbp.runners.base import ROW_COUNTS, FusedRunner
+from rnnbp.runners.lanes import MOST_CHUNKS
 from rnnbp.runners.runner_sizes import RunnerSizes
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ DISK, FILED = 3_500, 1_500
 """Bytes that slots on disk also take in memory: where there are any, and for each."""
 
 
+LANE, OF_CHUNK = 3_500, 240
+"""Bytes of a layer that is a lane, and for each chunk that lanes advance by one call."""
 SIZED = 2_500
 """Bytes of what a run knows of chunks of fewer rows, by tracemalloc."""
 STAYS = 60
@@ -127,7 +130,7 @@ class Objects:
             + each.numbers * len(sizes.numbers)
         )
         own = sum(of.cell + of.array * part.array_counts.chunk for part, of in self._cells())
-        return each.run + own + around + self.of_ways(ways)
+        return each.run + own + around + LANE * len(sizes.lanes) + self.of_ways(ways)
 
     def of_ways(self, ways: int) -> int:
         """Bytes of further ways of running chunks."""
@@ -160,8 +163,11 @@ class Objects:
     def fused(self, chunks: int) -> int:
         """Bytes of the job that advances ``chunks`` by one call, or as many of them as it takes.
 
-        Only a Recurrent with nothing before it is run by such jobs.
+        Only a Recurrent with nothing before it is run by such jobs, and a stack whose layers are
+        lanes.
         """
+        if chunks >= 2 and (lanes := self.sizes.lanes):
+            return OF_CHUNK * len(lanes) * min(MOST_CHUNKS, chunks)
         if chunks < 2 or len(self.sizes.parts.body) != 1:
             return 0
         return sum(

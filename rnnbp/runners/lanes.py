@@ -12,6 +12,8 @@ from rnnbp.runners.lane_shares import ROOM
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.workspace import workspace_bytes
 
+MOST_CHUNKS = 32
+"""Chunks that lanes advance by one call, at most: their objects take memory."""
 MOST_ROWS = 8
 """Rows up to which lanes pay for their bytes (two LSTMs of 256 units, two threads: 1.35 times as
 fast for four rows, 1.01 times for 16)."""
