@@ -8,7 +8,8 @@ of each node, and updates. With V shards, of which a process has v = V/P, and n 
 S seconds of a shard, c and a of copying and adding a byte, l of a message, b of a byte in it, U of the update; every
 second shard is added without being copied; all of these while as many processes work as there are cores, or P, if that
 is less. Other P and V: the messages of the tree, each of which begins when both its processes have come to it. More
-processes than cores share them: all but messages takes P / cores times as long, and messages are those measured with as many processes.
+processes than cores share them: all but messages takes P / cores times as long, and messages are those measured with as
+many processes.
 """
 
 from __future__ import annotations
