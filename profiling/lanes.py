@@ -26,7 +26,7 @@ def by_rnnbp(kind: str, data: tuple[np.ndarray, np.ndarray], layers: int, units:
     from rnnbp.bptt.lane_rounds import LaneRounds
 
     if kind == "rows":
-        LaneRounds._plan = lambda *given: None  # type: ignore[method-assign]
+        LaneRounds._plan = lambda *given: None  # type: ignore[method-assign]  # no lanes
     x, target = data
     model = rb.Sequential(*[rb.LSTM(units, units, rng=k) for k in range(layers)])
     return lambda: rb.bptt(model, x, target, rb.losses.MeanSquaredError())

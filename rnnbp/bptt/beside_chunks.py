@@ -10,9 +10,9 @@ from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk import ChunkLoss, Chunks, DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
+from rnnbp.bptt.node_runners import cell_sizes
 from rnnbp.graph.deltas import Deltas, add_deltas, take_delta
 from rnnbp.graph.graph import Node
-from rnnbp.graph.layout import layouts
 from rnnbp.graph.node_checks import Values
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.problem import Problem
@@ -21,7 +21,6 @@ from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Saved
 from rnnbp.runners.base import Runner
 from rnnbp.runners.later import Later
-from rnnbp.runners.select import sizes
 from rnnbp.runners.side_by_side import Group, groups_of, place_of
 from rnnbp.runners.tapes import State, Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
@@ -48,9 +47,7 @@ class BesideChunks(Chunks):
 
     def _divide(self, problem: Problem) -> None:
         """Find what runs side by side, and give each Recurrent of a group a workspace."""
-        shapes, backend = (problem.shapes, problem.batch, problem.dtype), problem.backend
-        found = layouts(problem.model, *shapes, training=problem.training)
-        cells = {k: sizes(of, backend, self.parts.symbols_of(k)) for k, of in found.items()}
+        cells = cell_sizes(problem, self.parts)
         groups = groups_of(self.parts, cells)
         if all(len(group) == 1 for group in groups):
             return

@@ -9,16 +9,15 @@ import numpy as np
 
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.lane_rounds import LaneRounds
-from rnnbp.graph.layout import layouts
+from rnnbp.bptt.node_runners import cell_sizes
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, lies
 from rnnbp.runners.lane_shares import ROOM
-from rnnbp.runners.lanes import MOST_CHUNKS, between_bytes, delta_shape, lanes_of
+from rnnbp.runners.lanes import MOST_CHUNKS, MOST_ROWS, between_bytes, delta_shape, lanes_of
 from rnnbp.runners.runner_sizes import RunnerSizes
-from rnnbp.runners.select import sizes
 from rnnbp.runners.turns import TurnRunner
 
 BYTES = 2**15
@@ -33,14 +32,12 @@ class LaneChunks(Chunks):
         self.lanes: tuple[int, ...] = ()
         """The Recurrents by number, in order; () where they are no lanes."""
         self._cells: dict[int, RunnerSizes] = {}
-        if len(self.parts.recurrent) > 1:
+        if len(self.parts.recurrent) > 1 and problem.batch <= MOST_ROWS:
             self._divide(problem)
 
     def _divide(self, problem: Problem) -> None:
         """Find the lanes, and give each but the last a workspace; that has the one of the model."""
-        shapes, backend = (problem.shapes, problem.batch, problem.dtype), problem.backend
-        found = layouts(problem.model, *shapes, training=problem.training)
-        cells = {k: sizes(of, backend, self.parts.symbols_of(k)) for k, of in found.items()}
+        cells = cell_sizes(problem, self.parts)
         self.lanes = lanes_of(self.parts, cells)
         shared = self.workspace
         for number in self.lanes[:-1]:

@@ -11,9 +11,17 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.layers.base import Layer
 from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import LayerRunner
-from rnnbp.runners.select import Runners
+from rnnbp.runners.runner_sizes import RunnerSizes
+from rnnbp.runners.select import Runners, sizes
 from rnnbp.runners.sums import SymbolTable
 from rnnbp.runners.workspace import Workspace
+
+
+def cell_sizes(problem: Problem, parts: Parts) -> dict[int, RunnerSizes]:
+    """The sizes of the Recurrents of a problem, by number."""
+    shapes = problem.shapes, problem.batch, problem.dtype
+    found = layouts(problem.model, *shapes, training=problem.training)
+    return {k: sizes(of, problem.backend, parts.symbols_of(k)) for k, of in found.items()}
 
 
 @final

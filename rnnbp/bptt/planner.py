@@ -177,8 +177,8 @@ def _rows(batch: int, lengths: LengthsLike, parallel: Exchange | None) -> int:
     check_exchange("plan: parallel", parallel)
     if lengths is not None:
         raise TypeError(
-            "plan: lengths are of all rows, and parallel cuts them into shards; leave parallel out, "
-            "and give batch and lengths of one shard"
+            "plan: lengths are of all rows, and parallel cuts them into shards; leave parallel "
+            "out, and give batch and lengths of one shard"
         )
     return -(-positive_int("plan: batch", batch) // parallel.shards)
 

@@ -19,7 +19,7 @@ def prefix() -> str:
 
 @contextlib.contextmanager
 def only_first_prints() -> Iterator[None]:
-    """Of several processes only the first one prints and warns in a block; errors are not prints."""
+    """Of several processes only the first prints and warns in a block; errors are no prints."""
     if not launched().rank:
         yield
         return

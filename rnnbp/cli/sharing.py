@@ -15,8 +15,9 @@ def check_shards(settings: Settings, processes: int) -> None:
     if shards is None and processes > 1:
         raise CommandError(
             f"mpiexec has started {processes} processes, and training is one piece of work; give "
-            f"--shards {max(processes, min(8, settings.batch))}, or another number of parts to cut each batch into, or "
-            "start one process (a run that was begun without shards goes on in one)"
+            f"--shards {max(processes, min(8, settings.batch))}, or another "
+            "number of parts to cut each batch into, or start one process (a run that was begun "
+            "without shards goes on in one)"
         )
     if shards is not None and shards > settings.batch:
         raise CommandError(

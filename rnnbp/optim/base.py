@@ -173,8 +173,8 @@ class Optimizer(Stateful, Named, Hyperparameters, ABC):
         """``step`` for gradients that are finite.
 
         Args:
-            grads: multiplied by ``clip`` first, in place; no two then share memory. Of a partitioned
-                optimiser, its own elements of each, flat, as ``Partition.views``.
+            grads: multiplied by ``clip`` first, in place; no two then share memory. Of a
+                partitioned optimiser, its own elements of each, flat, as ``Partition.views``.
             top: max |g| after that, by name.
 
         Returns:

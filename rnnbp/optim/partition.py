@@ -71,7 +71,7 @@ class Partition:
         return vector
 
     def collected(self, name: str, own: Array, shape: Shape) -> Array | None:
-        """A whole array in process 0, of which each has the elements ``own``; None in the others."""
+        """A whole array in process 0, of which each has the elements ``own``; None in others."""
         flat = next(flat for flat in self.flats if name in flat.names)
         rank, found = self.parallel.rank, None
         if rank:

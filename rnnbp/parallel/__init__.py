@@ -27,9 +27,9 @@ Each process reads the rows of its shards alone, from sources that read by rows,
 like work; lanes stay with their shards. A process that begins with other data, options,
 libraries or parameters is refused. An error in one process is raised in all, and so a signal
 to one ends all after the same step. The first process writes the folder; a run goes on from it with
-any other number of processes. Callbacks, ``evaluate`` and ``predict`` run in every process; print in
-the first alone, ``if parallel.rank == 0``. With ``MPI(shards=8, partition=True)`` each process holds
-and updates a part of the optimiser's state alone, with the same bits.
+any other number of processes. Callbacks, ``evaluate`` and ``predict`` run in every process; print
+in the first alone, ``if parallel.rank == 0``. With ``MPI(shards=8, partition=True)`` each process
+holds and updates a part of the optimiser's state alone, with the same bits.
 
 Training by hand, with 32 sequences in 8 shards:
 

@@ -15,8 +15,8 @@ class Exchange(Named, ABC):
     Args:
         shards: the number of parts that the work is cut into, whatever the number of processes.
         partition: True if a ``Trainer`` shall spread the optimiser's state over the processes, as
-            ``Optimizer.partition`` does: each holds and updates a part, with the same bits. A budget
-            counts the whole state all the same: what it decides may not depend on how many
+            ``Optimizer.partition`` does: each holds and updates a part, with the same bits. A
+            budget counts the whole state all the same: what it decides may not depend on how many
             processes there are.
 
     A class of your own writes ``rank``, ``processes`` and the three methods that carry arrays.

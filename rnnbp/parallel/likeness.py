@@ -73,7 +73,8 @@ def _differing(first: Mapping[str, JSON], other: Mapping[str, JSON], number: int
     found = [
         f"{name.removeprefix(DIGEST)} differs"
         if name.startswith(DIGEST)
-        else f"{name} is {_value(first, name)} in process 0, {_value(other, name)} in process {number}"
+        else f"{name} is {_value(first, name)} in process 0, {_value(other, name)} in process "
+        f"{number}"
         for name in names[:SHOWN]
     ]
     return found + [f"and {len(names) - SHOWN} lines more"] * (len(names) > SHOWN)

@@ -48,8 +48,8 @@ class MPI(Exchange):
     after the same step and a snapshot, and so does SIGUSR1 unless the script handles it. Open MPI's
     ``mpiexec`` leaves them 0.25 s after the first two: send it SIGUSR1, which it passes on.
 
-    Raises as ``Exchange`` does, TypeError or ValueError for a timeout that is not a positive number,
-    and ImportError without mpi4py or a library of MPI.
+    Raises as ``Exchange`` does, TypeError or ValueError for a timeout that is not a positive
+    number, and ImportError without mpi4py or a library of MPI.
 
     Each process of ``mpiexec -n 4 python script.py`` prints the same sum::
 

@@ -23,7 +23,7 @@ def total(values: Iterator[Shard], parallel: Exchange, memory: Reuse) -> Flat:
 
 
 def of_own_shards(values: Iterator[Shard], parallel: Exchange, memory: Reuse) -> dict[Node, Flat]:
-    """The sums of the largest nodes whose shards are all of this process; as ``total`` reads them."""
+    """The sums of the largest nodes whose shards are all of this process, read as by ``total``."""
     shards = parallel.shards
     own = {node: _own(node, shards, values, memory) for node in whole(shards, parallel.own)}
     next(values, None)  # which raises if there are too many

@@ -26,8 +26,8 @@ def budget_lines(budget: int, held: TrainingBytes) -> Iterator[str]:
 def _shared(found: Sharing, optimizer: int) -> str:
     """How processes share a batch, and what the optimiser's state takes in each of them."""
     what = (
-        f"{found.shards} of at most {counted(found.rows, 'row')}, one after the other; each process "
-        "has the budget for itself, and owns the shards of its part"
+        f"{found.shards} of at most {counted(found.rows, 'row')}, one after the other; each "
+        "process has the budget for itself, and owns the shards of its part"
     )
     if not found.partition or not optimizer:
         return what
@@ -75,8 +75,8 @@ def lane_lines(lanes: int, chunks: int) -> Iterator[str]:
         rounds = round(makespan(costs, shared(costs, lanes), chunks))
         yield filled(
             f"lanes      {lanes} Recurrents side by side, one chunk apart: with a thread each, "
-            f"{rounds:,} rounds in place of {lanes * chunks:,}, wherever chunks are recorded, or go "
-            "backward, in a row",
+            f"{rounds:,} rounds in place of {lanes * chunks:,}, wherever chunks are recorded, or "
+            "go backward, in a row",
             11,
         )
 

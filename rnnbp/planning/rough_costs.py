@@ -1,4 +1,4 @@
-"""The seconds of actions by a count of operations: the same in every process and on every machine."""
+"""The seconds of actions by a count of operations: the same in every process and machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rnnbp.planning.sizes import Sizes
 
 RATE, CHUNK = 2e10, 2e-4
 """Operations in a second, and seconds that a chunk of a Recurrent adds: by these schedules are
-compared, and not foretold.
+compared, not predicted.
 """
 TIMES = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 1.2, "Backward": 2.0}
 """What a step takes by action, in units of an Advance."""

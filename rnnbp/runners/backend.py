@@ -66,9 +66,9 @@ class Backend(Named):
             the environment variable RNNBP_TAPE_BITS says it.
 
     Raises ValueError for an unknown name, rule or precision, for rules of the interpreter, which
-    has none, for bfloat16 or 16-bit tapes by a backend that does not have them; ImportError for "llvm" without an
-    llvmlite that works, with the cause. A run with bfloat16 raises DtypeError for a model that is
-    not of float32, ValueError for a cell that kernels cannot run.
+    has none, for bfloat16 or 16-bit tapes by a backend that does not have them; ImportError for
+    "llvm" without an llvmlite that works, with the cause. A run with bfloat16 raises DtypeError for
+    a model that is not of float32, ValueError for a cell that kernels cannot run.
 
     >>> import rnnbp as rb
     >>> rb.Backend("numpy").name

@@ -29,8 +29,8 @@ class LanePlan(NamedTuple):
     Attributes:
         shares: by number of threads, from 1 to as many as there are.
         most: threads of a lane at most.
-        part: of the time of one thread, what it takes with all of them. by_layer: what it would take
-            if all threads shared each lane, one after the other.
+        part: of the time of one thread, what it takes with all of them. by_layer: what it would
+            take if all threads shared each lane, one after the other.
     """
 
     shares: tuple[Shares, ...]

@@ -85,7 +85,7 @@ class SharedFolder(RunFolder):
 
 
 def _whole(at: Standing, parallel: Exchange) -> Standing:
-    """The place of a run with the states of all rows, of which each process has those of its own."""
+    """The place of a run with the states of all rows, of which each process has its own."""
     count = next((len(array) for arrays in at.state for array in arrays), 0)
     if not count or parallel.processes == 1:
         return at

@@ -1,4 +1,4 @@
-"""The states that a tape of 16 bits has at its ends alone, and that are made again from the rest."""
+"""The states that a tape of 16 bits has at its ends alone, and that are made again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """LLVM text that rounds weights to bfloat16 and packs them into panels of pairs.
 
-A matrix (M, K) is packed as in ``panel_code``, with pairs of the numbers 2 k and 2 k + 1 of a column
-in place of numbers: panels of (⌈K / 2⌉, width) pairs. The last one of an odd K has a zero.
+A matrix (M, K) is packed as in ``panel_code``, with pairs of the numbers 2 k and 2 k + 1 of a
+column in place of numbers: panels of (⌈K / 2⌉, width) pairs. The last one of an odd K has a zero.
 """
 
 from __future__ import annotations
