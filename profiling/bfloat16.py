@@ -1,8 +1,8 @@
 """Products of bfloat16: what they gain over float32 and PyTorch's autocast, and how far results are from float64's.
 
 Forward and backward with everything cached, two threads; each contender runs in a process of its own, in alternation,
-and figures are medians of ratios within rounds. ``--errors`` compares five models with the same in float64, without
-times.
+and figures are medians of ratios within rounds. ``--grid`` runs all shapes of ``peers_problem``, with the geometric
+means. ``--errors`` compares five models with the same in float64, without times.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import os
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 import numpy as np
+import peers_problem
 from processes import POOLS, dispatch, fresh, save, table
 
 import rnnbp as rb
@@ -83,7 +84,17 @@ def raced(shape: tuple[int, ...], names: list[str], options: argparse.Namespace)
     row: dict[str, Any] = {"shape": ",".join(map(str, shape))}
     row |= {f"{name} ms": 1e3 * median(one[name] for one in rounds) for name in names}
     ratios = {n: median(one[n] / one["bfloat16"] for one in rounds) for n in names}
-    return row | {f"{name} / bfloat16": value for name, value in ratios.items() if value != 1}
+    row |= {f"{name} / bfloat16": ratios[name] for name in names if name != "bfloat16"}
+    both = [name for name in names if name.startswith("torch")]
+    better = [min(one[name] for name in both) / one["bfloat16"] for one in rounds if both]
+    return row | ({"better torch / bfloat16": median(better)} if both else {})
+
+
+def means(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The geometric means of all ratios."""
+    ratios = [name for name in rows[0] if "/" in name]
+    plain = dict.fromkeys(rows[0], "") | {"shape": "geometric mean"}
+    return plain | {name: geometric_mean(row[name] for row in rows) for name in ratios}
 
 
 MODELS = {
@@ -129,17 +140,21 @@ def shown(value: Any) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--errors", action="store_true", help="no times, but errors of five models")
+    parser.add_argument("--grid", action="store_true", help="all shapes of peers_problem")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each contender in a round")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/bfloat16"))
     options = parser.parse_args()
     names = [n for n in CONTENDERS if not n.startswith("torch") or find_spec("torch")]
-    rows = (
-        [row for name in MODELS for row in errors(name)]
-        if options.errors
-        else [raced(shape, names, options) for shape in GRID]
-    )
+    rows = list[dict[str, Any]]()
+    if options.errors:
+        rows += [row for name in MODELS for row in errors(name)]
+    else:
+        for shape in peers_problem.GRID if options.grid else GRID:
+            rows.append(raced(shape, names, options))
+            print(*map(shown, rows[-1].values()), flush=True)
+        rows.append(means(rows))
     print(table(list(rows[0]), [list(map(shown, row.values())) for row in rows]))
     save(options.out, "errors" if options.errors else "bfloat16", rows)
 
