@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rnnbp.planning.budget import shown
 from rnnbp.planning.sizes import Sizes
-from rnnbp.runners.backend import SHORT, Backend
+from rnnbp.runners.backend import Backend
+from rnnbp.runners.rounding import SHORT
 
 
 def short_tape_lines(sizes: Sizes, chunk: int) -> Iterator[str]:
