@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.short_tape_lines import ShortTapes
 from rnnbp.schedules.simulation import Simulation
 from rnnbp.schedules.sized import SizedSchedule
 
@@ -50,6 +51,7 @@ class SweepPlan:
         seconds: predicted.
         costs: the seconds of actions that these rest on.
         part: the name of the part of the budget that it is of; "" for none.
+        short_tapes: bytes of a tape of 16 bits, and of an exact one; None where tapes are exact.
     """
 
     axis: str
@@ -62,6 +64,7 @@ class SweepPlan:
     seconds: float
     costs: Costs = field(repr=False)
     part: str = ""
+    short_tapes: ShortTapes | None = field(default=None, compare=False)
 
     @property
     def peak_bytes(self) -> int:
