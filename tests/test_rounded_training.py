@@ -45,7 +45,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("how", [SHORT, BOTH], ids=["tapes", "both"])
+@pytest.mark.parametrize("how", [pytest.param(SHORT, marks=pytest.mark.long), BOTH])
 def test_a_run_goes_on_with_the_same_alone(tmp_path: Path, how: dict[str, Any]) -> None:
     whole = trainer(tmp_path / "whole", **how)
     whole.fit(DATA, epochs=2)
@@ -60,7 +60,9 @@ def test_a_run_goes_on_with_the_same_alone(tmp_path: Path, how: dict[str, Any]) 
     assert rb.Backend().tape_bits is None  # after all of them
 
 
-@pytest.mark.parametrize("how", [how for how, _ in NAMED], ids=["products", "tapes", "both"])
+@pytest.mark.parametrize(
+    "how", [*(pytest.param(h, marks=pytest.mark.long) for h in (BFLOAT, SHORT)), BOTH]
+)
 def test_it_trains_as_its_backend_does(how: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RNNBP_PRECISION", how.get("precision", ""))

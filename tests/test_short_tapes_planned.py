@@ -40,8 +40,10 @@ def plan(**how: Any) -> Any:
     return rb.plan(tagger(), MSE, **(given | how))
 
 
-@pytest.mark.parametrize("backend", [HALF, BOTH], ids=["tapes", "both"])
-@pytest.mark.parametrize("how", [{}, {"lengths": LENGTHS}], ids=["whole", "ragged"])
+@pytest.mark.parametrize("backend", [pytest.param(HALF, marks=pytest.mark.long), BOTH])
+@pytest.mark.parametrize(
+    "how", [pytest.param({}, marks=pytest.mark.long), {"lengths": LENGTHS}], ids=["whole", "ragged"]
+)
 def test_each_sweep_of_a_plan_shows_both(how: dict[str, Any], backend: rb.Backend) -> None:
     exact = rb.Backend("llvm", precision=backend.precision)
     found, whole = (plan(**how, chunk=16, backend=each) for each in (backend, exact))
@@ -64,6 +66,7 @@ def test_the_bytes_of_a_sweep_are_those_of_its_plans() -> None:
         assert (sweep.bytes["tape"], other.bytes["tape"]) == (4 * tapes.each, 4 * tapes.exact)
 
 
+@pytest.mark.long
 def test_a_plan_is_what_its_run_counts() -> None:
     found = plan(budget="500 kB", backend=BOTH)
     x, target = reals(T, B, 3, dtype="float32"), reals(T, B, 2, dtype="float32")
@@ -72,6 +75,7 @@ def test_a_plan_is_what_its_run_counts() -> None:
     assert stats.steps_rerun > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [{}, {"lengths": LENGTHS}], ids=["both directions", "lengths"])
 def test_a_comparison_of_a_network_has_it_where_it_is_named(how: dict[str, Any]) -> None:
     x, target = reals(T, B, 3, dtype="float32"), reals(T, B, 2, dtype="float32")
@@ -101,6 +105,7 @@ def test_figures_of_a_comparison_name_what_is_rounded() -> None:
     assert "rounding" not in str(one_row(["all"]))
 
 
+@pytest.mark.long
 def test_figures_name_what_the_environment_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNBP_PRECISION", "bfloat16")
     found = one_row(["all", "plan-16"])
@@ -113,6 +118,7 @@ def test_figures_name_what_the_environment_rounds(monkeypatch: pytest.MonkeyPatc
     assert "rounding, in all rows, the base too: 16-bit tapes; gradients are not" in text
 
 
+@pytest.mark.long
 def test_the_command_plans_with_them(capsys: pytest.CaptureFixture[str]) -> None:
     small = ["plan", "--units", "8", "--embedding", "4", "--steps", "60", "--batch", "4"]
     options = [*small, "--budget", "1 MB", "--tape-bits", "16", "--precision", "bfloat16"]
