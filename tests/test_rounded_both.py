@@ -18,6 +18,7 @@ from tests.schedule_checks import figures
 from tests.traced_runs import traced
 
 BOTH = rb.Backend("llvm", precision="bfloat16", tape_bits=16)
+NAMES = "bfloat16 products, 16-bit tapes"
 BFLOAT = rb.Backend("llvm", precision="bfloat16")
 T, B, N_IN, N = 14, 3, 5, 36
 CELLS: dict[str, Any] = {
@@ -47,9 +48,13 @@ def run(model: Any, chunk: int = 4, backend: Any = BOTH, n: int = N, **how: Any)
     return rb.bptt(model, x, target, LOSS, chunk=chunk, backend=backend, **how)
 
 
-def test_the_repr_names_both() -> None:
+def test_reprs_name_both() -> None:
     expected = "Backend(name='llvm', without=(), precision='bfloat16', tape_bits=16)"
     assert repr(BOTH) == expected
+    found = run(rb.RNN(N_IN, N, rng=0))
+    assert f"  rounding  {NAMES}" in repr(found)
+    assert f"rounding  {NAMES}" in repr(found.stats)
+    assert "rounding" not in repr(run(rb.RNN(N_IN, N, rng=0), backend="llvm"))
     assert BOTH not in (BFLOAT, rb.Backend("llvm", tape_bits=16))
 
 
@@ -72,6 +77,7 @@ def test_bits_and_bytes_of_networks(network: str) -> None:
         assert_same_bits(found, cached)
         expected = rb.forecast(model, LOSS, checkpoint=schedule, **given)
         assert found.stats.peak_bytes == expected.peak_bytes
+        assert found.stats.rounding == expected.rounding == NAMES
 
 
 @pytest.mark.long

@@ -84,6 +84,7 @@ class Described:
             peak_bytes=ledger.peak,
             peak_bytes_by_kind=ledger.by_kind,
             object_bytes=bytes_at([objects for _, objects in self.sweeps], ledger.way),
+            rounding=self.found.sweeps[0].sizes.backend.rounding,
             seconds=sum(known) if len(known) == len(self.seconds) else None,
         )
 
