@@ -40,12 +40,17 @@ class LaneChunks(Chunks):
         cells = cell_sizes(problem, self.parts)
         self.lanes = lanes_of(self.parts, cells)
         shared = self.workspace
+        self._cells = {number: cells[number] for number in self.lanes}
         for number in self.lanes[:-1]:
             if number not in shared.apart:
                 between = between_bytes(cells[number], problem.chunk)
                 shared.apart[number] = shared.another(between)
             shared.apart[number].threads = shared.threads
-            self._cells[number] = cells[number]
+
+    @property
+    def lane_cells(self) -> list[RunnerSizes]:
+        """The sizes of the lanes, in order; none where there are none."""
+        return [*self._cells.values()]
 
     def rest(self) -> Chunks:
         self._cells.clear()
@@ -103,7 +108,7 @@ class LaneChunks(Chunks):
             whole = table.numbers(whole)
         xs = [whole[at : at + length] for at in range(0, count * length, length)]
         programs = self._programs()
-        rounds = LaneRounds(self, programs, able=True)
+        rounds = LaneRounds(self, self.lane_cells)
         plan, turns = rounds.forward(count), list[list[Turn]]()
         found = [tuple([_like(of) for of in states]) if yes else () for yes in wanted]
         for k, (number, program) in enumerate(zip(self.lanes, programs, strict=True)):

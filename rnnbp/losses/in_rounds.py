@@ -31,6 +31,11 @@ class LossRounds(NamedTuple):
 class InRounds(ABC):
     """A loss that machine code can take of one chunk after the other."""
 
+    @property
+    def rounds(self) -> bool:
+        """False where Python is needed between all chunks."""
+        return True
+
     def row_bytes(self, item: int) -> int:
         """Bytes for each row of y that all rounds hold together; ``item``: of a number of y."""
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnnbp.graph.layout import Layout
 from rnnbp.runners.llvm.kernel import Kernel
+from rnnbp.runners.thread_shares import Share, by_columns, together
 
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
@@ -14,6 +15,22 @@ of 512 units and 16 rows 1.03 times)."""
 FEW = 4
 """Rows of a thread up to which a loop without products is faster by units (an EPYC of the Zen 3
 kind, two threads: minGRU of one row 1.2 to 1.6 times, of eight rows 1.05 times)."""
+
+
+def share(kernel: Kernel, layout: Layout, flops: int, most: int) -> Share:
+    """What threads share of a kernel's work of ``flops`` operations, of ``most`` threads."""
+    n = workers(flops, most)
+    return Share(n, by_units(kernel, layout, n))
+
+
+def part_of(kernel: Kernel, layout: Layout, found: Share) -> float:
+    """What threads that share so take, of the time of one, by estimate."""
+    if not found.units:
+        return together(layout.batch, found.threads)
+    # As long as by rows where ``by_units`` begins to prefer units.
+    rows = -(-layout.batch // found.threads)
+    read = kernel.weights * layout.dtype.itemsize
+    return by_columns(layout.batch, found.threads, READING * rows / read if read else 0)
 
 
 def by_units(kernel: Kernel, layout: Layout, n: int) -> bool:
