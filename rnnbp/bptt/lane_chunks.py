@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +15,14 @@ from rnnbp.inputs.states import States
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, lies
 from rnnbp.runners.lane_shares import ROOM
-from rnnbp.runners.lanes import MOST_CHUNKS, MOST_ROWS, between_bytes, delta_shape, lanes_of
+from rnnbp.runners.lanes import (
+    MOST_CHUNKS,
+    MOST_ROWS,
+    between_bytes,
+    delta_bytes,
+    delta_shape,
+    lanes_of,
+)
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.turns import TurnRunner
 
@@ -58,11 +64,8 @@ class LaneChunks(Chunks):
 
     @property
     def delta_bytes(self) -> int:
-        """Bytes of the last delta between lanes: a Backward has reserved them for an array of its
-        own, which stretches do without.
-        """
-        shape = [delta_shape(self._cells[k], self.problem.chunk) for k in self.lanes[-2:-1]]
-        return sum(map(math.prod, shape)) * self.problem.dtype.itemsize
+        """As of ``lanes``."""
+        return delta_bytes(self.lanes, self._cells, self.problem.chunk)
 
     def between(self, number: int, count: int) -> list[Array]:
         """The buffers in which a lane has its y, or finds the deltas of it: by round, in turn."""

@@ -85,7 +85,8 @@ def plan(
             budget of one process, and by a count of operations unless ``costs`` are passed.
 
     Returns:
-        A ``Plan``; ``bptt`` takes it as ``checkpoint``. That of a network over time has ``sweeps``
+        A ``Plan``; ``bptt`` takes it as ``checkpoint``. Its ``threads`` say what the threads of a
+        run share: rows, units, layers or directions. That of a network over time has ``sweeps``
         and ``edges``, and its schedules are chosen by a count of operations, so that a run within
         the same budget takes the same; ``seconds`` are by costs.
 

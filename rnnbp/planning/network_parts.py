@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.sweep_sizes import SweepSizes
 from rnnbp.schedules.simulation import Simulation
 from rnnbp.schedules.sized import SizedSchedule
 
@@ -50,6 +51,7 @@ class SweepPlan:
         seconds: predicted.
         costs: the seconds of actions that these rest on.
         part: the name of the part of the budget that it is of; "" for none.
+        sizes: bytes of its actions.
     """
 
     axis: str
@@ -62,6 +64,7 @@ class SweepPlan:
     seconds: float
     costs: Costs = field(repr=False)
     part: str = ""
+    sizes: SweepSizes = field(repr=False, compare=False, kw_only=True)
 
     @property
     def peak_bytes(self) -> int:

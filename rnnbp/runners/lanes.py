@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from rnnbp.graph.graph import Node
@@ -100,6 +101,14 @@ def delta_shape(part: RunnerSizes, length: int) -> Shape:
     """Of the delta of y of a lane, for chunks of ``length`` steps."""
     layout = part.layout
     return length, layout.batch, *layout.shapes[layout.cell.outputs[0]]
+
+
+def delta_bytes(lanes: Sequence[int], cells: Mapping[int, RunnerSizes], length: int) -> int:
+    """Of the last delta between lanes: a Backward reserves them for an array of its own, which
+    stretches do without.
+    """
+    found = [cells[k] for k in lanes[-2:-1]]
+    return sum(math.prod(delta_shape(part, length)) * part.layout.dtype.itemsize for part in found)
 
 
 def between_bytes(part: RunnerSizes, length: int) -> int:

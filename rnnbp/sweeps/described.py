@@ -110,6 +110,7 @@ class Described:
                 seconds=seconds,
                 costs=costs,
                 part=parts[k],
+                sizes=sweep.sizes,
             )
             found.append(one)
         return tuple(found)

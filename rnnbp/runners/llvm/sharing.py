@@ -29,8 +29,8 @@ def part_of(kernel: Kernel, layout: Layout, found: Share) -> float:
         return together(layout.batch, found.threads)
     # As long as by rows where ``by_units`` begins to prefer units.
     rows = -(-layout.batch // found.threads)
-    read = kernel.weights * layout.dtype.itemsize
-    return by_columns(layout.batch, found.threads, READING * rows / read if read else 0)
+    read = kernel.weights * layout.dtype.itemsize or READING * FEW
+    return by_columns(layout.batch, found.threads, READING * rows / read)
 
 
 def by_units(kernel: Kernel, layout: Layout, n: int) -> bool:
