@@ -29,6 +29,7 @@ pytest.importorskip("llvmlite")
 N_IN, KINDS = 8, ("Advance", "Keep", "Record", "Rebuild", "Backward")
 COSTS = rb.Costs(dict.fromkeys(KINDS, 1e-6), dict.fromkeys(KINDS, 1e-5))
 """With these, chunks are short."""
+LONG = rb.Costs(dict.fromkeys(KINDS, 1.0), dict.fromkeys(KINDS, 1e-5))
 MSE = rb.losses.MeanSquaredError()
 ONE, KERNEL = Way("one thread"), JOB.offset["kernel"]
 
@@ -77,6 +78,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Way]:
         found.append(Way("directions", min(n, len(self._jobs))))
         beside(self, n)
 
+    monkeypatch.setenv("RNNBP_BACKEND", "llvm")
     monkeypatch.setattr(threads, "do", one)
     monkeypatch.setattr(rounds, "run", turns)
     monkeypatch.setattr(lanes, "run", layers)
@@ -172,6 +174,7 @@ def test_chunks_run_one_by_one_where_checkpoints_are_on_disk(
     assert ("lanes " in str(plan)) == lanes_run
 
 
+@pytest.mark.long
 def test_a_plan_that_was_pickled_says_the_same(use_threads: UseThreads) -> None:
     use_threads(2)
     for model, budget in ((stack(2, 64), "6 MB"), (both_ways(), "20 MB")):
@@ -201,6 +204,27 @@ def test_units_are_taken_where_they_are_no_slower_by_estimate(rows: int, n: int)
         by_rows, by_units = (part_of(kernel, layout, Share(n, units)) for units in (False, True))
         found.append((sharing.by_units(kernel, layout, n), by_units <= by_rows))
     assert found == [(False, False)] * 3 + [(True, True)] * 3
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cell", [rb.LSTM(N_IN, 192, rng=0), rb.MinGRU(N_IN, 256, rng=0)])
+def test_explain_has_the_rows_up_to_which_a_plan_shares_units(
+    cell: rb.Recurrent, use_threads: UseThreads
+) -> None:
+    use_threads(2)
+    found = rb.explain(cell)
+    (most, back) = found.units_up_to or (0, 0)
+    assert most == back > 0
+    assert f"where each would have at most {most} rows of the batch, else the rows" in str(found)
+    for rows, by in ((2 * most - 1, "units"), (2 * most, "units"), (2 * most + 1, "rows")):
+        plan = planned(rb.Sequential(cell), 256, rows, "100 MB", costs=LONG)
+        assert ways(plan.threads) == {Way(by, 2)}
+
+
+def test_explain_says_that_units_are_never_shared() -> None:
+    found = rb.explain(rb.RNN(2, 3))
+    assert found.units_up_to == (0, 0)
+    assert "threads share the rows of the batch, however few there are" in str(found).splitlines()
 
 
 def test_numpy_leaves_its_products_to_blas(ran: list[Way], use_threads: UseThreads) -> None:

@@ -102,7 +102,7 @@ class CrossEntropy(Loss, InRounds):
 
     @property
     def rounds(self) -> bool:
-        return not self.label_smoothing
+        return super().rounds and not self.label_smoothing
 
     def row_bytes(self, item: int) -> int:
         return (
@@ -112,7 +112,7 @@ class CrossEntropy(Loss, InRounds):
     def in_rounds(
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:
-        if not self.rounds or not (machine.chosen() and compiled.takes(y)):
+        if not (self.rounds and compiled.takes(y)):
             return None
         rows, k = math.prod(y.shape[:-1]), y.shape[-1]
         found, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from numpy.typing import ArrayLike as Like
 
+from rnnbp import machine
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, Dtype, Shape
 
@@ -33,8 +34,8 @@ class InRounds(ABC):
 
     @property
     def rounds(self) -> bool:
-        """False where Python is needed between all chunks."""
-        return True
+        """False where Python is needed between all chunks, whatever they are."""
+        return machine.chosen()
 
     def row_bytes(self, item: int) -> int:
         """Bytes for each row of y that all rounds hold together; ``item``: of a number of y."""

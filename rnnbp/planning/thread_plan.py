@@ -50,10 +50,10 @@ class ThreadPlan:
         speed: how many times as fast as by one thread they run, forward and backward, by estimate.
         others: the same by other ways to share all of them.
 
-    It is of an array x, without a mask, a horizon or a progress bar, which let Recurrents of a
-    stack run one after the other, of the longest row of chunks, and of chunks in which all rows
-    run. Chunks that are advanced, and keep nothing, are shared as those that are recorded, or by
-    more threads, where several of them are advanced by one call.
+    It is of an array x and a target that machine code reads, without a mask, a horizon or a
+    progress bar, with which Recurrents of a stack run one after the other; of the longest row of
+    chunks; and of chunks in which all rows run. Chunks that are advanced, and keep nothing, are
+    shared as those that are recorded, or by more threads, where one call advances several.
     """
 
     count: int

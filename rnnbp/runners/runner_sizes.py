@@ -92,6 +92,10 @@ class RunnerSizes(ABC):
         """What threads share of a chunk that is recorded, or goes ``back``, of ``most`` threads."""
         return Share()
 
+    def units_up_to(self, *, back: bool = False) -> int:
+        """Rows of a thread up to which threads share units; above, they share rows."""
+        return 0
+
     def part_of(self, found: Share, *, back: bool = False) -> float:
         """What threads that share so take, of the time of one, by estimate."""
         return 1

@@ -57,6 +57,10 @@ class SharedWork(StepSizes):
         flops = (kernel.flops + self.cell.gradient_flops) * steps
         return sharing.share(kernel, self.layout, flops, most)
 
+    def units_up_to(self, *, back: bool = False) -> int:
+        kernel = self.cell.backward if back else self.recording
+        return sharing.units_up_to(kernel, self.layout.dtype)
+
     def part_of(self, found: Share, *, back: bool = False) -> float:
         kernel = self.cell.backward if back else self.recording
         return sharing.part_of(kernel, self.layout, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnnbp.graph.layout import Layout
+from rnnbp.numerics import Dtype
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.thread_shares import Share, by_columns, together
 
@@ -39,10 +40,12 @@ def by_units(kernel: Kernel, layout: Layout, n: int) -> bool:
     That pays, in place of a share of the batch, where there are few rows for the weights that
     each step reads; or few rows at all, where no step waits for another thread.
     """
-    rows = -(-layout.batch // n)
-    return kernel.weights * layout.dtype.itemsize >= READING * rows or (
-        rows <= FEW and not kernel.weights
-    )
+    return -(-layout.batch // n) <= units_up_to(kernel, layout.dtype)
+
+
+def units_up_to(kernel: Kernel, dtype: Dtype) -> int:
+    """Rows of a thread up to which threads share units."""
+    return kernel.weights * dtype.itemsize // READING if kernel.weights else FEW
 
 
 def workers(flops: int, most: int) -> int:
