@@ -195,6 +195,7 @@ def faults(
     Args:
         again: for each, how many places later another one follows; None for none.
     """
+    gc.collect()  # what tests before have left may have files open
     before, wrong = state(), []
     for number, later in zip(numbers, again or repeat(0), strict=False):
         place = interrupted(work, number, later)
