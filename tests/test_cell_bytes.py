@@ -41,8 +41,15 @@ def posed(name: str) -> tuple[Any, ...]:
 
 
 SHORT = [("mingru", "all", "llvm"), ("lru", "revolve", "numpy"), ("gru", "all", "llvm")]
+SLOW = [("interpreter", "revolve")]
+"""Backends and schedules for which CI has no time."""
 LONG = [
-    pytest.param(name, schedule, backend, marks=pytest.mark.long)
+    pytest.param(
+        name,
+        schedule,
+        backend,
+        marks=[pytest.mark.long, *[pytest.mark.grid] * ((backend, schedule) in SLOW)],
+    )
     for name in CELLS
     for schedule in SCHEDULES
     for backend in ("interpreter", "numpy", "llvm")

@@ -106,8 +106,12 @@ def assert_same(found: Any, wanted: Any) -> None:
     assert_close(found, wanted, rtol=1e-10)
 
 
-RUNS = [("numpy", chain, ()) for chain in CHAINS]
-RUNS += [(backend, chain, ()) for backend in COMPILED[1:] for chain in CHAINS]
+RUNS: list[Any] = [("numpy", chain, ()) for chain in CHAINS]
+RUNS += [
+    pytest.param(backend, chain, (), marks=[pytest.mark.grid] * (chain == "units"))
+    for backend in COMPILED[1:]
+    for chain in CHAINS
+]
 RUNS += [
     ("numpy", chain, left)
     for chain, left in (("sums", ("turned",)), ("differences", ("sums",)), ("residual", RULES))

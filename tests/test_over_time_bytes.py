@@ -32,13 +32,13 @@ def test_edges_in_memory(name: str, checkpoint: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", quickly(MODELS))
+@pytest.mark.parametrize("name", quickly(MODELS, few=10))
 def test_edges_on_disk(name: str) -> None:
     assert_told(problem_of(MODELS[name]()).bytes(disk=True, checkpoint="sqrt"))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", quickly(OF_ONE_LENGTH))
+@pytest.mark.parametrize("name", quickly(OF_ONE_LENGTH, few=10))
 def test_rows_of_one_length(name: str) -> None:
     assert_told(problem_of(MODELS[name](), ragged=False).bytes(checkpoint="sqrt"))
 

@@ -69,7 +69,9 @@ def test_names_of_networks_within_networks(tmp_path: Path) -> None:
     assert_same_slots(loaded(rb.Sequential(middle), tmp_path)[0], middle)
 
 
-@pytest.mark.parametrize("depth", [150, pytest.param(600, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "depth", [150, pytest.param(600, marks=[pytest.mark.long, pytest.mark.grid])]
+)
 def test_chains_hundreds_deep(depth: int, tmp_path: Path) -> None:
     model: Any = rb.Dense(2, 2, rng=0)
     for k in range(depth):
