@@ -104,6 +104,24 @@ def test_bits_are_those_of_one_layer_after_the_other(
     assert found.stats.peak_bytes == by_one.stats.peak_bytes
 
 
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
+def test_a_recurrent_that_does_not_read_its_input_is_no_lane(
+    checkpoint: str, ran: list[int], use_threads: UseThreads
+) -> None:
+    """Nothing is sent back from it, so that its chunks do not run in rounds."""
+    x, h = rb.Input(20), rb.State(7, "h")
+    alone = rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(rb.Dense(7, 7, rng=1)(h))}, output=h))
+    model = rb.Sequential(rb.LSTM(6, 20, rng=0), alone)
+    use_threads(2)
+    found = results(model, checkpoint=checkpoint)
+    expected = results(model, checkpoint=checkpoint, backend="numpy")
+    assert not ran
+    assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+    np.testing.assert_allclose(
+        found.grads["1.0.weight"], expected.grads["1.0.weight"], rtol=1e-4, atol=1e-7
+    )
+
+
 COUNT, SIZE = 40, 3000
 
 
