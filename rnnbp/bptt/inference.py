@@ -118,10 +118,9 @@ def _outputs(
     """(y, state) of a model, or of each sequence its ``last`` output."""
     memory, chunks = prepared_chunks(problem, seed)
     steps = (problem.batch,) if last else (problem.steps, problem.batch)
-    y, present = np.empty((*steps, *problem.output_shape), problem.dtype), problem.state
+    y = np.empty((*steps, *problem.output_shape), problem.dtype)
     at = last_steps(mask) if last and mask is not None else None
-    for n in problem.numbers():
-        present, found = chunks.outputs(n, present)
+    for n, found in chunks.in_order():
         if not last:
             y[problem.span(n)] = found
         elif at is None:
@@ -132,6 +131,7 @@ def _outputs(
             y[rows] = found[at[rows] - start, rows]
         if bar is not None:
             bar.update(len(found))
+    present = chunks.present
     memory.end(chunks.rest(), prepared(lasting(problem.model)))
     return y, present
 
