@@ -109,6 +109,7 @@ CASES: dict[str, tuple[Callable[[], rb.Sequential], int, int, set[str]]] = {
     "16 rows": (lambda: stack(2, 64), 16, 2, {"rows"}),
     "one of several": (lambda: stack(1, 64), 2, 2, {"one thread", "rows"}),
     "both directions": (both_ways, 4, 2, {"directions", "rows"}),
+    "both directions in turn": (both_ways, 12, 4, {"rows"}),
     "many rows both ways": (both_ways, 24, 2, {"rows"}),
     "one thread": (lambda: stack(2, 64), 4, 1, {"one thread"}),
 }
