@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tests.short_tapes import fixed
+
 Floats = npt.NDArray[np.floating[Any]]
+LEAST = (0, 0, -1, 0)
+"""The least value of each gate."""
 
 
 def rounded(x: Floats) -> Floats:
@@ -28,8 +32,18 @@ def _sigmoid(x: Floats) -> Floats:
     return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
 
 
-def lstm(params: dict[str, Floats], x: Floats, target: Floats) -> tuple[float, dict[str, Floats]]:
-    """Loss and gradients of a mean squared error, in order i, f, g, o of gates; all products rounded."""
+def _kept(gate: Floats, low: float, *, short: bool) -> Floats:
+    """A gate as its tape has it."""
+    return fixed(gate.astype(np.float64), low).astype(np.float32) if short else gate
+
+
+def lstm(
+    params: dict[str, Floats], x: Floats, target: Floats, *, short: bool = False
+) -> tuple[float, dict[str, Floats]]:
+    """Loss and gradients of a mean squared error, in order i, f, g, o of gates; all products rounded.
+
+    With ``short`` tapes are of 16 bits, and of one chunk: h within it is made again from them.
+    """
     w, u, b = params["weight_ih"], params["weight_hh"], params["bias_ih"] + params["bias_hh"]
     (steps, batch, _), n = x.shape, u.shape[1]
     h: Floats = np.zeros((batch, n), np.float32)
@@ -40,7 +54,10 @@ def lstm(params: dict[str, Floats], x: Floats, target: Floats) -> tuple[float, d
         i, f, g, o = _sigmoid(a[0]), _sigmoid(a[1]), np.tanh(a[2]), _sigmoid(a[3])
         c = f * c + i * g
         h = o * np.tanh(c)
-        hs.append(h)
+        i, f, g, o = (
+            _kept(a, low, short=short) for a, low in zip((i, f, g, o), LEAST, strict=True)
+        )
+        hs.append(o * np.tanh(c))
         cs.append(c)
         gates.append((i, f, g, o))
     y = np.stack(hs[1:])

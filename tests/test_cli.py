@@ -275,6 +275,20 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"rnnbp {rb.__version__}\n"
 
 
+def test_python_m_rnnbp_is_the_command() -> None:
+    command = [sys.executable, "-m", "rnnbp"]
+    found = [
+        subprocess.run(
+            [*command, *args], env=ENVIRONMENT, capture_output=True, text=True, check=False
+        )
+        for args in (["--version"], ["plan", "--budget", "1 MB", "--cell", "lst"])
+    ]
+    assert found[0].returncode == 0
+    assert found[0].stdout == f"rnnbp {rb.__version__}\n"
+    assert found[1].returncode == 2
+    assert found[1].stderr.startswith("rnnbp plan: ")
+
+
 def test_steps_take_the_place_of_epochs() -> None:
     options = build_parser().parse_all(["train", "--steps", "7"])
     assert (Settings.from_options(options).steps, Settings.from_options(options).epochs) == (

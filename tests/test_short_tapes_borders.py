@@ -139,5 +139,3 @@ def test_a_comparison_has_the_plan_with_them_where_it_is_named(
     assert (exact.measured.same_bits, half.measured.same_bits) == (True, False)
     assert 0 < half.measured.relative_error < 1e-4
     assert "plan-16" not in rb.compare.SCHEDULES
-    with pytest.raises(ValueError, match="'plan-16' is for models of one sweep, found a network o"):
-        rb.compare.sweep(*given, schedules=["plan-16"], lengths=[64, 9, 3, 1], **how)

@@ -81,16 +81,17 @@ class Counter:
             reads=self.reads,
             peak_bytes=ledger.peak_bytes,
             peak_bytes_by_kind=ledger.peak_by_kind,
-            object_bytes=sizes.object_bytes(
-                problem.chunk,
-                peaks["tapes"],
-                peaks["thin"],
-                peaks["slots"],
-                peaks["disk"],
-                self._ways(problem),
-                fused_of(self.actions, problem.chunks),
-            )
-            + others,
+            object_bytes=self._objects(problem, sizes) + others,
             seconds=time.perf_counter() - self.began,
             output_bytes=sizes.all_outputs(problem.steps),
+            rounding=sizes.backend.rounding,
+        )
+
+    def _objects(self, problem: Problem, sizes: Sizes) -> int:
+        """Bytes of Python's objects, tables of the schedule and of rows apart."""
+        return sizes.object_bytes(
+            problem.chunk,
+            *[self.peaks[what] for what in ("tapes", "thin", "slots", "disk")],
+            self._ways(problem),
+            fused_of(self.actions, problem.chunks),
         )

@@ -33,6 +33,7 @@ class Stats(Simulation):
         object_bytes: bytes of Python's objects.
         seconds: of the run.
         output_bytes: bytes of y, if it is returned.
+        rounding: what is not exact, as "bfloat16 products, 16-bit tapes"; "" where all is.
     """
 
     peak_bytes: int
@@ -45,6 +46,8 @@ class Stats(Simulation):
     """Wall-clock time of all actions."""
     output_bytes: int = 0
     """Of y, then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule."""
+    rounding: str = ""
+    """What is not exact, in words."""
 
     _instead = COST
     __repr__ = cost_text
@@ -122,6 +125,7 @@ class Gradients(Instead):
             "y": _dx_text(self.y),
             "state": reprs.listed(states, sum(map(len, self.state))),
             "lost": lost if self.lost else "",
+            "rounding": self.stats.rounding,
             "stats": f"peak {peak}, {self.stats.seconds:.3g} s{rerun}",
         }
 

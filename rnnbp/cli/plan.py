@@ -14,10 +14,12 @@ from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem_options import add_no_dx
 from rnnbp.cli.problem_options import add_options as add_problem
+from rnnbp.cli.rounding_options import add_rounding, named_backend
 from rnnbp.optim.named import OPTIMIZERS
 from rnnbp.planning.budget import parse_budget
 from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.search import Candidate
+from rnnbp.planning.short_tape_lines import ShortTapes, short_tapes_of
 from rnnbp.storage import JSON
 from rnnbp.support.printing import filled
 
@@ -51,13 +53,14 @@ def add_options(parser: Parser) -> None:
         help=f"let the budget cover the state of this optimizer too, as that of fit does: "
         f"{', '.join(OPTIMIZERS)}",
     )
+    add_rounding(parser)
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     add_problem(parser, steps=1000, batch=32)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan. Raises CommandError for a budget that is too small."""
-    problem = problem_of(options)
+    problem, backend = problem_of(options), named_backend(options)
     with limited(problem, options.threads), problem.speaking():
         try:
             model = problem.build()
@@ -72,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
                 disk=options.disk,
                 dx=options.dx,
                 optimizer=options.optimizer,
+                backend=backend,
                 lengths=problem.lengths,
             )
         except BudgetError as error:
@@ -106,6 +110,7 @@ def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, JSON]:
         "forecast": asdict(found.forecast),
         "frontier": [_candidate(other) for other in found.frontier],
         "costs": asdict(found.costs),
+        **_tapes(short_tapes_of(found.sizes, found.chunk)),
     }
 
 
@@ -120,10 +125,16 @@ def _of_sweeps(found: NetworkPlan) -> dict[str, JSON]:
             "bytes": dict(sweep.bytes),
             "steps_rerun": sweep.counts.steps_rerun,
             "seconds": sweep.seconds,
+            **_tapes(sweep.short_tapes),
         }
         for sweep in found.sweeps
     ]
     return {"sweeps": sweeps, "edges": [asdict(edge) for edge in found.edges]}
+
+
+def _tapes(found: ShortTapes | None) -> dict[str, JSON]:
+    """Bytes of tapes of 16 bits and of exact ones, where tapes are not exact."""
+    return {} if found is None else {"tape_bytes": found.each, "exact_tape_bytes": found.exact}
 
 
 def _candidate(found: Candidate) -> dict[str, JSON]:

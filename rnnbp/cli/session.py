@@ -21,6 +21,7 @@ from rnnbp.graph.sequential import Sequential
 from rnnbp.losses import CrossEntropy
 from rnnbp.numerics import escaped
 from rnnbp.optim import Adam, Cosine, WarmUp
+from rnnbp.runners.rounding import ROUNDING, rounding_text
 from rnnbp.storage import JSON
 from rnnbp.support.bars import Bar
 from rnnbp.train.event import Event
@@ -109,6 +110,7 @@ class Session:
             description=self._description(),
             on_interrupt="return",
             precision=settings.precision,
+            tape_bits=settings.tape_bits,
             parallel=self.processes.sharing(settings.shards),
         )
 
@@ -126,6 +128,8 @@ class Session:
             "last tenth held out"
         )
         print(f"model   {settings.architecture}; {parameters:,} parameters")
+        if rounding := rounding_text(settings.precision or "float32", settings.tape_bits):
+            print(f"rounds  {rounding}")
         size = f"{settings.batch} × {settings.horizon} bytes"
         print(f"steps   {steps:,}, each of {size}; {split.train.data.size:,} bytes to train on")
         print(
@@ -148,6 +152,7 @@ class Session:
     def _stopped(self, history: History, steps: int) -> None:
         """Save the model, and print how to continue."""
         metadata: dict[str, JSON] = {"description": self._description(), "step": history.steps}
+        metadata |= {ROUNDING: history.rounding} if history.rounding else {}
         save_weights(self.model, self.where.folder / MODEL_NAME, metadata=metadata)
         place = f"stopped after step {history.steps:,} of {steps:,}; all is saved"
         with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
@@ -166,11 +171,12 @@ class Session:
                 "steps": history.steps,
                 "reason": history.reason,
                 "seconds": round(history.seconds, 1),
+                **({ROUNDING: history.rounding} if history.rounding else {}),
             }
         )
         print(
             f"\nBits per character of the held-out text, after {history.steps:,} steps in "
-            f"{history.seconds:.0f} s"
+            f"{history.seconds:.0f} s{f', with {history.rounding}' * bool(history.rounding)}"
         )
         for name, score in scores.items():
             print(f"  {name:8} {score:.3f}")

@@ -12,7 +12,7 @@ from rnnbp.cli.architecture import CELLS, Architecture
 from rnnbp.cli.encodings import known
 from rnnbp.cli.text import full_path
 from rnnbp.machine import MOST_THREADS
-from rnnbp.runners.backend import PRECISIONS, Precision
+from rnnbp.runners.rounding import PRECISIONS, SHORT, Precision
 from rnnbp.schedules import EveryK, ScheduleLike
 from rnnbp.storage import Fields
 
@@ -28,6 +28,7 @@ class Settings:
     Of ``epochs`` and ``steps``, how long to train, one is None. ``checkpoint`` is "all", "sqrt" or
     a number of chunks. ``threads`` and ``precision`` are None until a run begins; of one in
     ``shards``, ``threads`` stay None unless passed: they depend on the number of processes.
+    ``tape_bits`` are 16, or None for exact tapes.
     """
 
     text: str | None = None
@@ -48,6 +49,7 @@ class Settings:
     seed: int = 0
     threads: int | None = None
     precision: Precision | None = None
+    tape_bits: int | None = None
     shards: int | None = None
 
     @property
@@ -123,6 +125,7 @@ _READ: dict[str, Reader] = {
     "seed": _count(0, 2**64 - 1),
     "threads": _maybe(_count(1, MOST_THREADS)),
     "precision": _maybe(_precision),
+    "tape_bits": _maybe(_count(SHORT, SHORT)),
     "shards": _maybe(_count()),
 }
 """How each of the settings is read from a file."""

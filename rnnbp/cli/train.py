@@ -14,6 +14,7 @@ from rnnbp.cli.folders import SETTINGS, free_folder, made_folder, remove_tempora
 from rnnbp.cli.options import given
 from rnnbp.cli.output import discard_output
 from rnnbp.cli.processes import Processes
+from rnnbp.cli.rounding_options import rounding_backend
 from rnnbp.cli.runs import Run
 from rnnbp.cli.session import LENGTH, Session
 from rnnbp.cli.settings import Settings
@@ -21,7 +22,6 @@ from rnnbp.cli.sharing import check_shards, lost_in_one_line
 from rnnbp.cli.text import Split, Text, load_text
 from rnnbp.cli.threads import limited, usual
 from rnnbp.parallel.guard import is_everywhere
-from rnnbp.runners.backend import Backend, Precision
 from rnnbp.storage import StorageError
 from rnnbp.train.history import HISTORY_NOTE
 from rnnbp.train.lock import FolderLock
@@ -136,18 +136,11 @@ def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
     if options.encoding and not options.text:
         raise CommandError("--encoding is that of a --text; name the text, or leave it out")
     settings = Settings.from_options(options)
-    settings = replace(settings, precision=_precision(settings.precision))
+    found = rounding_backend(settings.precision, settings.tape_bits)
+    settings = replace(settings, precision=found.precision, tape_bits=found.tape_bits)
     if settings.shards is None:
         settings = replace(settings, threads=settings.threads or usual())
     return settings, load_text(options.text, options.encoding), None
-
-
-def _precision(named: Precision | None) -> Precision:
-    """The precision of a new run. Raises CommandError for one that it cannot have here."""
-    try:
-        return Backend(precision=named).precision
-    except (ValueError, ImportError) as error:
-        raise CommandError(str(error)) from None
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:

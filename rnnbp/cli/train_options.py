@@ -6,10 +6,10 @@ from argparse import _ArgumentGroup
 from pathlib import Path
 
 from rnnbp.cli.options import Parser, checkpoint, encoding, number, whole
+from rnnbp.cli.rounding_options import add_rounding
 from rnnbp.cli.settings import Settings
 from rnnbp.cli.sizes import add_sizes
 from rnnbp.cli.threads import add_threads
-from rnnbp.runners.backend import PRECISIONS
 
 DEFAULT = Settings()
 MINUTES, SNAPSHOT_MINUTES = 2.5, 5
@@ -123,7 +123,7 @@ def _add_engine(parser: Parser) -> None:
         help="steps that are run, kept and recomputed as one; by default 32, of sequences of more "
         "than 512 steps more",
     )
-    _add_precision(group)
+    add_rounding(group)
     add_threads(group)
     _add_shards(group)
     group.add_argument(
@@ -143,16 +143,6 @@ def _add_shards(group: _ArgumentGroup) -> None:
         help="parts that each batch is cut into, shared by the processes of mpiexec -n P rnnbp "
         "train; the model is the same for any P up to N, to the bit, and a different one for "
         "another N",
-    )
-
-
-def _add_precision(group: _ArgumentGroup) -> None:
-    group.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        metavar="HOW",
-        help="float32, or bfloat16, which rounds what products multiply, and is faster where the "
-        "processor has instructions for it; by default what RNNBP_PRECISION says, or float32",
     )
 
 

@@ -20,7 +20,8 @@ from rnnbp.planning.objects import always
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.search import Candidate, Search
-from rnnbp.runners.backend import SHORT, Backend
+from rnnbp.runners.backend import Backend
+from rnnbp.runners.rounding import SHORT
 from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.registry import KINDS
 from rnnbp.support.lazy import cached_property

@@ -17,7 +17,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.memory import Used, allocated
 from rnnbp.numerics import Array
 from rnnbp.planning.plan import Plan
-from rnnbp.runners.backend import Backend
+from rnnbp.runners.backend import Backend, as_backend
 from rnnbp.schedules import All, ScheduleLike
 
 
@@ -39,6 +39,8 @@ class Measured:
     """The largest difference of a gradient from those, over the largest value in its array."""
     relative_error: float
     """The same, from those of full caching in its own chunks."""
+    rounding: str = ""
+    """What is not exact, in words; "" where all is."""
 
 
 Arguments: TypeAlias = tuple[ModelLike, SeriesLike, SeriesLike, LossLike]
@@ -98,7 +100,8 @@ class Bench:
             yield None
         same = all(np.array_equal(found[name], here[name]) for name in found)
         errors = relative_error(found, here), relative_error(found, there)
-        yield Measured(stats, traced, median(seconds), median(ratios), same, *errors)
+        rounding = as_backend(choice.backend).rounding
+        yield Measured(stats, traced, median(seconds), median(ratios), same, *errors, rounding)
 
     def _traced(self, choice: Choice) -> tuple[Gradients, int]:
         gc.collect()

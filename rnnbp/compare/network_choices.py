@@ -13,6 +13,8 @@ from rnnbp.compare.planned_networks import planned
 from rnnbp.graph.graph import Graph
 from rnnbp.planning.budget import with_margin
 from rnnbp.planning.search import Search
+from rnnbp.runners.backend import Backend
+from rnnbp.runners.rounding import SHORT
 from rnnbp.schedules import All
 from rnnbp.schedules.registry import KINDS
 from rnnbp.schedules.sized import SizedSchedule
@@ -67,12 +69,12 @@ class NetworkChooser:
 
     def best(self, name: str, budget: int, slowest: float = math.inf) -> Choice | Why:
         """The fastest schedules of a kind, of those tried; arguments and words as of ``Chooser``."""
-        if name == SHORT_PLAN:
-            raise ValueError(
-                f"sweep: {SHORT_PLAN!r} is for models of one sweep, found a network over time; "
-                "leave it out of schedules"
-            )
-        found = [self._planned(budget)] if name == PLAN else [*self._of_kind(name)]
+        if name == PLAN:
+            found = [self._planned(budget, None)]
+        elif name == SHORT_PLAN:
+            found = [self._planned(budget, Backend(tape_bits=SHORT))]
+        else:
+            found = [*self._of_kind(name)]
         fitting = [c for c in found if c is not None and c.forecast.peak_bytes <= budget]
         if not fitting:
             return "bytes"
@@ -117,7 +119,7 @@ class NetworkChooser:
         how = name, parameters, actions, self.chunk, forecast
         return Choice(*how, lambda chunks: schedules[chunks])
 
-    def _planned(self, budget: int) -> Choice | None:
+    def _planned(self, budget: int, backend: Backend | None) -> Choice | None:
         """What ``plan`` chooses where its arrays have it all, as those of the others do."""
         objects = self.cached().forecast.object_bytes
         given = self.graph, self.data, self.network
@@ -125,7 +127,7 @@ class NetworkChooser:
         # they may take more arrays within as many bytes.
         for chunk, part in product((None, self.chunk), range(TRIES, -1, -1)):
             within = with_margin(budget + objects * part // TRIES)
-            found = planned(*given, within=within, chunk=chunk, dx=self.dx)
+            found = planned(*given, within, chunk, dx=self.dx, backend=backend)
             if found is not None and found.forecast.peak_bytes <= budget:
                 return found
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rnnbp.compare.choices import Choice, Why
 from rnnbp.compare.measure import Measured
+from rnnbp.runners.rounding import ROUNDING
 from rnnbp.support.reprs import bytes_text, cut, safe
 
 SLOWEST = 20
@@ -62,6 +63,7 @@ class Row:
             "ratio": found.ratio,
             "same_bits": found.same_bits,
             "relative_error": found.relative_error,
+            ROUNDING: found.rounding,
         }
 
 

@@ -31,6 +31,7 @@ class Forecast(Simulation):
         object_bytes: bytes of Python's objects.
         seconds: predicted from measured costs.
         output_bytes: bytes of y, if it is returned.
+        rounding: what is not exact, as "bfloat16 products, 16-bit tapes"; "" where all is.
     """
 
     peak_bytes: int = field(kw_only=True)
@@ -45,6 +46,8 @@ class Forecast(Simulation):
     """Of y, and then dy, of all steps: held under any schedule for a ``WholeSequence`` loss, which
     also takes one more run of all steps. Checkpoints save nothing of these; other losses have
     none."""
+    rounding: str = field(default="", kw_only=True)
+    """What is not exact, in words."""
 
     _instead = COST
     __repr__ = cost_text
@@ -68,6 +71,7 @@ def forecast_of(
     return Forecast(
         **(vars(counts) | run),
         output_bytes=sizes.all_outputs(steps),
+        rounding=sizes.backend.rounding,
         peak_bytes=ledger.peak,
         peak_bytes_by_kind=ledger.by_kind,
         object_bytes=_objects(sizes, counts, ledger, steps, length) + table_bytes(schedule),

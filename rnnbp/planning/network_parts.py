@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.short_tape_lines import ShortTapes
 from rnnbp.planning.sweep_sizes import SweepSizes
 from rnnbp.schedules.simulation import Simulation
 from rnnbp.schedules.sized import SizedSchedule
@@ -51,6 +52,7 @@ class SweepPlan:
         seconds: predicted.
         costs: the seconds of actions that these rest on.
         part: the name of the part of the budget that it is of; "" for none.
+        short_tapes: bytes of a tape of 16 bits, and of an exact one; None where tapes are exact.
         sizes: bytes of its actions.
     """
 
@@ -64,6 +66,7 @@ class SweepPlan:
     seconds: float
     costs: Costs = field(repr=False)
     part: str = ""
+    short_tapes: ShortTapes | None = field(default=None, compare=False)
     sizes: SweepSizes = field(repr=False, compare=False, kw_only=True)
 
     @property

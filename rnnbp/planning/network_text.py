@@ -41,6 +41,8 @@ def sweep_lines(sweeps: Sequence[SweepPlan]) -> Iterator[str]:
             if (layers := ", ".join(sweep.layers)) != row[2]:
                 yield filled(f"       {layers}", 7)
             yield filled(f"       {part}{kinds_text(sweep.bytes)}", 7)
+            if sweep.short_tapes is not None:
+                yield f"       tapes {sweep.short_tapes}"
 
 
 def _row(number: int, sweep: SweepPlan) -> tuple[str, ...]:

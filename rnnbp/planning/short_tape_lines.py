@@ -1,19 +1,39 @@
-"""The line of a plan that shows the bytes of 16-bit tapes next to those of exact ones."""
+"""Bytes of 16-bit tapes next to those of exact ones, for plans."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 from rnnbp.planning.budget import shown
 from rnnbp.planning.sizes import Sizes
-from rnnbp.runners.backend import SHORT, Backend
+from rnnbp.runners.backend import Backend
+from rnnbp.runners.rounding import SHORT
+
+
+@final
+@dataclass(frozen=True)
+class ShortTapes:
+    """Bytes of a tape of 16 bits, and of the exact one in its place."""
+
+    each: int
+    exact: int
+
+    def __str__(self) -> str:
+        return f"{shown(self.each)} each, {shown(self.exact)} without tape_bits={SHORT}"
+
+
+def short_tapes_of(sizes: Sizes, chunk: int) -> ShortTapes | None:
+    """Those of ``chunk`` steps; None where tapes are exact."""
+    found = sizes.backend
+    if not found.short_tapes:
+        return None
+    exact = replace(sizes, backend=Backend(found.name, found.without, found.precision))
+    return ShortTapes(sizes.tape(chunk), exact.tape(chunk))
 
 
 def short_tape_lines(sizes: Sizes, chunk: int) -> Iterator[str]:
-    """Bytes of a tape of ``chunk`` steps; nothing where tapes are exact."""
-    if sizes.backend.short_tapes:
-        found = sizes.backend
-        exact = replace(sizes, backend=Backend(found.name, found.without, found.precision))
-        half, whole = shown(sizes.tape(chunk)), shown(exact.tape(chunk))
-        yield f"  tapes    {half} each, {whole} without tape_bits={SHORT}"
+    """The line of a plan of one sweep; none where tapes are exact."""
+    if (found := short_tapes_of(sizes, chunk)) is not None:
+        yield f"  tapes    {found}"

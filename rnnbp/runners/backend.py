@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from rnnbp.compiler.passes import RULES, check_rules
 from rnnbp.machine import (
     ALIASES,
     PRECISION,
-    TAPE_BITS,
     VARIABLE,
     failure,
     installed,
@@ -23,15 +20,20 @@ from rnnbp.machine import (
 )
 from rnnbp.numerics import shown
 from rnnbp.runners.factory import RunnerFactory
+from rnnbp.runners.rounding import (
+    PRECISIONS,
+    SHORT,
+    Precision,
+    default_precision,
+    default_tape_bits,
+    rounding_text,
+    said_of_rounding,
+)
 from rnnbp.support.lazy import cached
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import Named
 
-SHORT = 16
-"""Bits of a number on a tape that is rounded."""
 BACKENDS = ("numpy", "llvm", "interpreter")
-PRECISIONS = ("float32", "bfloat16")
-Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -94,8 +96,8 @@ class Backend(Named):
         tape_bits: int | None = None,
     ) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
-        default = _default_precision() if name is None else "float32"
-        tape_bits = _of_environment() if name is None and tape_bits is None else tape_bits
+        default = default_precision() if name is None else "float32"
+        tape_bits = default_tape_bits() if name is None and tape_bits is None else tape_bits
         rounds = (precision or default) != "float32" or tape_bits is not None
         object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
@@ -125,6 +127,11 @@ class Backend(Named):
         return self.tape_bits == SHORT
 
     @property
+    def rounding(self) -> str:
+        """What is not exact, in words; "" where all is."""
+        return rounding_text(self.precision, self.tape_bits)
+
+    @property
     def compiles(self) -> bool:
         """Whether cells are compiled."""
         return self.name != "interpreter"
@@ -147,14 +154,6 @@ def _need_llvmlite() -> None:
             "backend 'llvm' needs llvmlite; "
             f"run python -m pip install llvmlite, or use backend='numpy'{cause}"
         )
-
-
-def _of_environment() -> int | None:
-    """The ``tape_bits`` that the environment names."""
-    given = os.environ.get(TAPE_BITS, "")
-    if given not in ("", str(SHORT)):
-        raise ValueError(f"{TAPE_BITS} must be {SHORT} or empty, found {given!r}; unset it")
-    return SHORT if given else None
 
 
 def _checked_bits(tape_bits: object, name: str) -> int | None:
@@ -243,25 +242,8 @@ def as_backend(backend: BackendLike) -> Backend:
 
 def _environment() -> tuple[str | None, str, str | None]:
     """What decides the backend where none is named."""
-    return os.environ.get(VARIABLE), _default_precision(), os.environ.get(TAPE_BITS)
+    return os.environ.get(VARIABLE), *said_of_rounding()
 
 
 _known: dict[tuple[str | None, tuple[str | None, str, str | None] | None], Backend] = {}
 """Backends that are "llvm", by their name and what the environment says: every run asks."""
-_chosen: ContextVar[str] = ContextVar("precision", default="")
-"""That of the training that runs."""
-
-
-def _default_precision() -> str:
-    """The precision where no backend is named."""
-    return _chosen.get() or os.environ.get(PRECISION) or "float32"
-
-
-@contextmanager
-def precision_of(precision: Precision | None) -> Iterator[None]:
-    """Within it, what names no backend runs with this precision; None changes nothing."""
-    token = _chosen.set(precision or _chosen.get())
-    try:
-        yield
-    finally:
-        _chosen.reset(token)

@@ -8,7 +8,8 @@ from rnnbp.compiler.opaque import python_layers
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.network import Network
 from rnnbp.numerics import DtypeError
-from rnnbp.runners.backend import SHORT, Backend
+from rnnbp.runners.backend import Backend
+from rnnbp.runners.rounding import SHORT
 
 SHORTENS = f"tape_bits={SHORT} rounds the tapes of"
 ROUNDS = "precision='bfloat16' rounds the products of"
@@ -31,6 +32,7 @@ def unrounded(layout: Layout, backend: Backend) -> ValueError:
     layers = ", ".join(dict.fromkeys(map(repr, found))) or str(layout.dtype)
     rounds = backend.precision == "bfloat16"
     what, option = (ROUNDS, "precision") if rounds else (SHORTENS, "tape_bits")
+    option += " and tape_bits" * (rounds and backend.short_tapes)
     return ValueError(
         f"{layout.cell}: {what} cells that run as machine code, and this one does not, by "
         f"{layers}; write lower of such a layer, see help(rnnbp.Layer), move it out of the cell, "

@@ -11,18 +11,14 @@ State: TypeAlias = tuple[Array, ...]
 """The state of one Recurrent, each array (B, ...)."""
 
 
-class ThinTape(ABC):
-    """The states of one Recurrent around each of a chunk's L steps. It owns their memory."""
+class _OfStates(ABC):
+    """What knows the states of one Recurrent around each of a chunk's L steps."""
 
     __slots__ = ()
 
     @abstractmethod
     def at(self, step: int) -> State:
         """A copy of the state before a step in [0, L]; −1 is L, the state after the last step."""
-
-    @abstractmethod
-    def arrays(self) -> list[Array]:
-        """All arrays that it keeps alive."""
 
     @property
     def entering(self) -> State:
@@ -35,7 +31,17 @@ class ThinTape(ABC):
         return self.at(-1)
 
 
-class Tape(ABC):
+class ThinTape(_OfStates):
+    """The states of one Recurrent around each of a chunk's L steps. It owns their memory."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def arrays(self) -> list[Array]:
+        """All arrays that it keeps alive."""
+
+
+class Tape(_OfStates):
     """The internals of a chunk of L steps of one Recurrent. It owns the memory of all but ``xs``."""
 
     __slots__ = ()
@@ -48,22 +54,8 @@ class Tape(ABC):
         """L."""
 
     @abstractmethod
-    def at(self, step: int) -> State:
-        """A copy of the state before a step, as ``ThinTape.at`` returns it."""
-
-    @abstractmethod
     def arrays(self) -> list[Nest]:
         """All arrays that it keeps alive."""
-
-    @property
-    def entering(self) -> State:
-        """A copy of the state before the first step."""
-        return self.at(0)
-
-    @property
-    def leaving(self) -> State:
-        """A copy of the state after the last step."""
-        return self.at(-1)
 
     def cut(self) -> CutTape | None:
         """This tape, if its runner carries zeros in place of deltas that are missing; else None."""

@@ -36,6 +36,8 @@ class Cost(Steps, Protocol):
     @property
     def output_bytes(self) -> int: ...
     @property
+    def rounding(self) -> str: ...
+    @property
     def seconds(self) -> float | None: ...
 
 
@@ -57,6 +59,7 @@ def cost_text(self: Cost) -> str:
         objects=f"{bytes_text(self.object_bytes)} of Python's own, about",
         steps=steps_line(self),
         held=held_line(self),
+        rounding=self.rounding,
     )
 
 

@@ -12,6 +12,7 @@ from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.network_objects import SweepObjects, bytes_at
 from rnnbp.planning.network_parts import EdgePlan, SweepPlan
 from rnnbp.planning.objects import bytes_of_rows, fused_of, ways_of, ways_of_rows
+from rnnbp.planning.short_tape_lines import short_tapes_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.sweep_ledger import SweepForecast
 from rnnbp.schedules import ScheduleLike, resolve
@@ -83,6 +84,7 @@ class Described:
             peak_bytes=ledger.peak,
             peak_bytes_by_kind=ledger.by_kind,
             object_bytes=bytes_at([objects for _, objects in self.sweeps], ledger.way),
+            rounding=self.found.sweeps[0].sizes.backend.rounding,
             seconds=sum(known) if len(known) == len(self.seconds) else None,
         )
 
@@ -110,6 +112,7 @@ class Described:
                 seconds=seconds,
                 costs=costs,
                 part=parts[k],
+                short_tapes=short_tapes_of(sweep.sizes, sweep.rows.chunk),
                 sizes=sweep.sizes,
             )
             found.append(one)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from signal import SIGINT
 
 from rnnbp.parallel.guard import everywhere
-from rnnbp.runners.backend import precision_of
 from rnnbp.support.callers import outside
 from rnnbp.train.caller import FIT
 from rnnbp.train.folder import MODEL, SNAPSHOT
@@ -72,7 +71,7 @@ class FitCall:
         try:
             run.busy, run.ended = True, ("", None)
             with (
-                precision_of(run.update.precision),
+                run.update.rounding.held(),
                 contextlib.closing(run.folder),
                 self.interrupts,
             ):

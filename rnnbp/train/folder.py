@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from rnnbp.runners.rounding import ROUNDING
 from rnnbp.storage import JSON, PathLike, StorageError, as_path, remove_leftovers, save_tensors
 from rnnbp.train.averages import in_json
 from rnnbp.train.best import VALIDATION
@@ -185,4 +186,6 @@ class RunFolder:
         }
         if past.best is not None and past.best.monitor != VALIDATION + LOSS:
             metadata["best"] = past.best.to_json()
+        if past.rounding:
+            metadata[ROUNDING] = past.rounding
         save_tensors(self.path / MODEL, at.best_weights or self.parts.params, metadata)

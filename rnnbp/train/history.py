@@ -47,6 +47,8 @@ class History(Slotted, Instead):
             Where the loss has penalties, "penalty" is their sum in the loss of each step;
             validation takes the loss of the data alone.
         weightless: the number of batches without weight, as a window of padding or warm-up alone.
+        rounding: what is not exact of its steps, as "bfloat16 products, 16-bit tapes"; "" where all
+            is. The lines of metrics.jsonl have it too.
 
     >>> import numpy as np, rnnbp as rb
     >>> x = np.zeros((8, 5, 1), np.float32)
@@ -68,6 +70,7 @@ class History(Slotted, Instead):
     metrics: dict[str, list[float]] = field(default_factory=dict)
     weightless: int = 0
     best: Best | None = None
+    rounding: str = ""
 
     def __post_init__(self) -> None:
         self.metrics = HistoryFigures(self.metrics)
@@ -124,6 +127,7 @@ class History(Slotted, Instead):
             **reprs.filled("metrics", _first(last), " at last"),
             skipped=f"{self.skipped:,}" if self.skipped else "",
             weightless=f"{self.weightless:,}" if self.weightless else "",
+            rounding=self.rounding,
         )
 
     def copy(self, reason: str, signal: int | None = None) -> History:

@@ -15,7 +15,7 @@ from rnnbp.optim import Optimizer
 from rnnbp.parallel import Exchange
 from rnnbp.planning.plan import Plan
 from rnnbp.rng import check_seed
-from rnnbp.runners.backend import Precision
+from rnnbp.runners.rounding import Precision
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.support import reprs
@@ -121,11 +121,12 @@ class Trainer(Attributes, Named, Instead):
             with the same bits in any number of processes. A budget is that of one process, within
             which schedules are chosen by counts of operations; the first writes the folder.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
-        precision: as of ``Backend``, "bfloat16" for faster products, of what callbacks run too.
+        precision, tape_bits: as of ``Backend``, "bfloat16" for faster products, 16 for half of the
+            bytes of tapes; of what callbacks run too. Files and ``history`` name what is not exact.
 
-    The arguments are attributes too. All but model, optimizer, seed, folder, description and
-    precision may be set between two calls of ``fit``, or by a callback: they are checked as here,
-    and hold from the next step on.
+    The arguments are attributes too. All but model, optimizer, seed, folder, description, precision
+    and tape_bits may be set between two calls of ``fit``, or by a callback: they are checked as
+    here, and hold from the next step on.
 
     A deep copy or a pickle, with what it is given at once, trains on with the same bits, from the
     end of the last step; only pickles of cloudpickle and joblib's workers hold lambdas.
@@ -156,7 +157,7 @@ class Trainer(Attributes, Named, Instead):
         callbacks: Callbacks = (), progress: bool | None = None, description: JSON = None,
         on_nonfinite: OnNonFinite = "raise", on_interrupt: OnInterrupt = "raise",
         metrics: MetricsLike = (), accumulate: int = 1, parallel: Exchange | None = None,
-        precision: Precision | None = None,
+        precision: Precision | None = None, tape_bits: int | None = None,
     ) -> None:  # fmt: skip
         graph, (rule, rate) = as_network(model), split_rate(learning_rate)
         optimizer, name = optimizer_of("Trainer", model, optimizer), "Trainer: validation"
@@ -170,7 +171,7 @@ class Trainer(Attributes, Named, Instead):
             on_interrupt=on_interrupt, metrics=metrics, parallel=parallel,
         )  # fmt: skip
         given.monitored.check()
-        update = Update(graph, optimizer, given, check_seed(seed), precision)
+        update = Update(graph, optimizer, given, check_seed(seed), precision, tape_bits)
         json_text("Trainer: description", description)
         if rate is not None:
             optimizer.learning_rate = rate

@@ -11,6 +11,7 @@ from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import BinaryCrossEntropy
 from rnnbp.losses.penalised import data_loss
 from rnnbp.numerics import shown
+from rnnbp.runners.rounding import ROUNDING
 from rnnbp.support.nearest import hint, meant, nearest
 from rnnbp.sweeps.given_losses import unweighted
 from rnnbp.train.averages import Metric
@@ -37,6 +38,7 @@ TAKEN = (
     "validation",
     "skipped",
     "nonfinite",
+    ROUNDING,
 )
 """Names in a line of metrics."""
 OTHER_NAMES = {

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from rnnbp.losses import Loss
 from rnnbp.losses.penalised import Penalised
+from rnnbp.runners.backend import as_backend
 from rnnbp.support import reprs
 from rnnbp.train.options import Options
 from rnnbp.train.standing import Standing
@@ -29,8 +30,15 @@ def shown_run(trainer: object, run: Training) -> str:
         else reprs.kind_text(options.loss),
         validation="" if options.validation is None else reprs.first_line(options.validation),
         options=_changed(options),
+        rounding=_rounding(run),
         folder="" if run.folder.path is None else str(run.folder.path),
     )
+
+
+def _rounding(run: Training) -> str:
+    """What is not exact of its next steps."""
+    with run.update.rounding.held():
+        return as_backend(None).rounding
 
 
 def _place(at: Standing) -> str:

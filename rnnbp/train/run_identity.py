@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rnnbp.runners.backend import precision_of
 from rnnbp.train.identity import (
     Identity,
     described,
@@ -43,6 +42,6 @@ def _of_update(update: Update) -> Identity:
         "optimizer": of_optimizer(optimizer),
         "learning_rate": of_rate(options.learning_rate, optimizer),
     }
-    with precision_of(update.precision):
+    with update.rounding.held():
         surroundings = of_surroundings()
     return found | of_chunks(options.checkpoint, options.chunk) | surroundings

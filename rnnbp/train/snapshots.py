@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rnnbp.optim.collected import collected
+from rnnbp.runners.rounding import ROUNDING
 from rnnbp.storage import JSON, PathLike, save_tensors
 from rnnbp.storage.header import Tensor
 from rnnbp.train.parts import Parts
@@ -63,6 +64,8 @@ def _numbers(at: Standing) -> dict[str, JSON]:
         numbers["anew"] = True
     if past.weightless:
         numbers["weightless"] = past.weightless
+    if past.rounding:
+        numbers[ROUNDING] = past.rounding
     return numbers
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
+from rnnbp.runners.backend import as_backend
+from rnnbp.runners.rounding import ROUNDING, joined_roundings
 from rnnbp.support import reprs
 from rnnbp.support.pickled import Slotted
 from rnnbp.train.best import VALIDATION, Best, means
@@ -56,6 +58,12 @@ class Standing(Slotted):
         self.step, self.index = self.step + 1, self.index + batches
         if self.index == batches_per_epoch:
             self.epoch, self.index = self.epoch + 1, 0
+
+    def rounded(self) -> dict[str, str]:
+        """Note in the history what is not exact of a step; the part of its line that says so."""
+        text = as_backend(None).rounding
+        self.history.rounding = joined_roundings(self.history.rounding, text)
+        return {ROUNDING: text} if text else {}
 
     def skip(self) -> int:
         """Skip a batch; returns the number skipped so far."""

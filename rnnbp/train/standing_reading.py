@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, escaped, first_bad, shown
+from rnnbp.runners.rounding import ROUNDING, joined_roundings
 from rnnbp.storage import Fields
 from rnnbp.train.assigning import check_fits
 from rnnbp.train.best import Best
@@ -73,6 +74,8 @@ class StandingFields:
         found.seconds = numbers.number("seconds")
         if not numbers.missing("weightless"):
             found.weightless = numbers.whole("weightless", most=_nans(found.losses))
+        if not numbers.missing(ROUNDING):
+            found.rounding = _rounding(numbers)
         return found
 
     def _series_of(self, step: int) -> History:
@@ -129,6 +132,14 @@ class StandingFields:
 
 def _nans(losses: list[float]) -> int:
     return sum(map(math.isnan, losses))
+
+
+def _rounding(numbers: Fields) -> str:
+    """What is not exact of a run, in the words that files have."""
+    text = numbers.text(ROUNDING)
+    if text != joined_roundings(text, ""):
+        numbers.refuse(f"{ROUNDING} {shown(text)} names what is not known to be rounded")
+    return text
 
 
 def _batch(states: States) -> int:

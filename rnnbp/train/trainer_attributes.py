@@ -9,7 +9,7 @@ from rnnbp.graph.graph import Graph
 from rnnbp.optim import Optimizer
 from rnnbp.parallel import Exchange
 from rnnbp.planning.plan import Plan
-from rnnbp.runners.backend import Precision, precision_of
+from rnnbp.runners.rounding import Precision
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.folder import RunFolder
 from rnnbp.train.listed_sequences import sequences_of
@@ -64,6 +64,7 @@ class Attributes:
     optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
     seed = Fixed[int](lambda run: run.update.seed)
     precision = Fixed[Precision | None](lambda run: run.update.precision)
+    tape_bits = Fixed[int | None](lambda run: run.update.tape_bits)
     update = Fixed[Update](lambda run: run.update)
     parts = Fixed[Parts](lambda run: run.parts)
     folder = Fixed[RunFolder](lambda run: run.folder)
@@ -89,7 +90,7 @@ class Attributes:
             if metrics is None
             else as_metrics(f"{name}: metrics", metrics, options.loss)
         )
-        with precision_of(self.precision):
+        with self.update.rounding.held():
             return evaluate_source(
                 name, self.model, data, options.loss, given, options.chunk, self.progress
             )
@@ -110,5 +111,5 @@ class Attributes:
         """
         how = Passes(chunk=self.chunk, progress=self.progress)
         source = sequences_of(self.model, data)
-        with precision_of(self.precision):
+        with self.update.rounding.held():
             return predict_source("Trainer.predict", self.model, source, last, how)

@@ -9,7 +9,6 @@ from typing import TypeAlias
 from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
 from rnnbp.parallel.agreement import check_all, raise_in_all
-from rnnbp.runners.backend import precision_of
 from rnnbp.storage import JSON, PathLike, StorageError
 from rnnbp.train.agreed import Agreed, agreed
 from rnnbp.train.ahead import check_ahead
@@ -127,7 +126,7 @@ class Training(RunState):
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "
                 "resume(missing_ok=True)"
             )
-        with precision_of(self.update.precision):
+        with self.update.rounding.held():
             found = Resumable.of(file, self.update, self.parts, override, data, self.caller)
             at = found.put(self.parts, override)
         self.own_rate.note(found.update.optimizer)
@@ -171,7 +170,7 @@ class Training(RunState):
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
         seen = self.options.callbacks and optimizer.cut is None
-        return metrics | made.metrics, made.grads if seen else None
+        return metrics | made.metrics | at.rounded(), made.grads if seen else None
 
     def _finished(
         self, metrics: dict[str, JSON], limits: Limits, interrupts: Interrupts, tell: Tell

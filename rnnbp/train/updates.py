@@ -23,8 +23,9 @@ from rnnbp.parallel.tree import partial_sums
 from rnnbp.planning.budget import BudgetError, is_budget
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.training_bytes import TrainingBytes
-from rnnbp.runners.backend import Backend, Precision
+from rnnbp.runners.backend import Backend
 from rnnbp.runners.refused import backend_for
+from rnnbp.runners.rounding import UNSAID, Precision, Rounding
 from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
 from rnnbp.support.lazy import cached_property
@@ -78,12 +79,14 @@ class Update:
     options: Options
     seed: int
     precision: Precision | None = None
+    tape_bits: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
             raise no_optimizer(self.optimizer)
-        if self.precision is not None:
-            backend_for(self.model, Backend(precision=self.precision))
+        if self.rounding != UNSAID:
+            named = Backend(precision=self.precision, tape_bits=self.tape_bits)
+            backend_for(self.model, named)
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(
@@ -120,6 +123,11 @@ class Update:
         parallel = self.options.parallel
         if parallel is not None and parallel.partition and self.optimizer.cut is None:
             self.optimizer.partition(parallel)
+
+    @property
+    def rounding(self) -> Rounding:
+        """How it runs, callbacks too, where no backend is named."""
+        return Rounding(self.precision, self.tape_bits)
 
     @cached_property
     def held(self) -> TrainingBytes:

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias, final
 from rnnbp.machine.compile import Library
 from rnnbp.machine.records import Record
 from rnnbp.machine.team import handoff, threads
-from rnnbp.machine.team.job import COUNTERS, JOB
+from rnnbp.machine.team.renewing import renewing
 from rnnbp.numerics import Array, address
 from rnnbp.support.lazy import cached
 
@@ -57,25 +57,13 @@ good:
 bad:
   ret i64 %i.next
 next.job:
-  %j = phi i64 [ 0, %next.check ], [ %j.next, %ready ]
+  %j = phi i64 [ 0, %next.check ], [ %j.next, %job ]
   %any = icmp slt i64 %j, %jobs
   br i1 %any, label %job, label %end
 job:
   %job.at = getelementptr ptr, ptr %first.job, i64 %j
   %record.of.job = load ptr, ptr %job.at
-{job}
-  %counted = add i64 %pieces, {counters_size}
-  br label %clear
-clear:
-  %c = phi i64 [ 0, %job ], [ %c.next, %clear.one ]
-  %left = icmp slt i64 %c, %counted
-  br i1 %left, label %clear.one, label %ready
-clear.one:
-  %counter = getelementptr i64, ptr %counters, i64 %c
-  store i64 0, ptr %counter
-  %c.next = add i64 %c, 1
-  br label %clear
-ready:
+  call void @renew(ptr %record.of.job)
   call void @lead(ptr %boxes, i64 %others, ptr %record.of.job)
   %j.next = add i64 %j, 1
   br label %next.job
@@ -187,7 +175,7 @@ def _text() -> str:
         for name, bits in floats.items()
     ]
     loops.append(_LOOP.format(name="integer", bits=64, test=_OF_INTEGERS))
-    return _TEXT.format(
+    return renewing() + _TEXT.format(
         chain=CHAIN.loads("chain"),
         head=CHAIN.size,
         check=CHECK.loads("record"),
@@ -195,8 +183,6 @@ def _text() -> str:
         single=SINGLE,
         double=DOUBLE,
         loops="".join(loops),
-        job=JOB.loads("record.of.job", "counters", "pieces"),
-        counters_size=COUNTERS.size,
     )
 
 

@@ -24,7 +24,8 @@ import numpy as np
 from rnnbp.machine.compile import Library
 from rnnbp.machine.records import Record
 from rnnbp.machine.team import barrier, handoff, threads
-from rnnbp.machine.team.job import COUNTERS, JOB, Job
+from rnnbp.machine.team.job import JOB, Job
+from rnnbp.machine.team.renewing import renewing
 from rnnbp.machine.team.rounds import TURN, Turn
 from rnnbp.numerics import address
 from rnnbp.support.lazy import cached
@@ -125,18 +126,8 @@ prepare:
   %row = getelementptr i64, ptr %table, i64 %row.numbers
   %bases.at = getelementptr i64, ptr %job, i64 {bases}
   store ptr %row, ptr %bases.at
-{job}
-  %counted = add i64 %pieces, {counters_size}
-  br label %clear
-clear:
-  %c = phi i64 [ 0, %prepare ], [ %c.next, %clear.one ]
-  %left = icmp slt i64 %c, %counted
-  br i1 %left, label %clear.one, label %prepared
-clear.one:
-  %counter = getelementptr i64, ptr %counters, i64 %c
-  store i64 0, ptr %counter
-  %c.next = add i64 %c, 1
-  br label %clear
+  call void @renew(ptr %job)
+  br label %prepared
 prepared:
   br i1 %several, label %meet.before, label %look
 meet.before:
@@ -223,7 +214,7 @@ def _job() -> Job:
 @cached
 def _library() -> Library:
     how = barrier.waiting()
-    text = _TEXT.format(
+    text = renewing() + _TEXT.format(
         pipe=PIPE.loads("pipe"),
         lane=LANE.loads("lane", "turns", "jobs", "before", "behind", "room"),
         lane_numbers=LANE_NUMBERS,
@@ -232,8 +223,6 @@ def _library() -> Library:
         turn=TURN.loads("record"),
         turn_size=TURN.size,
         bases=JOB.offset["bases"],
-        job=JOB.loads("job", "counters", "pieces"),
-        counters_size=COUNTERS.size,
     )
     given = {"part": handoff.library().address("part"), **how.addresses}
     return Library("\n".join([*how.declarations, barrier.text(how), text]), given)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from rnnbp.machine.compile import Function, Library
 from rnnbp.machine.records import Record
 from rnnbp.machine.team import handoff, threads
-from rnnbp.machine.team.job import COUNTERS, JOB, Job
+from rnnbp.machine.team.job import JOB, Job
+from rnnbp.machine.team.renewing import renewing
 from rnnbp.numerics import Array, address
 from rnnbp.support.lazy import cached
 
@@ -32,7 +33,7 @@ next.round:
   %any = icmp slt i64 %r, %rounds
   br i1 %any, label %next.turn, label %end
 next.turn:
-  %t = phi i64 [ 0, %next.round ], [ %t.next, %ready ]
+  %t = phi i64 [ 0, %next.round ], [ %t.next, %turn ]
   %more = icmp slt i64 %t, %count
   br i1 %more, label %turn, label %round.done
 turn:
@@ -43,20 +44,7 @@ turn:
   %row = getelementptr i64, ptr %table, i64 %row.numbers
   %bases.at = getelementptr i64, ptr %job, i64 {bases}
   store ptr %row, ptr %bases.at
-{job}
-  ; The job's counters are those of its last round: each begins with zeros.
-  %counted = add i64 %pieces, {counters_size}
-  br label %clear
-clear:
-  %c = phi i64 [ 0, %turn ], [ %c.next, %clear.one ]
-  %left = icmp slt i64 %c, %counted
-  br i1 %left, label %clear.one, label %ready
-clear.one:
-  %counter = getelementptr i64, ptr %counters, i64 %c
-  store i64 0, ptr %counter
-  %c.next = add i64 %c, 1
-  br label %clear
-ready:
+  call void @renew(ptr %job)
   %few = icmp slt i64 %others, %team
   %here = select i1 %few, i64 %others, i64 %team
   call void @lead(ptr %boxes, i64 %here, ptr %job)
@@ -110,11 +98,9 @@ def _function() -> Function:
 
 @cached
 def _library() -> Library:
-    text = _TEXT.format(
+    text = renewing() + _TEXT.format(
         turn=TURN.loads("record"),
         turn_size=TURN.size,
         bases=JOB.offset["bases"],
-        job=JOB.loads("job", "counters", "pieces"),
-        counters_size=COUNTERS.size,
     )
     return Library(text, {"lead": handoff.library().address("lead")})
