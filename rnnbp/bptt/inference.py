@@ -50,7 +50,8 @@ def predict(
 
     Args:
         last: True for y (B, ...), that of the last step of each sequence: the last one of weight
-            above 0 where there is a mask. Memory holds the outputs of a chunk at a time.
+            above 0 where there is a mask. Memory holds the outputs of a chunk at a time; of a stack
+            of Recurrents with at most 8 rows those of several, in 2 MiB at most.
         training: True for layers in training mode, as for Monte-Carlo dropout.
         seed: of dropout masks in training mode: another one draws others.
         progress, lengths, reset: as of ``bptt``.
