@@ -62,5 +62,5 @@ def test_a_plan_says_how_many_rounds_there_are() -> None:
     how = {"steps": 320, "batch": 4, "budget": 5 * 10**6, "costs": costs, "backend": "llvm"}
     plan = rb.plan(stack(2), MSE, **how)
     row = plan.forecast.chunks - 1  # the first to go backward runs by itself
-    said = f"{row + 1} rounds in place of {2 * row} where {row} chunks in a row"
+    said = f"{row + 1} rounds in place of {2 * row} where up to {row} chunks in a row"
     assert said in " ".join(str(plan).split())

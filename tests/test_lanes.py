@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -22,34 +21,12 @@ from rnnbp.runners import lane_shares, thread_shares
 from rnnbp.runners.lane_shares import ROOM, shared
 from rnnbp.support.memo import Recent
 from tests.helpers import UseThreads, assert_same_bits
+from tests.lane_models import MODELS
 
 pytest.importorskip("llvmlite")
 STEPS, BATCH, CLASSES, CHUNK = 103, 5, 7, 5
 
 
-def read_out(n_in: int, n: int) -> rb.Recurrent:
-    """A Recurrent whose y is no state of its, and whose weights of y have deltas of y alone."""
-    x, h = rb.Input(n_in), rb.State(n, "h")
-    after = rb.Tanh()(rb.Dense((n_in, n), n, rng=1)(x, h))
-    return rb.Recurrent(rb.Cell(x, {h: after}, output=rb.Dense(n, n, rng=2)(after)))
-
-
-MODELS: dict[str, Callable[[], rb.Sequential]] = {
-    "two": lambda: rb.Sequential(rb.LSTM(6, 20, rng=0), rb.LSTM(20, 7, rng=1)),
-    "four": lambda: rb.Sequential(
-        rb.GRU(6, 17, rng=0),
-        rb.LSTM(17, 24, rng=1),
-        rb.RNN(24, 9, rng=2),
-        rb.LSTM(9, 16, rng=3),
-        rb.Dense(16, 12, rng=4),
-        rb.Tanh(),
-        rb.Dense(12, 7, rng=5),
-    ),
-    "symbols": lambda: rb.Sequential(
-        rb.Embedding(11, 6, rng=0), rb.LSTM(6, 18, rng=1), rb.LSTM(18, 18, rng=2), rb.Dense(18, 7)
-    ),
-    "y of its own": lambda: rb.Sequential(read_out(6, 10), read_out(10, 8), read_out(8, 7)),
-}
 RUNS = {
     "all": {},
     "no dx": {"dx": False},
@@ -102,6 +79,24 @@ def test_bits_are_those_of_one_layer_after_the_other(
     assert_same_bits(found, in_rounds)
     assert_same_bits(found, by_one)
     assert found.stats.peak_bytes == by_one.stats.peak_bytes
+
+
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
+def test_a_recurrent_that_does_not_read_its_input_is_no_lane(
+    checkpoint: str, ran: list[int], use_threads: UseThreads
+) -> None:
+    """Nothing is sent back from it, so that its chunks do not run in rounds."""
+    x, h = rb.Input(20), rb.State(7, "h")
+    alone = rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(rb.Dense(7, 7, rng=1)(h))}, output=h))
+    model = rb.Sequential(rb.LSTM(6, 20, rng=0), alone)
+    use_threads(2)
+    found = results(model, checkpoint=checkpoint)
+    expected = results(model, checkpoint=checkpoint, backend="numpy")
+    assert not ran
+    assert found.loss == pytest.approx(expected.loss, rel=1e-6)
+    np.testing.assert_allclose(
+        found.grads["1.0.weight"], expected.grads["1.0.weight"], rtol=1e-4, atol=1e-7
+    )
 
 
 COUNT, SIZE = 40, 3000

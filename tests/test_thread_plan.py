@@ -109,6 +109,7 @@ CASES: dict[str, tuple[Callable[[], rb.Sequential], int, int, set[str]]] = {
     "16 rows": (lambda: stack(2, 64), 16, 2, {"rows"}),
     "one of several": (lambda: stack(1, 64), 2, 2, {"one thread", "rows"}),
     "both directions": (both_ways, 4, 2, {"directions", "rows"}),
+    "both directions in turn": (both_ways, 12, 4, {"rows"}),
     "many rows both ways": (both_ways, 24, 2, {"rows"}),
     "one thread": (lambda: stack(2, 64), 4, 1, {"one thread"}),
 }
@@ -185,8 +186,8 @@ def test_a_plan_that_was_pickled_says_the_same(use_threads: UseThreads) -> None:
 def test_the_line_of_a_network_names_layers(use_threads: UseThreads) -> None:
     use_threads(3)
     text = " ".join(str(planned(both_ways(), 96, 4, "60 MB")).split())
-    of = "0.forward, 0.backward (reverse)"
-    assert f"threads 3: directions side by side by 2 threads of {of}; rows of 1; 1." in text
+    side_by_side = "directions side by side by 2 threads (0.forward, 0.backward (reverse))"
+    assert f"threads 3: {side_by_side}; rows (1); 1." in text
     use_threads(1)
     assert "threads 1 " in " ".join(str(planned(both_ways(), 96, 4, "60 MB")).split())
 

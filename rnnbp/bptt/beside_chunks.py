@@ -46,8 +46,10 @@ class BesideChunks(Chunks):
         self.groups = groups
         new, shared = dict[int, Workspace](), self.workspace
         for number, k in place_of(groups).items():
-            if k and number in cells and number not in shared.apart:
-                shared.apart[number] = new.setdefault(k, shared.another())
+            if k and number in cells:
+                if number not in shared.apart:
+                    shared.apart[number] = new.setdefault(k, shared.another())
+                shared.apart[number].threads = shared.threads  # for those that run in turn
 
     def rest(self) -> Chunks:
         self.groups = ()

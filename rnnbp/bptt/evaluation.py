@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from rnnbp.bptt.all_steps import new_outputs
-from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.forward import bar_of, prepared_chunks
+from rnnbp.bptt.forward_chunks import ForwardChunks
 from rnnbp.bptt.networks import Data, LengthsLike, LossesLike, Reading, is_network, networks
 from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.compensated import Total
@@ -108,13 +108,12 @@ def _evaluated(
 
 
 def _evaluate(
-    chunks: Chunks, losses: ChunkLosses, seen: Seen | None, bar: late_bars.LateBar | None
+    chunks: ForwardChunks, losses: ChunkLosses, seen: Seen | None, bar: late_bars.LateBar | None
 ) -> tuple[float, States]:
     """(loss, state) of a problem whose targets have been checked."""
-    problem, value, present = losses.problem, Total(), losses.problem.state
+    problem, value = losses.problem, Total()
     whole = new_outputs(problem) if losses.loss.whole else None
-    for n in problem.numbers():
-        present, y = chunks.outputs(n, present)
+    for n, y in chunks.in_order():
         if seen is not None:
             seen(y, *losses.data(n))
         if whole is None:
@@ -125,4 +124,4 @@ def _evaluate(
             bar.update(len(y))
     if whole is not None:
         value.add(float(losses.value_of_all(whole)))
-    return float(value.value.real), present
+    return float(value.value.real), chunks.present

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from rnnbp.bptt.chunk import Chunks
+from rnnbp.bptt.forward_chunks import ForwardChunks
 from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import Reuse, reuse
 from rnnbp.support import late_bars
@@ -21,12 +21,12 @@ def bar_of(
     )
 
 
-def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
+def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, ForwardChunks]:
     """What the last run left, if of this kind, with weights as they are now; else new chunks."""
     memory = reuse(("forward", problem.kind) if problem.known else None)
-    found = Chunks.left(memory, problem, seed)
+    found = ForwardChunks.left(memory, problem, seed)
     if new := found is None:
-        found = Chunks(problem, seed=seed, training=problem.training)
+        found = ForwardChunks(problem, seed=seed, training=problem.training)
     found.compute_fixed(keep=False)
     if not new:
         found.runners.renew()

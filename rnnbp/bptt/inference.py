@@ -50,7 +50,8 @@ def predict(
 
     Args:
         last: True for y (B, ...), that of the last step of each sequence: the last one of weight
-            above 0 where there is a mask. Memory holds the outputs of a chunk at a time.
+            above 0 where there is a mask. Memory holds the outputs of a chunk at a time; of a stack
+            of Recurrents with at most 8 rows those of several, in 2 MiB at most.
         training: True for layers in training mode, as for Monte-Carlo dropout.
         seed: of dropout masks in training mode: another one draws others.
         progress, lengths, reset: as of ``bptt``.
@@ -118,10 +119,9 @@ def _outputs(
     """(y, state) of a model, or of each sequence its ``last`` output."""
     memory, chunks = prepared_chunks(problem, seed)
     steps = (problem.batch,) if last else (problem.steps, problem.batch)
-    y, present = np.empty((*steps, *problem.output_shape), problem.dtype), problem.state
+    y = np.empty((*steps, *problem.output_shape), problem.dtype)
     at = last_steps(mask) if last and mask is not None else None
-    for n in problem.numbers():
-        present, found = chunks.outputs(n, present)
+    for n, found in chunks.in_order():
         if not last:
             y[problem.span(n)] = found
         elif at is None:
@@ -132,6 +132,7 @@ def _outputs(
             y[rows] = found[at[rows] - start, rows]
         if bar is not None:
             bar.update(len(found))
+    present = chunks.present
     memory.end(chunks.rest(), prepared(lasting(problem.model)))
     return y, present
 

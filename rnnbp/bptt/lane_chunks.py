@@ -97,25 +97,31 @@ class LaneChunks(Chunks):
         whole = count - (problem.length(n + count - 1) < length)
         for start in range(0, whole, most):
             some = wanted[start : min(whole, start + most)]
-            found += self._advanced(n + start, (*some[:-1], True), states)
+            found += self.advanced(n + start, (*some[:-1], True), states)
             states = found[-1]
         if whole < count:
             found.append(self.advance(n + whole, states))
         return [after if yes else () for after, yes in zip(found, wanted, strict=True)]
 
-    def _advanced(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
-        """The states after chunks of full length from n on, where ``wanted``; () elsewhere."""
+    def advanced(
+        self, n: int, wanted: tuple[bool, ...], states: States, tops: Sequence[Array] = ()
+    ) -> list[States]:
+        """The states after chunks of full length from n on, where ``wanted``; () elsewhere.
+
+        Args:
+            tops: by chunk, where the outputs of the last lane go; none where they are not wanted.
+        """
         count, length = len(wanted), self.problem.chunk
         whole = self.problem.inputs(n, count)
         for table in self.tables.values():
             whole = table.numbers(whole)
-        xs = [whole[at : at + length] for at in range(0, count * length, length)]
+        xs: Sequence[Array] = [whole[at : at + length] for at in range(0, len(whole), length)]
         programs = self._programs()
         rounds = LaneRounds(self, self.lane_cells)
         plan, turns = rounds.forward(count), list[list[Turn]]()
         found = [tuple([_like(of) for of in states]) if yes else () for yes in wanted]
         for k, (number, program) in enumerate(zip(self.lanes, programs, strict=True)):
-            ys = [] if number == self.lanes[-1] else self.between(number, count)
+            ys = tops if number == self.lanes[-1] else self.between(number, count)
             ends = [after[k] if after else () for after in found]
             turns.append(program.advance(xs, ys, states[k], ends, rounds.threads_of(plan)))
             xs = ys

@@ -95,7 +95,7 @@ def _by_lanes(
     if plan is None:
         return found
     ways = (Way("layers", len(plan.shares)),) * len(cells)
-    return Part(found.cost, ways, plan.part, {_named(found): plan.by_layer})
+    return Part(found.cost, ways, plan.part, _instead(found, plan.by_layer))
 
 
 def _by_group(cells: Sequence[RunnerSizes], length: int, count: int, *, back: bool) -> Part:
@@ -107,7 +107,7 @@ def _by_group(cells: Sequence[RunnerSizes], length: int, count: int, *, back: bo
     n = min(count, len(cells))
     ways = (Way("directions", n),) * len(cells)
     part = max(max(flops) / sum(flops), 1 / n)
-    return Part(found.cost, ways, part, {_named(found): found.part})
+    return Part(found.cost, ways, part, _instead(found, found.part))
 
 
 def _in_turn(cells: Sequence[RunnerSizes], length: int, count: int, *, back: bool) -> Part:
@@ -138,6 +138,7 @@ def _way(cell: RunnerSizes, found: Share) -> Way:
     return Way("units" if found.units else "rows", n)
 
 
-def _named(found: Part) -> str:
-    """The name of several ways."""
-    return " and ".join(dict.fromkeys(way.by for way in found.ways))
+def _instead(found: Part, part: float) -> dict[str, float]:
+    """What Recurrents would take one after the other, by what threads would share."""
+    ways = [*dict.fromkeys(way.by for way in found.ways)]
+    return {} if ways == ["one thread"] else {" and ".join(ways): part}

@@ -22,7 +22,7 @@ def thread_lines(found: ThreadPlan) -> Iterator[str]:
     named = dict[str, list[str]]()
     for layer in found.layers:
         named.setdefault(_shared(layer, found.count), []).append(layer.layer)
-    several = [f"{way} of {', '.join(on)}" for way, on in named.items()]
+    several = [f"{way} ({', '.join(on)})" for way, on in named.items()]
     ways = "; ".join(several if len(named) > 1 else named)
     if found.count == 1 and ways == ALONE:
         yield "threads    1"

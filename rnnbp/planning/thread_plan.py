@@ -47,7 +47,8 @@ class ThreadPlan:
     Attributes:
         count: threads that a run has now: RNNBP_NUM_THREADS, or BLAS's number.
         layers: of each Recurrent, in order.
-        speed: how many times as fast as by one thread they run, forward and backward, by estimate.
+        speed: how many times as fast as by one thread those that are machine code run, forward and
+            backward, by estimate, on processors that run nothing else.
         others: the same by other ways to share all of them.
 
     It is of an array x and a target that machine code reads, without a mask, a horizon or a

@@ -27,8 +27,8 @@ def lanes_of(parts: Parts, cells: Mapping[int, RunnerSizes]) -> tuple[int, ...]:
     """The Recurrents of a body that is a stack of them, by number, in order; () where they are no
     lanes.
 
-    Each takes the output of the one before alone, no two share a parameter, all are machine code,
-    and rows are few. It depends on shapes alone, so that bytes are the same everywhere.
+    Each takes the output of the one before alone, no two share a parameter, all of them run in
+    rounds, and rows are few. It depends on shapes alone, so that bytes are the same everywhere.
 
     Args:
         cells: by number of a Recurrent.
@@ -40,14 +40,7 @@ def lanes_of(parts: Parts, cells: Mapping[int, RunnerSizes]) -> tuple[int, ...]:
     used = [{(id(owner), key) for owner, key in _slots(node)} for node in nodes]
     apart = sum(map(len, used)) == len(set[tuple[int, str]]().union(*used))
     kinds = [cells[node.number] for node in nodes]
-    able = all(
-        part.in_kernels
-        and not part.layout.draws
-        and part.layout.batch <= MOST_ROWS
-        # Chunks whose states are made again from short tapes run one by one.
-        and part.shares_states
-        for part in kinds
-    )
+    able = all(part.in_rounds and part.layout.batch <= MOST_ROWS for part in kinds)
     fed = zip(nodes[1:], nodes, strict=False)
     chained = all(tuple(node.args) == node_before.outs for node, node_before in fed)
     return tuple([node.number for node in nodes]) if apart and able and chained else ()

@@ -38,7 +38,7 @@ class Workspace:
         """Those that kernels may use, counted when a run begins."""
 
     def another(self, first: int = 0) -> Workspace:
-        """One more, of the same pool of arrays, for what runs at the same time by one thread."""
+        """One more, of the same pool of arrays, for what runs at the same time; of one thread."""
         return Workspace(self._arrays, first=first)
 
     def new(self, shape: Shape, dtype: Dtype, *, brief: bool = False) -> Array:
