@@ -111,6 +111,7 @@ def test_figures_name_what_the_environment_rounds(monkeypatch: pytest.MonkeyPatc
     found = one_row(["all", "plan-16"])
     names = [row.figures()["rounding"] for row in (found.reference, *found.rows)]
     assert names == ["bfloat16 products"] * 2 + ["bfloat16 products, 16-bit tapes"]
+    assert "precision='bfloat16'" in str(found.about["backend"])
     monkeypatch.delenv("RNNBP_PRECISION")
     assert names == [row.figures()["rounding"] for row in (found.reference, *found.rows)]
     monkeypatch.setenv("RNNBP_TAPE_BITS", "16")
