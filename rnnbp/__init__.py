@@ -84,7 +84,6 @@ from rnnbp.bptt import (
     forecast,
     plan,
 )
-from rnnbp.compiler.explain import explain
 from rnnbp.compiler.explanation import Explanation
 from rnnbp.gradcheck import GradientError, check_grads
 from rnnbp.graph.cell import Cell
@@ -102,6 +101,7 @@ from rnnbp.layers import __all__ as _layers
 from rnnbp.memory_pool import release_memory
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.rng import Context
+from rnnbp.runners.explained import explain
 from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.stepping import Stepper
 from rnnbp.storage import StorageError

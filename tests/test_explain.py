@@ -173,6 +173,8 @@ def test_layers_that_run_themselves_are_named() -> None:
     y = rb.Concat(3, 1)(Plain()(right), left)
     found = rb.explain(rb.Cell(x, {h: new}, output=y))
     assert found.opaque == ("Plain()",)
+    assert found.units_up_to is None
+    assert "threads share" not in str(found)
     assert ("after", "y[0:3] = Plain()(h′[1:4])", None) in {
         (e.when, e.text, e.flops) for e in found.forward
     }

@@ -74,9 +74,9 @@ def test_as_many_threads_for_each_lane(lanes: int, threads: int) -> None:
 
 
 def test_lanes_are_chosen_where_they_take_less() -> None:
-    two = Work((10, 10), 32, 4, (2, 2), 2)
+    two = Work((10, 10), 32, 4, (0.75, 0.75), 2)
     assert planned(two).pays
     assert planned(two).part == 33 / 64
-    assert not planned(two._replace(rounds=2, rows=64)).pays
+    assert not planned(two._replace(rounds=2, rows=64, alone=(0.53, 0.53))).pays
     assert not planned(two._replace(costs=(1, 100))).pays
-    assert planned(two._replace(alone=(1, 1), costs=(1, 2))).pays
+    assert planned(two._replace(alone=(1.0, 1.0), costs=(1, 2))).pays

@@ -18,7 +18,7 @@ from rnnbp.machine.team.job import Job
 from rnnbp.machine.team.lanes import Lane
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, address
-from rnnbp.runners import lane_shares
+from rnnbp.runners import lane_shares, thread_shares
 from rnnbp.runners.lane_shares import ROOM, shared
 from rnnbp.support.memo import Recent
 from tests.helpers import UseThreads, assert_same_bits
@@ -67,7 +67,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found, run = list[int](), lanes.run
     monkeypatch.setenv("RNNBP_BACKEND", "llvm")
     monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
-    monkeypatch.setattr(lane_shares, "FIXED", 10**9)
+    monkeypatch.setattr(thread_shares, "FIXED", 10**9)
     monkeypatch.setattr(lane_shares, "_known", Recent(8))
     monkeypatch.setattr(
         lanes, "run", lambda some, n, shares: (found.append(len(some)), run(some, n, shares))

@@ -114,7 +114,7 @@ def test_a_plan_prints_as_a_table() -> None:
         "objects",
         "free",
     ]
-    assert [line.split()[0] for line in lines[5:7]] == ["steps", "seconds"]
+    assert [line.split()[0] for line in lines[5:8]] == ["steps", "threads", "seconds"]
     rows = lines[9:]
     assert sum("*" in row for row in rows) == 1
     assert len(rows) >= 3

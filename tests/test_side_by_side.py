@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt import beside_chunks
 from rnnbp.bptt.beside_chunks import BesideChunks
 from rnnbp.machine.availability import chosen
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.beside import Beside
+from rnnbp.runners import side_by_side
 from rnnbp.runners.later import Later
 from tests.helpers import UseThreads
 
@@ -83,7 +83,7 @@ def assert_same(found: Any, expected: Any) -> None:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The models here are small, and run side by side all the same."""
-    monkeypatch.setattr(beside_chunks, "WORTH", 0)
+    monkeypatch.setattr(side_by_side, "WORTH", 0)
 
 
 @pytest.fixture
@@ -122,11 +122,11 @@ def test_the_same_bits_as_in_turn(
 def test_more_threads_share_the_rows_where_there_are_many(
     monkeypatch: pytest.MonkeyPatch, use_threads: UseThreads, ran: list[int]
 ) -> None:
-    monkeypatch.setattr(beside_chunks, "SCARCE", BATCH - 1)
+    monkeypatch.setattr(side_by_side, "SCARCE", BATCH - 1)
     use_threads(3)
     run(stack())
     assert not ran
-    monkeypatch.setattr(beside_chunks, "SCARCE", BATCH)
+    monkeypatch.setattr(side_by_side, "SCARCE", BATCH)
     run(stack())
     assert ran
 
@@ -138,7 +138,7 @@ def test_small_ones_run_in_turn(
     use_threads(2)
     expected = run(both(4, 0), checkpoint="all", outputs=2 * UNITS)
     count = len(ran)
-    monkeypatch.setattr(beside_chunks, "WORTH", 10**4)
+    monkeypatch.setattr(side_by_side, "WORTH", 10**4)
     found = run(both(4, 0), checkpoint="all", outputs=2 * UNITS)
     assert (count > 0, len(ran) - count) == (True, 0)
     assert_same(found, expected)

@@ -19,20 +19,12 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.losses.outputs import Scalar
 from rnnbp.numerics import Array, Saved
-from rnnbp.runners.base import Runner
 from rnnbp.runners.later import Later
-from rnnbp.runners.side_by_side import Group, groups_of, place_of
+from rnnbp.runners.side_by_side import Group, groups_of, place_of, worth
 from rnnbp.runners.tapes import State, Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
 
 T = TypeVar("T")
-SCARCE = 4
-"""Rows above which more threads than Recurrents share the rows of one after the other."""
-WORTH = 10**6
-"""Floating-point operations of a Recurrent in a chunk for which another thread is worth waking."""
-# Of two LSTMs of one row, one thread over two (an EPYC of the Zen 3 kind, in turn in one process):
-# 0.95 to 0.97 of 0.1 to 0.5 million each (16 and 32 units, 32 steps), 1.03 of 1.0 (16 units, 256
-# steps), 1.14 of 2.1 (64 units, 32 steps).
 
 
 class BesideChunks(Chunks):
@@ -130,7 +122,8 @@ class BesideChunks(Chunks):
         Results are the same where they run in turn, as where there are threads for more than these.
         """
         programs, threads = [self.programs[node.number] for node in group], self.workspace.threads
-        if not self._worth(n, programs, threads):
+        flops = [program.flops(self.problem.length(n)) for program in programs]
+        if not worth(flops, programs[0].layout.batch, threads):
             return [call() for call in calls]
         later = Later()
         try:
@@ -142,15 +135,6 @@ class BesideChunks(Chunks):
                 program.later(None)
         later.run(threads)
         return found
-
-    def _worth(self, n: int, programs: Sequence[Runner], threads: int) -> bool:
-        """True if several run faster side by side than in turn."""
-        if len(programs) == 1 or threads == 1:
-            return False
-        if threads > len(programs) and programs[0].layout.batch > SCARCE:
-            return False
-        length = self.problem.length(n)
-        return all(program.flops(length) >= WORTH for program in programs)
 
     def backward(
         self,

@@ -8,11 +8,11 @@ from typing import final
 from rnnbp.actions import TIERS, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.results import Stats
-from rnnbp.bptt.stretch import Step, Stretch
 from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
 from rnnbp.planning.objects import bytes_of_rows, fused_of, ways_of, ways_of_rows
 from rnnbp.planning.sizes import Sizes
+from rnnbp.schedules.stretches import Step, Stretch
 
 
 @final

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +15,14 @@ from rnnbp.inputs.states import States
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, lies
 from rnnbp.runners.lane_shares import ROOM
-from rnnbp.runners.lanes import MOST_CHUNKS, MOST_ROWS, between_bytes, delta_shape, lanes_of
+from rnnbp.runners.lanes import (
+    MOST_CHUNKS,
+    MOST_ROWS,
+    between_bytes,
+    delta_bytes,
+    delta_shape,
+    lanes_of,
+)
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.turns import TurnRunner
 
@@ -40,12 +46,17 @@ class LaneChunks(Chunks):
         cells = cell_sizes(problem, self.parts)
         self.lanes = lanes_of(self.parts, cells)
         shared = self.workspace
+        self._cells = {number: cells[number] for number in self.lanes}
         for number in self.lanes[:-1]:
             if number not in shared.apart:
                 between = between_bytes(cells[number], problem.chunk)
                 shared.apart[number] = shared.another(between)
             shared.apart[number].threads = shared.threads
-            self._cells[number] = cells[number]
+
+    @property
+    def lane_cells(self) -> list[RunnerSizes]:
+        """The sizes of the lanes, in order; none where there are none."""
+        return [*self._cells.values()]
 
     def rest(self) -> Chunks:
         self._cells.clear()
@@ -53,11 +64,8 @@ class LaneChunks(Chunks):
 
     @property
     def delta_bytes(self) -> int:
-        """Bytes of the last delta between lanes: a Backward has reserved them for an array of its
-        own, which stretches do without.
-        """
-        shape = [delta_shape(self._cells[k], self.problem.chunk) for k in self.lanes[-2:-1]]
-        return sum(map(math.prod, shape)) * self.problem.dtype.itemsize
+        """As of ``lanes``."""
+        return delta_bytes(self.lanes, self._cells, self.problem.chunk)
 
     def between(self, number: int, count: int) -> list[Array]:
         """The buffers in which a lane has its y, or finds the deltas of it: by round, in turn."""
@@ -103,7 +111,7 @@ class LaneChunks(Chunks):
             whole = table.numbers(whole)
         xs = [whole[at : at + length] for at in range(0, count * length, length)]
         programs = self._programs()
-        rounds = LaneRounds(self, programs, able=True)
+        rounds = LaneRounds(self, self.lane_cells)
         plan, turns = rounds.forward(count), list[list[Turn]]()
         found = [tuple([_like(of) for of in states]) if yes else () for yes in wanted]
         for k, (number, program) in enumerate(zip(self.lanes, programs, strict=True)):

@@ -85,9 +85,10 @@ def plan(
             budget of one process, and by a count of operations unless ``costs`` are passed.
 
     Returns:
-        A ``Plan``; ``bptt`` takes it as ``checkpoint``. That of a network over time has ``sweeps``
-        and ``edges``, and its schedules are chosen by a count of operations, so that a run within
-        the same budget takes the same; ``seconds`` are by costs.
+        A ``Plan``; ``bptt`` takes it as ``checkpoint``, and its ``threads`` say what the threads of
+        that run share: rows, units, layers or directions. The plan of a network over time has
+        ``sweeps`` and ``edges``, and its schedules are chosen by a count of operations, so that a
+        run within the same budget takes the same; ``seconds`` are by costs.
 
     Planning compiles the model, which takes memory of its own, once: 3 to 6 MB, and with kernels 60
     to 80 MB resident, for the first model of a process, mostly under 1 MB for a later one. A run

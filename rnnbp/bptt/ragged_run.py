@@ -10,13 +10,13 @@ from rnnbp.bptt.outlets import InputDeltas, Outlets
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.ragged_chunks import RaggedChunks, cut
 from rnnbp.bptt.resolve import Resolved
-from rnnbp.bptt.stretch import Step
 from rnnbp.bptt.sweep_run import SweepRun
 from rnnbp.inputs.states import FinalDeltas, States
 from rnnbp.ledger import Ledger
 from rnnbp.memory_pool import Reuse
 from rnnbp.planning.row_states import RowStates
 from rnnbp.planning.sweep_sizes import SweepSizes
+from rnnbp.schedules.stretches import Step
 from rnnbp.storage import PathLike
 
 

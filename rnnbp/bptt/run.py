@@ -15,13 +15,13 @@ from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.resolve import Resolved
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run_sums import RunSums
-from rnnbp.bptt.stretch import Step
 from rnnbp.bptt.stretched import Stretched
-from rnnbp.bptt.stretches import StretchRunner, stretches
+from rnnbp.bptt.stretches import StretchRunner
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.ledger import Ledger
 from rnnbp.planning.predicted_ledger import OUTPUTS
 from rnnbp.schedules.sized import table_bytes
+from rnnbp.schedules.stretches import Step, stretches
 from rnnbp.storage import PathLike
 
 

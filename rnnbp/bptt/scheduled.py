@@ -12,7 +12,6 @@ from rnnbp.bptt.fused_advances import FusedAdvances
 from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.resolve import Resolved
-from rnnbp.bptt.stretch import Step, Stretch
 from rnnbp.bptt.sums import Sums
 from rnnbp.inputs.states import FinalDeltas, States
 from rnnbp.ledger import Ledger
@@ -21,6 +20,7 @@ from rnnbp.numerics import Nest
 from rnnbp.planning.live_states import LiveStates
 from rnnbp.planning.predicted_ledger import FIXED
 from rnnbp.planning.tables import reversing
+from rnnbp.schedules.stretches import Step, Stretch
 from rnnbp.storage import PathLike
 
 

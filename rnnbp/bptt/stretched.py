@@ -5,11 +5,11 @@ from __future__ import annotations
 from rnnbp.actions import Record
 from rnnbp.bptt.run_sums import RunSums
 from rnnbp.bptt.scheduled import Scheduled
-from rnnbp.bptt.stretch import Step, Stretch
 from rnnbp.bptt.stretches import StretchRunner
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
 from rnnbp.planning.tables import reversing
+from rnnbp.schedules.stretches import Step, Stretch
 
 
 class Stretched(Scheduled):

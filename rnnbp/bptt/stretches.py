@@ -5,78 +5,29 @@ So a chunk costs little more than its kernels. Bits are those of chunks that run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from typing import final
 
 import numpy as np
 
-from rnnbp.actions import Action, Backward, Record
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk import DeltaStates
 from rnnbp.bptt.chunk_tapes import ChunkTape
 from rnnbp.bptt.lane_chunks import LaneChunks
 from rnnbp.bptt.lane_rounds import LaneRounds
-from rnnbp.bptt.stretch import Step, Stretch
-from rnnbp.graph.graph import Node
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.held import Held
 from rnnbp.inputs.series import counted_from
 from rnnbp.inputs.states import States
+from rnnbp.losses.as_loss import row_bytes_in_rounds
 from rnnbp.losses.in_rounds import InRounds, LossRounds
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, address, lies
 from rnnbp.runners.lane_shares import ROOM, LanePlan
+from rnnbp.runners.stretch_length import in_rounds, most_chunks
 from rnnbp.runners.tapes import Tape
 from rnnbp.runners.turns import LayerTurns, TurnRunner
-
-MOST = 32
-"""Chunks of a stretch at most, whose addresses take some 30 kB."""
-BYTES = 2**15
-"""Of what a stretch holds of rows in addition to its chunks: see ``row_bytes`` of losses."""
-WORK = 10**10
-"""Operations of the Recurrents of a stretch, forward, at most: a tenth of a second or two, in which
-Python sees no interrupt. Chunks of more are not worth a stretch."""
-OF_LANES = 3
-"""Times as many where Recurrents are lanes, which wait for one another at both ends of a stretch:
-at 9 rounds two lanes do nothing for a tenth of the time."""
-SYMBOLS = 16
-"""Of these, the bytes of a row whose x is symbols: they, and their numbers."""
-
-
-def stretches(actions: Iterable[Action], most: int) -> Iterator[Step]:
-    """The actions, with stretches of at most ``most`` chunks in place of those that they stand for.
-
-    The first Record and the first Backward of a row of them stay: they bring what the others find.
-    """
-    row, begins = list[Action](), True
-    for action in actions:
-        follows = not row or _follows(row[-1], action)
-        if not follows or len(row) == most + begins:
-            yield from _joined(row, alone=begins)
-            row, begins = [], not follows
-        row.append(action)
-    yield from _joined(row, alone=begins)
-
-
-def _follows(last: Action, action: Action) -> bool:
-    """True if two actions can be of one stretch."""
-    match last, action:
-        case Record(n), Record(after):
-            return after == n + 1
-        case Backward(n), Backward(after):
-            return after == n - 1
-    return False
-
-
-def _joined(row: Sequence[Action], *, alone: bool) -> Iterator[Step]:
-    """A row as one, the first of it apart where that is to be ``alone``."""
-    yield from row[:alone]
-    rest = row[alone:]
-    if len(rest) > 1 and isinstance(rest[0], Record | Backward):
-        yield Stretch(type(rest[0]), rest[0].n, len(rest))
-    else:
-        yield from rest
 
 
 @final
@@ -95,42 +46,40 @@ class StretchRunner:
         """Of the symbols that x is; None for numbers."""
         self.spelled = int(self.table is not None)
         """Layers of the body before its Recurrents."""
-        found = [chunks.programs[node.number].turns for node in parts.recurrent]
-        self.programs: list[TurnRunner] = [turns for turns in found if turns is not None]
-        self.rounds = LaneRounds(chunks, self.programs, able=bool(chunks.lanes))
-        self.layers = list[LayerTurns]()
+        found = {node.number: chunks.programs[node.number].turns for node in parts.recurrent}
+        turning = {number: turns for number, turns in found.items() if turns is not None}
+        self.programs: list[TurnRunner] = [*turning.values()]
+        self.rounds = LaneRounds(chunks, chunks.lane_cells)
+        layers = dict[int, LayerTurns]()
         for node in parts.tail:
             layer = chunks.layers.get(node.number)
             if isinstance(layer, LayerTurns):
-                self.layers.append(layer)
-        self.able = self._able()
+                layers[node.number] = layer
+        self.layers = [*layers.values()]
+        self._row_bytes = row_bytes_in_rounds(losses.loss, self.problem.dtype.itemsize)
+        self.able = self._able({*turning, *layers})
         """Whether Python need not be between chunks that are recorded."""
-        self.reverses = self.able and isinstance(losses.loss, InRounds)
+        self.reverses = self.able and self._row_bytes is not None
         """Whether it need not be between those that go backward, as far as is known."""
 
-    def _able(self) -> bool:
-        parts, problem, objective = self.chunks.parts, self.problem, self.losses.objective
-        if not isinstance(problem.x, Held):
-            return False
-        whole = len(self.programs) + self.spelled == len(parts.body)
-        if not (whole and self.programs) or len(self.layers) < len(parts.tail):
-            return False
-        nodes = [*parts.body, *parts.tail]
-        chained = _chained(nodes, parts.x) and nodes[-1].outs == self.chunks.model.outputs
+    def _able(self, turning: Container[int]) -> bool:
+        """True if all of the model runs in rounds; ``turning``: the nodes that prepare them."""
+        problem, objective = self.problem, self.losses.objective
         read = objective.mask is None and objective.see is None and problem.known
-        return chained and read and not (parts.fixed or parts.widened) and self.most > 1
+        whole = in_rounds(self.chunks.parts, turning, spelled=self.spelled)
+        return read and isinstance(problem.x, Held) and whole and self.most > 1
 
     @property
     def most(self) -> int:
-        """The most chunks of a stretch, by what it holds in addition to them."""
-        problem, loss = self.problem, self.losses.loss
-        row = SYMBOLS * self.spelled
-        row += loss.row_bytes(problem.dtype.itemsize) if isinstance(loss, InRounds) else 0
-        work = sum(program.flops(problem.chunk) for program in self.programs)
-        rows = row * problem.chunk * problem.batch
-        most = WORK * OF_LANES if self.chunks.lanes else WORK
-        room = BYTES + (self.chunks.delta_bytes if self.table is not None else 0)
-        return min(MOST, room // max(1, rows), most // max(1, work))
+        """The most chunks of a stretch."""
+        problem, chunks = self.problem, self.chunks
+        return most_chunks(
+            work=sum(program.flops(problem.chunk) for program in self.programs),
+            rows=problem.chunk * problem.batch,
+            row_bytes=self._row_bytes or 0,
+            lanes=bool(chunks.lanes),
+            room=chunks.delta_bytes if self.spelled else None,
+        )
 
     def record(self, n: int, count: int, states: States) -> list[ChunkTape]:
         """The tapes of ``count`` chunks from n on; the state before them is ``states``."""
@@ -251,12 +200,3 @@ class StretchRunner:
         problem = self.problem
         shape = problem.chunk, problem.batch, *features
         return [self.chunks.workspace.new(shape, problem.dtype, brief=True)] * count
-
-
-def _chained(nodes: Sequence[Node], x: int) -> bool:
-    """True if each node takes the output of the one before alone, the first one x."""
-    for node in nodes:
-        if tuple(node.args) != (x,) or len(node.outs) != 1:
-            return False
-        x = node.outs[0]
-    return True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.compiler.explanation import Explanation, Kept
-from rnnbp.compiler.once import Once, within
+from rnnbp.compiler.once import Once, Within, within
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
 from rnnbp.compiler.reading import Reading, leaf_names, packed_parts, saving
@@ -22,51 +23,34 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.numerics import Shape, ShapeError, check_x_shape, positive_int, shown
 from rnnbp.support.nearest import hint
 from rnnbp.ways.way import BUILT_IN
-from rnnbp.wording.arguments import takes
 
 FIRST = ""
 """Stands for the name of the first input, where a shape is given without one."""
 
 
-@takes()
-def explain(
+Asked: TypeAlias = tuple[Cell, tuple[Shape, ...], int, frozenset[str]]
+"""A cell, feature shapes of its inputs, a batch, rules to leave out."""
+
+
+def asked(
     cell: object,
-    *,
-    batch: int = 1,
-    x_shape: Shape | Mapping[str, Shape] | None = None,
-    without: Iterable[str] = (),
-) -> Explanation:
-    """The code that the compiler makes for a cell, to read: ``print(rb.explain(rb.LSTM(2, 3)))``.
-
-    It lists each rule and what it did, the operations forward and backward, what is kept for
-    backward, and bytes and floating-point operations of a step. Cells that show the same program
-    run the same code.
-
-    Args:
-        cell: a Recurrent, a Cell, or a network with one Recurrent.
-        batch: B, for the sums.
-        x_shape: feature shape of the input of ``cell``, () for symbols; of several inputs a dict by
-            name, of those that do not say their shape. None if the cell declares it.
-        without: rules to leave out, by the names in the text.
-
-    Returns:
-        An ``Explanation``.
-
-    Raises ShapeError for an unknown shape of x, TypeError for a model without a cell, ValueError
-    for an unknown rule, or for several Recurrents.
-
-    >>> import rnnbp as rb
-    >>> found = rb.explain(rb.LSTM(64, 128))
-    >>> found.dtype, found.opaque
-    ('float32', ())
-    """
+    batch: int,
+    x_shape: Shape | Mapping[str, Shape] | None,
+    without: Iterable[str],
+) -> Asked:
+    """The arguments of ``explain``, checked."""
     given = x_shape if isinstance(x_shape, Mapping) else {FIRST: x_shape}
     for shape in given.values():
         check_x_shape("explain", shape)
     found, shapes = _cell_of(
         cell, {name: s if s is None else tuple(s) for name, s in given.items()}
     )
-    return explained(found, shapes, positive_int("explain: batch", batch), check_rules(without))
+    return found, shapes, positive_int("explain: batch", batch), check_rules(without)
+
+
+def layout_of(found: Cell, inner: Within, batch: int) -> Layout:
+    """The layout of a cell as it is run."""
+    return Layout(inner.recurrent.cell, inner.x_shapes, batch, found.dtype or np.dtype(np.float32))
 
 
 def explained(
@@ -74,8 +58,7 @@ def explained(
 ) -> Explanation:
     """``explain`` of a cell for inputs of these feature shapes, without the rules ``off``."""
     inner = within(Recurrent(found), shapes)
-    runs, dtype = inner.recurrent.cell, found.dtype or np.dtype(np.float32)
-    layout = Layout(runs, inner.x_shapes, batch, dtype)
+    runs, layout = inner.recurrent.cell, layout_of(found, inner, batch)
     step = step_code(runs, layout.x_shapes, off)
     names = [name if name.isidentifier() else f"s{name}" for name in found.state_names]
     given = _input_names(found, names)

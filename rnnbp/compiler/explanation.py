@@ -11,6 +11,7 @@ from rnnbp.compiler.explanation_text import (
     WEIGHTS,
     bytes_of,
     shape_of,
+    share_lines,
     table,
     way_lines,
     weight_lines,
@@ -56,6 +57,9 @@ class Explanation:
         opaque: layers that run as Python.
         bytes_per_step: bytes kept of a step for a whole batch, None if unknown.
         once: lines of what runs once a run, from parameters and static inputs alone.
+        units_up_to: by machine code, the rows of the batch of each thread up to which threads share
+            the units of a step, and so its weights, (forward, backward), and above which they
+            share the rows; None where it does not run so, or there is no compiler here.
         short_bytes_per_step: bytes kept of a step with ``Backend(tape_bits=16)``, None where it has
             no such tape.
 
@@ -83,6 +87,8 @@ class Explanation:
     """What runs once a run: functions of parameters and of static inputs alone."""
     short_bytes_per_step: int | None = None
     """As ``bytes_per_step``, with tapes of 16 bits."""
+    units_up_to: tuple[int, int] | None = None
+    """Rows of a thread up to which threads share units, forward and backward."""
 
     @property
     def flops_per_step(self) -> int:
@@ -121,7 +127,7 @@ class Explanation:
             LEGEND,
             [self.program],
             [WEIGHTS, *weight_lines(weights)] if weights else [],
-            [*self._figures(), *way_lines(self.opaque)],
+            [*self._figures(), *share_lines(self.units_up_to), *way_lines(self.opaque)],
         ]
         return "\n\n".join("\n".join(lines) for lines in sections if lines)
 

@@ -43,6 +43,18 @@ def way_lines(opaque: tuple[str, ...]) -> list[str]:
     return [*wrapped(f"runs by NumPy under every backend that compiles, {why}"), *wrapped(WAY)]
 
 
+def share_lines(units_up_to: tuple[int, int] | None) -> list[str]:
+    """What threads share of a step; as of ``Explanation``."""
+    if units_up_to is None:
+        return []
+    forward, backward = units_up_to
+    if not forward and not backward:
+        return ["threads share the rows of the batch, however few there are"]
+    apart = f" forward, {backward:,} backward" * (forward != backward)
+    rows = f"at most {forward:,} rows of the batch{apart}"
+    return wrapped(f"threads share the units of a step where each would have {rows}, else the rows")
+
+
 def table(title: str, lines: Iterable[Line]) -> str:
     rows = [f"{title:67}{'features':>9}{'operations':>11}{'FLOPs':>13}"]
     for line in lines:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rnnbp.losses.base import Loss
+from rnnbp.losses.base import Loss, Weighted
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.losses.in_rounds import InRounds
 from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction
 from rnnbp.losses.penalised import data_loss
@@ -35,6 +36,15 @@ def needs_of(
     if loss is None:
         return Loss.spare, 0
     return as_loss(loss).needs(dtype.itemsize, masked=masked, recast=recast)
+
+
+def row_bytes_in_rounds(loss: Loss | None, item: int) -> int | None:
+    """As ``InRounds.row_bytes``; None where Python has to be between chunks that go backward."""
+    while isinstance(loss, Weighted):
+        loss = loss.loss
+    if loss is None:
+        return 0
+    return loss.row_bytes(item) if isinstance(loss, InRounds) and loss.rounds else None
 
 
 def check_loss(loss: object) -> None:

@@ -100,6 +100,10 @@ class CrossEntropy(Loss, InRounds):
         del top, norm, at_target, logs  # NumPy's sum may take a buffer
         return sum_of(losses), p.reshape(y.shape)
 
+    @property
+    def rounds(self) -> bool:
+        return super().rounds and not self.label_smoothing
+
     def row_bytes(self, item: int) -> int:
         return (
             8 + (2 if self.class_weight is None else 4) * item
@@ -108,7 +112,7 @@ class CrossEntropy(Loss, InRounds):
     def in_rounds(
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:
-        if self.label_smoothing or not (machine.chosen() and compiled.takes(y)):
+        if not (self.rounds and compiled.takes(y)):
             return None
         rows, k = math.prod(y.shape[:-1]), y.shape[-1]
         found, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from numpy.typing import ArrayLike as Like
 
+from rnnbp import machine
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, Dtype, Shape
 
@@ -30,6 +31,11 @@ class LossRounds(NamedTuple):
 
 class InRounds(ABC):
     """A loss that machine code can take of one chunk after the other."""
+
+    @property
+    def rounds(self) -> bool:
+        """False where Python is needed between all chunks, whatever they are."""
+        return machine.chosen()
 
     def row_bytes(self, item: int) -> int:
         """Bytes for each row of y that all rounds hold together; ``item``: of a number of y."""

@@ -94,7 +94,7 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:
         t, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
-        if not (machine.chosen() and takes(y) and compiled.readable(t, y.dtype)):
+        if not (self.rounds and takes(y) and compiled.readable(t, y.dtype)):
             return None
         dy, of_chunks = new(y.shape, y.dtype), t.reshape(len(at), *y.shape)[::-1]
         turn, sums = compiled.squared_turn(y, at, of_chunks, dy, factor)

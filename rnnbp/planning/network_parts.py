@@ -8,6 +8,7 @@ from typing import final
 
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.short_tape_lines import ShortTapes
+from rnnbp.planning.sweep_sizes import SweepSizes
 from rnnbp.schedules.simulation import Simulation
 from rnnbp.schedules.sized import SizedSchedule
 
@@ -52,6 +53,7 @@ class SweepPlan:
         costs: the seconds of actions that these rest on.
         part: the name of the part of the budget that it is of; "" for none.
         short_tapes: bytes of a tape of 16 bits, and of an exact one; None where tapes are exact.
+        sizes: bytes of its actions.
     """
 
     axis: str
@@ -65,6 +67,7 @@ class SweepPlan:
     costs: Costs = field(repr=False)
     part: str = ""
     short_tapes: ShortTapes | None = field(default=None, compare=False)
+    sizes: SweepSizes = field(repr=False, compare=False, kw_only=True)
 
     @property
     def peak_bytes(self) -> int:

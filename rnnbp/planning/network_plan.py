@@ -19,6 +19,10 @@ from rnnbp.planning.network_text import (
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.plan_text import budget_lines, frontier_lines, seconds_text
 from rnnbp.planning.search import Candidate
+from rnnbp.planning.shared_chunks import threads_of_sweep
+from rnnbp.planning.thread_lines import thread_lines
+from rnnbp.planning.thread_plan import ThreadPlan, joined
+from rnnbp.runners.select import threads_of
 from rnnbp.support import html, reprs
 from rnnbp.support.late_modules import late
 from rnnbp.support.lazy import cached_property
@@ -89,6 +93,14 @@ class NetworkPlan(Plan):
         """What the run will count, to the byte."""
         return self.joint
 
+    @property
+    def threads(self) -> ThreadPlan:
+        """What the threads of a run share, of all sweeps."""
+        every = [(each, threads_of_sweep(each.sizes, each.chunk)) for each in self.sweeps]
+        layers = [name for each, parts in every if parts for name in each.layers]
+        count = threads_of(self.sizes.backend)
+        return joined(count, layers, [part for _, parts in every for part in parts])
+
     __repr__ = Plan.__repr__  # a dataclass would have one of its own
 
     @html.safe
@@ -141,6 +153,7 @@ class NetworkPlan(Plan):
                 *network_lines(self.joint, self.budget),
                 *edge_lines(self.edges),
                 f"steps      {steps}",
+                *thread_lines(self.threads),
                 f"seconds    {seconds}",
                 "",
                 *sweep_lines(self.sweeps),

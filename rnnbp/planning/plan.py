@@ -19,8 +19,11 @@ from rnnbp.planning.plan_text import (
     seconds_text,
 )
 from rnnbp.planning.search import Candidate
+from rnnbp.planning.shared_chunks import InRows, rows_of, threads_of_chain
 from rnnbp.planning.short_tape_lines import short_tape_lines
 from rnnbp.planning.sizes import Sizes
+from rnnbp.planning.thread_lines import thread_lines
+from rnnbp.planning.thread_plan import ThreadPlan
 from rnnbp.planning.training_bytes import TrainingBytes
 from rnnbp.support import html, reprs
 from rnnbp.support.late_modules import late
@@ -61,6 +64,8 @@ class Plan:
         held: what training holds next to it: ``held.total`` bytes, of ``optimizer`` and
             ``accumulate``.
         disk: bytes that checkpoints may take on disk.
+
+    ``threads`` say what the threads of a run share.
     """
 
     budget: int
@@ -104,6 +109,25 @@ class Plan:
     def peak_bytes(self) -> int:
         """The most bytes that arrays take at once: ``forecast.peak_bytes``."""
         return self.forecast.peak_bytes
+
+    @property
+    def threads(self) -> ThreadPlan:
+        """What the threads of a run share, for as many as there are now.
+
+        >>> import rnnbp as rb
+        >>> model = rb.Sequential(rb.LSTM(3, 4, name="cell"), rb.Dense(4, 2))
+        >>> found = rb.plan(model, steps=200, batch=2, budget="1 MB").threads
+        >>> found.layers[0].layer, found.count > 0
+        ('cell', True)
+        """
+        return threads_of_chain(self.sizes, self._in_rows, self.chunk)
+
+    @cached_property
+    def _in_rows(self) -> InRows:
+        """The rows of chunks that lanes run by one call; none where checkpoints are on disk."""
+        if self.forecast.writes["disk"]:
+            return InRows()
+        return rows_of(self.sizes, self.schedule, self.steps, self.chunk)
 
     if not TYPE_CHECKING:
 
@@ -149,11 +173,13 @@ class Plan:
         budget = budget_lines(self.budget, self.held)
         held = [*held_lines(self.forecast, self.budget, self.sizes.slot, self.disk)]
         held[2:2] = short_tape_lines(self.sizes, self.chunk)
-        lanes = lane_lines(len(self.sizes.lanes), self.forecast.chunks)
+        lanes = lane_lines(len(self.sizes.lanes), max(self._in_rows))
+        threads = thread_lines(self.threads)
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
         least = self.seconds / self.ratio
         table = frontier_lines(self.frontier, self.chosen, least, self.held.total)
-        return "\n".join([f"schedule   {what}", *budget, *held, *lanes, seconds, "", *table])
+        lines = [f"schedule   {what}", *budget, *held, *lanes, *threads, seconds, "", *table]
+        return "\n".join(lines)
 
 
 def check_length(plan: Plan, steps: int | None, chunk: int | None) -> None:

@@ -66,17 +66,17 @@ def held_lines(found: Forecast, budget: int, slot: int, disk: int = 0) -> Iterat
     yield f"steps      {found.steps_rerun:,} run again, {found.steps_rebuilt:,} rebuilt"
 
 
-def lane_lines(lanes: int, chunks: int) -> Iterator[str]:
-    """How Recurrents share threads, and in how many rounds ``chunks`` in a row then run; none where
-    they run one after the other.
+def lane_lines(lanes: int, row: int) -> Iterator[str]:
+    """In how many rounds lanes run a ``row`` of chunks, each by a thread; none where all chunks run
+    one by one.
     """
-    if lanes:
+    if row > 1:
         costs = (1,) * lanes
-        rounds = round(makespan(costs, shared(costs, lanes), chunks))
+        rounds = round(makespan(costs, shared(costs, lanes), row))
         yield filled(
             f"lanes      {lanes} Recurrents side by side, one chunk apart: with a thread each, "
-            f"{rounds:,} rounds in place of {lanes * chunks:,}, wherever chunks are recorded, or "
-            "go backward, in a row",
+            f"{rounds:,} rounds in place of {lanes * row:,} where {row:,} chunks in a row are "
+            "recorded, or go backward",
             11,
         )
 

@@ -12,7 +12,7 @@ from rnnbp.inputs.series import Series
 from rnnbp.inputs.shapes import Shapes
 from rnnbp.inputs.weight_penalties import WeightPenalties
 from rnnbp.losses import Loss
-from rnnbp.losses.as_loss import as_loss, needs_of
+from rnnbp.losses.as_loss import as_loss, needs_of, row_bytes_in_rounds
 from rnnbp.losses.penalised import penalties_of
 from rnnbp.numerics import Shape
 from rnnbp.planning.input_sizes import copied, others_ahead, others_of, symbol_bytes
@@ -62,6 +62,7 @@ def sizes_of_problem(
         loss_spare=spare,
         loss_rows=rows,
         loss_brief=loss.brief,
+        row_bytes=row_bytes_in_rounds(loss, problem.dtype.itemsize),
         loss_whole=loss.whole,
         dx=dx,
         return_y=return_y,
@@ -117,12 +118,12 @@ def sizes_of(
     of_data = None if loss is None else as_loss(loss)
     shapes = x_shape if isinstance(x_shape, Shapes) else Shapes((x_shape,))
     first = shapes.of[model.pers.index("step")]
-    shaped = model, first, batch, model.dtype, first != ()
     return Sizes(
-        *shaped,
+        *(model, first, batch, model.dtype, first != ()),
         loss_spare=spare,
         loss_rows=rows,
         loss_brief=of_data is not None and of_data.brief,
+        row_bytes=row_bytes_in_rounds(of_data, model.dtype.itemsize),
         loss_whole=of_data is not None and of_data.whole,
         dx=dx,
         backend=_chosen(model, shapes, backend, training=training),

@@ -36,6 +36,7 @@ class ValueSizes:
         loss_spare: temporary arrays of the loss apart from dy, in sizes of the output.
         loss_rows: its bytes for each row of the output, as a number for each.
         loss_brief: whether dy lies in memory that is kept from run to run.
+        row_bytes: those of ``InRounds`` for its rows; None where it is taken chunk by chunk.
         loss_whole: whether it takes the outputs of all steps at once, so that their dy is held for
             all steps.
         dx: whether the gradient by x is kept. return_y: whether y of all steps is.
@@ -66,6 +67,7 @@ class ValueSizes:
     others: tuple[InputSizes, ...] = ()
     penalised: int = 0
     dstate: frozenset[int] = frozenset()
+    row_bytes: int | None = field(default=0, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in

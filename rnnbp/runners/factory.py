@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
@@ -54,6 +55,9 @@ class LayerRunner(ABC):
 
 class LayerSizes(ABC):
     """What a ``LayerRunner`` holds and needs, in bytes."""
+
+    in_rounds: ClassVar[bool] = False
+    """True if its runner is a ``LayerTurns``."""
 
     @property
     @abstractmethod

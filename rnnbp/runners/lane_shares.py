@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
+from rnnbp.runners.thread_shares import together
 from rnnbp.support.memo import Recent
 
 Shares: TypeAlias = tuple[tuple[int, int], ...]
 """By lane, the first of its threads, and how many they are."""
 ROOM = 2
 """Buffers in which a lane writes for the next one, in turn: one is written while one is read."""
-FIXED = 4
-"""Rows that take as long as what a step of a kernel takes whatever the number of its rows."""
-# An EPYC of the Zen 5 kind, LSTMs of 256, all threads in one layer: two threads of 2 rows took
-# 0.81 of one thread of 4, of 8 rows 0.56 of one of 16: 6.5 and 2. It decides speed alone.
 
 
 class LanePlan(NamedTuple):
@@ -50,14 +47,15 @@ class Work(NamedTuple):
     Attributes:
         costs: of a round of each lane, in any unit.
         rounds: of all lanes. rows: of the batch.
-        alone: by lane, the threads that would share it if it ran by itself.
+        alone: by lane, the part of the time of one thread that it would take by itself, shared by
+            all threads.
         threads: that there are.
     """
 
     costs: tuple[int, ...]
     rounds: int
     rows: int
-    alone: tuple[int, ...]
+    alone: tuple[float, ...]
     threads: int
 
 
@@ -69,16 +67,9 @@ def planned(work: Work) -> LanePlan:
 def _planned(work: Work) -> LanePlan:
     shares = tuple([shared(work.costs, n) for n in range(1, work.threads + 1)])
     serial = sum(work.costs)
-    by_layer = sum(
-        cost * together(work.rows, n) for cost, n in zip(work.costs, work.alone, strict=True)
-    )
+    by_layer = sum(cost * part for cost, part in zip(work.costs, work.alone, strict=True))
     part = makespan(work.costs, shares[-1], work.rounds, work.rows) / (serial * work.rounds)
     return LanePlan(shares, max(many for _, many in shares[-1]), part, by_layer / serial)
-
-
-def together(rows: int, n: int) -> float:
-    """What n threads that share the rows of a batch take, of the time of one."""
-    return (-(-rows // n) + FIXED) / (rows + FIXED)
 
 
 def shared(costs: Sequence[float], n: int) -> Shares:

@@ -1,14 +1,15 @@
-"""Which Recurrents of a stack are lanes of a pipeline, and the bytes that this takes."""
+"""Which Recurrents of a stack are lanes of a pipeline, when they run so, and the bytes of it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from rnnbp.graph.graph import Node
 from rnnbp.graph.model_split import Parts
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.numerics import Shape
-from rnnbp.runners.lane_shares import ROOM
+from rnnbp.runners.lane_shares import ROOM, LanePlan, Work, planned
 from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.workspace import workspace_bytes
 
@@ -17,6 +18,9 @@ MOST_CHUNKS = 32
 MOST_ROWS = 8
 """Rows up to which lanes pay for their bytes (two LSTMs of 256 units, two threads: 1.35 times as
 fast for four rows, 1.01 times for 16)."""
+BACK, TAIL = 2, 3
+"""Operations of a layer's way back for each of its forward; of the tail, which runs forward then
+too."""
 
 
 def lanes_of(parts: Parts, cells: Mapping[int, RunnerSizes]) -> tuple[int, ...]:
@@ -49,10 +53,62 @@ def lanes_of(parts: Parts, cells: Mapping[int, RunnerSizes]) -> tuple[int, ...]:
     return tuple([node.number for node in nodes]) if apart and able and chained else ()
 
 
+def forward_plan(
+    cells: Sequence[RunnerSizes], length: int, count: int, threads: int
+) -> LanePlan | None:
+    """How ``cells`` run ``count`` chunks as lanes; None where they run one after the other.
+
+    Args:
+        cells: of the lanes, in order. length: of a chunk.
+    """
+    alone = [part.part_of(part.share(length, threads)) for part in cells]
+    return _plan(cells, [part.flops(length) for part in cells], alone, count, threads)
+
+
+def back_plan(
+    cells: Sequence[RunnerSizes], tail: int, length: int, count: int, threads: int
+) -> LanePlan | None:
+    """The same of the way back, in which the tail, of ``tail`` weights, is of the first lane."""
+    parts = cells[::-1]
+    alone = [part.part_of(part.share(length, threads, back=True), back=True) for part in parts]
+    costs = [BACK * part.flops(length) for part in parts]
+    of_tail = TAIL * 2 * tail * length * parts[0].layout.batch
+    return _plan(parts, [costs[0] + of_tail, *costs[1:]], alone, count, threads)
+
+
+def tail_weights(parts: Parts) -> int:
+    """Numbers of the parameters of the tail."""
+    return sum(p.size for node in parts.tail for p in node.block.params.values())
+
+
+def _plan(
+    cells: Sequence[RunnerSizes],
+    costs: Sequence[int],
+    alone: Sequence[float],
+    count: int,
+    threads: int,
+) -> LanePlan | None:
+    if count < 2 or threads == 1:
+        return None
+    n = cells[0].workers(sum(costs) * count, threads)
+    if n == 1:
+        return None
+    found = planned(Work(tuple(costs), count, cells[0].layout.batch, tuple(alone), n))
+    return found if found.pays else None
+
+
 def delta_shape(part: RunnerSizes, length: int) -> Shape:
     """Of the delta of y of a lane, for chunks of ``length`` steps."""
     layout = part.layout
     return length, layout.batch, *layout.shapes[layout.cell.outputs[0]]
+
+
+def delta_bytes(lanes: Sequence[int], cells: Mapping[int, RunnerSizes], length: int) -> int:
+    """Of the last delta between lanes: a Backward reserves them for an array of its own, which
+    stretches do without.
+    """
+    found = [cells[k] for k in lanes[-2:-1]]
+    return sum(math.prod(delta_shape(part, length)) * part.layout.dtype.itemsize for part in found)
 
 
 def between_bytes(part: RunnerSizes, length: int) -> int:

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 from rnnbp.graph.layout import Layout
 from rnnbp.runners.heap import Heap
 from rnnbp.runners.rehearsal import CellRehearsal
+from rnnbp.runners.thread_shares import Share
 
 
 class ArrayCounts(NamedTuple):
@@ -73,6 +74,31 @@ class RunnerSizes(ABC):
     def stepped(self) -> int:
         """The layers that run as Python at every step, and keep Python objects of each."""
         return 0
+
+    @property
+    def in_rounds(self) -> bool:
+        """True if ``Runner.turns`` has what prepares chunks that run in rounds."""
+        return False
+
+    def flops(self, length: int) -> int:
+        """Floating-point operations of a chunk, forward; 0 where they are not counted."""
+        return 0
+
+    def workers(self, flops: int, most: int) -> int:
+        """How many of ``most`` threads are worth waking for ``flops`` operations."""
+        return 1
+
+    def share(self, length: int, most: int, *, back: bool = False) -> Share:
+        """What threads share of a chunk that is recorded, or goes ``back``, of ``most`` threads."""
+        return Share()
+
+    def units_up_to(self, *, back: bool = False) -> int:
+        """Rows of a thread up to which threads share units; above, they share rows."""
+        return 0
+
+    def part_of(self, found: Share, *, back: bool = False) -> float:
+        """What threads that share so take, of the time of one, by estimate."""
+        return 1
 
     @property
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from rnnbp.graph.graph import Node
@@ -15,6 +15,13 @@ FEW_ROWS = 16
 """Rows of a batch up to which a thread for each cell is faster than all threads for one cell."""
 # An EPYC of the Zen 3 kind, two threads, both directions of an LSTM of 128: 1.3 times at 4 rows,
 # 1.1 at 8 and 16; of 32 rows on both are as fast, and two workspaces take twice the bytes.
+SCARCE = 4
+"""Rows above which more threads than Recurrents share the rows of one after the other."""
+WORTH = 10**6
+"""Floating-point operations of a Recurrent in a chunk for which another thread is worth waking."""
+# Of two LSTMs of one row, one thread over two (an EPYC of the Zen 3 kind, in turn in one process):
+# 0.95 to 0.97 of 0.1 to 0.5 million each (16 and 32 units, 32 steps), 1.03 of 1.0 (16 units, 256
+# steps), 1.14 of 2.1 (64 units, 32 steps).
 Group: TypeAlias = tuple[Node, ...]
 """Recurrents that run side by side; or one node."""
 
@@ -50,6 +57,19 @@ def groups_of(parts: Parts, cells: Mapping[int, RunnerSizes]) -> tuple[Group, ..
             found.append((node,))
             group = []
     return tuple([*found, tuple(group)] if group else found)
+
+
+def worth(flops: Sequence[int], rows: int, threads: int) -> bool:
+    """True if Recurrents of a group run faster side by side than in turn.
+
+    Args:
+        flops: of a chunk of each, forward. rows: of the chunk.
+    """
+    if len(flops) == 1 or threads == 1:
+        return False
+    if threads > len(flops) and rows > SCARCE:
+        return False
+    return all(each >= WORTH for each in flops)
 
 
 def place_of(groups: tuple[Group, ...]) -> dict[int, int]:

@@ -38,10 +38,6 @@ class TurnRunner(ABC):
         """Floating-point operations of a chunk, forward."""
 
     @abstractmethod
-    def workers(self, flops: int) -> int:
-        """How many of all threads are worth waking for this many floating-point operations."""
-
-    @abstractmethod
     def advance(
         self,
         xs: Sequence[Array],

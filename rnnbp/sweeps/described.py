@@ -113,6 +113,7 @@ class Described:
                 costs=costs,
                 part=parts[k],
                 short_tapes=short_tapes_of(sweep.sizes, sweep.rows.chunk),
+                sizes=sweep.sizes,
             )
             found.append(one)
         return tuple(found)

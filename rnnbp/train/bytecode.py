@@ -63,6 +63,7 @@ FILED = {
     "rnnbp.bptt.forecast_call": "rnnbp.bptt.forecast",
     "rnnbp.planning.plan": "rnnbp.bptt.planner",
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
+    "rnnbp.runners.explained": "rnnbp.compiler.explain",
     "rnnbp.schedules.sized": "rnnbp.schedules.unsized",
     "rnnbp.schedules.simulation": "rnnbp.simulation",
     "rnnbp.schedules.timeline": "rnnbp.compare.timeline",

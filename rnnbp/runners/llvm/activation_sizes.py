@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeGuard, final
+from typing import ClassVar, TypeGuard, final
 
 from rnnbp.layers.base import Layer
 from rnnbp.layers.pointwise import Activation
@@ -31,6 +31,7 @@ def activates(layer: Layer, dtype: Dtype) -> TypeGuard[Activation]:
 class ActivationSizes(LayerSizes):
     """The sizes of an ``ActivationKernel``."""
 
+    in_rounds: ClassVar[bool] = True
     layer: Activation
 
     @property

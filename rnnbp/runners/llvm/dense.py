@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeGuard, final
+from typing import ClassVar, TypeGuard, final
 
 import numpy as np
 
@@ -38,6 +38,7 @@ def fits(layer: Layer, dtype: Dtype) -> TypeGuard[Dense]:
 class DenseKernelSizes(LayerSizes):
     """The sizes of a ``DenseKernel``."""
 
+    in_rounds: ClassVar[bool] = True
     layer: Dense
     dtype: Dtype
     pairs: bool = False

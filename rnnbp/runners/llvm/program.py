@@ -24,13 +24,14 @@ from rnnbp.runners.llvm.late_arguments import LateArguments
 from rnnbp.runners.llvm.made_again import MadeAgain, addresses_of
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.row_buffers import RowBuffers
-from rnnbp.runners.llvm.sharing import by_units, workers
+from rnnbp.runners.llvm.sharing import share
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
 from rnnbp.runners.llvm.tape import KernelTape, States
 from rnnbp.runners.llvm.turns import KernelTurns
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape, ThinTape
+from rnnbp.runners.thread_shares import Share
 from rnnbp.runners.turns import TurnRunner
 from rnnbp.support.lazy import cached_property
 
@@ -75,17 +76,15 @@ class KernelProgram(Runner, FusedRunner):
 
     @property
     def turns(self) -> TurnRunner | None:
-        dx = self.table is not None or not self._cleared[0]
-        plain = self.given.one_series and dx and not (self._draws or self.kernels.again)
-        return KernelTurns(self.sizes, self.buffers, self._given) if plain else None
+        able = self.sizes.in_rounds
+        return KernelTurns(self.sizes, self.buffers, self._given) if able else None
 
     def later(self, work: Later | None) -> None:
         self._team = threads if work is None else work.team
         self.given = self._given if work is None else LateArguments(self.layout, work)
 
     def flops(self, length: int) -> int:
-        kernel = self.kernels.forward(rolling=True, output=False)
-        return kernel.flops * length * self.layout.batch
+        return self.sizes.flops(length)
 
     def take(self, leaves: Mapping[int, Array]) -> None:
         self.buffers.leaves.clear()
@@ -124,14 +123,13 @@ class KernelProgram(Runner, FusedRunner):
         tasks = fused.copies(kernel, found, len(shapes), self.sizes.copy, bases)
         moves = self.given.moves(xs)
         job = fused.job(kernel, moves, steps, length, tasks, batch, self.sizes.block(length))
-        n = self._workers(kernel.flops * steps * batch)
-        self._team.do(job, bases, n, units=by_units(kernel, self.layout, n))
+        n, units = self._share(kernel, steps)
+        self._team.do(job, bases, n, units=units)
         return found
 
     def bound(self, xs: Sequence[Array], y: Array) -> BoundCall | None:
         kernel = self.kernels.forward(rolling=True, output=True)
-        n = self._workers(kernel.flops * len(y) * self.layout.batch)
-        units = by_units(kernel, self.layout, n)
+        n, units = self._share(kernel, len(y))
         return bound_call(kernel, self.buffers, self.given, xs, y, n, units)
 
     def keep(
@@ -214,17 +212,15 @@ class KernelProgram(Runner, FusedRunner):
         pieces = self.buffers.pieces(kernel, taped, moves, length)
         addresses = tape.addresses | self.given.of_deltas(dy, dxs)
         addresses |= addresses_of(again)
-        n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
+        n, units = self.sizes.share(length, self.workspace.threads, back=True)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
-        self._team.do(pieces.job, bases, n, units=by_units(kernel, self.layout, n))
+        self._team.do(pieces.job, bases, n, units=units)
         del fixed, again
         return dxs, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     @cached_property
-    def _cleared(self) -> list[bool]:
-        """For each input, whether its delta begins with zeros: nothing reaches it, or steps add."""
-        made, static = self.kernels.backward.names, self.sizes.step.forward.code.static
-        return [name not in made or k in static for k, name in enumerate(self.given.deltas)]
+    def _cleared(self) -> tuple[bool, ...]:
+        return self.sizes.cleared
 
     def _dxs(self, xs: Sequence[Array], into: Sequence[Array | None]) -> tuple[Array | None, ...]:
         """An array for the gradient by each input: of zeros where nothing reaches it, or None for
@@ -280,16 +276,16 @@ class KernelProgram(Runner, FusedRunner):
         if self._draws:
             self._draw(kernel, context, length)
         bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
-        n = self._workers(kernel.flops * length * batch)
-        units = by_units(kernel, self.layout, n)
+        n, units = self._share(kernel, length)
         self._team.do(
             self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units
         )
         return y
 
-    def _workers(self, flops: int) -> int:
-        """Threads for some work."""
-        return workers(flops, self.workspace.threads)
+    def _share(self, kernel: Kernel, steps: int) -> Share:
+        """What threads share of a kernel's work on ``steps`` steps."""
+        flops = kernel.flops * steps * self.layout.batch
+        return share(kernel, self.layout, flops, self.workspace.threads)
 
     def _made(self, output: bool) -> bool:
         """True if y is an array of its own, and not a state, which the tape has."""

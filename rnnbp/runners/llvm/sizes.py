@@ -18,10 +18,10 @@ from rnnbp.runners.draws import Draws, Fill
 from rnnbp.runners.llvm.cell import KernelCell
 from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import panel_numbers
+from rnnbp.runners.llvm.shared_work import SharedWork
 from rnnbp.runners.llvm.tasks import Tasks
 from rnnbp.runners.runner_sizes import ArrayCounts
 from rnnbp.runners.side_by_side import FEW_ROWS
-from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import workspace_bytes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
@@ -41,7 +41,7 @@ _answers = Remembered[KernelCell, Recent[tuple[int, int], Answers]](lambda kerne
 
 @final
 @dataclass(frozen=True)
-class KernelSizes(StepSizes):
+class KernelSizes(SharedWork):
     """A cell's kernels on a batch."""
 
     layout: Layout
@@ -87,10 +87,14 @@ class KernelSizes(StepSizes):
         return (*forward, self.cell.backward)
 
     @property
+    def recording(self) -> Kernel:
+        return self.cell.forward(output=self._made, taped=True)
+
+    @property
     @once
     def array_counts(self) -> ArrayCounts:
-        recording, backward = self.cell.forward(output=self._made, taped=True), self.cell.backward
-        return ArrayCounts(len(recording.names) + len(backward.names), 1)  # a tape lies in one
+        names = len(self.recording.names) + len(self.cell.backward.names)
+        return ArrayCounts(names, 1)  # a tape lies in one
 
     @property
     def looks_up(self) -> bool:
@@ -229,7 +233,7 @@ class KernelSizes(StepSizes):
         return chunks * (FUSED + 8 * numbers)
 
     def tape_bytes(self, length: int) -> int:
-        rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
+        rows = sum(self.recording.of_kind("T").values())
         # Of states that are made again, the tape has the first and the last.
         return length * rows * self._row + self.thin_bytes(length) - (length - 1) * self._again
 

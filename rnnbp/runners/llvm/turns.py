@@ -16,13 +16,13 @@ from rnnbp.numerics import Array, address, fix_sizes
 from rnnbp.rng import Context
 from rnnbp.runners.llvm.arguments import Arguments
 from rnnbp.runners.llvm.buffers import Buffers
-from rnnbp.runners.llvm.kernel import Kernel
-from rnnbp.runners.llvm.sharing import by_units, workers
+from rnnbp.runners.llvm.sharing import share
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import WithTable
 from rnnbp.runners.llvm.tape import KernelTape
 from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.tapes import Tape
+from rnnbp.runners.thread_shares import Share
 from rnnbp.runners.turns import Recorded, TurnRunner
 
 
@@ -38,13 +38,10 @@ class KernelTurns(TurnRunner):
         self.sizes, self.buffers, self.given = sizes, buffers, given
         self.layout, self.kernels, self.table = sizes.layout, sizes.cell, buffers.table
         self._state = sizes.step.forward.output_state
-        self._taped = self.kernels.forward(output=self._state is None, taped=True)
+        self._taped = sizes.recording
 
     def flops(self, length: int) -> int:
-        return self._taped.flops * length * self.layout.batch
-
-    def workers(self, flops: int) -> int:
-        return workers(flops, self.buffers.workspace.threads)
+        return self.sizes.flops(length)
 
     def advance(
         self,
@@ -62,8 +59,8 @@ class KernelTurns(TurnRunner):
         addresses: dict[str, Array | int] = {self.given.names[0]: _addresses(xs)}
         addresses |= {"y": _addresses(ys)} if ys else {}
         bases = self.buffers.addresses(kernel, length).table(len(xs), addresses)
-        n = workers(kernel.flops * length * self.layout.batch, threads)
-        job = self._turn(self.buffers.job(kernel, length), bases, kernel, n, (xs, ys))
+        found = share(kernel, self.layout, kernel.flops * length * self.layout.batch, threads)
+        job = self._turn(self.buffers.job(kernel, length), bases, found, (xs, ys))
         # A state that is not wanted is copied to where it is.
         copied = [
             [address(a) for pair in zip(rolled, end or rolled, strict=True) for a in pair]
@@ -87,11 +84,8 @@ class KernelTurns(TurnRunner):
         addresses = self._addresses(found.tapes) | {"y": _addresses(found.ys)}
         found.turns.append(self._copies(state, addresses, packed.moves, length))
         bases = self.buffers.addresses(kernel, length).table(len(xs), addresses)
-        flops, fixed = kernel.flops * length, fix_sizes(xs[:1])  # views of one array, or our own
-        job = self.buffers.job(kernel, length)
-        found.turns.append(
-            self._turn(job, bases, kernel, workers(flops * self.layout.batch, threads), fixed)
-        )
+        job, fixed = self.buffers.job(kernel, length), fix_sizes(xs[:1])  # of one array, or our own
+        found.turns.append(self._turn(job, bases, self.sizes.share(length, threads), fixed))
         return found
 
     def _addresses(self, tapes: Sequence[Tape]) -> dict[str, Array]:
@@ -114,9 +108,9 @@ class KernelTurns(TurnRunner):
             return tape.output(self._state, shape)
         return self.buffers.new((length, self.layout.batch, *shape))
 
-    def _turn(self, job: Job, bases: Array, kernel: Kernel, n: int, kept: object = None) -> Turn:
-        """A kernel's job, by at most n threads."""
-        units = by_units(kernel, self.layout, n)
+    def _turn(self, job: Job, bases: Array, found: Share, kept: object = None) -> Turn:
+        """A kernel's job, that threads share so."""
+        n, units = found
         return Turn(job, bases, n if units else min(n, self.layout.batch), units, kept)
 
     def _copies(
@@ -153,9 +147,8 @@ class KernelTurns(TurnRunner):
         given: dict[str, Array | int] = {**self._addresses(tapes), "dy": _addresses(dys)}
         given[name] = _addresses(dxs)
         bases = pieces.table(len(tapes), given, WithTable(grads, self.table))
-        flops = (kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch
         kept = dys, dxs, fix_sizes(first.xs)
-        job = self._turn(pieces.job, bases, kernel, workers(flops, threads), kept)
+        job = self._turn(pieces.job, bases, self.sizes.share(length, threads, back=True), kept)
         # Runners carry them in one workspace, so each has its own arrays between its kernels.
         arrays = self.buffers.arrays(kernel, length)
         carried = [arrays[f"C{k}"] for k in range(len(dstate))]
