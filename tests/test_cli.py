@@ -245,7 +245,7 @@ def test_help_shows_every_option_and_its_default(capsys: pytest.CaptureFixture[s
     assert run("train", "--help") == 0
     shown = " ".join(capsys.readouterr().out.split())
     options = vars(Settings())
-    assert [name for name in options if f"--{name}" not in shown] == []
+    assert [name for name in options if f"--{name.replace('_', '-')}" not in shown] == []
     for name, value in [option for option in options.items() if option[1] is not None]:
         assert re.search(
             rf"--{name} \S+ [^(]*(\([^)d][^)]*\))?[^(]*\(default: {re.escape(str(value))}\)",

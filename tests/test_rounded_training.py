@@ -149,8 +149,12 @@ def test_the_command_records_and_reports_it(
     assert main([*given, "b", "--quiet"]) == 0
     monkeypatch.delenv("RNNBP_TAPE_BITS")
     assert main(["train", "--resume", "b", "--quiet"]) == 0
-    with pytest.raises(SystemExit):
-        main([*given, "c", "--tape-bits", "8"])
+    for bad in ("8", "sixteen"):
+        with pytest.raises(SystemExit):
+            main([*given, "c", "--tape-bits", bad])
+    said = capsys.readouterr().err
+    assert "invalid choice: 8 (choose from '16')" in said
+    assert "must be a whole number, found 'sixteen'" in said
     monkeypatch.setenv("RNNBP_BACKEND", "numpy")
     assert main([*given, "c", "--tape-bits", "16"]) == 1
     assert "tape_bits=16 needs machine code" in capsys.readouterr().err

@@ -13,6 +13,7 @@ pytest.importorskip("llvmlite")
 
 import rnnbp as rb
 from rnnbp.cli.main import main
+from rnnbp.compare.page import page
 from rnnbp.planning.budget import shown
 from tests.helpers import reals
 from tests.plans import COSTS
@@ -99,10 +100,11 @@ def test_figures_of_a_comparison_name_what_is_rounded() -> None:
     rows = [*csv.DictReader(io.StringIO(found.to_csv()))]
     assert [row["rounding"] for row in rows] == ["", "16-bit tapes"]
     assert json.loads(found.to_json())["full_caching"]["rounding"] == ""
-    assert "rounding, plan-16: 16-bit tapes; gradients are not those of" in " ".join(
+    assert "rounding in plan-16: 16-bit tapes; gradients are not those of" in " ".join(
         str(found).split()
     )
-    assert "rounding" not in str(one_row(["all"]))
+    assert "<p>Rounding in plan-16: 16-bit tapes; gradients are not those of" in page(found, {})
+    assert "rounding" not in str(one_row(["all"])).lower()
 
 
 @pytest.mark.long
@@ -111,11 +113,12 @@ def test_figures_name_what_the_environment_rounds(monkeypatch: pytest.MonkeyPatc
     found = one_row(["all", "plan-16"])
     names = [row.figures()["rounding"] for row in (found.reference, *found.rows)]
     assert names == ["bfloat16 products"] * 2 + ["bfloat16 products, 16-bit tapes"]
+    assert "precision='bfloat16'" in str(found.about["backend"])
     monkeypatch.delenv("RNNBP_PRECISION")
     assert names == [row.figures()["rounding"] for row in (found.reference, *found.rows)]
     monkeypatch.setenv("RNNBP_TAPE_BITS", "16")
     text = " ".join(str(one_row(["all"])).split())
-    assert "rounding, in all rows, the base too: 16-bit tapes; gradients are not" in text
+    assert "rounding in all rows, the base too: 16-bit tapes; gradients are not" in text
 
 
 @pytest.mark.long

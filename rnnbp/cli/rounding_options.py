@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _ArgumentGroup
 
 from rnnbp.cli.errors import CommandError
+from rnnbp.cli.options import whole
 from rnnbp.runners.backend import Backend
 from rnnbp.runners.rounding import PRECISIONS, SHORT, Precision
 
@@ -20,7 +21,7 @@ def add_rounding(to: ArgumentParser | _ArgumentGroup) -> None:
     )
     to.add_argument(
         "--tape-bits",
-        type=int,
+        type=whole(1),
         choices=(SHORT,),
         metavar="N",
         help=f"{SHORT}: what the way back needs is kept in {SHORT} bits, half of the bytes or a "

@@ -6,7 +6,15 @@ import base64
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from rnnbp.compare.row_texts import HEADER, LEFT, left_out_lines, row_cells, same_runs, shown
+from rnnbp.compare.row_texts import (
+    HEADER,
+    LEFT,
+    left_out_lines,
+    rounding_lines,
+    row_cells,
+    same_runs,
+    shown,
+)
 from rnnbp.compare.table import Comparison
 
 STYLE = """
@@ -87,7 +95,10 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
         f"<h2>All runs</h2>\n{_table(comparison)}",
         *(
             f"<p>{escape(line[0].upper() + line[1:])}.</p>"
-            for line in left_out_lines(comparison.left_out)
+            for line in (
+                *left_out_lines(comparison.left_out),
+                *rounding_lines([comparison.reference, *comparison.rows]),
+            )
         ),
         f"<h2>Words</h2>\n{_terms(WORDS)}",
     ]

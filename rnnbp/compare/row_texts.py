@@ -59,6 +59,20 @@ def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:
     ]
 
 
+def rounding_lines(rows: Sequence[Row]) -> list[str]:
+    """What is not exact, and in which rows, a line for each way of rounding."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if what := row.measured.rounding:
+            found.setdefault(what, []).append(row.choice.name)
+    every = "all rows, the base too"
+    return [
+        f"rounding in {every if len(names) == len(rows) else ', '.join(dict.fromkeys(names))}: "
+        f"{what}; gradients are not those of exact runs"
+        for what, names in found.items()
+    ]
+
+
 def _reason(why: Why, names: Sequence[str]) -> str:
     """Why schedules are left out."""
     if why == "bytes":

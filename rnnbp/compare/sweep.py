@@ -24,6 +24,7 @@ from rnnbp.inputs.given import InputsLike, ModelLike, SeriesLike
 from rnnbp.inputs.models import as_model, as_network
 from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import flag, optional_flag, positive_int
+from rnnbp.runners.backend import as_backend
 from rnnbp.schedules import All
 from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
@@ -238,6 +239,7 @@ def _about(
         "batch": x.batch,
         "chunk of full caching": chunk,
         "repeats": repeats,
+        "backend": repr(as_backend(None)),
         "threads of matrix products": max(threads, default=1),
         "versions": f"rnnbp {VERSION}, NumPy {np.__version__}, Python {platform.python_version()}",
     }

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnnbp.compare.row_texts import HEADER, LEFT, SAME, left_out_lines, row_cells, same_runs, shown
+from rnnbp.compare.row_texts import (
+    HEADER,
+    LEFT,
+    SAME,
+    left_out_lines,
+    rounding_lines,
+    row_cells,
+    same_runs,
+    shown,
+)
 from rnnbp.compare.rows import LeftOut, Row
 from rnnbp.support.printing import filled
 
@@ -81,16 +90,4 @@ def _legend(reference: Row, rows: Sequence[Row], last: int) -> Iterator[str]:
             "gradients: in all rows the same bits as those of full caching in chunks of the same "
             "length."
         )
-    yield from _rounded([reference, *rows])
-
-
-def _rounded(runs: Sequence[Row]) -> Iterator[str]:
-    """What is not exact, and in which rows."""
-    found: dict[str, list[str]] = {}
-    for row in runs:
-        if what := row.measured.rounding:
-            found.setdefault(what, []).append(row.choice.name)
-    for what, names in found.items():
-        whole = len(names) == len(runs)
-        where = "in all rows, the base too" if whole else ", ".join(dict.fromkeys(names))
-        yield f"rounding, {where}: {what}; gradients are not those of exact runs."
+    yield from (f"{line}." for line in rounding_lines([reference, *rows]))
