@@ -38,6 +38,7 @@ MOST = 128
 
 PART = 32
 """Items of a part, where there are more than ``MOST``."""
+KEPT = 2**16
 _Work: TypeAlias = Callable[[str, str], None]
 
 
@@ -155,7 +156,7 @@ class Source:
         first, count = self.at.frame.share(item.rows)
         # A single row takes all panels in one call, as it has a block of several of them.
         alone = t.put(f"icmp eq i64 {t.times(n, '%B')}, 1")
-        wide = t.put(f"select i1 {alone}, i64 {count}, i64 {width}")
+        wide = t.put(f"select i1 {alone}, i64 {count}, i64 {self._together(item, width)}")
         self.items.gather()
         with t.loop(0, count, wide) as loop:
             left = t.put(f"sub i64 {count}, {loop.index}")
@@ -163,6 +164,14 @@ class Source:
             with self._steps(start, n, "%r0", "%all") as rows:
                 self.items.product(item, rows, t.plus(first, loop.index), some)
         self.items.gather()
+
+    def _together(self, item: Product, width: int) -> int:
+        """Columns of a product that one call does, of panels of a width."""
+        # Numbers that are rounded to bfloat16 are so for all panels of a call, so there are as many
+        # as stay in the second level of the cache.
+        if not self.at.pairs:
+            return width
+        return max(1, KEPT // (width * self.at.depth(item))) * width
 
     @contextmanager
     def _steps(
