@@ -109,7 +109,7 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
             return None
         dy, of_chunks = new(y.shape, y.dtype), t.reshape(len(at), *y.shape)[::-1]
         turn, sums = compiled.squared_turn(y, at, of_chunks, dy, factor)
-        return LossRounds(turn, dy, lambda: [float(row.sum()) for row in sums])
+        return LossRounds(turn, dy, lambda: np.add.reduce(sums, 1).tolist())
 
     def takes_rows(self, target: Array | None, shape: Shape, dtype: Dtype) -> bool:
         if math.prod(shape) < MANY or not machine.chosen():
