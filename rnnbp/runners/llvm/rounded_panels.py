@@ -40,26 +40,33 @@ def _upright(t: Text, by: Bfloat16, width: int) -> Text:
         below, above = (t.first(t.put(f"sub i64 {edge}, {group.index}")) for edge in (end, "%at"))
         those = t.put(f"xor {t.lanes.bools} {below}, {above}")
         base, across, column = panel_of(t, group.index, width, depth)
-        to, ahead = t.at("%to", t.plus(base, column)), t.times("%columns", n)
+        to = t.at("%to", t.plus(base, column))
         with t.loop(0, "%columns", 2 * n) as along:
             ats = [t.plus(along.index, m * n) for m in (0, 1)]
-            masks = [t.first(t.put(f"sub i64 %columns, {at}")) for at in ats]
-            square = list[str]()
-            for source, yes in zip(sources, inside, strict=True):
-                for at in ats:  # of the next group, whose rows processors do not guess
-                    t.fetch(t.beyond(t.at(source, at), ahead), written=False)
-                low, high = (
-                    t.op("fmul", t.load(t.at(source, at), t.where(yes, mask)), factor)
-                    for at, mask in zip(ats, masks, strict=True)
+            halves = [(at, t.first(t.put(f"sub i64 %columns, {at}"))) for at in ats]
+            square = [
+                _row_of_pairs(
+                    t, by, factor, [(t.at(source, at), t.where(yes, m)) for at, m in halves]
                 )
-                # As float32, whose bits shuffles leave as they are.
-                square.append(Pairs(t).floats(by.in_order(t, low, high)))
+                for source, yes in zip(sources, inside, strict=True)
+            ]
             pair = t.put(f"lshr i64 {along.index}, 1")
             for k, vector in enumerate(transposed(t, square)):
                 there = t.plus(pair, k)
                 yes = t.put(f"icmp slt i64 {there}, {depth}")
                 t.store(vector, t.at(to, t.times(there, across)), t.where(yes, those))
     return t
+
+
+def _row_of_pairs(t: Text, by: Bfloat16, factor: str, halves: list[tuple[str, str]]) -> str:
+    """The pairs of 2 n numbers of a row, n from each address by its mask, times a factor."""
+    found, ahead = list[str](), t.times("%columns", t.lanes.n)
+    for place, mask in halves:
+        # The same of the next group's row: processors do not guess it, as rows lie apart.
+        t.fetch(t.beyond(place, ahead), written=False)
+        found.append(t.op("fmul", t.load(place, mask), factor))
+    # As float32, whose bits shuffles leave as they are.
+    return Pairs(t).floats(by.in_order(t, *found))
 
 
 def _turned(t: Text, by: Bfloat16, width: int) -> Text:
