@@ -56,14 +56,24 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
     ) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         t, w = self._fitting(target, weights, y.shape)
+        plain = w is None and machine.chosen() and takes(y)
+        if plain and t.dtype == y.dtype and compiled.readable(t, y.dtype):
+            return self._compiled(y, t, new(y.shape, y.dtype), factor)
         t = self._counted(t, w, y.real.dtype)
         dy = new(y.shape, y.dtype)  # not before: a copy of the target may have gone by then
-        if w is None and machine.chosen() and takes(y) and compiled.readable(t, y.dtype):
+        if plain and compiled.readable(t, y.dtype):
             return compiled.squared(y, t, dy, factor), dy
         np.subtract(y, t, out=dy)
         del t  # there may be squares
         value = _sum(dy) if w is None else self._weighted(dy, w)
         dy *= 2 * factor
+        return value, dy
+
+    def _compiled(self, y: Array, t: Array, dy: Array, factor: float) -> tuple[Scalar, Array]:
+        """``summed_in`` of a target that is read as it is."""
+        value = compiled.squared(y, t, dy, factor)
+        if not math.isfinite(value):  # then only can some number of the target not be finite
+            self._check_finite(t, t)
         return value, dy
 
     def _counted(self, t: Array, w: Array | None, dtype: Dtype) -> Array:
@@ -93,12 +103,13 @@ class MeanSquaredError(Elementwise, InRounds, InRows):
     def in_rounds(
         self, y: Array, at: Array, target: Like, new: New, factor: float
     ) -> LossRounds | None:
-        t, _ = self._checked(target, None, (len(at) * len(y), *y.shape[1:]))
+        # Chunks go in rounds once all of the target has been checked, by ``weight``.
+        t, _ = self._fitting(target, None, (len(at) * len(y), *y.shape[1:]))
         if not (self.rounds and takes(y) and compiled.readable(t, y.dtype)):
             return None
         dy, of_chunks = new(y.shape, y.dtype), t.reshape(len(at), *y.shape)[::-1]
         turn, sums = compiled.squared_turn(y, at, of_chunks, dy, factor)
-        return LossRounds(turn, dy, lambda: [float(row.sum()) for row in sums])
+        return LossRounds(turn, dy, lambda: np.add.reduce(sums, 1).tolist())
 
     def takes_rows(self, target: Array | None, shape: Shape, dtype: Dtype) -> bool:
         if math.prod(shape) < MANY or not machine.chosen():

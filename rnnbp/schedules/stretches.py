@@ -25,16 +25,16 @@ Step: TypeAlias = Action | Stretch
 def stretches(actions: Iterable[Action], most: int) -> Iterator[Step]:
     """The actions, with stretches of at most ``most`` chunks in place of those that they stand for.
 
-    The first Record and the first Backward of a row of them stay: they bring what the others find.
+    The first Backward of a row of them stays: it brings the deltas that the others find.
     """
-    row, begins = list[Action](), True
+    row, alone = list[Action](), False
     for action in actions:
-        follows = not row or _follows(row[-1], action)
-        if not follows or len(row) == most + begins:
-            yield from _joined(row, alone=begins)
-            row, begins = [], not follows
+        follows = bool(row) and _follows(row[-1], action)
+        if not follows or len(row) == most + alone:
+            yield from _joined(row, alone=alone)
+            row, alone = [], isinstance(action, Backward) and not follows
         row.append(action)
-    yield from _joined(row, alone=begins)
+    yield from _joined(row, alone=alone)
 
 
 def _follows(last: Action, action: Action) -> bool:

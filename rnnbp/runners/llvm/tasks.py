@@ -240,5 +240,7 @@ class Pieces:
         """(rounds, arrays): the same of addresses by round, or of one for all."""
         sums = self._tasks.sums(grads)
         own, read = self._own.table(rounds, given), self._read.table(rounds, given)
-        found = np.empty((rounds, own.shape[1] + read.shape[1] + len(sums)), np.int64)
-        return np.concatenate((own, read, np.broadcast_to(sums, (rounds, len(sums)))), 1, out=found)
+        first, end = own.shape[1], own.shape[1] + read.shape[1]
+        found = np.empty((rounds, end + len(sums)), np.int64)
+        found[:, :first], found[:, first:end], found[:, end:] = own, read, sums
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import final
 
 import numpy as np
@@ -164,12 +164,17 @@ class KernelTurns(TurnRunner):
 
     def _job(self, sizes: Sequence[int]) -> Job:
         """Copies of as many numbers, from every even array to the next."""
-        copy = self.sizes.copy
-        rows = [
-            COPY.row(copy, False, x=place(2 * k), y=place(2 * k + 1), n=size)
-            for k, size in enumerate(sizes)
-        ]
-        return Job(np.array([rows], np.int64))
+        return _copying(self.sizes.copy, tuple(sizes))
+
+
+@lru_cache(maxsize=64)
+def _copying(copy: int, sizes: tuple[int, ...]) -> Job:
+    """``KernelTurns._job`` by the function at an address; the same in each run."""
+    rows = [
+        COPY.row(copy, False, x=place(2 * k), y=place(2 * k + 1), n=size)
+        for k, size in enumerate(sizes)
+    ]
+    return Job(np.array([rows], np.int64))
 
 
 def _addresses(arrays: Sequence[Array | None]) -> Array:
