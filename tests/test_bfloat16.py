@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.runners.llvm import source
 from tests.helpers import UseThreads, assert_same_bits, reals
 from tests.rounded_runs import LOSS, emulated, random_models, reset_numbers
 from tests.rounding import lstm
@@ -75,6 +76,17 @@ def test_bits_are_those_of_every_schedule_and_number_of_threads(
             model, x, target, LOSS, chunk=4, backend=backend, dx=True, checkpoint=checkpoint
         )
         assert_same_bits(found, expected)
+
+
+def test_weights_by_one_call_or_several_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, target = reals(9, 6, 33, dtype="float32"), reals(9, 6, 70, dtype="float32", seed=1)
+    backend, found = rb.Backend("llvm", precision="bfloat16"), []
+    for pairs in (source.KEPT, 2**12, 1):  # all columns, a few panels, one panel
+        monkeypatch.setattr(source, "KEPT", pairs)
+        model = rb.LSTM(33, 70, rng=0)
+        found.append(rb.bptt(model, x, target, LOSS, backend=backend, dx=True))
+    assert_same_bits(found[1], found[0])
+    assert_same_bits(found[2], found[0])
 
 
 @pytest.mark.parametrize("n_in", [4, 7])

@@ -115,6 +115,25 @@ def test_a_target_that_is_not_finite_is_named_by_its_step() -> None:
         of_run(LOSSES["mse"], target, chunk=5)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_sum_refuses_a_target_that_is_not_finite(bad: float, dtype: str) -> None:
+    y, target = (reals(4, 3, dtype=dtype, seed=k) for k in (1, 2))
+    target[2, 1] = bad
+    for array in (y, target):
+        array.flags.writeable = False
+    with pytest.raises(NonFiniteError, match=r"target has -?(nan|inf) at \[2, 1\]"):
+        rb.losses.MeanSquaredError().summed(y, target)
+
+
+def test_outputs_that_are_not_finite_have_a_loss_that_is_not() -> None:
+    y, target = reals(4, 3, dtype="float32"), reals(4, 3, dtype="float32", seed=1)
+    y[2, 1] = np.nan
+    value, dy = rb.losses.MeanSquaredError()(y, target)
+    assert math.isnan(value)
+    assert np.argwhere(np.isnan(dy)).tolist() == [[2, 1]]
+
+
 @pytest.mark.parametrize("masked", [False, True], ids=["all", "masked"])
 @pytest.mark.parametrize("backend", ["llvm", "numpy"])
 def test_bytes(backend: str, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
