@@ -135,6 +135,16 @@ def test_gradients_are_near_those_of_float32(cell: str) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("chunk", [1, 4, T])
+def test_a_state_that_backward_reads_after_a_step_is_exact(chunk: int) -> None:
+    """b′ = tanh(a), whose derivative is of b′: a tape has it, though it could be made again."""
+    x, a, b = rb.Input(N_IN), rb.State(N, "a"), rb.State(N, "b")
+    mixed = rb.Tanh()(rb.Dense((N_IN, N), N, rng=0)(x, b))
+    later = rb.Tanh()(a)
+    model = rb.Recurrent(rb.Cell(x, {a: mixed, b: later}, output=later))
+    assert_same_bits(run(model, chunk), run(model, chunk, backend="llvm"))
+
+
 @pytest.mark.parametrize("thin", [False, True])
 def test_a_tape_has_the_exact_states_at_its_ends(thin: bool) -> None:
     cell = rb.LSTM(N_IN, N, rng=0).cell

@@ -81,7 +81,7 @@ def explained(
         opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
         once=first.lines,
-        short_bytes_per_step=short_bytes(step.forward, layout),
+        short_bytes_per_step=short_bytes(step, layout),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -10,6 +10,7 @@ from rnnbp.compiler.code import Code
 from rnnbp.compiler.forward import Forward, stopping
 from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import CHEAP, VIEWS
+from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer
 from rnnbp.graph.layout import Layout
 
@@ -99,31 +100,42 @@ def _hull(ends: Iterable[float]) -> Interval:
     return (min(found), max(found)) if finite else ALL
 
 
-def states_again(half: Forward) -> tuple[int, ...]:
+def states_again(step: StepCode) -> tuple[int, ...]:
     """The states that backward makes again from the rest of the tape, as h of an LSTM.
 
-    That is cheap, and needs no earlier step: what cannot be had so stays on the tape as it is. One
-    state stays always.
+    That is cheap, and needs no earlier step: what cannot be had so stays on the tape as it is. So
+    does a state that backward reads after a step, not before it: after the last step it is not made
+    again. One state stays always.
     """
-    found: tuple[int, ...] = ()
+    half, found = step.forward, tuple[int, ...]()
+    read = _read_after(step)
     for k in sorted(range(len(half.nexts)), key=lambda k: k != half.output_state):
         more = (*found, k)
-        if len(more) < len(half.nexts) and _in_place(half, k) and _cheap(half, more):
+        if len(more) < len(half.nexts) and _in_place(half, k, read) and _cheap(half, more):
             found = more
     return found
 
 
-def _in_place(half: Forward, k: int) -> bool:
-    """True if the next value of a state is made where the state is."""
-    v = half.code.nexts[k]
-    return v is not None and v in half.in_place and half.in_place[v].buffer is half.nexts[k]
+def _read_after(step: StepCode) -> set[Buffer]:
+    """Where backward finds what it reads: ``nexts`` of states that it reads after a step."""
+    storage = step.backward.storage
+    read = {storage.base(v)[0] for op in step.backward.code.ops for v in op.args}
+    return {storage.locations[v].buffer for v in read if v in storage.locations}
 
 
-def short_bytes(half: Forward, layout: Layout) -> int | None:
+def _in_place(half: Forward, k: int, read: Container[Buffer]) -> bool:
+    """True if the next value of a state is made where the state is, and is not among ``read``."""
+    v, there = half.code.nexts[k], half.nexts[k]
+    made = v is not None and v in half.in_place and half.in_place[v].buffer is there
+    return made and there not in read
+
+
+def short_bytes(step: StepCode, layout: Layout) -> int | None:
     """What one step more adds to a tape of 16 bits; None where there is no such tape."""
+    half = step.forward
     if half.opaque or layout.dtype.kind != "f":
         return None
-    again = sum(half.states[k].rows for k in states_again(half))
+    again = sum(half.states[k].rows for k in states_again(step))
     counts = [sum(field.count for field in found) for found in fields_of(half).values()]
     item = layout.dtype.itemsize
     rows = sum(numbers(count, item) for count in counts) - again

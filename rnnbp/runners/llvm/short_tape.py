@@ -28,7 +28,7 @@ class ShortTape:
 
     def __init__(self, step: StepCode, item: int) -> None:
         self.step, self.fields = step, fields_of(step.forward)
-        self.again = states_again(step.forward)
+        self.again = states_again(step)
         """The states that backward makes again, and the tape has at its ends alone."""
         counts = {b: sum(field.count for field in found) for b, found in self.fields.items()}
         # In numbers of the cell's dtype, so that all that counts arrays of the tape counts these.
