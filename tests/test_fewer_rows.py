@@ -144,7 +144,7 @@ def test_threads_change_no_bit(
 ) -> None:
     model = rb.LSTM(3, 40, rng=0, dtype="float64")
     given, found = given_to(model, 20, 6), []
-    for n, waking, reading in ((1, 10**7, 2**19), (2, 1, 0), (3, 1, 2**62)):
+    for n, waking, reading in ((1, 10**7, 2**19), (2, 1, 1), (3, 1, 2**62)):
         use_threads(n)
         monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", waking)
         monkeypatch.setattr("rnnbp.runners.llvm.sharing.READING", reading)

@@ -114,7 +114,7 @@ def test_bits_do_not_depend_on_threads_that_share_units(
         [],
     )
     monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
-    monkeypatch.setattr("rnnbp.runners.llvm.sharing.READING", 0)
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.READING", 1)
     for n in ("1", "2", "3"):
         use_threads(n)
         found.append(rb.bptt(model, x, x, half_square, backend="llvm", chunk=8, checkpoint="sqrt"))
