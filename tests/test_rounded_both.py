@@ -183,3 +183,13 @@ def test_a_plan_that_another_backend_breaks_names_both_backends(layer: Any, n: i
     message = rf"was planned for {re.escape(repr(BOTH))}, and this run is by Backend\(name='numpy'"
     with pytest.raises(rb.BudgetError, match=message):
         run(model, chunk=None, n=n, checkpoint=found, backend="numpy")
+
+
+@pytest.mark.parametrize("layer", [rb.GRU(3, 4, rng=0), rb.RNN(3, 4, rng=0, reverse=True)])
+def test_gradients_are_checked_without_rounding(
+    layer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNNBP_PRECISION", "bfloat16")
+    monkeypatch.setenv("RNNBP_TAPE_BITS", "16")
+    model = rb.Sequential(layer, rb.Tanh())
+    assert rb.check_grads(model, reals(3, 2, 3), chunk=2).worst < 1e-12
