@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,25 @@ def test_others_are_refused_with_the_cure() -> None:
     for name in ("numpy", "interpreter"):
         with pytest.raises(ValueError, match=f"found '{name}'; use name='llvm', or leave"):
             rb.Backend(name, precision="bfloat16")
+
+
+def test_an_array_is_no_precision() -> None:
+    with pytest.raises(ValueError, match=r"precision .*array.* is unknown; use 'float32' or"):
+        rb.Backend("llvm", precision=np.zeros(2))  # type: ignore[arg-type]
+
+
+def test_a_backend_is_replaced_in_parts(backend: rb.Backend) -> None:
+    assert replace(backend, tape_bits=16, precision="float32") == rb.Backend("llvm", tape_bits=16)
+
+
+@pytest.mark.parametrize(("name", "value"), [("PRECISION", "bfloat16"), ("TAPE_BITS", "16")])
+def test_what_the_environment_asks_of_numpy_is_refused_by_its_name(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNNBP_BACKEND", "numpy")
+    monkeypatch.setenv(f"RNNBP_{name}", value)
+    with pytest.raises(ValueError, match=f"'numpy'; use .*, or leave .* and RNNBP_{name} unset"):
+        rb.Backend()
 
 
 def test_a_model_of_float64_is_refused(backend: rb.Backend) -> None:

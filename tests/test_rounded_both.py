@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import rnnbp as rb
+from rnnbp.planning.budget import with_margin
 from tests.every_schedule import every_schedule
 from tests.helpers import UseThreads, assert_same_bits, reals
+from tests.plans import COSTS
 from tests.rounded_runs import LOSS, emulated
 from tests.rounding import lstm
 from tests.schedule_checks import figures
@@ -158,3 +161,35 @@ def test_tapes_are_those_of_16_bits_and_weights_those_of_bfloat16() -> None:
         tapes[name], peaks[name] = found.peak_bytes_by_kind["tape"], found.peak_bytes
     assert tapes["both"] < 0.55 * tapes["exact"] == 0.55 * tapes["products"]
     assert peaks["both"] < peaks["products"] < peaks["exact"]
+
+
+@pytest.mark.parametrize("layers", [[rb.LSTM(N_IN, N, rng=0)], [SIDES]])
+def test_plans_name_both(layers: list[Any]) -> None:
+    given = {"steps": 40, "batch": B, "budget": "2 MB", "costs": COSTS}
+    model = rb.Sequential(*layers)
+    found = rb.plan(model, LOSS, backend=BOTH, **given)
+    assert f"rounding   {NAMES}" in str(found).splitlines()
+    assert f"  rounding  {NAMES}" in repr(found).splitlines()
+    exact = rb.plan(model, LOSS, backend="llvm", **given)
+    assert "rounding" not in str(exact) + repr(exact)
+
+
+@pytest.mark.parametrize(("layer", "n"), [(rb.LSTM(N_IN, N, rng=0), N), (SIDES, 2 * N)])
+def test_a_plan_that_another_backend_breaks_names_both_backends(layer: Any, n: int) -> None:
+    given = {"steps": T, "batch": B, "costs": COSTS, "backend": BOTH}
+    model = rb.Sequential(layer)
+    least = with_margin(rb.plan(model, LOSS, budget="9 MB", **given).chosen.bytes)
+    found = rb.plan(model, LOSS, budget=least, **given)
+    message = rf"was planned for {re.escape(repr(BOTH))}, and this run is by Backend\(name='numpy'"
+    with pytest.raises(rb.BudgetError, match=message):
+        run(model, chunk=None, n=n, checkpoint=found, backend="numpy")
+
+
+@pytest.mark.parametrize("layer", [rb.GRU(3, 4, rng=0), rb.RNN(3, 4, rng=0, reverse=True)])
+def test_gradients_are_checked_without_rounding(
+    layer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNNBP_PRECISION", "bfloat16")
+    monkeypatch.setenv("RNNBP_TAPE_BITS", "16")
+    model = rb.Sequential(layer, rb.Tanh())
+    assert rb.check_grads(model, reals(3, 2, 3), chunk=2).worst < 1e-12

@@ -149,11 +149,13 @@ def test_the_command_records_and_reports_it(
     assert main([*given, "b", "--quiet"]) == 0
     monkeypatch.delenv("RNNBP_TAPE_BITS")
     assert main(["train", "--resume", "b", "--quiet"]) == 0
+    assert main(["train", "--resume", "b", "--tape-bits", "16"]) == 1
+    assert "set up: leave out --tape-bits, or train anew" in capsys.readouterr().err
     for bad in ("8", "sixteen"):
         with pytest.raises(SystemExit):
             main([*given, "c", "--tape-bits", bad])
     said = capsys.readouterr().err
-    assert "invalid choice: 8 (choose from '16')" in said
+    assert "invalid choice: 8 (choose from 16)" in said
     assert "must be a whole number, found 'sixteen'" in said
     monkeypatch.setenv("RNNBP_BACKEND", "numpy")
     assert main([*given, "c", "--tape-bits", "16"]) == 1

@@ -72,6 +72,8 @@ REFUSED = [
     ("[train]\nout = 'x'", "[train] out is not for a sweep: each run has a folder in that of the sweep"),
     ("[train]\nsteps = 3\nepochs = 2", "epochs and steps are both given; leave out one"),
     ("[train]\ntext = 'wrods.txt'", "is not there (did you mean 'words.txt'?)"),
+    ("[train]\ntape_bits = '16'", "[train] tape_bits must be a number, found the text '16'; leave out the"),
+    ("[train]\ntape_bits = 8", "[train] tape_bits: invalid choice: 8 (choose from 16)"),
     ("[grid]\nunits = []", "[grid] units must be a list of at least one value, found []"),
     ("[grid]\nunits = 3", "[grid] units must be a list of at least one value, found 3"),
     ("[grid]\ncell = ['lsmt']", "[grid] cell: invalid choice: 'lsmt' (did you mean 'lstm'?)"),

@@ -8,7 +8,7 @@ from rnnbp.numerics import flag
 from rnnbp.planning.budget import BudgetError, shown, with_margin
 from rnnbp.planning.forecast import forecast_of
 from rnnbp.planning.network_plan import refuse_network
-from rnnbp.planning.plan import Plan, check_length
+from rnnbp.planning.plan import Plan, check_length, planned_otherwise
 from rnnbp.planning.sizes import Sizes
 
 
@@ -55,7 +55,6 @@ def check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) ->
         with_held = f", with {shown(held)} that training holds" if held else ""
         raise BudgetError(
             f"the plan is for {shown(plan.budget + held)}, but this run would need "
-            f"{shown(needed + held, up=True)}{with_held}: the batch size, the loss, or the "
-            f"dtype or memory order of x differ from those planned for; make a new plan, or pass "
-            f"bptt the budget itself"
+            f"{shown(needed + held, up=True)}{with_held}: "
+            + planned_otherwise(plan, sizes.backend, "the batch size, the loss")
         )

@@ -47,11 +47,9 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """argparse's own check of choices, whose error names the nearest one too."""
         if action.choices is not None and value not in action.choices:
-            names = [*map(str, action.choices)]
-            found = f"invalid choice: {value!r}{hint(value, names)}"
-            raise argparse.ArgumentError(
-                action, f"{found} (choose from {', '.join(map(repr, names))})"
-            )
+            found = f"invalid choice: {value!r}{hint(value, [*map(str, action.choices)])}"
+            known = ", ".join(map(repr, action.choices))
+            raise argparse.ArgumentError(action, f"{found} (choose from {known})")
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         """Write a message; argparse's own ignores that stdout, as of --help, cannot be written."""

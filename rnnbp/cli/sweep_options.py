@@ -114,7 +114,7 @@ def _check_value(where: str, action: argparse.Action, value: JSON) -> None:
         raise CommandError(f"{where} must be a number or a text, found {shown(value)}")
     try:
         found = action.type(str(value)) if callable(action.type) else value
-        if action.choices is not None:
+        if action.choices is not None and type(found) is type(value):
             Parser(prog="rnnbp train")._check_value(action, value)
     except (argparse.ArgumentTypeError, argparse.ArgumentError) as error:
         why = error.message if isinstance(error, argparse.ArgumentError) else str(error)

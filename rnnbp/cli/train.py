@@ -152,7 +152,7 @@ def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
         - GOES_ON
         - (longer if {"learning_rate", "everything"} & set(options.override) else set())
     ):
-        names = ", ".join(f"--{name}" for name in sorted(fixed))
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(fixed))
         cure = "add --override learning_rate for another length, " if longer else ""
         raise CommandError(
             f"a run is resumed as it was set up: leave out {names}, {cure}or train anew without "

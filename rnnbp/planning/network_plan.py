@@ -17,7 +17,7 @@ from rnnbp.planning.network_text import (
     sweep_lines,
 )
 from rnnbp.planning.plan import Plan
-from rnnbp.planning.plan_text import budget_lines, frontier_lines, seconds_text
+from rnnbp.planning.plan_text import budget_lines, frontier_lines, rounding_lines, seconds_text
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.shared_chunks import threads_of_sweep
 from rnnbp.planning.thread_lines import thread_lines
@@ -136,6 +136,7 @@ class NetworkPlan(Plan):
             "bytes": f"{shown(self.chosen.bytes)} of {shown(self.budget)}",
             "edges": edges,
             "seconds": seconds_text(self.seconds, self.ratio),
+            "rounding": self.sizes.backend.rounding,
             "sweeps": "; ".join(f"{each.name}" for each in self.sweeps),
         }
 
@@ -153,6 +154,7 @@ class NetworkPlan(Plan):
                 *network_lines(self.joint, self.budget),
                 *edge_lines(self.edges),
                 f"steps      {steps}",
+                *rounding_lines(self.sizes.backend),
                 *thread_lines(self.threads),
                 f"seconds    {seconds}",
                 "",

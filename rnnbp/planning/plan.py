@@ -16,6 +16,7 @@ from rnnbp.planning.plan_text import (
     frontier_lines,
     held_lines,
     lane_lines,
+    rounding_lines,
     seconds_text,
 )
 from rnnbp.planning.search import Candidate
@@ -25,6 +26,7 @@ from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.thread_lines import thread_lines
 from rnnbp.planning.thread_plan import ThreadPlan
 from rnnbp.planning.training_bytes import TrainingBytes
+from rnnbp.runners.backend import Backend
 from rnnbp.support import html, reprs
 from rnnbp.support.late_modules import late
 from rnnbp.support.lazy import cached_property
@@ -164,6 +166,7 @@ class Plan:
         return what, {
             "bytes": f"{held} of {shown(self.budget)}{whole}",
             "seconds": seconds_text(self.seconds, self.ratio),
+            "rounding": self.sizes.backend.rounding,
             "frontier": f"{others}; print(plan) shows them",
         }
 
@@ -178,8 +181,23 @@ class Plan:
         seconds = f"seconds    {seconds_text(self.seconds, self.ratio)}"
         least = self.seconds / self.ratio
         table = frontier_lines(self.frontier, self.chosen, least, self.held.total)
+        held += rounding_lines(self.sizes.backend)
         lines = [f"schedule   {what}", *budget, *held, *lanes, *threads, seconds, "", *table]
         return "\n".join(lines)
+
+
+def planned_otherwise(plan: Plan, backend: Backend, of_run: str) -> str:
+    """Why a run needs more than its plan, and what to do.
+
+    Args:
+        backend: of the run. of_run: what else of it may differ.
+    """
+    planned, otherwise = plan.sizes.backend, "make a new plan, or pass bptt the budget itself"
+    if backend != planned:
+        found = f"it was planned for {planned}, and this run is by {backend}"
+        return f"{found}; pass the backend of the plan, {otherwise}"
+    what = f"{of_run}, or the dtype or memory order of x differ from those planned for"
+    return f"{what}; {otherwise}"
 
 
 def check_length(plan: Plan, steps: int | None, chunk: int | None) -> None:

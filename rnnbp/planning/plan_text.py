@@ -8,6 +8,7 @@ from rnnbp.planning.budget import exactly, shown, with_margin
 from rnnbp.planning.forecast import Forecast
 from rnnbp.planning.search import Candidate
 from rnnbp.planning.training_bytes import Sharing, TrainingBytes
+from rnnbp.runners.backend import Backend
 from rnnbp.runners.lane_shares import makespan, shared
 from rnnbp.support.printing import filled
 from rnnbp.support.reprs import counted
@@ -64,6 +65,12 @@ def held_lines(found: Forecast, budget: int, slot: int, disk: int = 0) -> Iterat
         what = f"y and dy of all steps are held, {shown(held)}, under any schedule"
         yield f"loss       {what}: checkpoints save less"
     yield f"steps      {found.steps_rerun:,} run again, {found.steps_rebuilt:,} rebuilt"
+
+
+def rounding_lines(backend: Backend) -> Iterator[str]:
+    """What of a run is not exact; none where all is."""
+    if found := backend.rounding:
+        yield f"rounding   {found}"
 
 
 def lane_lines(lanes: int, row: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ from rnnbp.compiler.passes import RULES, check_rules
 from rnnbp.machine import (
     ALIASES,
     PRECISION,
+    TAPE_BITS,
     VARIABLE,
     failure,
     installed,
@@ -84,7 +85,7 @@ class Backend(Named):
     """In the order in which rules are applied."""
     precision: Precision
     tape_bits: int | None = None
-    named: bool = field(default=True, compare=False, repr=False)
+    named: bool = field(default=True, init=False, compare=False, repr=False)
     """Whether it was named, by an argument or by RNNBP_BACKEND."""
 
     def __init__(
@@ -98,7 +99,8 @@ class Backend(Named):
         given = name if name is not None else os.environ.get(VARIABLE)
         default = default_precision() if name is None else "float32"
         tape_bits = default_tape_bits() if name is None and tape_bits is None else tape_bits
-        rounds = (precision or default) != "float32" or tape_bits is not None
+        said = default if precision is None else precision
+        rounds = not isinstance(said, str) or said != "float32" or tape_bits is not None
         object.__setattr__(self, "named", bool(given) or name is not None or rounds)
         name = given or (_usual() if name is None else name)
         name = _checked(name)
@@ -110,7 +112,7 @@ class Backend(Named):
             raise ValueError(
                 f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out"
             )
-        rounding = _checked_precision(default if precision is None else precision, name)
+        rounding = _checked_precision(said, name)
         object.__setattr__(self, "precision", rounding)
         object.__setattr__(self, "tape_bits", _checked_bits(tape_bits, name))
         object.__setattr__(self, "name", name)
@@ -168,14 +170,14 @@ def _checked_bits(tape_bits: object, name: str) -> int | None:
     if name != "llvm":
         raise ValueError(
             f"Backend: tape_bits={SHORT} needs machine code, found the backend {name!r}; use "
-            "'llvm', or leave tape_bits out"
+            f"'llvm', or leave tape_bits out and {TAPE_BITS} unset"
         )
     return tape_bits
 
 
 def _checked_precision(precision: object, name: str) -> object:
     """A precision. Raises ValueError for one that is unknown, or that a backend does not have."""
-    if precision not in PRECISIONS:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
         known = " or ".join(map(repr, PRECISIONS))
         raise ValueError(
             f"Backend: precision {shown(precision)} is unknown{hint(precision, PRECISIONS)}; "
@@ -184,7 +186,7 @@ def _checked_precision(precision: object, name: str) -> object:
     if precision == "bfloat16" and name != "llvm":
         raise ValueError(
             f"Backend: precision='bfloat16' is of the backend 'llvm', found {name!r}; "
-            "use name='llvm', or leave precision out"
+            f"use name='llvm', or leave precision out and {PRECISION} unset"
         )
     if precision == "bfloat16" and sys.platform == "win32":
         raise ValueError(

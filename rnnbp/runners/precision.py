@@ -7,6 +7,7 @@ import numpy as np
 from rnnbp.compiler.opaque import python_layers
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.network import Network
+from rnnbp.machine import PRECISION
 from rnnbp.numerics import DtypeError
 from rnnbp.runners.backend import Backend
 from rnnbp.runners.rounding import SHORT
@@ -22,7 +23,7 @@ def check_rounded(model: Network, backend: Backend) -> None:
         return
     raise DtypeError(
         f"{ROUNDS} models of float32, and the parameters of this one are {dtype}; use "
-        "model.astype('float32'), or leave precision out"
+        f"model.astype('float32'), or leave precision out and {PRECISION} unset"
     )
 
 

@@ -24,7 +24,10 @@ PRODUCTS, TAPES = "bfloat16 products", f"{SHORT}-bit tapes"
 
 @dataclass(frozen=True)
 class Rounding:
-    """``precision`` and ``tape_bits`` of a training; None for what is used without it."""
+    """``precision`` and ``tape_bits`` of a training; None for what is used without it.
+
+    ``tape_bits`` of 0 are those of the dtype.
+    """
 
     precision: Precision | None = None
     tape_bits: int | None = None
@@ -34,7 +37,8 @@ class Rounding:
         """Within it, what names no backend runs so; None changes nothing."""
         before = _chosen.get()
         precision = self.precision or before.precision
-        token = _chosen.set(Rounding(precision, self.tape_bits or before.tape_bits))
+        bits = before.tape_bits if self.tape_bits is None else self.tape_bits
+        token = _chosen.set(Rounding(precision, bits))
         try:
             yield
         finally:
@@ -42,6 +46,7 @@ class Rounding:
 
 
 UNSAID = Rounding()
+EXACT = Rounding("float32", 0)
 _chosen: ContextVar[Rounding] = ContextVar("rounding", default=UNSAID)
 """That of the training that runs."""
 
@@ -54,7 +59,7 @@ def default_precision() -> str:
 def default_tape_bits() -> int | None:
     """The ``tape_bits`` where no backend is named."""
     if (chosen := _chosen.get().tape_bits) is not None:
-        return chosen
+        return chosen or None
     given = os.environ.get(TAPE_BITS, "")
     if given not in ("", str(SHORT)):
         raise ValueError(f"{TAPE_BITS} must be {SHORT} or empty, found {given!r}; unset it")

@@ -10,7 +10,7 @@ from rnnbp.planning.budget import BudgetError, is_budget, parse_budget, shown, w
 from rnnbp.planning.network_parts import NetworkChoice
 from rnnbp.planning.network_plan import NetworkPlan
 from rnnbp.planning.network_text import chunks_text, steps_text
-from rnnbp.planning.plan import Plan
+from rnnbp.planning.plan import Plan, planned_otherwise
 from rnnbp.planning.rough_costs import counted
 from rnnbp.schedules import ScheduleLike
 from rnnbp.support.memo import Recent
@@ -108,9 +108,8 @@ def check_plan(plan: NetworkPlan, network: PosedNetwork, wanted: Wanted, chunk: 
     if with_margin(needed) > plan.budget:
         raise BudgetError(
             f"the plan is for {shown(plan.budget)}, but this run would need "
-            f"{shown(with_margin(needed), up=True)}: the batch size, the lengths, the losses, or "
-            "the dtype or memory order of x differ from those planned for; make a new plan, or "
-            "pass bptt the budget itself"
+            f"{shown(with_margin(needed), up=True)}: "
+            + planned_otherwise(plan, network.backend, "the batch size, the lengths, the losses")
         )
 
 
