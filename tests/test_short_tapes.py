@@ -145,6 +145,17 @@ def test_a_state_that_backward_reads_after_a_step_is_exact(chunk: int) -> None:
     assert_same_bits(run(model, chunk), run(model, chunk, backend="llvm"))
 
 
+@pytest.mark.parametrize("chunk", [1, 4, T])
+def test_two_states_of_one_value_stay_on_the_tape(chunk: int) -> None:
+    """a′ = c′ = ½ b′: they could be made again from b′, which is on the tape."""
+    x, a, b, c = rb.Input(N_IN), *(rb.State(N, name) for name in "abc")
+    gate = rb.Tanh()(rb.Dense((N_IN, N, N), N, rng=0)(x, a, c))
+    one, same = rb.Scale(0.5)(gate), rb.Tanh()(gate)
+    cell = rb.Cell(x, {a: one, b: gate, c: one}, output=rb.Dense(N, N, rng=1)(same))
+    found, exact = (run(rb.Recurrent(cell), chunk, backend) for backend in (HALF, "llvm"))
+    assert largest_error(found, exact) < 1e-4
+
+
 @pytest.mark.parametrize("thin", [False, True])
 def test_a_tape_has_the_exact_states_at_its_ends(thin: bool) -> None:
     cell = rb.LSTM(N_IN, N, rng=0).cell

@@ -124,10 +124,13 @@ def _read_after(step: StepCode) -> set[Buffer]:
 
 
 def _in_place(half: Forward, k: int, read: Container[Buffer]) -> bool:
-    """True if the next value of a state is made where the state is, and is not among ``read``."""
+    """True if the next value of a state is made where the state is, and is not among ``read``.
+
+    Nor is it that of another state too, which would be a copy of one that is not on the tape.
+    """
     v, there = half.code.nexts[k], half.nexts[k]
     made = v is not None and v in half.in_place and half.in_place[v].buffer is there
-    return made and there not in read
+    return made and half.code.nexts.count(v) == 1 and there not in read
 
 
 def short_bytes(step: StepCode, layout: Layout) -> int | None:
