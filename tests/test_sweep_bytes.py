@@ -58,7 +58,7 @@ def test_each_part_takes_what_was_predicted(kind: str, checkpoint: str, backend:
     graph = GRAPHS[kind](N, "float32")
     how = {"checkpoint": SCHEDULES[checkpoint], "backend": backend}
     begun(sweep_of(graph, **how))
-    (one, told), (other, _) = (traced_run(sweep_of(graph, **how)) for _ in range(2))
-    # The lesser of two: tracemalloc also finds what other threads of the process take meanwhile.
-    found = [min(parts) for parts in zip(one, other, strict=True)]
-    assert [off(*pair) for pair in zip(found, told, strict=True)] == [0, 0, 0], (one, other, told)
+    # One of three as a whole: tracemalloc also finds what other threads of the process take, and give
+    # back, meanwhile.
+    runs = [traced_run(sweep_of(graph, **how)) for _ in range(3)]
+    assert [0, 0, 0] in [[off(*pair) for pair in zip(*run, strict=True)] for run in runs], runs
