@@ -16,7 +16,7 @@ from rnnbp.bptt.last_steps import late_steps
 
 COMPILED = ["numpy", *["llvm"] * bool(find_spec("llvmlite"))]
 LOSS = rb.losses.MeanSquaredError()
-HOW = [(32, "all"), (2, "sqrt"), (1, lambda chunks: rb.schedules.ThinTapes(chunks, 1))]
+HOW = [(32, "all"), (2, "sqrt"), (1, "all"), (1, lambda chunks: rb.schedules.ThinTapes(chunks, 1))]
 
 
 def dense(n_in: Any, rng: int) -> rb.Dense:
@@ -114,12 +114,16 @@ def assert_agree(name: str, backend: str, checkpoint: Any = "all", **options: An
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("chunk", "checkpoint"), HOW, ids=["all", "sqrt", "thin"])
+@pytest.mark.parametrize(("chunk", "checkpoint"), HOW, ids=["all", "sqrt", "one by one", "thin"])
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("backend", COMPILED)
 @pytest.mark.one_in(3)
 def test_the_last_steps(backend: str, name: str, chunk: int, checkpoint: Any) -> None:
     assert_agree(name, backend, checkpoint, chunk=chunk)
+
+
+def test_chunks_of_a_step_where_deltas_come_after_three() -> None:
+    assert_agree("chain", COMPILED[-1], chunk=1)
 
 
 @pytest.mark.parametrize("backend", COMPILED)

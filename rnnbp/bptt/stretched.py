@@ -59,7 +59,7 @@ class Stretched(Scheduled):
     def _reverse_some(self, n: int, count: int) -> int:
         """How many chunks from n down have gone backward by one call: all, or none."""
         problem, sums, length = self.problem, self.sums, self.problem.length(n)
-        ready = not self._given and not self.live.no_deltas
+        ready = not self._given and sums.has_all_deltas
         ready = ready and self.stretches.reverses and sums.y is None
         if not ready or count < 2 or length < problem.chunk:
             return 0
