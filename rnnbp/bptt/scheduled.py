@@ -237,10 +237,6 @@ class Scheduled:
             self.ledger.count("state", -self._given)
             self._given = 0
         if not tabled:
-            self._made(length, tables)
-
-    def _made(self, length: int, tables: int) -> None:
-        """A Backward of chunks of this length has made its tables, which stay for the run."""
-        self.tables[length] = tables
-        self.ledger.count("program", tables)
-        self.memory.later = max(0, self.memory.later - tables)
+            self.tables[length] = tables
+            self.ledger.count("program", tables)
+            self.memory.later = max(0, self.memory.later - tables)

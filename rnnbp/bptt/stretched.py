@@ -59,12 +59,12 @@ class Stretched(Scheduled):
     def _reverse_some(self, n: int, count: int) -> int:
         """How many chunks from n down have gone backward by one call: all, or none."""
         problem, sums, length = self.problem, self.sums, self.problem.length(n)
-        ready = not self._given and sums.has_all_deltas
+        # The first of a length makes tables: as late as it can, where y and dy have gone.
+        ready = length in self.tables and not self._given and sums.has_all_deltas
         ready = ready and self.stretches.reverses and sums.y is None
         if not ready or count < 2 or length < problem.chunk:
             return 0
-        tabled, how = length in self.tables, (self.sizes, length, length)
-        need, tables = reversing(*how, first=False, given=False, tabled=tabled)
+        need = reversing(self.sizes, length, length, first=False, given=False, tabled=True)[0]
         with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
             tapes = [self.held.tapes[k] for k in range(n, n - count, -1)]
             given = sums.dstates, sums.grads, self._dx()
@@ -73,8 +73,6 @@ class Stretched(Scheduled):
                 return 0
             self.held.release_all(range(n, n - count, -1))
             del tapes
-        if not tabled:
-            self._made(length, tables)
         for value in values:
             sums.loss.add(value)
         sums.chunks += count
