@@ -82,7 +82,7 @@ class Sums:
     @property
     def has_all_deltas(self) -> bool:
         """True if each state has a delta: some have none in the last steps, or after a cut."""
-        return all([d is not None for deltas in self.dstates.values() for d in deltas])
+        return all(d is not None for deltas in self.dstates.values() for d in deltas)
 
     def into(self, n: int) -> dict[int, Array]:
         """By input, where its gradient in chunk n may lie."""
