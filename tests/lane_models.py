@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 import rnnbp as rb
+from rnnbp.machine.team import lanes
+from rnnbp.runners import lane_shares, thread_shares
+from rnnbp.support.memo import Recent
+
+
+def calls_of_lanes(monkeypatch: pytest.MonkeyPatch, what: Callable[[Any, int], int]) -> list[int]:
+    """``what`` of the lanes and rounds of each call that runs lanes, which even short rounds do."""
+    found, run = list[int](), lanes.run
+    monkeypatch.setenv("RNNBP_BACKEND", "llvm")
+    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
+    monkeypatch.setattr(thread_shares, "FIXED", 10**9)
+    monkeypatch.setattr(lane_shares, "_known", Recent(8))
+
+    def noted(some: Any, rounds: int, shares: Any) -> None:
+        found.append(what(some, rounds))
+        run(some, rounds, shares)
+
+    monkeypatch.setattr(lanes, "run", noted)
+    return found
 
 
 def read_out(n_in: int, n: int) -> rb.Recurrent:

@@ -40,7 +40,7 @@ def test_others_are_refused_with_the_cure() -> None:
 
 def test_an_array_is_no_precision() -> None:
     with pytest.raises(ValueError, match=r"precision .*array.* is unknown; use 'float32' or"):
-        rb.Backend("llvm", precision=np.zeros(2))  # type: ignore[arg-type]
+        rb.Backend("llvm", precision=np.zeros(2))  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_backend_is_replaced_in_parts(backend: rb.Backend) -> None:

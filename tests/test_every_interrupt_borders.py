@@ -209,6 +209,7 @@ def test_twice_at_some_places(work: Callable[[Path], None], tmp_path: Path) -> N
     ("work", "stride"),
     [
         *((work, 3) for work in [*SMALL, *FEW]),
+        pytest.param(measured, 1, marks=pytest.mark.grid),
         *((work, 499) for work in MANY),
     ],
 )
@@ -233,6 +234,13 @@ def test_every_place(work: Callable[[Path], None], tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("work", "stride"), [*((work, 149) for work in MANY), (trained, 64007)])
+@pytest.mark.parametrize(
+    ("work", "stride"),
+    [
+        *((work, 149) for work in MANY),
+        (trained, 64007),
+        pytest.param(trained, 32003, marks=pytest.mark.grid),
+    ],
+)
 def test_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(1, stride))

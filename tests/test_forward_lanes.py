@@ -12,11 +12,8 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.bptt.forward_chunks import ForwardChunks
-from rnnbp.machine.team import lanes
-from rnnbp.runners import lane_shares, thread_shares
-from rnnbp.support.memo import Recent
 from tests.helpers import UseThreads, assert_same_arrays, reals
-from tests.lane_models import MODELS
+from tests.lane_models import MODELS, calls_of_lanes
 
 pytest.importorskip("llvmlite")
 forward_chunks = import_module("rnnbp.bptt.forward_chunks")  # rnnbp.bptt is a function
@@ -43,14 +40,8 @@ RUN = {"reading x": False}
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The rounds of each call of lanes; even short ones are worth a thread, and two of them lanes."""
-    found, run = list[int](), lanes.run
-    monkeypatch.setenv("RNNBP_BACKEND", "llvm")
-    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
-    monkeypatch.setattr(thread_shares, "FIXED", 10**9)
-    monkeypatch.setattr(lane_shares, "_known", Recent(8))
-    monkeypatch.setattr(lanes, "run", lambda some, n, how: (found.append(n), run(some, n, how)))
-    return found
+    """The rounds of each call of lanes."""
+    return calls_of_lanes(monkeypatch, lambda some, rounds: rounds)
 
 
 def given(name: str, steps: int = STEPS) -> Any:

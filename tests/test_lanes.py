@@ -17,11 +17,9 @@ from rnnbp.machine.team.job import Job
 from rnnbp.machine.team.lanes import Lane
 from rnnbp.machine.team.rounds import Turn
 from rnnbp.numerics import Array, address
-from rnnbp.runners import lane_shares, thread_shares
 from rnnbp.runners.lane_shares import ROOM, shared
-from rnnbp.support.memo import Recent
 from tests.helpers import UseThreads, assert_same_bits
-from tests.lane_models import MODELS
+from tests.lane_models import MODELS, calls_of_lanes
 
 pytest.importorskip("llvmlite")
 STEPS, BATCH, CLASSES, CHUNK = 103, 5, 7, 5
@@ -40,16 +38,8 @@ RUNS = {
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of lanes of each call; even short rounds are worth a thread, and two of them lanes."""
-    found, run = list[int](), lanes.run
-    monkeypatch.setenv("RNNBP_BACKEND", "llvm")
-    monkeypatch.setattr("rnnbp.runners.llvm.sharing.WAKING", 1)
-    monkeypatch.setattr(thread_shares, "FIXED", 10**9)
-    monkeypatch.setattr(lane_shares, "_known", Recent(8))
-    monkeypatch.setattr(
-        lanes, "run", lambda some, n, shares: (found.append(len(some)), run(some, n, shares))
-    )
-    return found
+    """The number of lanes of each call."""
+    return calls_of_lanes(monkeypatch, lambda some, rounds: len(some))
 
 
 def results(model: rb.Sequential, **run: object) -> rb.Gradients:

@@ -13,6 +13,7 @@ import numpy as np
 
 import rnnbp as rb
 from tests.helpers import reals
+from tests.schedule_checks import figures
 
 MSE = rb.losses.MeanSquaredError()
 BACKENDS = ["numpy", *(["llvm"] if find_spec("llvmlite") else [])]
@@ -31,6 +32,16 @@ real = partial(reals, dtype=np.float32)
 def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
     """An array as a stream of three parts."""
     yield from np.array_split(array, 3)
+
+
+def assert_told(model: Any, x: Any, target: Any, loss: Any = MSE, **run: Any) -> None:
+    """That forecast and run agree, to the byte, and tracemalloc to 1 % or 64 KiB."""
+    steps, batch, *_ = x.shape
+    expected = rb.forecast(model, loss, steps=steps, batch=batch, **run)
+    peak, stats = traced(model, x, target, loss, **run)
+    assert {name: getattr(stats, name) for name in figures(expected)} == figures(expected)
+    counted = stats.peak_bytes + stats.object_bytes
+    assert abs(peak - counted) <= max(0.01 * counted, 2**16)
 
 
 def traced(model: Any, x: Any, target: Any, loss: Any = MSE, **run: Any) -> tuple[int, Any]:

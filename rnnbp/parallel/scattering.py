@@ -126,7 +126,7 @@ def _slice(elements: range, whole: range = range(0)) -> slice:
 def _exchange(
     other: int, sent: Sequence[Array], received: Sequence[Array], parallel: Exchange
 ) -> None:
-    """Send arrays to a process, and fill others with what it sends: both at once where it can be."""
+    """Send arrays to a process, and fill others with what it sends, at once where it can be."""
     for array, into in zip_longest(sent, received):
         if into is None:
             parallel.send(other, array)

@@ -82,8 +82,8 @@ def lane_lines(lanes: int, row: int) -> Iterator[str]:
         rounds = round(makespan(costs, shared(costs, lanes), row))
         yield filled(
             f"lanes      {lanes} Recurrents side by side, one chunk apart: with a thread each, "
-            f"{rounds:,} rounds in place of {lanes * row:,} where up to {row:,} chunks in a row are "
-            "recorded, or go backward",
+            f"{rounds:,} rounds in place of {lanes * row:,} where up to {row:,} chunks in a row "
+            "are recorded, or go backward",
             11,
         )
 

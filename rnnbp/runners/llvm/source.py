@@ -173,8 +173,8 @@ class Source:
 
     def _together(self, item: Product, width: int) -> int:
         """Columns of a product that one call does, of panels of a width."""
-        # Numbers are rounded to bfloat16 once for all panels of a call, so these are as many as stay
-        # in the second level of the cache from step to step.
+        # Numbers are rounded to bfloat16 once for all panels of a call, so these are as many as
+        # stay in the second level of the cache from step to step.
         if not self.at.pairs:
             return width
         return max(1, KEPT // (width * self.at.depth(item))) * width
