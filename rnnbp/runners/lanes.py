@@ -16,8 +16,9 @@ from rnnbp.runners.workspace import workspace_bytes
 MOST_CHUNKS = 32
 """Chunks that lanes advance by one call, at most: their objects take memory."""
 MOST_ROWS = 8
-"""Rows up to which lanes pay for their bytes (two LSTMs of 256 units, two threads: 1.35 times as
-fast for four rows, 1.01 times for 16)."""
+"""Rows up to which there are lanes: two LSTMs, two threads, the time of one after the other over
+that of lanes, for 1, 4 and 8 rows: of 64 units 1.39, 1.13, 0.98; of 128 1.39, 1.18, 0.99; of 256,
+whose units threads share, 0.96, 0.98, 1.01."""
 BACK, TAIL = 2, 3
 """Operations of a layer's way back for each of its forward; of the tail, which runs forward then
 too."""
